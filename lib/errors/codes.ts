@@ -1,0 +1,64 @@
+/**
+ * The table of every error the package can report. One row is one permanent code; messages may
+ * improve, codes never change meaning. `docs/ERRORS.md` and `native/core/status_codes.def` are
+ * checked against this table by a contract test.
+ */
+
+export type ErrorClassName =
+  | 'ArgumentError'
+  | 'ArgumentRangeError'
+  | 'StateError'
+  | 'StorageError'
+  | 'MediaError'
+  | 'ModelError'
+  | 'ResourceError';
+
+export interface ErrorCodeRow {
+  readonly class: ErrorClassName;
+  /** HTTP status the server answers with when this code reaches it. */
+  readonly http: number;
+  /** Number shared with `native/core/status_codes.def`; absent where the native core never reports it. */
+  readonly native?: number;
+}
+
+export const ERROR_CODES = {
+  ERR_ARG_TYPE: { class: 'ArgumentError', http: 400, native: 1 },
+  ERR_ARG_RANGE: { class: 'ArgumentRangeError', http: 400, native: 2 },
+  ERR_DIM_MISMATCH: { class: 'ArgumentError', http: 400, native: 3 },
+  ERR_VECTOR_INVALID: { class: 'ArgumentError', http: 400, native: 4 },
+  ERR_KEY_EXISTS: { class: 'ArgumentError', http: 409, native: 5 },
+  ERR_NOT_FOUND: { class: 'ArgumentError', http: 404, native: 6 },
+  ERR_CLOSED: { class: 'StateError', http: 503, native: 10 },
+  ERR_READ_ONLY: { class: 'StateError', http: 403, native: 11 },
+  ERR_BUSY: { class: 'StateError', http: 503, native: 12 },
+  ERR_ABORTED: { class: 'StateError', http: 499, native: 13 },
+  ERR_LIBRARY_MISSING: { class: 'StateError', http: 503 },
+  ERR_UNAUTHORIZED: { class: 'StateError', http: 403 },
+  ERR_FILE_CORRUPT: { class: 'StorageError', http: 500, native: 20 },
+  ERR_FILE_VERSION: { class: 'StorageError', http: 500, native: 21 },
+  ERR_FILE_LOCKED: { class: 'StorageError', http: 503, native: 22 },
+  ERR_FILE_EXISTS: { class: 'StorageError', http: 409, native: 23 },
+  ERR_FILE_MISSING: { class: 'StorageError', http: 404, native: 24 },
+  ERR_IO: { class: 'StorageError', http: 500, native: 25 },
+  ERR_DISK_FULL: { class: 'StorageError', http: 507, native: 26 },
+  ERR_CATALOG: { class: 'StorageError', http: 500 },
+  ERR_MEDIA_DECODE: { class: 'MediaError', http: 422 },
+  ERR_MEDIA_UNSUPPORTED: { class: 'MediaError', http: 415 },
+  ERR_MEDIA_LIMIT: { class: 'MediaError', http: 413 },
+  ERR_MEDIA_CHANGED: { class: 'MediaError', http: 409 },
+  ERR_MEDIA_MISSING: { class: 'MediaError', http: 404 },
+  ERR_FFMPEG_MISSING: { class: 'MediaError', http: 503 },
+  ERR_MODEL_MISSING: { class: 'ModelError', http: 503 },
+  ERR_MODEL_HASH: { class: 'ModelError', http: 503 },
+  ERR_MODEL_INVALID: { class: 'ModelError', http: 503 },
+  ERR_MODEL_MISMATCH: { class: 'ModelError', http: 409 },
+  ERR_ENCODE: { class: 'ModelError', http: 500 },
+  ERR_TIMEOUT: { class: 'ResourceError', http: 504 },
+  ERR_NO_MEMORY: { class: 'ResourceError', http: 507, native: 30 },
+  ERR_POOL_FULL: { class: 'ResourceError', http: 503 },
+  ERR_CPU_UNSUPPORTED: { class: 'ResourceError', http: 500, native: 31 },
+  ERR_ADDON_LOAD: { class: 'ResourceError', http: 500 },
+  ERR_INTERNAL: { class: 'ResourceError', http: 500, native: 99 },
+} as const satisfies Record<string, ErrorCodeRow>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;

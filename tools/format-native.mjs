@@ -1,0 +1,28 @@
+// clang-format over native/: `--check` fails on a difference, `--write` rewrites.
+// Where clang-format is not installed it says so and passes: formatting never blocks a newcomer.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const find = (dir) =>
+  readdirSync(dir).flatMap((name) => {
+    const full = path.join(dir, name);
+    if (statSync(full).isDirectory()) return find(full);
+    return /\.(cc|h)$/.test(name) ? [full] : [];
+  });
+const files = [path.join(root, 'native'), path.join(root, 'test/native')].flatMap((dir) => {
+  try {
+    return find(dir);
+  } catch {
+    return [];
+  }
+});
+if (spawnSync('clang-format', ['--version']).status !== 0) {
+  console.log('clang-format is not installed: native formatting not checked');
+} else if (files.length > 0) {
+  const flags = process.argv.includes('--write') ? ['-i'] : ['--dry-run', '--Werror'];
+  const run = spawnSync('clang-format', [...flags, ...files], { stdio: 'inherit' });
+  process.exitCode = run.status ?? 1;
+}
