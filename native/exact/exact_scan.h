@@ -1,0 +1,29 @@
+// Linear scan over all rows: ground truth, and the better answer for small or filtered sets.
+#ifndef SIGHTLINE_EXACT_EXACT_SCAN_H_
+#define SIGHTLINE_EXACT_EXACT_SCAN_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/status.h"
+#include "core/top_k.h"
+#include "core/vector_view.h"
+#include "kernels/kernels.h"
+
+namespace sightline {
+
+// Keeps the k rows with the smallest ordering distance, ties by smaller row.
+//
+// Ordering distance: cosine and dot: -dot(query, row); euclidean: squared_l2. (Rows of a cosine
+// index are stored as given and `inverse_norms` scales them; see below.)
+//
+// inverse_norms  1/|row| per row for cosine, nullptr otherwise. The query is already unit length.
+// allowed        bitset over rows, bit r of word r/64; nullptr allows all.
+// top            emptied by the caller, holds the result.
+// Threads        any number of readers at once.
+void ExactScan(const KernelTable& kernels, Metric metric, const VectorView& rows,
+               const float* inverse_norms, const float* query, const uint64_t* allowed, TopK* top);
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_EXACT_EXACT_SCAN_H_
