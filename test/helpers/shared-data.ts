@@ -1,0 +1,16 @@
+/** Finds the real inputs that live beside a developer's checkout; absent elsewhere. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+
+const base = path.resolve(__dirname, '../../../../shared/data');
+
+/** Path below the shared data folder, or undefined where it does not exist. */
+export function sharedData(...parts: string[]): string | undefined {
+  const full = path.join(base, ...parts);
+  return existsSync(full) ? full : undefined;
+}
+
+/** Says in one line why a test did not run. The runner repeats lines that start so. */
+export function skip(reason: string): void {
+  console.log(`skip: ${reason}`);
+}
