@@ -1,0 +1,46 @@
+/**
+ * The frames folder: one normalised JPEG per frame, named by its id. Files are written before the
+ * catalog names them, so a file without a catalog entry is a leftover and gets overwritten; a
+ * catalog entry without a file is found by `verify`.
+ */
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { framePath } from '../catalog';
+import type { FrameId } from '../types';
+
+export class FrameStore {
+  private readonly madeFolders = new Set<string>();
+
+  /** @param dir  the library's folder; frames live below it where `framePath` says */
+  constructor(private readonly dir: string) {}
+
+  /** Absolute path of a frame's JPEG. */
+  fileOf(frameId: FrameId): string {
+    return path.join(this.dir, framePath(frameId));
+  }
+
+  /** Writes and flushes one frame; the caller commits to the catalog afterwards. */
+  async write(frameId: FrameId, jpeg: Uint8Array): Promise<void> {
+    const file = this.fileOf(frameId);
+    const folder = path.dirname(file);
+    if (!this.madeFolders.has(folder)) {
+      await mkdir(folder, { recursive: true });
+      this.madeFolders.add(folder);
+    }
+    const handle = await open(file, 'w');
+    try {
+      await handle.writeFile(jpeg);
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  read(frameId: FrameId): Promise<Buffer> {
+    return readFile(this.fileOf(frameId));
+  }
+
+  async remove(frameIds: readonly FrameId[]): Promise<void> {
+    for (const frameId of frameIds) await rm(this.fileOf(frameId), { force: true });
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Turns what a person asks with - words, a picture, a frame of the library, a vector - into one unit
+ * vector of the library's space. Knows encoders and the index, not the catalog's contents.
+ */
+import { makeError } from '../errors';
+import type { ClipModel } from '../encode';
+import type { VectorIndex } from '../vectors';
+import type { Row, SearchQuery } from '../types';
+
+/** Longest query text in code points; longer ones are refused before any tokenizer sees them. */
+export const MAX_QUERY_CODE_POINTS = 1024;
+
+export interface ResolvedQuery {
+  readonly vector: Float32Array;
+  /** What to call the query in results: the text, or a word in angle brackets. */
+  readonly label: string;
+  /** Milliseconds spent encoding. */
+  readonly encodeMs: number;
+  /** The row asked with, which must not be its own best hit. */
+  readonly self: Row | undefined;
+}
+
+export interface QuerySources {
+  readonly clip: ClipModel;
+  readonly index: VectorIndex;
+  rowOfFrame(frameId: number): Row | undefined;
+}
+
+/**
+ * @throws ERR_ARG_TYPE unless exactly one kind of query is given; ERR_ARG_RANGE for an empty or
+ *   overlong text; ERR_NOT_FOUND for a frame that is not searchable; ERR_DIM_MISMATCH; encoder errors
+ */
+export async function resolveQuery(
+  query: SearchQuery,
+  sources: QuerySources,
+): Promise<ResolvedQuery> {
+  const given = (['text', 'image', 'frame', 'vector'] as const).filter(
+    (kind) => query[kind] !== undefined,
+  );
+  if (given.length !== 1) {
+    throw makeError(
+      'ERR_ARG_TYPE',
+      `a query is exactly one of text, image, frame, vector; received ${given.join(' and ') || 'none'}`,
+      { details: { given } },
+    );
+  }
+  const started = performance.now();
+  const done = (vector: Float32Array, label: string, self?: Row): ResolvedQuery => ({
+    vector,
+    label,
+    encodeMs: performance.now() - started,
+    self,
+  });
+  if (query.text !== undefined) {
+    const text = checkText(query.text);
+    return done(await sources.clip.text.encode([text]), text);
+  }
+  if (query.image !== undefined) {
+    return done(await sources.clip.image.encode([query.image]), '<image>');
+  }
+  if (query.frame !== undefined) {
+    const row = sources.rowOfFrame(query.frame);
+    if (row === undefined) {
+      throw makeError('ERR_NOT_FOUND', `frame ${query.frame} is not in this library`, {
+        details: { frame: query.frame },
+      });
+    }
+    return done(sources.index.vectors([row]), `<frame ${query.frame}>`, row);
+  }
+  return done(unit(query.vector as Float32Array, sources.index.dim), '<vector>');
+}
+
+function checkText(text: unknown): string {
+  if (typeof text !== 'string') {
+    throw makeError('ERR_ARG_TYPE', `query text must be a string, received ${typeof text}`);
+  }
+  const trimmed = text.trim();
+  // Counting code points of a huge string is work too: code units bound it first.
+  const length = trimmed.length > 2 * MAX_QUERY_CODE_POINTS ? trimmed.length : [...trimmed].length;
+  if (length === 0 || length > MAX_QUERY_CODE_POINTS) {
+    throw makeError(
+      'ERR_ARG_RANGE',
+      `query text must have 1 to ${MAX_QUERY_CODE_POINTS} characters, received ${length}`,
+      { details: { length, limit: MAX_QUERY_CODE_POINTS } },
+    );
+  }
+  return trimmed;
+}
+
+function unit(vector: Float32Array, dim: number): Float32Array {
+  if (!(vector instanceof Float32Array)) {
+    throw makeError('ERR_ARG_TYPE', 'query vector must be a Float32Array');
+  }
+  if (vector.length !== dim) {
+    throw makeError(
+      'ERR_DIM_MISMATCH',
+      `query has ${vector.length} values, the library's space holds ${dim}`,
+      { details: { received: vector.length, expected: dim } },
+    );
+  }
+  let sum = 0;
+  for (const value of vector) sum += value * value;
+  if (!Number.isFinite(sum) || sum === 0) {
+    throw makeError('ERR_VECTOR_INVALID', 'query vector is zero or not finite');
+  }
+  const scale = 1 / Math.sqrt(sum);
+  return vector.map((value) => value * scale);
+}

@@ -1,0 +1,147 @@
+/**
+ * Query -> hits -> results with metadata, over one vector space of a library. Distance becomes
+ * similarity here. Reads index and catalog, writes neither.
+ */
+import picomatch from 'picomatch';
+import type { Catalog } from '../catalog';
+import type { ClipModel } from '../encode';
+import { makeError } from '../errors';
+import { asFrameId } from '../types';
+import type {
+  FrameRecord,
+  Row,
+  SearchOptions,
+  SearchQuery,
+  SearchResponse,
+  SearchResult,
+} from '../types';
+import type { Hits, VectorIndex } from '../vectors';
+import { resolveQuery } from './query-vector';
+import { similarityOfCosine } from './similarity';
+
+export const DEFAULT_K = 20;
+export const MAX_K = 1000;
+export const MAX_EF_SEARCH = 10_000;
+/**
+ * Candidate list size unless the caller says otherwise. Four times the engine's default: words are
+ * out of distribution for a graph of pictures, and at 20,000 frames the longer list still answers in
+ * a fraction of a millisecond.
+ */
+export const DEFAULT_EF_SEARCH = 200;
+
+export interface SearcherParts {
+  readonly catalog: Catalog;
+  readonly index: VectorIndex;
+  readonly clip: ClipModel;
+  readonly space: string;
+  /** Said with every answer, see SearchResponse.hint. */
+  readonly hint: string | undefined;
+}
+
+/**
+ * Answers one query.
+ *
+ * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_NOT_FOUND, and encoder errors
+ */
+export async function search(
+  parts: SearcherParts,
+  query: SearchQuery,
+  options: SearchOptions = {},
+): Promise<SearchResponse> {
+  const started = performance.now();
+  const k = checkRange('k', options.k ?? DEFAULT_K, 1, MAX_K);
+  const efSearch = checkRange(
+    'efSearch',
+    Math.max(options.efSearch ?? DEFAULT_EF_SEARCH, k),
+    1,
+    MAX_EF_SEARCH,
+  );
+  const minSimilarity = checkRange('minSimilarity', options.minSimilarity ?? 0, 0, 1, false);
+  const { catalog, index, clip, space } = parts;
+  const resolved = await resolveQuery(query, {
+    clip,
+    index,
+    rowOfFrame: (frameId) => catalog.rowOfFrame(space, asFrameId(frameId)),
+  });
+  const filter = compileFilter(parts, options);
+  // One more than asked when a frame asks: it finds itself and is dropped below.
+  const wanted = k + (resolved.self === undefined ? 0 : 1);
+  const settings = { efSearch: Math.max(efSearch, wanted), ...(filter && { filter }) };
+  const hits =
+    options.exact === true
+      ? await index.searchExactAsync(resolved.vector, wanted, settings)
+      : index.search(resolved.vector, wanted, settings);
+  const results = toResults(hits, catalog.framesByRows(space, Array.from(hits.nodes) as Row[]), {
+    k,
+    minSimilarity,
+    self: resolved.self,
+  });
+  return {
+    query: resolved.label,
+    results,
+    took_ms: round(performance.now() - started),
+    encode_ms: round(resolved.encodeMs),
+    exact: options.exact === true,
+    model: clip.identity.id,
+    ...(parts.hint === undefined ? {} : { hint: parts.hint }),
+  };
+}
+
+function checkRange(
+  name: string,
+  value: number,
+  low: number,
+  high: number,
+  integer = true,
+): number {
+  const ok = typeof value === 'number' && value >= low && value <= high;
+  if (!ok || (integer && !Number.isInteger(value))) {
+    throw makeError(
+      'ERR_ARG_RANGE',
+      `${name} must be ${integer ? 'a whole number' : 'a number'} from ${low} to ${high}, received ${String(value)}`,
+      { details: { name, value, low, high } },
+    );
+  }
+  return value;
+}
+
+function compileFilter(parts: SearcherParts, options: SearchOptions): Uint8Array | undefined {
+  if (options.type === undefined && options.path === undefined) return undefined;
+  const matches =
+    options.path === undefined ? undefined : picomatch(options.path, { dot: true, nocase: true });
+  return parts.catalog.filterRows(parts.space, {
+    ...(options.type === undefined ? {} : { kind: options.type }),
+    ...(matches === undefined ? {} : { path: matches }),
+  });
+}
+
+function toResults(
+  hits: Hits,
+  frames: readonly (FrameRecord | undefined)[],
+  limits: { k: number; minSimilarity: number; self: Row | undefined },
+): SearchResult[] {
+  const results: SearchResult[] = [];
+  for (let i = 0; i < frames.length && results.length < limits.k; i++) {
+    const frame = frames[i];
+    // A row without a catalog entry was appended but not committed, or is being removed.
+    if (frame === undefined || hits.nodes[i] === limits.self) continue;
+    const cosine = hits.similarities[i] ?? 0;
+    const similarity = similarityOfCosine(cosine);
+    if (similarity < limits.minSimilarity) break;
+    results.push({
+      frame_id: frame.frameId,
+      video_id: frame.kind === 'video' ? frame.mediaId : null,
+      timestamp: frame.timestamp,
+      similarity,
+      cosine,
+      frame_url: `/frame/${frame.frameId}`,
+      media_path: frame.mediaPath,
+      type: frame.kind,
+      width: frame.width,
+      height: frame.height,
+    });
+  }
+  return results;
+}
+
+const round = (ms: number): number => Math.round(ms * 1000) / 1000;
