@@ -1,0 +1,33 @@
+// The kernel's lock on a file: one holder among all processes and handles, freed by the kernel when
+// the holder dies, so there is never a stale one.
+#ifndef SIGHTLINE_PLATFORM_LOCK_H_
+#define SIGHTLINE_PLATFORM_LOCK_H_
+
+#include <string>
+
+#include "core/status.h"
+#include "platform/file.h"
+
+namespace sightline {
+
+class FileLock {
+ public:
+  FileLock() = default;
+
+  // Takes the exclusive lock at once or not at all; never waits. Makes the file if absent and
+  // writes the process id into it, for people; the lock is the kernel's and the number is never
+  // trusted. Returns  kFileLocked (its message has the holder's id if one was written), or
+  // kReadOnly, kIo. A second lock on the same path in the same process is refused too.
+  static Status Acquire(const std::string& path, FileLock* out);
+
+  bool held() const { return file_.is_open(); }
+  // Idempotent; the destructor does it too. The file stays: removing it would let two holders in.
+  void Release();
+
+ private:
+  File file_;
+};
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_PLATFORM_LOCK_H_
