@@ -1,0 +1,17 @@
+/**
+ * The catalog: media, frames, rows and state in one SQLite file, and the single commit point of a
+ * library. The only place that converts between frame ids and rows. Knows no media decoder, no
+ * encoder and no engine.
+ */
+export { openCatalog, type Catalog } from './catalog';
+export { framePath } from './frame-path';
+export type {
+  CatalogCounts,
+  EncodeFailure,
+  FrameRow,
+  IngestedFrame,
+  IngestedItem,
+  MediaRow,
+  RowFilter,
+  SpaceRecord,
+} from './records';

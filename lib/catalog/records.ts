@@ -1,0 +1,78 @@
+/** The records that go into and come out of the catalog. */
+import type { FrameId, FrameRecord, MediaId, MediaKind, MediaState, ModelIdentity, Row } from '../types';
+
+export interface MediaRow {
+  readonly mediaId: MediaId;
+  /** Relative to the library's root, with `/`. */
+  readonly path: string;
+  readonly kind: MediaKind;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  /** SHA-256 of the bytes, lower-case hex; null when the file could not be read. */
+  readonly contentHash: string | null;
+  readonly state: MediaState;
+  readonly code: string | null;
+  readonly reason: string | null;
+  /** Size of the source in pixels, upright. */
+  readonly width: number | null;
+  readonly height: number | null;
+  /** When the picture was taken, ISO 8601, if the file says so. */
+  readonly capturedAt: string | null;
+  /** How often this version of the file was tried. */
+  readonly attempts: number;
+}
+
+export interface IngestedFrame {
+  readonly frameId: FrameId;
+  /** Seconds from the start of the video; null for pictures. */
+  readonly timestamp: number | null;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * One media file as the decoder left it. `pending` with frames: they wait to be encoded. `pending`
+ * without frames: try again later; frames of an earlier version stay. Otherwise the earlier
+ * version's frames go.
+ */
+export interface IngestedItem extends Omit<MediaRow, 'mediaId'> {
+  /** The entry of an earlier version of the same file. */
+  readonly replaces: MediaId | undefined;
+  readonly frames: readonly IngestedFrame[];
+}
+
+export interface EncodeFailure {
+  readonly frameId: FrameId;
+  readonly reason: string;
+}
+
+export interface SpaceRecord {
+  readonly name: string;
+  readonly model: ModelIdentity;
+  readonly dim: number;
+  /** Rows of the engine that count; more in the engine are rolled back. */
+  readonly committedRows: number;
+}
+
+export interface RowFilter {
+  readonly kind?: MediaKind;
+  /** Called once per media file with its path. */
+  readonly path?: (mediaPath: string) => boolean;
+}
+
+export interface FrameRow {
+  readonly frameId: FrameId;
+  readonly row: Row;
+}
+
+export interface CatalogCounts {
+  readonly media: Readonly<Record<MediaState, number>>;
+  readonly images: number;
+  readonly videos: number;
+  /** Frames with a row in the space. */
+  readonly frames: number;
+  /** Frames waiting to be encoded for the space. */
+  readonly pendingFrames: number;
+}
+
+export type { FrameRecord };
