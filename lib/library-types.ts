@@ -1,0 +1,75 @@
+/**
+ * The facade as a plain interface: everything the server and the command line may ask of a library.
+ * `library.ts` implements it. Holds no code, so that importing it loads neither sharp, onnxruntime
+ * nor SQLite.
+ */
+import type {
+  FrameRecord,
+  LibraryStats,
+  MediaKind,
+  ModelIdentity,
+  SearchOptions,
+  SearchQuery,
+  SearchResponse,
+  SyncOptions,
+  SyncReport,
+  VerifyReport,
+} from './types';
+
+export interface MediaFileLocation {
+  /** Absolute path of the original file, beneath the library's root when it was indexed. */
+  readonly path: string;
+  readonly kind: MediaKind;
+}
+
+/**
+ * An open library. Methods may be called at any time from one thread; after `close()` all of them
+ * report ERR_CLOSED except `close()` itself, which may be called again.
+ */
+export interface Library extends AsyncDisposable {
+  /** Absolute path of the folder whose media are indexed. */
+  readonly root: string;
+  /** Absolute path of the library's own folder. */
+  readonly dir: string;
+  readonly model: ModelIdentity;
+  /** True while no frame is searchable. */
+  readonly isEmpty: boolean;
+
+  /**
+   * Makes the library match the folder: decodes, encodes and links what is new or changed, forgets
+   * what is gone. Resumable.
+   *
+   * @throws ERR_ABORTED | ERR_READ_ONLY | ERR_CLOSED | ERR_FILE_LOCKED, and model errors
+   */
+  sync(options?: SyncOptions): Promise<SyncReport>;
+  /** First half of `sync`: frames and catalog entries, nothing encoded. */
+  ingest(options?: SyncOptions): Promise<SyncReport>;
+  /** Second half of `sync`: encodes and links frames that wait; `rebuild` starts the vectors afresh. */
+  index(options?: SyncOptions & { readonly rebuild?: boolean }): Promise<SyncReport>;
+
+  /**
+   * Answers one query, best hit first.
+   *
+   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_NOT_FOUND | ERR_CLOSED, and model
+   *   and media errors
+   */
+  search(query: SearchQuery, options?: SearchOptions): Promise<SearchResponse>;
+
+  /** One frame as the catalog knows it; undefined for an id that names none. */
+  frame(frameId: number): FrameRecord | undefined;
+  /** Absolute path of the frame's JPEG; undefined for an id that names none. */
+  frameFile(frameId: number): string | undefined;
+  /** Where a media item's original file lies; undefined for an id that names none. The file may be gone. */
+  mediaFile(mediaId: string): MediaFileLocation | undefined;
+
+  /**
+   * Loads the text side of the model, so that the first search does not wait for it.
+   *
+   * @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID | ERR_CLOSED
+   */
+  warm(): Promise<void>;
+  stats(): LibraryStats;
+  verify(options?: { readonly repair?: boolean }): Promise<VerifyReport>;
+  /** Finishes what is running, then releases files, threads and locks. May be called again. */
+  close(): Promise<void>;
+}
