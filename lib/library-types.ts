@@ -7,6 +7,7 @@ import type {
   FrameRecord,
   LibraryStats,
   MediaKind,
+  MediaProblem,
   ModelIdentity,
   SearchOptions,
   SearchQuery,
@@ -69,6 +70,8 @@ export interface Library extends AsyncDisposable {
    */
   warm(): Promise<void>;
   stats(): LibraryStats;
+  /** Every media file that is not searchable and why, in path order. */
+  problems(): readonly MediaProblem[];
   verify(options?: { readonly repair?: boolean }): Promise<VerifyReport>;
   /** Finishes what is running, then releases files, threads and locks. May be called again. */
   close(): Promise<void>;
