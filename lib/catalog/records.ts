@@ -1,5 +1,13 @@
 /** The records that go into and come out of the catalog. */
-import type { FrameId, FrameRecord, MediaId, MediaKind, MediaState, ModelIdentity, Row } from '../types';
+import type {
+  FrameId,
+  FrameRecord,
+  MediaId,
+  MediaKind,
+  MediaState,
+  ModelIdentity,
+  Row,
+} from '../types';
 
 export interface MediaRow {
   readonly mediaId: MediaId;

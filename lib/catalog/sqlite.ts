@@ -59,8 +59,7 @@ function findDriver(): Driver {
 function loadNodeSqlite(): Driver | undefined {
   // process.getBuiltinModule asks without throwing and without a warning where it does not exist.
   const module = process.getBuiltinModule?.('node:sqlite') as
-    | { DatabaseSync: new (file: string, options: object) => SqliteDatabase }
-    | undefined;
+    { DatabaseSync: new (file: string, options: object) => SqliteDatabase } | undefined;
   if (module === undefined) return undefined;
   return {
     name: 'node:sqlite',

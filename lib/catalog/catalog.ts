@@ -1,0 +1,319 @@
+/** The catalog as the layers above use it: tables composed, transactions drawn. */
+import { createWriteStream } from 'node:fs';
+import { mkdir, open, rename } from 'node:fs/promises';
+import path from 'node:path';
+import { once } from 'node:events';
+import {
+  asFrameId,
+  type FrameId,
+  type FrameRecord,
+  type MediaId,
+  type ModelIdentity,
+  type Row,
+} from '../types';
+import { framePath } from './frame-path';
+import { FrameTable } from './frame-table';
+import { MediaTable } from './media-table';
+import type {
+  CatalogCounts,
+  EncodeFailure,
+  FrameRow,
+  IngestedItem,
+  MediaRow,
+  RowFilter,
+  SpaceRecord,
+} from './records';
+import { prepareSchema } from './schema';
+import { openSqlite, type SqliteDatabase } from './sqlite';
+import { Statements } from './statements';
+
+/** File name inside a library's folder. */
+export const CATALOG_FILE = 'catalog.sqlite';
+
+/**
+ * Opens or creates the catalog of a library's folder. Does not grow with the catalog's size: the full
+ * check is `integrityCheck`, run by `verify`.
+ *
+ * @throws ERR_CATALOG | ERR_FILE_VERSION
+ */
+export async function openCatalog(
+  dir: string,
+  options: { readonly readOnly?: boolean } = {},
+): Promise<Catalog> {
+  const readOnly = options.readOnly === true;
+  if (!readOnly) await mkdir(dir, { recursive: true });
+  const file = path.join(dir, CATALOG_FILE);
+  const db = openSqlite(file, readOnly);
+  try {
+    prepareSchema(db, readOnly, file);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return new Catalog(db);
+}
+
+/** One connection. Calls are synchronous and short; one writer at a time over all processes. */
+export class Catalog {
+  private readonly sql: Statements;
+  private readonly mediaTable: MediaTable;
+  private readonly frameTable: FrameTable;
+  private nextId: number;
+  private closed = false;
+
+  constructor(private readonly db: SqliteDatabase) {
+    this.sql = new Statements(db);
+    this.mediaTable = new MediaTable(this.sql);
+    this.frameTable = new FrameTable(this.sql);
+    this.nextId = Number(this.meta('next_frame_id') ?? 0);
+  }
+
+  meta(key: string): string | undefined {
+    return this.sql.get('SELECT value FROM meta WHERE key = ?', key)?.value as string | undefined;
+  }
+
+  setMeta(key: string, value: string): void {
+    this.sql.run(
+      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+      key,
+      value,
+    );
+  }
+
+  // --- spaces
+
+  space(name: string): SpaceRecord | undefined {
+    const row = this.sql.get('SELECT * FROM spaces WHERE name = ?', name);
+    return (
+      row && {
+        name,
+        model: {
+          id: row.model_id as string,
+          revision: row.revision as string,
+          sha256: row.sha256 as string,
+          preprocessVersion: Number(row.preprocess_version),
+        },
+        dim: Number(row.dim),
+        committedRows: Number(row.committed_rows),
+      }
+    );
+  }
+
+  /** Makes a space and queues every frame for it. */
+  createSpace(name: string, model: ModelIdentity, dim: number): void {
+    this.sql.transaction(() => {
+      this.sql.run(
+        `INSERT INTO spaces (name, model_id, revision, sha256, preprocess_version, dim, committed_rows)
+         VALUES (?, ?, ?, ?, ?, ?, 0)`,
+        name,
+        model.id,
+        model.revision,
+        model.sha256,
+        model.preprocessVersion,
+        dim,
+      );
+      this.sql.run('INSERT INTO pending_frames SELECT ?, frame_id FROM frames', name);
+    });
+  }
+
+  /** Forgets a space's rows and queues, for a rebuild; frames stay. */
+  dropSpace(name: string): void {
+    this.sql.transaction(() => {
+      for (const table of ['frame_rows', 'pending_frames', 'failed_frames', 'graves'] as const) {
+        this.sql.run(`DELETE FROM ${table} WHERE space = ?`, name);
+      }
+      this.sql.run('DELETE FROM spaces WHERE name = ?', name);
+    });
+  }
+
+  // --- media
+
+  media(): IterableIterator<MediaRow> {
+    return this.mediaTable.all();
+  }
+
+  mediaById(mediaId: MediaId): MediaRow | undefined {
+    return this.mediaTable.byId(mediaId);
+  }
+
+  mediaByPath(mediaPath: string): MediaRow | undefined {
+    return this.mediaTable.byPath(mediaPath);
+  }
+
+  rename(mediaId: MediaId, newPath: string, mtimeMs: number): void {
+    this.mediaTable.rename(mediaId, newPath, mtimeMs);
+  }
+
+  /** Takes media files and their frames out; returns the frames that were there. */
+  removeMedia(mediaIds: readonly MediaId[]): FrameId[] {
+    return this.sql.transaction(() =>
+      mediaIds.flatMap((mediaId) => {
+        const frames = this.frameTable.removeOfMedia(mediaId);
+        this.mediaTable.remove(mediaId);
+        return frames;
+      }),
+    );
+  }
+
+  /** Gives back ids that were taken and never recorded, so that ids stay without gaps. */
+  beginIngest(): void {
+    this.nextId = Number(this.meta('next_frame_id') ?? 0);
+  }
+
+  /** The id for the next frame. Taken ids count once a frame with a higher one is recorded. */
+  nextFrameId(): FrameId {
+    return asFrameId(this.nextId++);
+  }
+
+  /** Records what the decoder made of some files, all or nothing; returns frames that were replaced. */
+  recordIngested(items: readonly IngestedItem[]): FrameId[] {
+    return this.sql.transaction(() => {
+      const buried: FrameId[] = [];
+      for (const item of items) {
+        const keepsOld = item.state === 'pending' && item.frames.length === 0;
+        if (item.replaces !== undefined && !keepsOld) {
+          buried.push(...this.frameTable.removeOfMedia(item.replaces));
+        }
+        this.frameTable.add(this.mediaTable.put(item), item.frames);
+      }
+      const highest = Math.max(-1, ...items.flatMap((item) => item.frames.map((f) => f.frameId)));
+      if (highest >= Number(this.meta('next_frame_id') ?? 0)) {
+        this.setMeta('next_frame_id', String(highest + 1));
+      }
+      return buried;
+    });
+  }
+
+  // --- frames and rows
+
+  frame(frameId: FrameId): FrameRecord | undefined {
+    return this.frameTable.byId(frameId);
+  }
+
+  frames(): IterableIterator<FrameRecord> {
+    return this.frameTable.all();
+  }
+
+  framesOfMedia(mediaId: MediaId): FrameId[] {
+    return this.frameTable.idsOfMedia(mediaId);
+  }
+
+  framesByRows(space: string, rows: readonly Row[]): (FrameRecord | undefined)[] {
+    return rows.map((row) => this.frameTable.byRow(space, row));
+  }
+
+  rowOfFrame(space: string, frameId: FrameId): Row | undefined {
+    return this.frameTable.rowOf(space, frameId);
+  }
+
+  /** Ids of up to `limit` frames greater than `after` that wait to be encoded, in order. */
+  framesWithoutRow(space: string, after: number, limit: number): FrameId[] {
+    return this.frameTable.withoutRow(space, after, limit);
+  }
+
+  /**
+   * The commit point: from here on the rows count. A media file whose last waiting frame this was
+   * becomes `indexed`, or `failed` when none of its frames could be encoded.
+   */
+  recordRows(
+    space: string,
+    rows: readonly FrameRow[],
+    failures: readonly EncodeFailure[],
+    committedRows: number,
+  ): void {
+    this.sql.transaction(() => {
+      for (const mediaId of this.frameTable.settle(space, rows, failures)) {
+        const { rows: live, failure } = this.frameTable.outcomeOf(space, mediaId);
+        this.mediaTable.setState(mediaId, live > 0 ? 'indexed' : 'failed');
+        if (failure !== undefined) this.mediaTable.setReason(mediaId, 'ERR_ENCODE', failure);
+      }
+      this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', committedRows, space);
+    });
+  }
+
+  retryFailedFrames(space: string): void {
+    this.frameTable.retryFailed(space);
+  }
+
+  /** The engine has fewer rows than we counted: their frames wait to be encoded again. */
+  forgetRows(space: string, firstRow: number): void {
+    this.sql.transaction(() => {
+      this.frameTable.forgetRows(space, firstRow);
+      this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', firstRow, space);
+    });
+  }
+
+  /** Frames that are gone here and may still have a row in the engine. */
+  graves(space: string): FrameId[] {
+    return this.sql
+      .all('SELECT frame_id FROM graves WHERE space = ? ORDER BY frame_id', space)
+      .map((row) => asFrameId(Number(row.frame_id)));
+  }
+
+  clearGraves(space: string): void {
+    this.sql.run('DELETE FROM graves WHERE space = ?', space);
+  }
+
+  filterRows(space: string, filter: RowFilter): Uint8Array {
+    return this.frameTable.bitset(space, this.space(space)?.committedRows ?? 0, filter);
+  }
+
+  // --- the whole
+
+  counts(space: string): CatalogCounts {
+    const { states, images, videos } = this.mediaTable.counts();
+    const count = (table: 'frame_rows' | 'pending_frames'): number =>
+      Number(this.sql.get(`SELECT count(*) AS n FROM ${table} WHERE space = ?`, space)?.n ?? 0);
+    return {
+      media: states,
+      images,
+      videos,
+      frames: count('frame_rows'),
+      pendingFrames: count('pending_frames'),
+    };
+  }
+
+  /** Writes `metadata.jsonl`: one frame a line, in the fields of spec 004 section 3.1. */
+  async exportMetadata(file: string): Promise<void> {
+    const temporary = `${file}.tmp`;
+    const out = createWriteStream(temporary);
+    for (const frame of this.frameTable.all()) {
+      const line = JSON.stringify({
+        frame_id: frame.frameId,
+        video_id: frame.kind === 'video' ? frame.mediaId : null,
+        frame_path: framePath(frame.frameId),
+        timestamp: frame.timestamp,
+        width: frame.width,
+        height: frame.height,
+      });
+      if (!out.write(`${line}\n`)) await once(out, 'drain');
+    }
+    out.end();
+    await once(out, 'close');
+    const handle = await open(temporary, 'r');
+    await handle.sync();
+    await handle.close();
+    await rename(temporary, file);
+  }
+
+  /** SQLite's own check and every frame's checksum; empty when all is well. */
+  integrityCheck(): string[] {
+    const problems = this.sql
+      .all('PRAGMA integrity_check')
+      .map((row) => String(row.integrity_check))
+      .filter((line) => line !== 'ok');
+    try {
+      for (const frame of this.frameTable.all()) void frame;
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+    return problems;
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.db.close();
+  }
+}

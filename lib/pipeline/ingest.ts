@@ -1,0 +1,219 @@
+/**
+ * The first half of a sync: media file -> normalised frames on disk -> one catalog transaction per
+ * batch. A picture is one frame; a video's frames are recorded together once the whole video is
+ * decoded, so a media item is never half there. One item's failure is a recorded state, not the end
+ * of the run.
+ */
+import type { Catalog, IngestedItem } from '../catalog';
+import { isLibraryError, makeError, messageOf } from '../errors';
+import { contentHash, decodeImage, sampleVideo, type DecodedFrame } from '../media';
+import type { FrameId, MediaState, SyncOptions } from '../types';
+import type { FrameStore } from './frame-store';
+import { mapOrdered } from './ordered';
+import type { FoundFile, KnownFile } from './plan';
+
+/** A file to decode, and what the catalog knew of it before, if anything. */
+export interface WorkItem {
+  readonly file: FoundFile;
+  readonly known: KnownFile | undefined;
+}
+
+export interface IngestParts {
+  readonly catalog: Catalog;
+  readonly store: FrameStore;
+  /** Pictures decoded at once. */
+  readonly concurrency: number;
+  /** Called after each commit: frames may be waiting to be encoded. */
+  readonly onCommit: (items: readonly IngestedItem[]) => Promise<void> | void;
+  readonly onItem: (item: IngestedItem) => void;
+}
+
+/** Pictures recorded in one transaction, at most; and how long the first of them waits for it. */
+const BATCH_ITEMS = 32;
+const BATCH_MS = 250;
+
+type Outcome =
+  | { readonly work: WorkItem; readonly frame: DecodedFrame; readonly hash: string | null }
+  | { readonly work: WorkItem; readonly error: unknown; readonly hash: string | null };
+
+/**
+ * Decodes `items` (pictures first) and records every one of them.
+ *
+ * @throws ERR_ABORTED after committing what was finished; ERR_DISK_FULL, ERR_IO and ERR_FFMPEG_MISSING
+ *   only when they concern the library as a whole
+ */
+export async function ingest(
+  items: readonly WorkItem[],
+  parts: IngestParts,
+  options: SyncOptions,
+): Promise<void> {
+  const pictures = items.filter((item) => item.file.kind === 'image');
+  const videos = items.filter((item) => item.file.kind === 'video');
+  await ingestPictures(pictures, parts, options);
+  for (const item of videos) {
+    throwIfAborted(options.signal);
+    const recorded = await ingestVideo(item, parts, options);
+    parts.onItem(recorded);
+    await commit([recorded], parts);
+  }
+  throwIfAborted(options.signal);
+}
+
+async function ingestPictures(
+  items: readonly WorkItem[],
+  parts: IngestParts,
+  options: SyncOptions,
+): Promise<void> {
+  let batch: IngestedItem[] = [];
+  let batchStarted = 0;
+  const flush = async (): Promise<void> => {
+    const full = batch;
+    batch = [];
+    if (full.length > 0) await commit(full, parts);
+  };
+  for await (const outcome of mapOrdered(items, parts.concurrency, (item) =>
+    decodePicture(item, options),
+  )) {
+    if (options.signal?.aborted === true) break;
+    if (batch.length === 0) batchStarted = performance.now();
+    const recorded = await storePicture(outcome, parts);
+    parts.onItem(recorded);
+    batch.push(recorded);
+    if (batch.length >= BATCH_ITEMS || performance.now() - batchStarted > BATCH_MS) await flush();
+  }
+  await flush();
+  throwIfAborted(options.signal);
+}
+
+async function commit(items: readonly IngestedItem[], parts: IngestParts): Promise<void> {
+  const buried = parts.catalog.recordIngested(items);
+  await parts.onCommit(items);
+  await parts.store.remove(buried);
+}
+
+async function decodePicture(work: WorkItem, options: SyncOptions): Promise<Outcome> {
+  let hash: string | null = null;
+  try {
+    hash = await contentHash(work.file);
+    const frame = await decodeImage(work.file, decodeOptions(options));
+    return { work, frame, hash };
+  } catch (error) {
+    return { work, error, hash };
+  }
+}
+
+async function storePicture(outcome: Outcome, parts: IngestParts): Promise<IngestedItem> {
+  const base = describe(outcome.work, outcome.hash);
+  if ('error' in outcome) return { ...base, ...failure(outcome.error), frames: [] };
+  const { frame } = outcome;
+  const frameId = parts.catalog.nextFrameId();
+  await parts.store.write(frameId, frame.jpeg);
+  return {
+    ...base,
+    state: 'pending',
+    code: null,
+    reason: null,
+    width: frame.sourceWidth,
+    height: frame.sourceHeight,
+    capturedAt: frame.capturedAt,
+    frames: [{ frameId, timestamp: null, width: frame.width, height: frame.height }],
+  };
+}
+
+async function ingestVideo(
+  work: WorkItem,
+  parts: IngestParts,
+  options: SyncOptions,
+): Promise<IngestedItem> {
+  const frames: { frameId: FrameId; timestamp: number; width: number; height: number }[] = [];
+  let hash: string | null = null;
+  let first: DecodedFrame | undefined;
+  let damage: unknown;
+  try {
+    hash = await contentHash(work.file);
+    for await (const frame of sampleVideo(work.file, {
+      ...decodeOptions(options),
+      ...(options.fps === undefined ? {} : { fps: options.fps }),
+      ...(options.everyNFrames === undefined ? {} : { everyNFrames: options.everyNFrames }),
+      ...(options.keyframes === undefined ? {} : { keyframes: options.keyframes }),
+    })) {
+      const frameId = parts.catalog.nextFrameId();
+      await parts.store.write(frameId, frame.jpeg);
+      first ??= frame;
+      frames.push({
+        frameId,
+        timestamp: frame.timestamp ?? 0,
+        width: frame.width,
+        height: frame.height,
+      });
+    }
+  } catch (error) {
+    throwIfAborted(options.signal);
+    damage = error;
+  }
+  const base = describe(work, hash);
+  if (first === undefined) {
+    const error = damage ?? makeError('ERR_MEDIA_DECODE', 'the video has no picture');
+    return { ...base, ...failure(error), frames: [] };
+  }
+  return {
+    ...base,
+    state: 'pending',
+    // A damaged tail costs the tail: what decoded is kept and the reason stays with the item.
+    ...(damage === undefined ? { code: null, reason: null } : reasonOf(damage)),
+    width: first.sourceWidth,
+    height: first.sourceHeight,
+    capturedAt: first.capturedAt,
+    frames,
+  };
+}
+
+function decodeOptions(options: SyncOptions): { maxSize?: number; signal?: AbortSignal } {
+  return {
+    ...(options.maxSize === undefined ? {} : { maxSize: options.maxSize }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+}
+
+function describe(
+  work: WorkItem,
+  hash: string | null,
+): Pick<
+  IngestedItem,
+  'replaces' | 'path' | 'kind' | 'sizeBytes' | 'mtimeMs' | 'contentHash' | 'attempts'
+> {
+  const { file, known } = work;
+  const isSameFile = known?.sizeBytes === file.sizeBytes && known.mtimeMs === file.mtimeMs;
+  return {
+    replaces: known?.mediaId,
+    path: file.relPath,
+    kind: file.kind,
+    sizeBytes: file.sizeBytes,
+    mtimeMs: file.mtimeMs,
+    contentHash: hash,
+    attempts: isSameFile ? (known?.attempts ?? 0) + 1 : 1,
+  };
+}
+
+function reasonOf(error: unknown): { code: string; reason: string } {
+  return { code: isLibraryError(error) ? error.code : 'ERR_INTERNAL', reason: messageOf(error) };
+}
+
+function failure(
+  error: unknown,
+): Pick<IngestedItem, 'state' | 'code' | 'reason' | 'width' | 'height' | 'capturedAt'> {
+  const { code, reason } = reasonOf(error);
+  // The disk's failure is not the item's: the run stops, and resumes when there is space again.
+  if (code === 'ERR_DISK_FULL' || code === 'ERR_IO') throw error;
+  const state: MediaState =
+    code === 'ERR_MEDIA_UNSUPPORTED'
+      ? 'skipped'
+      : code === 'ERR_MEDIA_CHANGED' || code === 'ERR_FFMPEG_MISSING'
+        ? 'pending'
+        : 'failed';
+  return { state, code, reason, width: null, height: null, capturedAt: null };
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'the sync was interrupted');
+}
