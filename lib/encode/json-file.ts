@@ -1,0 +1,98 @@
+/**
+ * Reads JSON that came from outside with bounds: a model folder is a stranger's data. Also the two
+ * readers that configuration code needs: an object field and a bounded number.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { makeError, messageOf } from '../errors';
+
+/** Real configuration nests 6 deep, tokenizer files 9. */
+const MAX_DEPTH = 64;
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * Parses a JSON object from a file of at most `maxBytes`.
+ *
+ * @throws ERR_MODEL_MISSING when there is no such file; ERR_MODEL_INVALID when it is too large, too
+ *   deeply nested, not JSON, or not an object
+ */
+export async function readJsonFile(file: string, maxBytes: number): Promise<JsonObject> {
+  const info = await stat(file).catch((cause: unknown) => {
+    throw makeError('ERR_MODEL_MISSING', `the model has no file ${file}`, {
+      details: { file },
+      cause,
+    });
+  });
+  if (!info.isFile() || info.size > maxBytes) {
+    throw makeError(
+      'ERR_MODEL_INVALID',
+      `${file} is ${info.isFile() ? `${info.size} bytes, allowed are ${maxBytes}` : 'not a regular file'}`,
+      { details: { file, size: info.size, maxBytes } },
+    );
+  }
+  const text = await readFile(file, 'utf8');
+  checkDepth(text, file);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw makeError('ERR_MODEL_INVALID', `${file} is not JSON: ${messageOf(cause)}`, {
+      details: { file },
+      cause,
+    });
+  }
+  if (!isObject(value)) {
+    throw makeError('ERR_MODEL_INVALID', `${file} does not hold a JSON object`, {
+      details: { file },
+    });
+  }
+  return value;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Counts brackets outside strings before the recursive parser sees them. */
+function checkDepth(text: string, file: string): void {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (inString) {
+      if (code === 0x5c) i++;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      if (++depth > MAX_DEPTH) {
+        throw makeError('ERR_MODEL_INVALID', `${file} nests deeper than ${MAX_DEPTH} levels`, {
+          details: { file },
+        });
+      }
+    } else if (code === 0x7d || code === 0x5d) depth--;
+  }
+}
+
+/** A number of `object` within [low, high], or `fallback` when the field is absent. */
+export function numberField(
+  object: JsonObject,
+  name: string,
+  file: string,
+  range: { low: number; high: number; integer?: boolean; fallback?: number },
+): number {
+  const value = object[name] ?? range.fallback;
+  const ok =
+    typeof value === 'number' &&
+    value >= range.low &&
+    value <= range.high &&
+    (range.integer !== true || Number.isInteger(value));
+  if (!ok) {
+    throw makeError(
+      'ERR_MODEL_INVALID',
+      `${file}: ${name} must be ${range.integer ? 'a whole number' : 'a number'} from ${range.low} to ` +
+        `${range.high}, received ${JSON.stringify(value) ?? 'nothing'}`,
+      { details: { file, name, value } },
+    );
+  }
+  return value;
+}
