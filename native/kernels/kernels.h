@@ -3,7 +3,7 @@
 // A kernel table is chosen by ChooseKernels() after checking the processor, that the operating
 // system saves the registers, and that the table agrees with scalar on a self-check. Indexes keep
 // the pointer; loops never ask again. `SIGHTLINE_KERNEL=scalar|avx2|avx512|neon` forces one: an
-// unknown or unsupported name is kCpuUnsupported, not a fallback.
+// unknown or unsupported name is kCpuUnsupported, not a fallback. Empty means not set.
 #ifndef SIGHTLINE_KERNELS_KERNELS_H_
 #define SIGHTLINE_KERNELS_KERNELS_H_
 
@@ -11,35 +11,27 @@
 #include <cstdint>
 
 #include "core/status.h"
+#include "kernels/kernel_table.h"
 
 namespace sightline {
 
 // On disk: never renumber.
 enum class Metric : uint32_t { kCosine = 0, kEuclidean = 1, kDot = 2 };
 
-// Pair of vectors of `dim` floats, any alignment; nothing beyond the last float is read.
-using PairFn = float (*)(const float* a, const float* b, size_t dim);
-
-// out[i] = fn(query, row rows[i]) for i < n; row r starts at base + r * stride bytes.
-// Prefetches rows ahead. `rows == nullptr` means rows 0..n-1.
-using ManyFn = void (*)(const float* query, const unsigned char* base, size_t stride,
-                        const uint32_t* rows, size_t n, size_t dim, float* out);
-
-struct KernelTable {
-  const char* name;
-  PairFn dot;             // sum a*b
-  PairFn squared_l2;      // sum (a-b)^2
-  ManyFn dot_many;
-  ManyFn squared_l2_many;
-};
-
 // The table in use, or why there is none. Thread safe; the choice is made once per process.
 Status ChooseKernels(const KernelTable** out);
+
+// The rule behind ChooseKernels(), asked again on every call: `forced` is the wanted name, or null
+// or empty for the best supported table that passes the self-check. For tests.
+Status SelectKernels(const char* forced, const KernelTable** out);
 
 // Every table compiled in, best first, whether or not this machine can run it; for tests.
 // `Supported` tells whether this machine can.
 size_t AllKernels(const KernelTable* const** out);
 bool Supported(const KernelTable& table);
+
+// Whether `table` agrees with scalar within the stated error on a fixed set of vectors.
+bool PassesSelfCheck(const KernelTable& table);
 
 }  // namespace sightline
 

@@ -1,0 +1,133 @@
+// Chooses the kernel table: the only place that asks for CPU features on behalf of distances.
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "core/rng.h"
+#include "kernels/kernels.h"
+#include "kernels/tables.h"
+#include "platform/cpu.h"
+
+namespace sightline {
+namespace {
+
+// Best first.
+const KernelTable* const kTables[] = {
+#ifdef SL_X86_64
+    &kAvx512Kernels,
+    &kAvx2Kernels,
+#endif
+#ifdef SL_AARCH64
+    &kNeonKernels,
+#endif
+    &kScalarKernels,
+};
+
+// Every tail length of every register width, and a length that runs the unrolled loops twice.
+constexpr size_t kCheckDims[] = {1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 96, 129, 200};
+constexpr size_t kCheckRows = 9;  // two groups of any size and a remainder
+
+struct Checked {
+  PairFn pair;
+  ManyFn many;
+  PairFn reference;
+};
+
+bool Agrees(const Checked& check, const std::vector<float>& query, const std::vector<float>& rows,
+            size_t dim) {
+  float out[kCheckRows];
+  check.many(query.data(), reinterpret_cast<const unsigned char*>(rows.data()), dim * sizeof(float),
+             nullptr, kCheckRows, dim, out);
+  for (size_t r = 0; r < kCheckRows; ++r) {
+    const float* row = rows.data() + r * dim;
+    const float expected = check.reference(query.data(), row, dim);
+    // Values are in (-1, 1], so a term is at most 4; both sides may be off by the stated error.
+    const double bound = 2.0 * (dim / 8.0 + 16.0) * 0x1.0p-24 * 4.0 * static_cast<double>(dim);
+    if (!(std::fabs(static_cast<double>(out[r]) - expected) <= bound)) return false;
+    if (check.pair(query.data(), row, dim) != out[r]) return false;
+  }
+  return true;
+}
+
+std::string SupportedNames() {
+  std::string names;
+  for (const KernelTable* table : kTables) {
+    if (!Supported(*table)) continue;
+    if (!names.empty()) names += ", ";
+    names += table->name;
+  }
+  return names;
+}
+
+}  // namespace
+
+size_t AllKernels(const KernelTable* const** out) {
+  *out = kTables;
+  return sizeof(kTables) / sizeof(kTables[0]);
+}
+
+bool Supported(const KernelTable& table) {
+  if (&table == &kScalarKernels) return true;
+#ifdef SL_X86_64
+  if (&table == &kAvx512Kernels) return Cpu().avx512;
+  if (&table == &kAvx2Kernels) return Cpu().avx2_fma;
+#endif
+#ifdef SL_AARCH64
+  if (&table == &kNeonKernels) return Cpu().neon;
+#endif
+  return false;
+}
+
+bool PassesSelfCheck(const KernelTable& table) {
+  Rng rng(20240229);
+  for (const size_t dim : kCheckDims) {
+    std::vector<float> query(dim);
+    std::vector<float> rows(dim * kCheckRows);
+    for (float& value : query) value = static_cast<float>(2.0 * rng.Unit() - 1.0);
+    for (float& value : rows) value = static_cast<float>(2.0 * rng.Unit() - 1.0);
+    if (!Agrees({table.dot, table.dot_many, kScalarKernels.dot}, query, rows, dim) ||
+        !Agrees({table.squared_l2, table.squared_l2_many, kScalarKernels.squared_l2}, query, rows,
+                dim)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Status SelectKernels(const char* forced, const KernelTable** out) {
+  const bool any = forced == nullptr || forced[0] == '\0';
+  for (const KernelTable* table : kTables) {
+    if (!any && std::strcmp(forced, table->name) != 0) continue;
+    if (!Supported(*table)) continue;
+    if (PassesSelfCheck(*table)) {
+      *out = table;
+      return Status::Ok();
+    }
+    if (!any) {
+      return Status(StatusCode::kCpuUnsupported,
+                    std::string("kernel \"") + forced + "\" disagrees with scalar on this machine");
+    }
+  }
+  const std::string wanted = any ? "no kernel passes its self-check"
+                                 : std::string("SIGHTLINE_KERNEL is \"") + forced + "\"";
+  return Status(StatusCode::kCpuUnsupported,
+                wanted + "; this machine can run: " + SupportedNames());
+}
+
+Status ChooseKernels(const KernelTable** out) {
+  struct Choice {
+    Status status;
+    const KernelTable* table = nullptr;
+  };
+  static const Choice choice = [] {
+    Choice made;
+    made.status = SelectKernels(std::getenv("SIGHTLINE_KERNEL"), &made.table);
+    return made;
+  }();
+  if (choice.status.ok()) *out = choice.table;
+  return choice.status;
+}
+
+}  // namespace sightline

@@ -1,0 +1,38 @@
+// What one instruction set provides. Plain on purpose: kernel files include this and intrinsics
+// only, so that no standard inline function is ever compiled with wide instructions.
+#ifndef SIGHTLINE_KERNELS_KERNEL_TABLE_H_
+#define SIGHTLINE_KERNELS_KERNEL_TABLE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace sightline {
+
+// Pair of vectors of `dim` floats, any alignment; nothing beyond the last float is read.
+using PairFn = float (*)(const float* a, const float* b, size_t dim);
+
+// out[i] = fn(query, row rows[i]) for i < n; row r starts at base + r * stride bytes.
+// Prefetches rows ahead. `rows == nullptr` means rows 0..n-1.
+using ManyFn = void (*)(const float* query, const unsigned char* base, size_t stride,
+                        const uint32_t* rows, size_t n, size_t dim, float* out);
+
+// Within one table a pair of vectors has one value, bit for bit, whichever function computed it and
+// whatever its neighbours in the call: results do not depend on how rows were grouped or split.
+//
+// Error of every table, against exact arithmetic, with u = 2^-24 and s the sum of the absolute
+// terms (|a_i b_i|, or (a_i - b_i)^2), unless something overflows:
+//     |error| <= (dim / 8 + 16) * u * s + dim * 2^-149
+//
+// Values are those of IEEE arithmetic: a NaN in either vector gives NaN, an overflow gives an
+// infinity or NaN. Kernels do not check; the index refuses such vectors and TopK drops NaN.
+struct KernelTable {
+  const char* name;
+  PairFn dot;         // sum a*b
+  PairFn squared_l2;  // sum (a-b)^2
+  ManyFn dot_many;
+  ManyFn squared_l2_many;
+};
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_KERNELS_KERNEL_TABLE_H_

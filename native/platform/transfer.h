@@ -1,0 +1,32 @@
+// The loop around a system call that may move fewer bytes than asked, or be interrupted.
+#ifndef SIGHTLINE_PLATFORM_TRANSFER_H_
+#define SIGHTLINE_PLATFORM_TRANSFER_H_
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+
+namespace sightline {
+
+// Calls `call(done, size - done)`, which returns bytes moved, 0 at the end, or -1 with errno, until
+// all is moved, nothing more moves or something fails. Separate from File so that tests can play a
+// system that is slow, interrupted or full.
+// Returns whether it ended without failure; *done says how far it came in both cases.
+template <typename Call>
+bool TransferAll(size_t size, size_t* done, const Call& call) {
+  *done = 0;
+  while (*done < size) {
+    const auto moved = call(*done, size - *done);
+    if (moved < 0) {
+      if (errno == EINTR) continue;
+      return false;
+    }
+    if (moved == 0) return true;
+    *done += static_cast<size_t>(moved);
+  }
+  return true;
+}
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_PLATFORM_TRANSFER_H_
