@@ -70,6 +70,8 @@ export interface Library extends AsyncDisposable {
    */
   warm(): Promise<void>;
   stats(): LibraryStats;
+  /** Every media file that is not searchable, or only in part, and why; in path order. */
+  problems(): MediaProblem[];
   /** Every media file that is not searchable and why, in path order. */
   problems(): readonly MediaProblem[];
   verify(options?: { readonly repair?: boolean }): Promise<VerifyReport>;

@@ -45,6 +45,8 @@ export interface ProgressEvent {
   readonly total: number;
   /** Frames made searchable so far in this run. */
   readonly frames: number;
+  /** `frames` plus those known to wait; grows while videos are decoded. */
+  readonly framesTotal: number;
   /** Media path relative to the root, when one is at hand. */
   readonly path?: string;
 }
@@ -78,6 +80,11 @@ export interface SyncOptions {
   readonly dryRun?: boolean;
   /** Try again what failed in earlier runs although the file did not change. */
   readonly retryFailed?: boolean;
+  /**
+   * Forget files that are gone even when they are more than 20 and more than 5 percent of the
+   * library. Without it such a run removes nothing, because an unplugged disk looks the same.
+   */
+  readonly confirmRemovals?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ProgressEvent) => void;
 }
@@ -96,6 +103,8 @@ export interface SyncReport {
   readonly changed: number;
   readonly moved: number;
   readonly removed: number;
+  /** Files that are gone and were kept because so many vanished at once; see `confirmRemovals`. */
+  readonly heldBack: number;
   readonly unchanged: number;
   readonly indexed: number;
   readonly skipped: number;

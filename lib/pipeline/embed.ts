@@ -17,6 +17,8 @@ export interface EmbedParts {
   readonly index: VectorIndex;
   readonly encoder: ImageEncoder;
   readonly space: string;
+  /** Run before rows are appended, by the same loop: the engine has one writer at a time. */
+  readonly beforeAppend: () => Promise<void>;
   readonly onEmbedded: (frames: number) => void;
 }
 
@@ -105,6 +107,7 @@ async function encode(
 
 async function append(parts: EmbedParts, encoded: Encoded): Promise<number> {
   const { good, vectors, bad } = encoded;
+  await parts.beforeAppend();
   if (good.length === 0) {
     parts.catalog.recordRows(parts.space, [], bad, parts.index.count);
     return 0;

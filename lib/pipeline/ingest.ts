@@ -28,6 +28,13 @@ export interface IngestParts {
   readonly onItem: (item: IngestedItem) => void;
 }
 
+/** Errors that say nothing about the item: it stays `pending` and every sync tries it again. */
+export const RETRY_CODES: ReadonlySet<string> = new Set([
+  'ERR_MEDIA_CHANGED',
+  'ERR_MEDIA_MISSING',
+  'ERR_FFMPEG_MISSING',
+]);
+
 /** Pictures recorded in one transaction, at most; and how long the first of them waits for it. */
 const BATCH_ITEMS = 32;
 const BATCH_MS = 250;
@@ -205,12 +212,11 @@ function failure(
   const { code, reason } = reasonOf(error);
   // The disk's failure is not the item's: the run stops, and resumes when there is space again.
   if (code === 'ERR_DISK_FULL' || code === 'ERR_IO') throw error;
-  const state: MediaState =
-    code === 'ERR_MEDIA_UNSUPPORTED'
+  const state: MediaState = RETRY_CODES.has(code)
+    ? 'pending'
+    : code === 'ERR_MEDIA_UNSUPPORTED'
       ? 'skipped'
-      : code === 'ERR_MEDIA_CHANGED' || code === 'ERR_FFMPEG_MISSING'
-        ? 'pending'
-        : 'failed';
+      : 'failed';
   return { state, code, reason, width: null, height: null, capturedAt: null };
 }
 

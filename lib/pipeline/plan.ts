@@ -24,6 +24,7 @@ export interface KnownFile {
   readonly mtimeMs: number;
   readonly contentHash: string | null;
   readonly state: MediaState;
+  readonly code: string | null;
   readonly attempts: number;
 }
 

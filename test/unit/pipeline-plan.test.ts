@@ -25,6 +25,7 @@ const known = (path: string, state: MediaState, over: Partial<KnownFile> = {}): 
   mtimeMs: 1,
   contentHash: `hash-of-${path}`,
   state,
+  code: null,
   attempts: 1,
   ...over,
 });

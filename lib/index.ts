@@ -1,0 +1,27 @@
+/**
+ * What `require('sightline')` gives. Loads neither sharp, onnxruntime nor SQLite until a call needs
+ * them.
+ */
+export { findLibrary, openLibrary, type OpenLibraryOptions } from './library';
+export type { Library, MediaFileLocation } from './library-types';
+export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './errors';
+export * from './engine';
+export type {
+  FrameId,
+  FrameRecord,
+  LibraryStats,
+  MediaId,
+  MediaKind,
+  MediaProblem,
+  MediaState,
+  ModelIdentity,
+  ProgressEvent,
+  Row,
+  SearchOptions,
+  SearchQuery,
+  SearchResponse,
+  SearchResult,
+  SyncOptions,
+  SyncReport,
+  VerifyReport,
+} from './types';
