@@ -29,3 +29,16 @@ export {
 } from './caption';
 export { drawSvg } from './draw-svg';
 export { renderPicture, renderPixels, sizeOf, type PictureFormat, type Pixels } from './render';
+export { drawRaster, type RasterStyle } from './draw-raster';
+export {
+  filmFrames,
+  filmSeconds,
+  moved,
+  randomFilm,
+  sceneAt,
+  type Film,
+  type FilmOptions,
+  type Shot,
+} from './motion';
+export { samplePlan, type SamplePicture, type SamplePlan, type SampleVideo } from './sample-plan';
+export { drawSampleLibrary, type SampleLibraryOptions } from './sample-library';

@@ -20,6 +20,12 @@ from data import UNK, VARIANTS, Shards, augment, normalise, token_batch, truth_t
 from model import SIZES, Trainee, traits_of
 
 
+def has_bfloat16():
+    """Whether the processor multiplies bfloat16 itself: then training is twice as fast."""
+    info = pathlib.Path('/proc/cpuinfo')
+    return info.exists() and 'avx512_bf16' in info.read_text()
+
+
 def contrastive(texts, pictures, scale, truth):
     """Cross entropy both ways with every right answer sharing the target equally."""
     logits = scale * texts @ pictures.t()
@@ -70,7 +76,9 @@ def main():
     parser.add_argument('--rate', type=float, default=2e-3)
     parser.add_argument('--seed', type=int, default=7)
     parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--precision', choices=('auto', 'float32', 'bfloat16'), default='auto')
     options = parser.parse_args()
+    narrow = options.precision == 'bfloat16' or (options.precision == 'auto' and has_bfloat16())
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     numbers = np.random.default_rng(options.seed)
@@ -91,7 +99,7 @@ def main():
     for parameter in average.parameters():
         parameter.requires_grad_(False)
     size = sum(p.numel() for p in [*model.image.parameters(), *model.text.parameters()])
-    print(f'{size} parameters', flush=True)
+    print(f'{size} parameters, bfloat16 {narrow}', flush=True)
     plain = [p for p in model.parameters() if p.ndim < 2]
     heavy = [p for p in model.parameters() if p.ndim >= 2]
     optimizer = torch.optim.AdamW(
@@ -124,13 +132,16 @@ def main():
         same = (train.scenes[rows][:, None] == train.scenes[rows][None]).all(axis=2)
         truth = truth_table(train.claims[rows, short], train.scenes[rows])
         pixels = normalise(augment(train.pixels(rows), generator))
-        grid = model.image.cells(pixels.to(memory_format=torch.channels_last))
-        raw_pictures = model.image.pool(grid)
+        with torch.autocast('cpu', torch.bfloat16, enabled=narrow):
+            grid = model.image.cells(pixels.to(memory_format=torch.channels_last))
+            raw_pictures = model.image.pool(grid).float()
+            grid = grid.float()
         raw_texts = []
         for variant in (full, short):
             ids, mask = token_batch(train.tokens[rows, variant])
             drop = (torch.rand(ids.shape, generator=generator) < 0.01) & (ids > UNK + 2)
-            raw_texts.append(model.text(ids.masked_fill(drop, UNK), mask))
+            with torch.autocast('cpu', torch.bfloat16, enabled=narrow):
+                raw_texts.append(model.text(ids.masked_fill(drop, UNK), mask).float())
         pictures = F.normalize(raw_pictures)
         scale = model.log_scale.exp().clamp(max=60.0)
         wanted = traits_of(scenes)
