@@ -143,7 +143,7 @@ const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> } = {
     flag: '--max-size',
     env: ['SIGHTLINE_MAX_SIZE'],
     default: 512,
-    parse: number(32, 8192, true),
+    parse: number(32, 4096, true),
   },
   ignore: { flag: '--ignore', env: ['SIGHTLINE_IGNORE'], default: [], parse: globs },
   k: {

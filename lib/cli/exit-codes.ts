@@ -1,0 +1,34 @@
+/** What the process says when it ends. The numbers are part of the interface: never renumber. */
+import { isLibraryError } from '../errors';
+
+export const EXIT = {
+  ok: 0,
+  /** Nothing found, and the caller asked with `--fail-empty` to be told. */
+  noMatch: 1,
+  /** Wrong usage, or (as with grep) anything else that kept the command from doing its work. */
+  usage: 2,
+  /** The work was done except for some files, or a check found problems. */
+  partial: 3,
+  /** A model or ffmpeg is missing or unusable. */
+  missing: 4,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+const MISSING_CODES = new Set([
+  'ERR_MODEL_MISSING',
+  'ERR_MODEL_HASH',
+  'ERR_MODEL_INVALID',
+  'ERR_FFMPEG_MISSING',
+]);
+
+/** True for codes that mean "install or fetch something, then try again". */
+export const meansMissing = (code: string): boolean => MISSING_CODES.has(code);
+
+/** The exit code of a command that ended with this error. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (!isLibraryError(error)) return EXIT.usage;
+  if (error.code === 'ERR_ABORTED') return EXIT.interrupted;
+  return meansMissing(error.code) ? EXIT.missing : EXIT.usage;
+}

@@ -1,0 +1,28 @@
+/** Ctrl-C: the first asks the work to stop at the next safe point, the second ends the process. */
+import { EXIT } from './exit-codes';
+import type { Io } from './io';
+
+/**
+ * Runs `work` with a signal that SIGINT and SIGTERM raise.
+ *
+ * @param onFirst  said on stderr when the first signal arrives
+ */
+export async function untilInterrupted<T>(
+  io: Io,
+  onFirst: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    io.note(onFirst);
+    controller.abort();
+  };
+  const names = ['SIGINT', 'SIGTERM'] as const;
+  for (const name of names) process.on(name, onSignal);
+  try {
+    return await work(controller.signal);
+  } finally {
+    for (const name of names) process.off(name, onSignal);
+  }
+}

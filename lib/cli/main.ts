@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+/**
+ * The `sightline` command. Everything the package does for the command line starts here: routes the
+ * words, runs the verb, turns whatever comes back into an exit code. The verbs use only the facade,
+ * the server's starter and (for the demo) the drawn scenes.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { CommanderError } from 'commander';
+import { isLibraryError, messageOf } from '../errors';
+import { routeArguments } from './arguments';
+import { EXIT, exitCodeOf, type ExitCode } from './exit-codes';
+import { endQuietlyOnClosedPipe, Io } from './io';
+import { buildProgram, type ProgramResult } from './program';
+
+/** dist/lib/cli -> the package's own folder. */
+const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
+
+function ownVersion(): string {
+  const text = readFileSync(path.join(PACKAGE_ROOT, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+async function run(args: readonly string[], io: Io): Promise<ExitCode> {
+  const result: ProgramResult = { exitCode: EXIT.ok };
+  const program = buildProgram(ownVersion(), result);
+  const routed = routeArguments(args);
+  if ('meant' in routed) {
+    const word = args[0] ?? '';
+    io.problem(
+      `did you mean "sightline ${routed.meant}"? To search for the word: sightline search ${word}`,
+    );
+    return EXIT.usage;
+  }
+  if (routed.args.length === 0) {
+    process.stderr.write(program.helpInformation());
+    return EXIT.usage;
+  }
+  try {
+    await program.parseAsync([...routed.args], { from: 'user' });
+    return result.exitCode;
+  } catch (error) {
+    // Commander has already said what was wrong with the usage, or shown help or version.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return report(error, io);
+  }
+}
+
+/** Says on stderr what went wrong; with `--json` the document says it too. */
+function report(error: unknown, io: Io): ExitCode {
+  const code = exitCodeOf(error);
+  if (io.isJson)
+    io.json({
+      error: {
+        code: isLibraryError(error) ? error.code : 'ERR_INTERNAL',
+        message: messageOf(error),
+      },
+    });
+  if (isLibraryError(error)) {
+    if (code !== EXIT.interrupted) io.problem(`${error.message} (${error.code})`);
+  } else {
+    // A defect of ours: the stack helps whoever reports it.
+    io.problem(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+  return code;
+}
+
+endQuietlyOnClosedPipe();
+const args = process.argv.slice(2);
+run(args, new Io({ json: args.includes('--json') })).then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => {
+    process.exitCode = EXIT.usage;
+    throw error;
+  },
+);

@@ -1,0 +1,198 @@
+/**
+ * The verbs and their options. Declares only: what a verb does is in `verbs/`, loaded when it runs,
+ * so that `--help` and usage errors do not load sharp, onnxruntime or SQLite.
+ */
+import { Argument, Command, Option } from 'commander';
+import type { ExitCode } from './exit-codes';
+import { Io } from './io';
+import { PROGRESS_STYLES } from './progress-style';
+import type { Flags } from './session';
+
+export interface ProgramResult {
+  exitCode: ExitCode;
+}
+
+type Action = (words: readonly string[], flags: Flags, io: Io) => Promise<ExitCode>;
+
+const EXAMPLES = `
+Examples:
+  sightline "red car at night" ~/Videos     search; the first time also indexes
+  sightline sync ~/Pictures                 index what is new, changed, moved or gone
+  sightline search --like 42                more like frame 42
+  sightline serve                           the same in a browser
+  sightline demo                            a drawn sample library, no download
+
+Exit codes: 0 ok, 1 no match with --fail-empty, 2 usage or error, 3 some files failed,
+4 model or ffmpeg missing, 130 interrupted.`;
+
+/** Builds the program; the action that runs puts its exit code into `result`. */
+export function buildProgram(version: string, result: ProgramResult): Command {
+  const program = new Command('sightline')
+    .description('Finds pictures and moments of videos by words, by picture or by example.')
+    .version(version, '-V, --version')
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+    .showSuggestionAfterError();
+
+  const verb = (name: string, description: string, action: Action): Command => {
+    const command = program
+      .command(name)
+      .description(description)
+      .option('--json', 'one JSON document on stdout')
+      .option('-q, --quiet', 'only errors on stderr');
+    command.action(async () => {
+      const flags: Flags = command.opts();
+      result.exitCode = await action(command.args, flags, new Io(flags));
+    });
+    return command;
+  };
+  const root = new Argument('[root]', 'folder with the media (default: the current folder)');
+  const first = (words: readonly string[]): string | undefined => words[0];
+
+  withSampling(
+    withModel(
+      verb('sync', 'index what is new, changed, moved or gone; resumable', async (w, f, io) =>
+        (await import('./verbs/sync.js')).runSyncVerb('sync', first(w), f, io),
+      ).addArgument(root),
+    ),
+  )
+    .option('--dry-run', 'say what would be done, write nothing')
+    .option('--retry-failed', 'try again what failed before')
+    .option('--confirm-removals', 'forget missing files even when very many are gone at once');
+  withSampling(
+    withModel(
+      verb('ingest', 'first half of sync: read files, store frames', async (w, f, io) =>
+        (await import('./verbs/sync.js')).runSyncVerb('ingest', first(w), f, io),
+      ).addArgument(root),
+    ),
+  ).option('--dry-run', 'say what would be done, write nothing');
+  withProgress(
+    withModel(
+      verb('index', 'second half of sync: embed and link stored frames', async (w, f, io) =>
+        (await import('./verbs/sync.js')).runSyncVerb('index', first(w), f, io),
+      ).addArgument(root),
+    ),
+  ).option('--rebuild', 'embed everything again');
+  withSearch(
+    withSampling(
+      withModel(
+        verb('search', 'find frames; creates and updates the library as needed', async (w, f, io) =>
+          (await import('./verbs/search.js')).runSearchVerb(w, f, io),
+        )
+          .argument('[query]', 'what to look for, in quotes')
+          .addArgument(root)
+          .allowExcessArguments(true),
+      ),
+    ),
+  );
+  withSampling(
+    withModel(
+      verb('serve', 'HTTP server with a search page', async (w, f, io) =>
+        (await import('./verbs/serve.js')).runServeVerb(first(w), f, io),
+      ).addArgument(root),
+    ),
+  )
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
+    .option('--port <number>', 'port to listen on (default: 8000)')
+    .option('--token <secret>', 'what clients must send; needed beyond this machine')
+    .option('--no-sync', 'serve what is indexed already');
+  withLibrary(
+    verb('stats', 'figures about a library', async (w, f, io) =>
+      (await import('./verbs/stats.js')).runStatsVerb(first(w), f, io),
+    ).addArgument(root),
+  ).option('--problems', 'list what was left out and why');
+  withLibrary(
+    verb('verify', 'read everything and say what is wrong', async (w, f, io) =>
+      (await import('./verbs/verify.js')).runVerifyVerb(first(w), f, io),
+    ).addArgument(root),
+  ).option('--repair', 'rebuild what can be rebuilt');
+  withModel(
+    verb('doctor', 'what is installed, what is missing, and the remedy', async (w, f, io) =>
+      (await import('./verbs/doctor.js')).runDoctorVerb(first(w), f, io),
+    ).addArgument(root),
+  );
+  verb('models', 'models that can be used without a download', async (_w, _f, io) =>
+    (await import('./verbs/models.js')).runModelsVerb(io),
+  ).addArgument(new Argument('[action]').choices(['list']).default('list'));
+  withProgress(
+    verb('demo', 'draw a sample library, search it, serve it', async (w, f, io) =>
+      (await import('./verbs/demo.js')).runDemoVerb(first(w), f, io),
+    ).argument('[folder]', 'where to draw it (default: ./demo-library)'),
+  )
+    .option('--pictures <number>', 'pictures to draw (default: 320)')
+    .option('--videos <number>', 'videos to draw (default: 6)')
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
+    .option('--port <number>', 'port to listen on (default: 8000, or the next free one)')
+    .option('--no-serve', 'end after the searches');
+  const config = verb('config', 'the settings in force', async (w, f, io) =>
+    (await import('./verbs/config.js')).runConfigVerb(w[1], f, io),
+  )
+    .addArgument(new Argument('[action]').choices(['print']).default('print'))
+    .addArgument(root)
+    .option('--show-origin', 'also where each value comes from');
+  withModel(config);
+  program
+    .command('bench')
+    .description('run the benchmark suite (options of the suite follow; see bench --help)')
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments(true)
+    .argument('[options...]')
+    .action(async (args: string[]) => {
+      result.exitCode = await (await import('./verbs/bench.js')).runBenchVerb(args);
+    });
+  return program;
+}
+
+function withLibrary(command: Command): Command {
+  return command.option(
+    '--library <folder>',
+    'folder of the library (default: .sightline in root)',
+  );
+}
+
+function withModel(command: Command): Command {
+  return withLibrary(command).option(
+    '--model <name>',
+    'builtin, a folder, or a repository id that is in the model store',
+  );
+}
+
+function withProgress(command: Command): Command {
+  return command.addOption(
+    new Option('--progress <style>', 'how progress is shown on stderr')
+      .choices(PROGRESS_STYLES)
+      .default('auto'),
+  );
+}
+
+function withSampling(command: Command): Command {
+  return withProgress(command)
+    .option('--fps <number>', 'frames per second taken from videos (default: 1)')
+    .option('--every-n-frames <n>', 'take every n-th frame instead')
+    .option('--keyframes', 'take only key frames instead')
+    .option('--max-size <pixels>', 'longest side of stored frames (default: 512)')
+    .option('--ignore <glob>', 'leave these paths out; may be repeated', collect);
+}
+
+function withSearch(command: Command): Command {
+  return command
+    .option('-k, --k <number>', 'how many hits (default: 20)')
+    .option('--image <file>', 'search with a picture instead of words')
+    .option('--like <frame>', 'search with a frame of the library')
+    .addOption(new Option('--type <kind>', 'only these').choices(['image', 'video']))
+    .option('--path <glob>', 'only files whose path matches')
+    .option('--min-similarity <number>', 'leave out weaker hits (0 to 1)')
+    .option('--exact', 'compare every frame instead of walking the graph')
+    .option('--ef-search <number>', 'how far the graph is walked; more finds more, slower')
+    .option('--no-sync', 'do not look for new files first')
+    .option('--ndjson', 'one JSON line per hit')
+    .option('--paths', 'only paths, one per line')
+    .option('-0, --null', 'only paths, each ended by a NUL')
+    .option('--fail-empty', 'exit with 1 when nothing is found');
+}
+
+const collect = (value: string, earlier: string[] | undefined): string[] => [
+  ...(earlier ?? []),
+  value,
+];

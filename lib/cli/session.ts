@@ -1,0 +1,110 @@
+/** What every verb needs: a checked root, settled settings with their origins, and a library. */
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { readConfigFile, resolveConfig, samplingOf, SETTING_NAMES } from '../config';
+import type { ResolvedConfig, SettingName } from '../config';
+import { isLibraryError, makeError } from '../errors';
+import { findLibrary, openLibrary } from '../library';
+import type { Library } from '../library-types';
+import type { SyncOptions } from '../types';
+import { printable } from './format';
+import type { Io } from './io';
+
+export const LIBRARY_FOLDER = '.sightline';
+
+/** Flags as commander hands them over: setting names, plus those of the single verbs. */
+export type Flags = Readonly<Record<string, unknown>>;
+
+export interface Session {
+  /** The root as typed, for paths that are shown. */
+  readonly shownRoot: string;
+  readonly root: string;
+  readonly config: ResolvedConfig;
+  readonly io: Io;
+}
+
+/**
+ * @throws ERR_ARG_RANGE for a root that is no folder or a bad setting; ERR_ARG_TYPE for a bad file
+ */
+export function startSession(rootArgument: string | undefined, flags: Flags, io: Io): Session {
+  const shownRoot = rootArgument ?? '.';
+  const root = path.resolve(shownRoot);
+  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw makeError('ERR_ARG_RANGE', `there is no folder "${printable(shownRoot)}"`, {
+      details: { root },
+    });
+  const config = settle(root, flags);
+  for (const warning of config.warnings) io.note(`warning: ${printable(warning)}`);
+  return { shownRoot, root, config, io };
+}
+
+function settle(root: string, flags: Flags): ResolvedConfig {
+  const given = Object.fromEntries(SETTING_NAMES.map((name) => [name, flags[name]])) as Partial<
+    Record<SettingName, unknown>
+  >;
+  const sources = { flags: given, env: process.env };
+  const { library } = resolveConfig(sources).settings;
+  const file = readConfigFile(path.join(library ?? path.join(root, LIBRARY_FOLDER), 'config.json'));
+  return resolveConfig({ ...sources, ...(file && { file }) });
+}
+
+/** The library's folder if there is one already. */
+export const existingLibrary = (session: Session): string | undefined =>
+  findLibrary(session.root, session.config.settings.library);
+
+/**
+ * Opens the library. The model is passed on only when somebody chose one: otherwise an existing
+ * library keeps the model it was made with.
+ *
+ * @throws ERR_LIBRARY_MISSING when `create` is false and there is none
+ */
+export async function openSession(
+  session: Session,
+  options: { readonly readOnly?: boolean; readonly create?: boolean } = {},
+): Promise<Library> {
+  const { settings, origins } = session.config;
+  const create = options.create ?? options.readOnly !== true;
+  if (!create && existingLibrary(session) === undefined)
+    throw makeError(
+      'ERR_LIBRARY_MISSING',
+      `${printable(session.shownRoot)} has no library yet: run "sightline sync" on it first`,
+    );
+  return openLibrary(session.root, {
+    ...(settings.library === undefined ? {} : { dir: settings.library }),
+    ...(origins.model.from === 'default' ? {} : { model: settings.model }),
+    ...(options.readOnly === true ? { readOnly: true } : {}),
+    create,
+  });
+}
+
+const NOT_WRITABLE = new Set(['ERR_FILE_LOCKED', 'ERR_READ_ONLY', 'ERR_BUSY']);
+
+/**
+ * Opens for writing, or for reading when another process is writing or the disk may not be written:
+ * searching must not wait for a sync somewhere else.
+ */
+export async function openForSearch(
+  session: Session,
+): Promise<{ library: Library; isWriter: boolean }> {
+  try {
+    return { library: await openSession(session), isWriter: true };
+  } catch (error) {
+    const isOccupied = isLibraryError(error) && NOT_WRITABLE.has(error.code);
+    if (!isOccupied || existingLibrary(session) === undefined) throw error;
+    session.io.note('another process is updating this library: searching what is there already');
+    return { library: await openSession(session, { readOnly: true }), isWriter: false };
+  }
+}
+
+/** The part of the settings and flags that a sync takes. */
+export function syncOptionsOf(session: Session, flags: Flags): SyncOptions {
+  const { settings } = session.config;
+  return {
+    ...samplingOf(session.config),
+    maxSize: settings.maxSize,
+    ...(settings.ignore.length > 0 ? { ignore: settings.ignore } : {}),
+    ...(flags.dryRun === true ? { dryRun: true } : {}),
+    ...(flags.retryFailed === true ? { retryFailed: true } : {}),
+    ...(flags.confirmRemovals === true ? { confirmRemovals: true } : {}),
+  };
+}

@@ -1,0 +1,51 @@
+/** `stats`: figures about a library, or the list of everything that was left out and why. */
+import type { ExitCode } from '../exit-codes';
+import { EXIT } from '../exit-codes';
+import { formatBytes, formatFacts, printable } from '../format';
+import type { Io } from '../io';
+import { openSession, startSession, type Flags } from '../session';
+
+export async function runStatsVerb(
+  root: string | undefined,
+  flags: Flags,
+  io: Io,
+): Promise<ExitCode> {
+  const session = startSession(root, flags, io);
+  await using library = await openSession(session, { readOnly: true });
+  if (flags.problems === true) {
+    const problems = library.problems();
+    if (io.isJson) io.json({ problems });
+    else if (problems.length === 0) io.note('no problems: every file that was seen is searchable');
+    else
+      io.table(
+        [{ title: 'state' }, { title: 'code' }, { title: 'path' }, { title: 'reason' }],
+        problems.map((p) => [p.state, p.code, printable(p.path), printable(p.reason)]),
+      );
+    return EXIT.ok;
+  }
+  const stats = library.stats();
+  if (io.isJson) {
+    io.json(stats);
+    return EXIT.ok;
+  }
+  const n = (value: number): string => value.toLocaleString('en-US');
+  io.line(
+    formatFacts([
+      ['root', printable(stats.root)],
+      ['library', printable(stats.dir)],
+      ['model', `${printable(stats.model.id)} (${stats.dim} dimensions)`],
+      ['pictures', n(stats.images)],
+      ['videos', n(stats.videos)],
+      ['frames', n(stats.frames)],
+      ['pending', n(stats.media.pending)],
+      ['skipped', n(stats.media.skipped)],
+      ['failed', n(stats.media.failed)],
+      ['graph', `${n(stats.hnswNodes)} nodes, top level ${stats.maxLevel}`],
+      ['kernel', stats.kernel],
+      ['on disk', formatBytes(stats.bytesOnDisk)],
+    ]),
+  );
+  if (stats.media.skipped + stats.media.failed > 0)
+    io.note('"sightline stats --problems" lists what was left out and why');
+  return EXIT.ok;
+}

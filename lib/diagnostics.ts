@@ -1,0 +1,206 @@
+/**
+ * Looks at the machine and says which parts the product can use: for `sightline doctor`, for bug
+ * reports, and for anyone who embeds the library. Every check tries the real part instead of looking
+ * for its name, and none of them throws.
+ */
+import { readdir, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { sqliteDriver, openSqlite } from './catalog/sqlite';
+import { openClip } from './encode';
+import { missingFiles } from './encode/model-files';
+import { BUILTIN_MODEL, findModel, hubCacheDir } from './encode/model-store';
+import { messageOf } from './errors';
+import { findFfmpeg } from './media';
+import { VectorIndex } from './vectors';
+
+export type CheckState = 'ok' | 'missing' | 'warning';
+
+export interface Check {
+  readonly name: string;
+  readonly state: CheckState;
+  /** What was found: version, path, figure; or why not. */
+  readonly detail: string;
+  /** What to do, when something should be done. */
+  readonly remedy?: string;
+}
+
+export interface Diagnosis {
+  /** False when a part that the product needs is missing. */
+  readonly ok: boolean;
+  readonly checks: readonly Check[];
+}
+
+export interface DiagnoseOptions {
+  /** Folder whose disk is looked at; default: the current folder. */
+  readonly root?: string;
+  /** Model to look for; default `builtin`. */
+  readonly model?: string;
+  readonly library?: string | undefined;
+}
+
+const LOW_DISK_BYTES = 1024 ** 3;
+
+/** Runs all checks. Loads sharp, onnxruntime and the model, so it takes about a second. */
+export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis> {
+  const checks = [
+    checkNode(),
+    await attempt('engine', checkEngine, REMEDIES.engine),
+    await attempt('sqlite', checkSqlite, REMEDIES.sqlite),
+    await attempt('ffmpeg', checkFfmpeg, REMEDIES.ffmpeg),
+    await attempt('sharp', checkSharp, REMEDIES.sharp),
+    await attempt('onnxruntime', checkOnnxRuntime, REMEDIES.onnxruntime),
+    await attempt('model', () => checkModel(options.model ?? BUILTIN_MODEL), REMEDIES.model),
+    await checkModelStore(),
+    await attempt('disk', () => checkDisk(options.library ?? options.root ?? '.'), REMEDIES.disk),
+  ];
+  return { ok: checks.every((check) => check.state !== 'missing'), checks };
+}
+
+const REMEDIES = {
+  engine: 'reinstall the package; in a source checkout run "npm run build:native"',
+  sqlite: 'use Node 22.13 or later, or run "npm install better-sqlite3@12"',
+  ffmpeg:
+    'pictures work without it; for videos install ffmpeg (Debian/Ubuntu: apt install ffmpeg, macOS: brew install ffmpeg) or set SIGHTLINE_FFMPEG to its path',
+  sharp: 'run "npm install" again for this platform, including optional packages',
+  onnxruntime: 'run "npm install" again; its own install script is not needed',
+  model:
+    'give --model a folder in the Hugging Face layout, or put the model into the model store shown below',
+  disk: 'free some space: frames and vectors take about 50 KB for each frame',
+} as const;
+
+type Finding = Omit<Check, 'name' | 'state'> & { readonly state?: CheckState };
+
+/** Any failure of a check is its finding. */
+async function attempt(
+  name: string,
+  look: () => Finding | Promise<Finding>,
+  remedy: string,
+): Promise<Check> {
+  try {
+    return { name, state: 'ok', ...(await look()) };
+  } catch (error) {
+    return { name, state: 'missing', detail: messageOf(error), remedy };
+  }
+}
+
+function checkNode(): Check {
+  const found = `${process.version} on ${process.platform}-${process.arch}`;
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 19))
+    return { name: 'node', state: 'ok', detail: found };
+  return {
+    name: 'node',
+    state: 'missing',
+    detail: found,
+    remedy: 'install Node 20.19 or later (22 or 24 recommended)',
+  };
+}
+
+/** Builds a tiny index and finds a vector in it. */
+async function checkEngine(): Promise<Finding> {
+  await using index = await VectorIndex.create({ dim: 8 });
+  await index.add(Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0));
+  const hits = index.search(Float32Array.of(2, 0, 0, 0, 0, 0, 0, 0), 1);
+  if (hits.keys[0] !== 0) throw new Error('the engine loads but does not find its own vector');
+  return { detail: `kernel ${index.stats().kernel}` };
+}
+
+function checkSqlite(): Finding {
+  const db = openSqlite(':memory:', false);
+  const row = db.prepare('SELECT sqlite_version() AS version').get() as { version: string };
+  db.close();
+  return { detail: `${sqliteDriver().name}, SQLite ${row.version}` };
+}
+
+async function checkFfmpeg(): Promise<Finding> {
+  const found = await findFfmpeg();
+  return { detail: `${found.version} at ${found.ffmpeg}` };
+}
+
+async function checkSharp(): Promise<Finding> {
+  const { default: sharp } = await import('sharp');
+  await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } })
+    .jpeg()
+    .toBuffer();
+  return { detail: `sharp ${sharp.versions.sharp ?? '?'}, libvips ${sharp.versions.vips}` };
+}
+
+async function checkOnnxRuntime(): Promise<Finding> {
+  const { env } = await import('onnxruntime-node');
+  return { detail: `onnxruntime ${env.versions.node ?? env.versions.common}` };
+}
+
+async function checkModel(model: string): Promise<Finding> {
+  const clip = await openClip(model);
+  try {
+    const { id, revision, sha256 } = clip.identity;
+    return {
+      detail: `${id} (${revision}), ${clip.dim} dimensions, SHA-256 ${sha256}`,
+      ...(clip.isBuiltin
+        ? {
+            remedy:
+              'the built-in model knows drawn shapes; for photographs use openai/clip-vit-base-patch32',
+          }
+        : {}),
+    };
+  } finally {
+    await clip.close();
+  }
+}
+
+async function checkDisk(folder: string): Promise<Finding> {
+  const where = path.resolve(folder);
+  const { bavail, bsize } = await statfs(where);
+  const free = bavail * bsize;
+  const detail = `${(free / 1024 ** 3).toFixed(1)} GB free at ${where}`;
+  return free < LOW_DISK_BYTES ? { state: 'warning', detail, remedy: REMEDIES.disk } : { detail };
+}
+
+export interface InstalledModel {
+  /** What to give to `--model`. */
+  readonly id: string;
+  readonly folder: string;
+  readonly sizeBytes: number;
+}
+
+/** The models that can be opened now: the built-in one and those in the Hugging Face cache. */
+export async function listModels(
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<readonly InstalledModel[]> {
+  const ids = [BUILTIN_MODEL, ...(await cachedRepositories(env))];
+  const found = await Promise.all(ids.map((id) => inspect(id, env)));
+  return found.filter((model) => model !== undefined);
+}
+
+async function inspect(id: string, env: NodeJS.ProcessEnv): Promise<InstalledModel | undefined> {
+  try {
+    const { folder } = await findModel(id, env);
+    if ((await missingFiles(folder)).length > 0) return undefined;
+    return { id, folder, sizeBytes: await bytesIn(folder) };
+  } catch {
+    // A repository of another kind, or half downloaded: not usable, so not listed.
+    return undefined;
+  }
+}
+
+async function cachedRepositories(env: NodeJS.ProcessEnv): Promise<string[]> {
+  const names = await readdir(hubCacheDir(env)).catch(() => []);
+  return names
+    .filter((name) => name.startsWith('models--'))
+    .map((name) => name.slice('models--'.length).replace('--', '/'))
+    .sort();
+}
+
+async function bytesIn(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true });
+  // `stat` follows links: the snapshots of the cache link to its blobs.
+  const infos = await Promise.all(entries.map((name) => stat(path.join(folder, name))));
+  return infos.reduce((sum, info) => sum + (info.isFile() ? info.size : 0), 0);
+}
+
+async function checkModelStore(): Promise<Check> {
+  const folder = hubCacheDir(process.env);
+  const models = await listModels();
+  const names = models.map((model) => model.id).join(', ');
+  return { name: 'model store', state: 'ok', detail: `${folder} (usable: ${names || 'none'})` };
+}
