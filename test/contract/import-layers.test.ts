@@ -27,6 +27,7 @@ const LIB_LAYERS: Record<string, number> = {
   'library-types.ts': 4,
   'library.ts': 4,
   'diagnostics.ts': 4,
+  'sample-library.ts': 4,
   'index.ts': 4,
   server: 5,
   cli: 6,
