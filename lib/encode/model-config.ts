@@ -8,7 +8,7 @@ import { isObject, numberField, readJsonFile, type JsonObject } from './json-fil
 import type { PreprocessSpec } from './preprocess';
 
 const MAX_CONFIG_BYTES = 1 << 20;
-/** CLIP clamps its trained temperature at ln(100), and all published models ended there. */
+/** CLIP clamps its trained scale at 100, and OpenAI's models ended there. */
 const PUBLISHED_LOGIT_SCALE = 100;
 
 export interface ClipConfig {
@@ -66,12 +66,16 @@ function objectField(object: JsonObject, name: string, file: string): JsonObject
 }
 
 /**
- * The trained scale when the file states it. `logit_scale_init_value` is where training began
- * (14.3 for OpenAI's models, which ended at 100), so it says nothing about the weights.
+ * The trained multiplier when the file states it as `logit_scale` (the factor itself, not its
+ * logarithm). `logit_scale_init_value` is where training began (14.3 for OpenAI's models, which ended
+ * at 100), so it says nothing about the weights.
  */
 function logitScale(config: JsonObject, file: string): number {
-  if (config['logit_scale'] === undefined) return PUBLISHED_LOGIT_SCALE;
-  return Math.exp(numberField(config, 'logit_scale', file, { low: -10, high: 10 }));
+  return numberField(config, 'logit_scale', file, {
+    low: 0.01,
+    high: 10_000,
+    fallback: PUBLISHED_LOGIT_SCALE,
+  });
 }
 
 async function readPreprocess(folder: string, imageSize: number): Promise<PreprocessSpec> {

@@ -8,7 +8,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { makeError } from '../errors';
 
-type Kind = 'model' | 'graph' | 'node' | 'attribute' | 'tensor' | 'sparse' | 'function' | 'training';
+type Kind =
+  'model' | 'graph' | 'node' | 'attribute' | 'tensor' | 'sparse' | 'function' | 'training';
 
 /** Sub-messages that can lead to a tensor: kind -> field number -> kind. */
 const CHILDREN: Record<Kind, Readonly<Record<number, Kind>>> = {
@@ -140,7 +141,13 @@ class Walk {
     if (at !== to) throw new RangeError(`a field runs past the end at byte ${to}`);
   }
 
-  private lengthDelimited(kind: Kind, field: number, from: number, to: number, depth: number): void {
+  private lengthDelimited(
+    kind: Kind,
+    field: number,
+    from: number,
+    to: number,
+    depth: number,
+  ): void {
     if (kind === 'model' && field === MODEL_GRAPH) this.hasGraph = true;
     if (kind === 'tensor' && field === TENSOR_EXTERNAL_DATA) this.entry(from, to);
     const child = CHILDREN[kind][field];

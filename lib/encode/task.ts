@@ -1,0 +1,99 @@
+/**
+ * What crosses between the main thread and a worker: setup, tasks, replies, errors, and the small
+ * shared clock by which the main thread sees whether a task waits, loads the model or runs. Both
+ * sides use this file; it loads nothing heavy.
+ */
+import { isLibraryError, makeError, messageOf, type ErrorCode, type LibraryError } from '../errors';
+import type { PreprocessSpec } from './preprocess';
+
+/** Handed to a worker when it starts. */
+export interface WorkerSetup {
+  readonly modality: 'image' | 'text';
+  readonly folder: string;
+  /** The tower's ONNX file. */
+  readonly file: string;
+  readonly dim: number;
+  /** Intra-op threads of the session. */
+  readonly threads: number;
+  readonly preprocess: PreprocessSpec;
+  readonly maxTokens: number;
+}
+
+export interface WorkerTask {
+  readonly clock: SharedArrayBuffer;
+  /** Pictures one behind the other; picture i is bytes [offsets[i], offsets[i + 1]). */
+  readonly pictures?: { readonly bytes: ArrayBuffer; readonly offsets: Uint32Array };
+  /** With neither texts nor pictures a task only loads the model. */
+  readonly texts?: readonly string[];
+}
+
+export interface WorkerReply {
+  /** Shape [items, dim]; rows of failed items are zero. */
+  readonly vectors: Float32Array;
+  readonly errors: readonly (WireError | undefined)[];
+  /** The model itself cannot be used: concerns every item, now and later. */
+  readonly fatal?: WireError;
+}
+
+/** Error objects lose their class and fields on the way, so they travel as plain values. */
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export function toWire(error: unknown, otherwise: ErrorCode): WireError {
+  if (!isLibraryError(error)) return { code: otherwise, message: messageOf(error), details: {} };
+  const details: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(error.details)) {
+    if (/^(string|number|boolean|undefined)$/.test(typeof value)) details[key] = value;
+  }
+  return { code: error.code, message: error.message, details };
+}
+
+export function fromWire(wire: WireError, extra: Record<string, unknown> = {}): LibraryError {
+  return makeError(wire.code, wire.message, { details: { ...wire.details, ...extra } });
+}
+
+export type TaskStage = 'waiting' | 'loading' | 'running';
+const STAGES: readonly TaskStage[] = ['waiting', 'loading', 'running'];
+const STAGE = 0;
+const CANCELLED = 1;
+
+/** Wall clock of both threads, in milliseconds: their `performance.now()` start at other moments. */
+export const now = (): number => performance.timeOrigin + performance.now();
+
+/** One per task, in shared memory, so that a worker that hangs can still be judged. */
+export class TaskClock {
+  private readonly flags: Int32Array;
+  private readonly since: Float64Array;
+
+  constructor(readonly shared: SharedArrayBuffer = new SharedArrayBuffer(16)) {
+    this.flags = new Int32Array(shared, 0, 2);
+    this.since = new Float64Array(shared, 8, 1);
+  }
+
+  enter(stage: TaskStage): void {
+    // The time first: a reader that sees the stage must find its time.
+    this.since[0] = now();
+    Atomics.store(this.flags, STAGE, STAGES.indexOf(stage));
+  }
+
+  get stage(): TaskStage {
+    return STAGES[Atomics.load(this.flags, STAGE)] ?? 'waiting';
+  }
+
+  /** Milliseconds in the current stage; meaningless while waiting. */
+  get elapsedMs(): number {
+    return now() - (this.since[0] as number);
+  }
+
+  /** Nobody wants the result any more: a worker that has not begun skips the work. */
+  cancel(): void {
+    Atomics.store(this.flags, CANCELLED, 1);
+  }
+
+  get isCancelled(): boolean {
+    return Atomics.load(this.flags, CANCELLED) === 1;
+  }
+}
