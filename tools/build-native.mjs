@@ -112,12 +112,23 @@ function run(command, parameters) {
 
 /** @returns undefined, or what went wrong */
 function cmakeBuild(target) {
-  const version = spawnSync('cmake', ['--version'], { encoding: 'utf8' });
-  if (version.status !== 0) return 'cmake is not installed';
+  if (spawnSync('cmake', ['--version']).status !== 0) return 'cmake is not installed';
   const tool = require.resolve('cmake-js/bin/cmake-js');
   const common = ['--directory', root, '--out', build, '--log-level', 'error'];
-  const compile = ['compile', ...common, '--target', target, '--parallel', '2'];
-  return run(process.execPath, [tool, ...compile]);
+  // Not `compile`: on an error in a source that configures and compiles everything once more.
+  const command = [tool, 'build', ...common, '--target', target, '--parallel', '2'];
+  const problem = run(process.execPath, command);
+  if (problem === undefined || !problem.includes('CMakeCache.txt')) return problem;
+  // A build folder that was moved or made by another CMake: start over.
+  rmSync(path.join(build, 'CMakeCache.txt'), { force: true });
+  rmSync(path.join(build, 'CMakeFiles'), { recursive: true, force: true });
+  return run(process.execPath, command);
+}
+
+/** An error of our own code is the same in every build; only its tools and warnings differ. */
+function isOurError(problem) {
+  const errors = problem.split('\n').filter((line) => / (fatal )?error: /.test(line));
+  return errors.some((line) => !line.includes('-Werror'));
 }
 
 /** @returns the path of what was built */
@@ -136,7 +147,7 @@ async function buildTarget(target) {
   let how = 'cmake-js';
   const problem = has('--direct') ? 'asked to' : cmakeBuild(target);
   if (problem !== undefined) {
-    if (has('--strict')) throw new Error(problem);
+    if (has('--strict') || isOurError(problem)) throw new Error(problem);
     if (!has('--direct')) console.error(`native: building without CMake, because: ${problem}`);
     how = 'the compiler directly';
     await directBuild({ root, build, target, output, sources: nativeSources() });
