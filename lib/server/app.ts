@@ -1,0 +1,171 @@
+/** Puts the server together: limits, guards, routes, errors. Opens no port. */
+import { randomUUID } from 'node:crypto';
+import multipart from '@fastify/multipart';
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { isLibraryError, makeError } from '../errors';
+import type { Library } from '../library-types';
+import { limitConnections } from './connections';
+import type { ServerContext } from './context';
+import { Gate } from './gate';
+import { SECURITY_HEADERS } from './headers';
+import { DEFAULT_LIMITS, type ServerLimits } from './limits';
+import type { Log } from './log';
+import { toPublicError } from './public-error';
+import { Readiness } from './readiness';
+import { frameRoutes } from './routes/frames';
+import { pageRoutes } from './routes/page';
+import { searchRoutes } from './routes/search';
+import { statusRoutes } from './routes/status';
+import { videoRoutes } from './routes/videos';
+import type { FieldSchema } from './schemas';
+import { addSecurity, onBrokenRequest } from './security';
+import { convertFields } from './strict-fields';
+import { TokenGuard } from './token';
+import { packageVersion } from './version';
+
+export interface ServerOptions {
+  /** Address it will listen on, for the rule on Host headers; default 127.0.0.1. */
+  readonly host?: string;
+  /** Names beside loopback and `host` under which it is reached, for example through a proxy. */
+  readonly allowedHosts?: readonly string[];
+  /** Secret that clients must send, at least 16 characters; undefined: none. */
+  readonly token?: string;
+  /** Receives log entries; default: none. */
+  readonly log?: Log;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+/**
+ * Makes the HTTP server of an open library. The library stays the caller's to close, after the app.
+ *
+ * @throws ERR_ARG_RANGE for a short token; ERR_FILE_MISSING when the page's files are missing
+ */
+export function createServer(library: Library, options: ServerOptions = {}): FastifyInstance {
+  const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const context: ServerContext = {
+    library,
+    limits,
+    log: options.log ?? (() => undefined),
+    token:
+      options.token === undefined
+        ? undefined
+        : new TokenGuard(options.token, limits.wrongTokensPerMinute),
+    searches: new Gate(limits.activeSearches, limits.queuedSearches),
+    uploads: new Gate(limits.activeUploads, limits.queuedSearches),
+    readiness: new Readiness(library),
+  };
+
+  const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const { status, code, message, retryAfter } = toPublicError(error);
+    if (status >= 500 && !isExpected(error))
+      context.log({
+        level: 'error',
+        message: 'request failed',
+        requestId: request.id,
+        code,
+        cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+    // Again, because an address that cannot be parsed never reaches the hook.
+    reply.headers(SECURITY_HEADERS).header('cache-control', 'no-store');
+    reply.removeHeader('content-length').removeHeader('content-disposition').removeHeader('etag');
+    if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
+    void reply
+      .code(status)
+      .type('application/json; charset=utf-8')
+      .serializer((body) => JSON.stringify(body))
+      .send({ error: { code, message, request_id: request.id } });
+  };
+
+  const app = fastify({
+    logger: false,
+    genReqId: () => randomUUID(),
+    trustProxy: false,
+    bodyLimit: limits.jsonBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionTimeout: limits.idleSocketTimeoutMs,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    http: {
+      headersTimeout: limits.headersTimeoutMs,
+      // Node looks for late clients only this often; its default of 30 s would double the limit.
+      connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
+      // A missing Host is refused by our own rule, with our headers.
+      requireHostHeader: false,
+    },
+    routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true } },
+    schemaErrorFormatter: (validation, validationContext) =>
+      Object.assign(new Error('invalid request'), { validation, validationContext }),
+    clientErrorHandler: onBrokenRequest,
+    frameworkErrors: sendError,
+  });
+  limitConnections(app.server, limits);
+  app.setErrorHandler(sendError);
+  app.setNotFoundHandler((request, reply) => {
+    sendError(makeError('ERR_NOT_FOUND', 'there is nothing at this address'), request, reply);
+  });
+  // JSON and multipart only: a form of another site can send text/plain without asking first.
+  app.removeContentTypeParser('text/plain');
+
+  addSecurity(app, context, {
+    bindHost: options.host ?? '127.0.0.1',
+    allowedHosts: options.allowedHosts ?? [],
+  });
+  app.addHook('preValidation', async (request) => {
+    const schema = request.routeOptions.schema?.querystring as
+      { properties?: Readonly<Record<string, FieldSchema>> } | undefined;
+    convertFields(request.query as Record<string, unknown>, schema?.properties ?? {});
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    context.log({
+      level: 'info',
+      message: 'request',
+      requestId: request.id,
+      method: request.method,
+      route: request.routeOptions.url ?? '(none)',
+      status: reply.statusCode,
+      tookMs: Math.round(reply.elapsedTime * 10) / 10,
+    });
+  });
+  app.addHook('onReady', async () => {
+    void context.readiness.warm();
+  });
+  app.addHook('preClose', async () => context.readiness.closing());
+
+  void app.register(multipart, {
+    limits: {
+      fileSize: limits.uploadBytes,
+      files: 1,
+      fields: 8,
+      parts: 10,
+      fieldNameSize: 64,
+      fieldSize: 1024,
+      headerPairs: 32,
+    },
+    throwFileSizeLimit: true,
+  });
+  void app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Sightline',
+        description: 'Semantic search over your own pictures and videos',
+        version: packageVersion(),
+      },
+    },
+  });
+  void app.register(async (routes) => {
+    searchRoutes(routes, context);
+    frameRoutes(routes, context);
+    videoRoutes(routes, context);
+    statusRoutes(routes, context);
+    pageRoutes(routes, context);
+  });
+  return app;
+}
+
+/** Errors that say what is the matter by themselves; a stack in the log would add nothing. */
+const EXPECTED = new Set(['ERR_POOL_FULL', 'ERR_CLOSED', 'ERR_ABORTED', 'ERR_MODEL_MISSING']);
+const isExpected = (error: unknown): boolean => isLibraryError(error) && EXPECTED.has(error.code);

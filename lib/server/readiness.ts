@@ -1,0 +1,41 @@
+/** Whether the first search would have to wait for the model: `/readyz`. */
+import type { Library } from '../library-types';
+
+export type ReadyState = 'warming' | 'ready' | 'failed' | 'closing';
+
+export class Readiness {
+  #state: ReadyState = 'warming';
+  #error: unknown;
+
+  constructor(readonly library: Library) {}
+
+  get state(): ReadyState {
+    return this.#state;
+  }
+
+  /** Why the model could not be loaded; undefined unless the state is `failed`. */
+  get error(): unknown {
+    return this.#error;
+  }
+
+  /** Loads the model. Never rejects: a library without its model still shows frames and figures. */
+  async warm(): Promise<void> {
+    try {
+      await this.library.warm();
+      if (this.#state === 'warming') this.#state = 'ready';
+    } catch (error) {
+      if (this.#state !== 'warming') return;
+      this.#state = 'failed';
+      this.#error = error;
+    }
+  }
+
+  /** A search succeeded, so whatever was wrong is over. */
+  recovered(): void {
+    if (this.#state === 'failed') this.#state = 'ready';
+  }
+
+  closing(): void {
+    this.#state = 'closing';
+  }
+}

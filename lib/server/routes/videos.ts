@@ -1,0 +1,90 @@
+/**
+ * `GET /video/:id`: the original video, seekable. The only route that serves bytes from outside the
+ * library's own folder, and only of files the catalog calls videos.
+ */
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { makeError } from '../../errors';
+import { parseRange } from '../byte-range';
+import type { ServerContext } from '../context';
+import { matchesEtag } from '../page-assets';
+import { VIDEO } from '../schemas';
+
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  '.mp4': 'video/mp4',
+  '.m4v': 'video/mp4',
+  '.mov': 'video/quicktime',
+  '.mkv': 'video/x-matroska',
+  '.webm': 'video/webm',
+  '.avi': 'video/x-msvideo',
+  '.mpg': 'video/mpeg',
+  '.mpeg': 'video/mpeg',
+  '.ts': 'video/mp2t',
+  '.3gp': 'video/3gpp',
+  '.ogv': 'video/ogg',
+};
+
+export function videoRoutes(app: FastifyInstance, context: ServerContext): void {
+  app.get<{ Params: { id: string } }>('/video/:id', { schema: VIDEO }, async (request, reply) => {
+    const { id } = request.params;
+    const media = context.library.mediaFile(id);
+    if (media === undefined || media.kind !== 'video')
+      throw makeError('ERR_NOT_FOUND', `video ${id} is not in this library`);
+    const handle = await openRegular(media.path, id);
+    // Whatever happens from here on, a handle that no stream took over is closed.
+    let isHanded = false;
+    try {
+      const { size, mtimeMs } = await handle.stat();
+      const etag = `"${size.toString(36)}-${Math.round(mtimeMs).toString(36)}"`;
+      reply
+        .header('accept-ranges', 'bytes')
+        .header('etag', etag)
+        .header('cache-control', 'private, no-cache')
+        .header('content-disposition', 'inline')
+        .type(CONTENT_TYPES[path.extname(media.path).toLowerCase()] ?? 'application/octet-stream');
+      if (matchesEtag(request.headers['if-none-match'], etag)) return await reply.code(304).send();
+      // If-Range with an older tag: the parts would not fit together, so the whole file.
+      const ifRange = request.headers['if-range'];
+      const isCurrent = ifRange === undefined || ifRange === etag;
+      const range = isCurrent ? parseRange(request.headers.range, size) : 'whole';
+      if (range === 'unsatisfiable') {
+        reply.header('content-range', `bytes */${size}`);
+        throw makeError('ERR_REQUEST_RANGE', `the video has ${size} bytes`);
+      }
+      const { start, end } = range === 'whole' ? { start: 0, end: size - 1 } : range;
+      reply.header('content-length', Math.max(0, end - start + 1));
+      if (range !== 'whole')
+        reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
+      if (request.method === 'HEAD' || size === 0) return await reply.send();
+      // Fastify destroys the stream when the client goes away, and that closes the handle.
+      isHanded = true;
+      return await reply.send(handle.createReadStream({ start, end, autoClose: true }));
+    } finally {
+      if (!isHanded) await handle.close();
+    }
+  });
+}
+
+/** Opens a plain file: no symbolic link, and no pipe or device that would block or never end. */
+async function openRegular(file: string, id: string): Promise<FileHandle> {
+  const gone = (cause?: unknown): Error =>
+    makeError('ERR_MEDIA_MISSING', `the file of video ${id} is gone; a sync will notice`, {
+      cause,
+    });
+  let handle: FileHandle;
+  try {
+    const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+    handle = await open(file, flags);
+  } catch (cause) {
+    throw gone(cause);
+  }
+  const isFile = await handle.stat().then(
+    (stat) => stat.isFile(),
+    () => false,
+  );
+  if (isFile) return handle;
+  await handle.close();
+  throw gone();
+}

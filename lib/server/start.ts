@@ -1,0 +1,94 @@
+/** Opens the port and closes it again in good order. */
+import type { AddressInfo } from 'node:net';
+import { makeError } from '../errors';
+import type { Library } from '../library-types';
+import { isLoopbackBind } from './access';
+import { createServer, type ServerOptions } from './app';
+import { DEFAULT_LIMITS } from './limits';
+
+export interface StartOptions extends ServerOptions {
+  /** 0 takes a free one; default 8000. */
+  readonly port?: number;
+  /** Closes the server. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunningServer {
+  /** Address for a browser on this machine, for example `http://127.0.0.1:8000`. */
+  readonly url: string;
+  readonly port: number;
+  /**
+   * Stops accepting, lets running requests finish for at most `closeGraceMs`, then hangs up on the
+   * rest. Does not close the library. May be called again.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a library.
+ *
+ * @throws ERR_ARG_RANGE for an address that other machines can reach without a token, and for a
+ *   short token; ERR_PORT_IN_USE; ERR_IO when the address cannot be bound; ERR_FILE_MISSING
+ */
+export async function startServer(
+  library: Library,
+  options: StartOptions = {},
+): Promise<RunningServer> {
+  const host = options.host ?? '127.0.0.1';
+  const port = options.port ?? 8000;
+  if (!isLoopbackBind(host) && options.token === undefined)
+    throw makeError(
+      'ERR_ARG_RANGE',
+      `listening on ${host} lets other machines in: set a token (--token or SIGHTLINE_TOKEN, at least 16 characters), or listen on 127.0.0.1`,
+      { details: { host } },
+    );
+  const app = createServer(library, { ...options, host });
+  try {
+    await app.listen({ host, port, listenTextResolver: () => '' });
+  } catch (cause) {
+    await app.close();
+    throw listenError(cause, host, port);
+  }
+  const bound = (app.server.address() as AddressInfo).port;
+  const graceMs = options.limits?.closeGraceMs ?? DEFAULT_LIMITS.closeGraceMs;
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closed ??= (async () => {
+      const timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
+      try {
+        await app.close();
+      } finally {
+        clearTimeout(timer);
+        options.signal?.removeEventListener('abort', onAbort);
+      }
+    })();
+    return closed;
+  };
+  const onAbort = (): void => void close();
+  if (options.signal?.aborted === true) await close();
+  else options.signal?.addEventListener('abort', onAbort, { once: true });
+  return { url: `http://${urlHost(host)}:${bound}`, port: bound, close };
+}
+
+function listenError(cause: unknown, host: string, port: number): unknown {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  const details = { host, port };
+  if (code === 'EADDRINUSE')
+    return makeError('ERR_PORT_IN_USE', `port ${port} on ${host} is taken by another program`, {
+      cause,
+      details,
+    });
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return makeError('ERR_IO', `cannot listen on ${host} port ${port}: ${code}`, {
+      cause,
+      details,
+    });
+  return cause;
+}
+
+/** A wildcard is an address to bind, not one to open. */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+}
