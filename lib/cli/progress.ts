@@ -4,17 +4,23 @@
  */
 import { SingleBar } from 'cli-progress';
 import type { ProgressEvent } from '../types';
-import { count, formatDuration } from './format';
+import { formatDuration } from './format';
 import type { ProgressStyle } from './progress-style';
 
+/** What a view can show: the events of a sync, and the drawing of the sample library. */
+export type Shown = Omit<ProgressEvent, 'phase'> & {
+  readonly phase: ProgressEvent['phase'] | 'draw';
+};
+
 export interface ProgressView {
-  show(event: ProgressEvent): void;
+  show(event: Shown): void;
   /** Removes the bar so that other lines can follow. Idempotent. */
   end(): void;
 }
 
 const PLAIN_EVERY_MS = 10_000;
-const PHASES: Readonly<Record<ProgressEvent['phase'], string>> = {
+const PHASES: Readonly<Record<Shown['phase'], string>> = {
+  draw: 'drawing',
   scan: 'looking',
   decode: 'reading',
   encode: 'embedding',
@@ -39,10 +45,32 @@ export class Pace {
   }
 }
 
+interface Measure {
+  readonly value: number;
+  readonly total: number;
+  readonly unit: 'files' | 'frames';
+}
+
+/** Files while they are read; once all are read, the frames that still wait to be embedded. */
+function measure(event: Shown): Measure {
+  return event.phase === 'encode'
+    ? { value: event.frames, total: event.framesTotal, unit: 'frames' }
+    : { value: event.done, total: event.total, unit: 'files' };
+}
+
+/** A pace for each unit, so that frames are not counted as files. */
+class Paces {
+  private readonly paces = { files: new Pace(), frames: new Pace() };
+
+  describe({ value, total, unit }: Measure): string {
+    return this.paces[unit].describe(value, total);
+  }
+}
+
 class BarView implements ProgressView {
-  private readonly pace = new Pace();
+  private readonly paces = new Paces();
   private readonly bar = new SingleBar({
-    format: '{phase} [{bar}] {value}/{total} files, {frames} frames  {pace}',
+    format: '{phase} [{bar}] {amount}  {pace}',
     stream: process.stderr,
     barCompleteChar: '#',
     barIncompleteChar: '-',
@@ -54,18 +82,17 @@ class BarView implements ProgressView {
   });
   private isStarted = false;
 
-  show(event: ProgressEvent): void {
-    const payload = {
-      phase: PHASES[event.phase].padEnd(9),
-      frames: event.frames,
-      pace: this.pace.describe(event.done, event.total),
-    };
+  show(event: Shown): void {
+    const { value, total, unit } = measure(event);
+    const phase = PHASES[event.phase].padEnd(9);
+    const amount = `${total === 0 ? value : `${value}/${total}`} ${unit}`;
+    const payload = { phase, amount, pace: this.paces.describe({ value, total, unit }) };
     if (!this.isStarted) {
       this.isStarted = true;
-      this.bar.start(event.total, event.done, payload);
+      this.bar.start(total, value, payload);
     }
-    if (event.total !== this.bar.getTotal()) this.bar.setTotal(event.total);
-    this.bar.update(event.done, payload);
+    if (total !== this.bar.getTotal()) this.bar.setTotal(total);
+    this.bar.update(value, payload);
   }
 
   end(): void {
@@ -75,23 +102,24 @@ class BarView implements ProgressView {
 }
 
 class PlainView implements ProgressView {
-  private readonly pace = new Pace();
+  private readonly paces = new Paces();
   private lastAt = performance.now();
 
-  show(event: ProgressEvent): void {
-    const pace = this.pace.describe(event.done, event.total);
+  show(event: Shown): void {
+    const { value, total, unit } = measure(event);
+    const pace = this.paces.describe({ value, total, unit });
     if (performance.now() - this.lastAt < PLAIN_EVERY_MS) return;
     this.lastAt = performance.now();
-    const files = `${event.done.toLocaleString('en-US')} of ${count(event.total, 'file')}`;
-    const line = `${PHASES[event.phase]}: ${files}, ${count(event.frames, 'frame')}`;
-    process.stderr.write(`${line}${pace === '' ? '' : `, ${pace}`}\n`);
+    const n = (amount: number): string => amount.toLocaleString('en-US');
+    const done = `${total === 0 ? n(value) : `${n(value)} of ${n(total)}`} ${unit}`;
+    process.stderr.write(`${PHASES[event.phase]}: ${done}${pace === '' ? '' : `, ${pace}`}\n`);
   }
 
   end(): void {}
 }
 
 class JsonView implements ProgressView {
-  show(event: ProgressEvent): void {
+  show(event: Shown): void {
     process.stderr.write(`${JSON.stringify(event)}\n`);
   }
 

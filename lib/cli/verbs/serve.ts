@@ -33,25 +33,40 @@ export async function runServeVerb(
       const outcome = await syncFirst(io, library, syncOptionsOf(session, flags), style);
       if (outcome.isInterrupted) return EXIT.interrupted;
     }
-    await serveUntilStopped(io, library, addressOf(session));
+    await serveUntilStopped(io, library, addressOf(session), (url, frames) => {
+      if (io.isJson) io.json({ url, frames });
+      else io.line(invitation(url, frames));
+    });
     return EXIT.ok;
   } finally {
     await library.close();
   }
 }
 
+export const invitation = (url: string, frames: number): string =>
+  `${count(frames, 'frame')} at ${url}  (Ctrl-C stops)`;
+
 function addressOf(session: Session): Address {
   const { host, port, token } = session.config.settings;
   return { host, port, token };
 }
 
-/** Serves and resolves after a clean stop. */
-export async function serveUntilStopped(io: Io, library: Library, address: Address): Promise<void> {
+/**
+ * Serves and resolves after a clean stop.
+ *
+ * @param announce  called once the server listens
+ * @param morePorts  how many following ports to try when the port is taken
+ */
+export async function serveUntilStopped(
+  io: Io,
+  library: Library,
+  address: Address,
+  announce: (url: string, frames: number) => void,
+  morePorts = 0,
+): Promise<void> {
   await untilInterrupted(io, 'stopping', async (signal) => {
-    const server = await listen(library, address);
-    const frames = count(library.stats().frames, 'frame');
-    if (io.isJson) io.json({ url: server.url, frames: library.stats().frames });
-    else io.line(`${frames} at ${server.url}  (Ctrl-C stops)`);
+    const server = await listen(io, library, address, morePorts);
+    announce(server.url, library.stats().frames);
     if (!signal.aborted)
       await new Promise<void>((resolve) => {
         signal.addEventListener('abort', () => resolve(), { once: true });
@@ -61,26 +76,39 @@ export async function serveUntilStopped(io: Io, library: Library, address: Addre
 }
 
 /** @throws ERR_BUSY with the remedy when the port is taken */
-async function listen(library: Library, address: Address): ReturnType<typeof startServer> {
-  const { token, ...where } = address;
+async function listen(
+  io: Io,
+  library: Library,
+  address: Address,
+  morePorts: number,
+): ReturnType<typeof startServer> {
+  const { host, port, token } = address;
   try {
-    return await startServer(library, { ...where, ...(token === undefined ? {} : { token }) });
+    return await startServer(library, { host, port, ...(token === undefined ? {} : { token }) });
   } catch (cause) {
-    throw explainListenError(cause, address);
+    if (systemCode(cause) !== 'EADDRINUSE') throw explainListenError(cause, address);
+    if (morePorts === 0)
+      throw makeError(
+        'ERR_BUSY',
+        `port ${port} on ${host} is in use: choose another one, for example --port ${port + 1}`,
+        { cause, details: { host, port } },
+      );
+    io.note(`port ${port} is in use, trying ${port + 1}`);
+    return listen(io, library, { ...address, port: port + 1 }, morePorts - 1);
   }
 }
 
+/** The code of the operating system, also when it arrives wrapped in one of our errors. */
+function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code } = error as NodeJS.ErrnoException;
+  return code?.startsWith('ERR_') === true ? systemCode(error.cause) : code;
+}
+
 function explainListenError(cause: unknown, { host, port }: Address): unknown {
-  const code = (cause as NodeJS.ErrnoException).code;
-  if (code === 'EADDRINUSE')
-    return makeError(
-      'ERR_BUSY',
-      `port ${port} on ${host} is in use: choose another one, for example --port ${port + 1}`,
-      { cause, details: { host, port } },
-    );
-  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return makeError('ERR_ARG_RANGE', `cannot listen on ${host}:${port}: ${messageOf(cause)}`, {
-      cause,
-    });
-  return cause;
+  const code = systemCode(cause) ?? '';
+  if (!['EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND'].includes(code)) return cause;
+  return makeError('ERR_ARG_RANGE', `cannot listen on ${host}:${port}: ${messageOf(cause)}`, {
+    cause,
+  });
 }

@@ -1,0 +1,163 @@
+/** `demo`: draws a sample library, syncs it as any folder, searches it, serves it. */
+import path from 'node:path';
+import { makeError } from '../../errors';
+import type { Library } from '../../library-types';
+import { prepareSampleLibrary, type PreparedSample } from '../../sample-library';
+import type { SearchResponse, SyncReport } from '../../types';
+import { EXIT, type ExitCode } from '../exit-codes';
+import { count, formatDuration, formatTimestamp, printable } from '../format';
+import { untilInterrupted } from '../interrupt';
+import type { Io } from '../io';
+import { makeProgress } from '../progress';
+import type { ProgressStyle } from '../progress-style';
+import { openSession, startSession, type Flags } from '../session';
+import { describeReport, exitCodeOfSync, runSync } from '../sync-run';
+import { invitation, serveUntilStopped } from './serve';
+
+/** One about pictures, two whose best answers are moments of videos. */
+const QUERIES = [
+  'a red heart',
+  'four striped green hearts on water',
+  'three yellow crosses at night',
+];
+const HITS_SHOWN = 5;
+/** Ports tried after the first one when nobody asked for a certain port. */
+const MORE_PORTS = 20;
+
+interface Phases {
+  draw: number;
+  sync: number;
+  search: number;
+}
+
+export async function runDemoVerb(
+  folder: string | undefined,
+  flags: Flags,
+  io: Io,
+): Promise<ExitCode> {
+  const dir = path.resolve(folder ?? 'demo-library');
+  const style = flags.progress as ProgressStyle;
+  const drawStarted = performance.now();
+  const sample = await draw(dir, flags, io, style);
+  const phases: Phases = { draw: performance.now() - drawStarted, sync: 0, search: 0 };
+  tellSample(io, dir, sample, phases.draw);
+
+  const session = startSession(dir, flags, io);
+  await using library = await openSession(session);
+  const outcome = await runSync(io, {}, style, (o) => library.sync(o));
+  if (outcome.report === undefined || outcome.isInterrupted) return EXIT.interrupted;
+  phases.sync = outcome.report.elapsedMs;
+  io.note(describeReport(outcome.report));
+
+  const searchStarted = performance.now();
+  const searches: SearchResponse[] = [];
+  for (const text of QUERIES) {
+    const response = await library.search({ text }, { k: HITS_SHOWN });
+    searches.push(response);
+    if (!io.isJson) printHits(io, response);
+  }
+  phases.search = performance.now() - searchStarted;
+  tellPhases(io, phases);
+  if (io.isJson) io.json(documentOf(dir, sample, outcome.report, searches, phases));
+  if (flags.serve !== false) await serve(io, library, session.config);
+  else io.note(`next: sightline search "a blue star" ${printable(shown(dir))}`);
+  return exitCodeOfSync(outcome);
+}
+
+async function draw(
+  dir: string,
+  flags: Flags,
+  io: Io,
+  style: ProgressStyle,
+): Promise<PreparedSample> {
+  const progress = makeProgress(style, io.isQuiet);
+  try {
+    return await untilInterrupted(io, 'stopping', (signal) =>
+      prepareSampleLibrary(dir, {
+        ...numberFlag('pictures', flags),
+        ...numberFlag('videos', flags),
+        signal,
+        onProgress: (done, total, file) =>
+          progress.show({ phase: 'draw', done, total, frames: 0, framesTotal: 0, path: file }),
+      }),
+    );
+  } finally {
+    progress.end();
+  }
+}
+
+function numberFlag(name: 'pictures' | 'videos', flags: Flags): Record<string, number> {
+  const value = flags[name];
+  if (value === undefined) return {};
+  if (!/^\d{1,6}$/.test(String(value)))
+    throw makeError('ERR_ARG_RANGE', `--${name} takes a whole number, received "${String(value)}"`);
+  return { [name]: Number(value) };
+}
+
+function tellSample(io: Io, dir: string, sample: PreparedSample, ms: number): void {
+  const files = `${count(sample.pictures, 'picture')} and ${count(sample.videos, 'video')}`;
+  const where = printable(shown(dir));
+  io.note(
+    sample.isReused
+      ? `${files} are in ${where} already`
+      : `${files} drawn into ${where} in ${formatDuration(ms)}`,
+  );
+  if (sample.videoProblem !== undefined) io.note(`no videos: ${sample.videoProblem}`);
+}
+
+function printHits(io: Io, response: SearchResponse): void {
+  io.line(`\n"${response.query}"  (${response.took_ms.toFixed(1)} ms)`);
+  io.table(
+    [
+      { title: '#', align: 'right' },
+      { title: 'similarity', align: 'right' },
+      { title: 'time', align: 'right' },
+      { title: 'path' },
+    ],
+    response.results.map((hit, i) => [
+      String(i + 1),
+      hit.similarity.toFixed(3),
+      formatTimestamp(hit.timestamp),
+      printable(hit.media_path),
+    ]),
+  );
+}
+
+function tellPhases(io: Io, phases: Phases): void {
+  const { draw: drawMs, sync: syncMs, search: searchMs } = phases;
+  io.note(
+    `\ntimes: drawing ${formatDuration(drawMs)}, sync ${formatDuration(syncMs)}, ` +
+      `${QUERIES.length} searches ${formatDuration(searchMs)} (the first one loads the text model)`,
+  );
+}
+
+function documentOf(
+  dir: string,
+  sample: PreparedSample,
+  sync: SyncReport,
+  searches: readonly SearchResponse[],
+  phases: Phases,
+): object {
+  return { folder: dir, sample, sync, searches, phasesMs: phases };
+}
+
+async function serve(
+  io: Io,
+  library: Library,
+  { settings, origins }: ReturnType<typeof startSession>['config'],
+): Promise<void> {
+  const { host, port } = settings;
+  const isAsked = origins.port.from !== 'default';
+  const announce = (url: string, frames: number): void => {
+    // With --json the one document is out already.
+    if (io.isJson) io.note(invitation(url, frames));
+    else io.line(`\n${invitation(url, frames)}`);
+  };
+  await serveUntilStopped(io, library, { host, port }, announce, isAsked ? 0 : MORE_PORTS);
+}
+
+/** A path as short as it can be said from here. */
+function shown(dir: string): string {
+  const relative = path.relative(process.cwd(), dir);
+  return relative === '' || relative.startsWith('..') ? dir : relative;
+}
