@@ -1,0 +1,101 @@
+/** Runs the real `sightline` command in a process of its own, away from the developer's settings. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import path from 'node:path';
+import { makeTempDir } from './temp';
+
+export const CLI = path.resolve(__dirname, '../../lib/cli/main.js');
+/** Longer than any command of the tests takes on a busy machine. */
+const LIMIT_MS = 180_000;
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface RunningCli {
+  readonly child: ChildProcess;
+  /** Resolves when stderr or stdout has matched; rejects when the process ends before. */
+  until(pattern: RegExp): Promise<RegExpMatchArray>;
+  readonly ended: Promise<CliResult>;
+}
+
+let home: string | undefined;
+
+/** PATH and nothing of ours: no settings, no model cache, no colours. */
+export function cleanEnv(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  home ??= makeTempDir('home');
+  const keep = [
+    'PATH',
+    'SystemRoot',
+    'TMPDIR',
+    'LD_LIBRARY_PATH',
+    'SIGHTLINE_FFMPEG',
+    'FFMPEG_PATH',
+  ];
+  const env: NodeJS.ProcessEnv = { HOME: home, NO_COLOR: '1' };
+  for (const name of keep) if (process.env[name] !== undefined) env[name] = process.env[name];
+  return { ...env, ...extra };
+}
+
+export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    cwd: options.cwd ?? process.cwd(),
+    env: cleanEnv(options.env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  const waiting = new Set<() => void>();
+  const heard = (): void => waiting.forEach((look) => look());
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
+    heard();
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+    heard();
+  });
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  const ended = new Promise<CliResult>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ code, signal, stdout, stderr });
+    });
+  });
+  const until = (pattern: RegExp): Promise<RegExpMatchArray> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(stdout) ?? pattern.exec(stderr);
+        if (match === null) return;
+        waiting.delete(look);
+        resolve(match);
+      };
+      waiting.add(look);
+      void ended.then(() => reject(new Error(`ended before ${pattern}:\n${stdout}\n${stderr}`)));
+      look();
+    });
+  return { child, until, ended };
+}
+
+export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  return startCli(args, options).ended;
+}
+
+/** The one JSON document of a command; the assertion is that stdout holds nothing else. */
+export function documentOf<T>(result: CliResult): T {
+  try {
+    return JSON.parse(result.stdout) as T;
+  } catch {
+    throw new Error(
+      `stdout is not one JSON document (exit ${result.code}):\n${result.stdout}\n--\n${result.stderr}`,
+    );
+  }
+}

@@ -1,0 +1,131 @@
+/** stats, verify, doctor, models, config, demo and bench through the real command. */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Check } from '../../lib/diagnostics';
+import type { LibraryStats, SearchResponse, SyncReport, VerifyReport } from '../../lib/types';
+import { documentOf, runCli } from '../helpers/cli';
+import { drawPictures } from '../helpers/media-folder';
+import { makeTempDir } from '../helpers/temp';
+
+const root = makeTempDir('cli-maintenance');
+test.before(async () => {
+  await drawPictures(root, 4);
+  assert.is((await runCli(['sync', root])).code, 0);
+});
+
+test('stats are figures for people and one document for programs', async () => {
+  const stats = documentOf<LibraryStats>(await runCli(['stats', root, '--json']));
+  assert.is(stats.images, 4);
+  assert.is(stats.frames, 4);
+  assert.is(stats.hnswNodes, 4);
+  assert.is(stats.root, root);
+  const text = await runCli(['stats', root]);
+  assert.match(text.stdout, /^pictures +4$/m);
+  assert.match(text.stdout, /^kernel +\S+$/m);
+  assert.match((await runCli(['stats', root, '--problems'])).stderr, /no problems/);
+});
+
+test('verify is 0 on a sound library, 3 with the finding, and --repair mends it', async () => {
+  const sound = await runCli(['verify', root, '--json']);
+  assert.is(sound.code, 0, sound.stdout);
+  assert.equal(documentOf<VerifyReport>(sound).problems, []);
+  rmSync(path.join(root, '.sightline', 'frames', '0', '2.jpg'));
+  const damaged = await runCli(['verify', root, '--json']);
+  assert.is(damaged.code, 3);
+  const report = documentOf<VerifyReport>(damaged);
+  assert.is(report.ok, false);
+  assert.match(report.problems.join('\n'), /2\.jpg|frame 2/);
+  const text = await runCli(['verify', root]);
+  assert.is(text.code, 3);
+  assert.match(text.stderr, /verify --repair/);
+  const repaired = await runCli(['verify', root, '--repair']);
+  assert.is(repaired.code, 0, repaired.stdout + repaired.stderr);
+  assert.is((await runCli(['verify', root])).code, 0);
+});
+
+test('doctor tries every part and says what to do', async () => {
+  const result = await runCli(['doctor', root, '--json']);
+  const { ok, checks } = documentOf<{ ok: boolean; checks: Check[] }>(result);
+  assert.is(result.code, ok ? 0 : 4);
+  const names = ['node', 'engine', 'sqlite', 'ffmpeg', 'sharp', 'onnxruntime', 'model', 'disk'];
+  for (const name of names)
+    assert.ok(
+      checks.some((check) => check.name === name),
+      name,
+    );
+  const byName = (name: string): Check | undefined => checks.find((check) => check.name === name);
+  assert.match(byName('engine')?.detail ?? '', /^kernel \w+/);
+  assert.match(byName('model')?.detail ?? '', /builtin.*SHA-256 [0-9a-f]{64}/);
+  for (const check of checks.filter((each) => each.state === 'missing'))
+    assert.ok(check.remedy !== undefined, `${check.name} has a remedy`);
+});
+
+test('doctor is 4 when a part is missing', async () => {
+  const result = await runCli(['doctor', root, '--model', 'nobody/nothing']);
+  assert.is(result.code, 4);
+  assert.match(result.stdout, /missing +model/);
+  assert.match(result.stderr, /^model: /m);
+});
+
+test('models list names the built-in model', async () => {
+  const { models } = documentOf<{ models: { id: string; folder: string; sizeBytes: number }[] }>(
+    await runCli(['models', 'list', '--json']),
+  );
+  const builtin = models.find((model) => model.id === 'builtin');
+  assert.ok(builtin !== undefined && existsSync(builtin.folder));
+  assert.ok(builtin.sizeBytes > 1000);
+});
+
+test('config print shows where each value comes from, and no secret', async () => {
+  const dir = path.join(root, '.sightline');
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(path.join(dir, 'config.json'), '{"maxSize": 256, "wrong": 1}');
+  const env = { SIGHTLINE_FPS: '2', SIGHTLINE_TOKEN: 'hush-hush' };
+  const result = await runCli(['config', 'print', root, '--show-origin', '--model', 'a/b'], {
+    env,
+  });
+  assert.is(result.code, 0, result.stderr);
+  assert.match(result.stdout, /^model +"a\/b" +flag --model$/m);
+  assert.match(result.stdout, /^fps +2 +environment SIGHTLINE_FPS$/m);
+  assert.match(result.stdout, /^maxSize +256 +file .*config\.json$/m);
+  assert.match(result.stdout, /^port +8000 +default$/m);
+  assert.match(result.stderr, /"wrong" is not a setting/);
+  assert.not.match(result.stdout + result.stderr, /hush-hush/);
+  const json = await runCli(['config', 'print', root, '--json'], { env });
+  assert.is(documentOf<{ maxSize: number }>(json).maxSize, 256);
+  assert.not.match(json.stdout, /hush-hush/);
+  rmSync(path.join(dir, 'config.json'));
+});
+
+test('the demo draws, indexes and searches, and draws only once', async () => {
+  const cwd = makeTempDir('cli-demo');
+  const args = ['demo', '--pictures', '30', '--videos', '0', '--no-serve', '--json'];
+  interface Demo {
+    sample: { isReused: boolean; pictures: number };
+    sync: SyncReport;
+    searches: SearchResponse[];
+    phasesMs: Record<string, number>;
+  }
+  const first = await runCli(args, { cwd });
+  assert.is(first.code, 0, first.stderr);
+  const demo = documentOf<Demo>(first);
+  assert.is(demo.sample.isReused, false);
+  assert.is(demo.sync.indexed, 30);
+  assert.is(demo.searches.length, 3);
+  for (const search of demo.searches) assert.is(search.results.length, 5);
+  assert.match(first.stderr, /times: drawing .+, sync .+, 3 searches/);
+  const again = documentOf<Demo>(await runCli(args, { cwd }));
+  assert.is(again.sample.isReused, true);
+  assert.is(again.sync.indexed, 0);
+});
+
+test('the demo does not draw into a folder that holds other files', async () => {
+  const result = await runCli(['demo', root, '--no-serve']);
+  assert.is(result.code, 2);
+  assert.match(result.stderr, /holds other files/);
+  assert.ok(readFileSync(path.join(root, 'picture-000.jpg')).length > 0);
+});
+
+test.run();
