@@ -118,8 +118,9 @@ function cmakeBuild(target) {
   // Not `compile`: on an error in a source that configures and compiles everything once more.
   const command = [tool, 'build', ...common, '--target', target, '--parallel', '2'];
   const problem = run(process.execPath, command);
-  if (problem === undefined || !problem.includes('CMakeCache.txt')) return problem;
-  // A build folder that was moved or made by another CMake: start over.
+  const isStale = /CMakeCache\.txt|unknown target|No rule to make target/.test(problem ?? '');
+  if (!isStale) return problem;
+  // A build folder that was moved, or configured before a target existed: start over.
   rmSync(path.join(build, 'CMakeCache.txt'), { force: true });
   rmSync(path.join(build, 'CMakeFiles'), { recursive: true, force: true });
   return run(process.execPath, command);

@@ -12,7 +12,11 @@ const find = (dir) =>
     if (statSync(full).isDirectory()) return find(full);
     return /\.(cc|h)$/.test(name) ? [full] : [];
   });
-const files = [path.join(root, 'native'), path.join(root, 'test/native')].flatMap((dir) => {
+const files = [
+  path.join(root, 'native'),
+  path.join(root, 'test/native'),
+  path.join(root, 'bench/native'),
+].flatMap((dir) => {
   try {
     return find(dir);
   } catch {
