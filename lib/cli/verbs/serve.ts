@@ -1,5 +1,5 @@
 /** `serve`: the HTTP server and its page, until Ctrl-C or SIGTERM. */
-import { makeError, messageOf } from '../../errors';
+import { isLibraryError, makeError } from '../../errors';
 import type { Library } from '../../library-types';
 import { startServer } from '../../server';
 import { EXIT, type ExitCode } from '../exit-codes';
@@ -75,7 +75,7 @@ export async function serveUntilStopped(
   });
 }
 
-/** @throws ERR_BUSY with the remedy when the port is taken */
+/** @throws ERR_PORT_IN_USE with the way round, and whatever else keeps the server from listening */
 async function listen(
   io: Io,
   library: Library,
@@ -86,29 +86,14 @@ async function listen(
   try {
     return await startServer(library, { host, port, ...(token === undefined ? {} : { token }) });
   } catch (cause) {
-    if (systemCode(cause) !== 'EADDRINUSE') throw explainListenError(cause, address);
+    if (!isLibraryError(cause) || cause.code !== 'ERR_PORT_IN_USE') throw cause;
     if (morePorts === 0)
       throw makeError(
-        'ERR_BUSY',
+        'ERR_PORT_IN_USE',
         `port ${port} on ${host} is in use: choose another one, for example --port ${port + 1}`,
         { cause, details: { host, port } },
       );
     io.note(`port ${port} is in use, trying ${port + 1}`);
     return listen(io, library, { ...address, port: port + 1 }, morePorts - 1);
   }
-}
-
-/** The code of the operating system, also when it arrives wrapped in one of our errors. */
-function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const { code } = error as NodeJS.ErrnoException;
-  return code?.startsWith('ERR_') === true ? systemCode(error.cause) : code;
-}
-
-function explainListenError(cause: unknown, { host, port }: Address): unknown {
-  const code = systemCode(cause) ?? '';
-  if (!['EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND'].includes(code)) return cause;
-  return makeError('ERR_ARG_RANGE', `cannot listen on ${host}:${port}: ${messageOf(cause)}`, {
-    cause,
-  });
 }
