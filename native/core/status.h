@@ -29,10 +29,10 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
-#define SL_RETURN_IF_ERROR(expression)                 \
-  do {                                                 \
-    ::sightline::Status sl_status_ = (expression);     \
-    if (!sl_status_.ok()) return sl_status_;           \
+#define SL_RETURN_IF_ERROR(expression)             \
+  do {                                             \
+    ::sightline::Status sl_status_ = (expression); \
+    if (!sl_status_.ok()) return sl_status_;       \
   } while (false)
 
 }  // namespace sightline
