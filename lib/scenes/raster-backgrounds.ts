@@ -2,7 +2,7 @@
  * Backgrounds of the pixel renderer: a function from place to colour, built on smooth noise where
  * the SVG renderer strews strokes and dots. The shorter side of the picture is 1.
  */
-import type { Random} from './random';
+import type { Random } from './random';
 import { scramble } from './random';
 import { BACKGROUND_RGB, type Background, type Rgb } from './vocabulary';
 

@@ -4,7 +4,7 @@ python3 export.py --run DIR --out models/builtin
 
 The weights are stored as float16 and widened when the session loads, which halves the files and
 moves the embeddings by less than 0.002. README.md, the model card, is written by
-write-model-card.mjs, because its figures are measured through the product.
+evaluate.js, because its figures are measured through the product.
 """
 import argparse
 import json

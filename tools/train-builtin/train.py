@@ -26,6 +26,10 @@ def has_bfloat16():
     return info.exists() and 'avx512_bf16' in info.read_text()
 
 
+def minutes_since(started):
+    return (time.time() - started) / 60
+
+
 def contrastive(texts, pictures, scale, truth):
     """Cross entropy both ways with every right answer sharing the target equally."""
     logits = scale * texts @ pictures.t()
@@ -113,7 +117,7 @@ def main():
     pairs = options.batch // 2
     step, done, seen_loss = 0, 0.0, {}
     while done < 1.0:
-        done = max(step / options.steps, (time.time() - started) / 60 / options.minutes)
+        done = max(step / options.steps, minutes_since(started) / options.minutes)
         warm = min(1.0, (step + 1) / 200)
         rate = options.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
         for group in optimizer.param_groups:
@@ -177,14 +181,15 @@ def main():
             seen_loss[name] = seen_loss.get(name, 0.0) + value.item()
         if step % 50 == 0:
             text = ' '.join(f'{name} {value / 50:.3f}' for name, value in seen_loss.items())
-            minutes = (time.time() - started) / 60
-            print(f'{minutes:.1f} min step {step} rate {rate:.5f} scale {scale.item():.1f} {text}', flush=True)
+            print(f'{minutes_since(started):.1f} min step {step} rate {rate:.5f} scale {scale.item():.1f} {text}', flush=True)
             seen_loss = {}
         if step % 500 == 0 or done >= 1.0:
             first, ten = measure(average, unseen)
             print(f'held-out combinations: recall@1 {first:.3f} recall@10 {ten:.3f}', flush=True)
             torch.save({'model': average.state_dict(), 'step': step}, out / 'checkpoint.tmp')
             (out / 'checkpoint.tmp').replace(out / 'checkpoint.pt')
+            figures = {'steps': step, 'minutes': minutes_since(started), 'threads': options.threads}
+            (out / 'training.json').write_text(json.dumps(figures))
 
 
 if __name__ == '__main__':
