@@ -1,0 +1,166 @@
+/**
+ * A library that grows to 20,000 frames: memory while it grows, search latency at the end, and what
+ * opening costs at both sizes. Real videos through the real pipeline with the built-in model.
+ *
+ *     node dist/bench/library.js [--frames 20000] [--output FILE]
+ *
+ * Memory is the resident set of this process and of all its children (decoders, workers are threads).
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { openLibrary } from '../lib/library';
+
+const FRAMES_PER_VIDEO = 1000;
+const FPS = 10;
+
+const { values } = parseArgs({
+  options: { frames: { type: 'string', default: '20000' }, output: { type: 'string' } },
+});
+const target = Number(values.frames);
+
+/** Different content for every video: another seed of the life pattern, other colours. */
+function writeVideo(file: string, seed: number): void {
+  const seconds = FRAMES_PER_VIDEO / FPS;
+  const hue = (seed * 47) % 360;
+  const run = spawnSync('ffmpeg', [
+    ...['-v', 'error', '-y', '-f', 'lavfi'],
+    ...['-i', `testsrc2=duration=${seconds}:size=192x144:rate=${FPS}`],
+    ...['-vf', `hue=h=${hue}+t*3,noise=alls=12:allf=t:all_seed=${seed}`],
+    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', file],
+  ]);
+  if (run.status !== 0) throw new Error(`ffmpeg: ${String(run.stderr)}`);
+}
+
+/** Resident bytes of this process and its descendants, from /proc; 0 where there is none. */
+function residentBytes(): number {
+  const parents = new Map<number, number>();
+  const resident = new Map<number, number>();
+  let names: string[] = [];
+  try {
+    names = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return process.memoryUsage.rss();
+  }
+  for (const name of names) {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      parents.set(Number(name), Number(fields[1]));
+      // Only private memory counts: mapped rows are the page cache's and go when asked for.
+      const status = readFileSync(`/proc/${name}/status`, 'utf8');
+      const anonymous = /RssAnon:\s+(\d+)/.exec(status)?.[1] ?? '0';
+      resident.set(Number(name), Number(anonymous) * 1024);
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  let total = 0;
+  for (const [pid, bytes] of resident) {
+    let at: number | undefined = pid;
+    while (at !== undefined && at !== process.pid && at > 1) at = parents.get(at);
+    if (at === process.pid) total += bytes;
+  }
+  return total;
+}
+
+const mb = (bytes: number): number => Math.round(bytes / 1e5) / 10;
+const percentile = (sorted: readonly number[], p: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? NaN;
+const ms = (value: number): number => Math.round(value * 1000) / 1000;
+
+async function openCost(root: string): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < 7; i++) {
+    const started = performance.now();
+    const library = await openLibrary(root, { readOnly: true });
+    times.push(performance.now() - started);
+    await library.close();
+  }
+  return percentile(
+    times.sort((a, b) => a - b),
+    0.5,
+  );
+}
+
+async function main(): Promise<void> {
+  const root = mkdtempSync(path.join(tmpdir(), 'sightline-bench-'));
+  try {
+    const videos = Math.ceil(target / FRAMES_PER_VIDEO);
+    const memory: { frames: number; mb: number }[] = [];
+    let openSmall = 0;
+    let elapsedMs = 0;
+    let frames = 0;
+    for (let part = 0; part < 2; part++) {
+      const [from, to] = part === 0 ? [0, 1] : [1, videos];
+      for (let i = from; i < to; i++)
+        writeVideo(path.join(root, `v${String(i).padStart(3, '0')}.mp4`), i);
+      const library = await openLibrary(root);
+      const before = frames;
+      const report = await library.sync({
+        fps: FPS,
+        onProgress: (event) => {
+          const now = before + event.frames;
+          if (now - (memory.at(-1)?.frames ?? 0) >= 1000)
+            memory.push({ frames: now, mb: mb(residentBytes()) });
+        },
+      });
+      frames = report.framesTotal;
+      elapsedMs += report.elapsedMs;
+      if (part === 1) await searchCost(library, frames, elapsedMs, memory, openSmall, root);
+      await library.close();
+      if (part === 0) openSmall = await openCost(root);
+    }
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+async function searchCost(
+  library: Awaited<ReturnType<typeof openLibrary>>,
+  frames: number,
+  elapsedMs: number,
+  memory: readonly { frames: number; mb: number }[],
+  openSmall: number,
+  root: string,
+): Promise<void> {
+  const stats = library.stats();
+  let seed = 7;
+  const random = (): number => (seed = (seed * 48271) % 2147483647) / 2147483647 - 0.5;
+  const latency = async (exact: boolean, queries: number): Promise<number[]> => {
+    const times: number[] = [];
+    for (let i = 0; i < queries; i++) {
+      const vector = Float32Array.from({ length: stats.dim }, random);
+      const started = performance.now();
+      await library.search({ vector }, { k: 20, exact });
+      times.push(performance.now() - started);
+    }
+    return times.sort((a, b) => a - b);
+  };
+  await latency(false, 200);
+  const graph = await latency(false, 2000);
+  const scan = await latency(true, 200);
+  const first = memory[0]?.mb ?? 0;
+  const last = memory.at(-1)?.mb ?? 0;
+  const result = {
+    frames,
+    dim: stats.dim,
+    kernel: stats.kernel,
+    ingest_frames_per_s: Math.round((frames / elapsedMs) * 1000),
+    search_ms: {
+      p50: ms(percentile(graph, 0.5)),
+      p95: ms(percentile(graph, 0.95)),
+      p99: ms(percentile(graph, 0.99)),
+    },
+    exact_ms: { p50: ms(percentile(scan, 0.5)), p95: ms(percentile(scan, 0.95)) },
+    open_ms: { at_1000: ms(openSmall), at_end: ms(await openCost(root)) },
+    private_memory_mb: { at_first: first, at_end: last, growth: ms(last - first), samples: memory },
+    bytes_on_disk: stats.bytesOnDisk,
+  };
+  console.log(JSON.stringify(result, null, 2));
+  if (values.output !== undefined) writeFileSync(values.output, JSON.stringify(result, null, 2));
+}
+
+void main();
