@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "core/rng.h"
@@ -230,6 +232,14 @@ SL_TEST(an_unknown_or_unsupported_kernel_is_an_error_and_not_a_fallback) {
     if (Supported(*all[i])) continue;
     CHECK_CODE(SelectKernels(all[i]->name, &chosen), StatusCode::kCpuUnsupported);
   }
+}
+
+SL_TEST(the_kernel_named_in_the_environment_is_the_one_in_use) {
+  const char* forced = std::getenv("SIGHTLINE_KERNEL");
+  const KernelTable* chosen = nullptr;
+  CHECK_OK(ChooseKernels(&chosen));
+  std::printf("  using %s\n", chosen->name);
+  CHECK_EQ(std::string(chosen->name), forced == nullptr ? Kernels().front()->name : forced);
 }
 
 // A table that is wrong in one tail length only.

@@ -88,10 +88,8 @@ SL_TEST(top_k_cleared_is_as_new) {
 SL_TEST(rng_sequence_is_the_same_everywhere) {
   // Computed once with this code: the sequence is part of what makes builds reproducible.
   Rng rng(42);
-  const uint64_t first = rng.Next();
-  Rng again(42);
-  CHECK_EQ(again.Next(), first);
-  CHECK(Rng(43).Next() != first);
+  CHECK_EQ(rng.Next(), 1546998764402558742u);
+  CHECK_EQ(rng.Next(), 6990951692964543102u);
   // Vigna's published test value of splitmix64: its first output from state 1234567.
   CHECK_EQ(SplitMix64(1234567), 6457827717110365317ull);
   double sum = 0;
