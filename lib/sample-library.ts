@@ -35,7 +35,7 @@ interface Marker {
 
 const SAMPLE_VERSION = 1;
 const MARKER = '.sample-library.json';
-export const SAMPLE_PICTURES = 320;
+export const SAMPLE_PICTURES = 300;
 export const SAMPLE_VIDEOS = 6;
 const MAX_FILES = 100_000;
 

@@ -119,7 +119,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
       (await import('./verbs/demo.js')).runDemoVerb(first(w), f, io),
     ).argument('[folder]', 'where to draw it (default: ./demo-library)'),
   )
-    .option('--pictures <number>', 'pictures to draw (default: 320)')
+    .option('--pictures <number>', 'pictures to draw (default: 300)')
     .option('--videos <number>', 'videos to draw (default: 6)')
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <number>', 'port to listen on (default: 8000, or the next free one)')
