@@ -83,7 +83,7 @@ export async function writeVideo(
   if (input === null) throw makeError('ERR_INTERNAL', 'ffmpeg was started without an input pipe');
   input.on('error', () => undefined); // A broken pipe: ffmpeg's exit says why.
   const total = filmFrames(film);
-  for (let i = 0; i < total && child.exitCode === null; i++) {
+  for (let i = 0; i < total && isRunning(child); i++) {
     if (signal?.aborted === true) {
       child.kill('SIGKILL');
       await end.catch(() => undefined);
@@ -103,6 +103,10 @@ function start(
   stdout: 'pipe' | 'ignore',
 ): ChildProcess {
   return spawn(ffmpegPath, args, { stdio: ['pipe', stdout, 'pipe'], windowsHide: true });
+}
+
+function isRunning(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
 }
 
 /** Settles when the process is gone; its last words become the message. */
