@@ -6,7 +6,13 @@
  */
 import type { Catalog, IngestedItem } from '../catalog';
 import { isLibraryError, makeError, messageOf } from '../errors';
-import { contentHash, decodeImage, sampleVideo, type DecodedFrame } from '../media';
+import {
+  contentHash,
+  decodeImage,
+  sampleVideo,
+  type DecodedFrame,
+  type DecodedImage,
+} from '../media';
 import type { FrameId, MediaState, SyncOptions } from '../types';
 import type { FrameStore } from './frame-store';
 import { mapOrdered } from './ordered';
@@ -40,8 +46,8 @@ const BATCH_ITEMS = 32;
 const BATCH_MS = 250;
 
 type Outcome =
-  | { readonly work: WorkItem; readonly frame: DecodedFrame; readonly hash: string | null }
-  | { readonly work: WorkItem; readonly error: unknown; readonly hash: string | null };
+  | { readonly work: WorkItem; readonly frame: DecodedImage }
+  | { readonly work: WorkItem; readonly error: unknown };
 
 /**
  * Decodes `items` (pictures first) and records every one of them.
@@ -99,20 +105,19 @@ async function commit(items: readonly IngestedItem[], parts: IngestParts): Promi
 }
 
 async function decodePicture(work: WorkItem, options: SyncOptions): Promise<Outcome> {
-  let hash: string | null = null;
   try {
-    hash = await contentHash(work.file);
-    const frame = await decodeImage(work.file, decodeOptions(options));
-    return { work, frame, hash };
+    return { work, frame: await decodeImage(work.file, decodeOptions(options)) };
   } catch (error) {
-    return { work, error, hash };
+    return { work, error };
   }
 }
 
 async function storePicture(outcome: Outcome, parts: IngestParts): Promise<IngestedItem> {
-  const base = describe(outcome.work, outcome.hash);
-  if ('error' in outcome) return { ...base, ...failure(outcome.error), frames: [] };
+  if ('error' in outcome) {
+    return { ...describe(outcome.work, null), ...failure(outcome.error), frames: [] };
+  }
   const { frame } = outcome;
+  const base = describe(outcome.work, frame.contentHash);
   const frameId = parts.catalog.nextFrameId();
   await parts.store.write(frameId, frame.jpeg);
   return {
@@ -137,7 +142,7 @@ async function ingestVideo(
   let first: DecodedFrame | undefined;
   let damage: unknown;
   try {
-    hash = await contentHash(work.file);
+    hash = await contentHash(work.file, options.signal ? { signal: options.signal } : {});
     for await (const frame of sampleVideo(work.file, {
       ...decodeOptions(options),
       ...(options.fps === undefined ? {} : { fps: options.fps }),

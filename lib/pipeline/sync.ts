@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Catalog, IngestedItem } from '../catalog';
 import type { ImageEncoder } from '../encode';
 import { makeError } from '../errors';
-import { contentHash, walkMedia } from '../media';
+import { contentHash, imageConcurrency, walkMedia } from '../media';
 import type { MediaId, MediaProblem, ProgressEvent, SyncOptions, SyncReport } from '../types';
 import type { VectorIndex } from '../vectors';
 import { embedPending } from './embed';
@@ -38,9 +38,6 @@ export interface Halves {
   readonly ingest: boolean;
   readonly embed: boolean;
 }
-
-/** Pictures decoded at once; the decode children are as many, and each leaves room for inference. */
-const DECODE_CONCURRENCY = 4;
 
 interface Plan {
   readonly work: readonly WorkItem[];
@@ -108,7 +105,7 @@ export async function runSync(
         {
           catalog,
           store,
-          concurrency: DECODE_CONCURRENCY,
+          concurrency: imageConcurrency(),
           onCommit: () => wake.notify(),
           onItem: (item) => progress.item(item),
         },
@@ -174,7 +171,14 @@ async function makePlan(parts: SyncParts, options: SyncOptions, progress: Progre
       // It cannot be read now: then it is an added file, and decoding it will record why.
     }
   }
-  const { moves, added, missing } = resolveMoves(comparison, hashes);
+  const { moves, added, missing: unseen } = resolveMoves(comparison, hashes);
+  // What lies beneath a folder that could not be read is not gone.
+  const missing = unseen.filter(
+    (row) =>
+      !problems.some(
+        ({ path: at }) => row.path === at || at === '' || row.path.startsWith(`${at}/`),
+      ),
+  );
   const held = isMassRemoval(missing.length, known.length) && options.confirmRemovals !== true;
   return {
     work: inOrder(found, [
@@ -225,9 +229,7 @@ async function applyMovesAndRemovals(
 }
 
 /** Takes rows out of the engine whose frames the catalog has forgotten. Safe to repeat. */
-async function sweepGraves(
-  parts: Pick<SyncParts, 'catalog' | 'index' | 'space'>,
-): Promise<void> {
+async function sweepGraves(parts: Pick<SyncParts, 'catalog' | 'index' | 'space'>): Promise<void> {
   const graves = parts.catalog.graves(parts.space);
   if (graves.length === 0) return;
   await parts.index.remove(graves);
