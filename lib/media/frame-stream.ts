@@ -1,0 +1,129 @@
+/**
+ * Takes ffmpeg's two outputs apart: an index with one line per frame (time and size) and the frames'
+ * bytes one after the other. The index says how long each frame is, so nothing is guessed from the
+ * bytes; that they begin and end like a JPEG is checked all the same.
+ */
+import type { Readable } from 'node:stream';
+import { makeError } from '../errors';
+import { LIMITS } from './limits';
+
+export interface IndexedFrame {
+  readonly jpeg: Buffer;
+  /** Seconds, in the time base of the encoder, which is that of the stream. */
+  readonly seconds: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Reads a stream in pieces of a given length, without taking more than it needs to. */
+class ByteReader {
+  private readonly source: AsyncIterator<Buffer>;
+  private chunks: Buffer[] = [];
+  private buffered = 0;
+
+  constructor(stream: Readable) {
+    this.source = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  }
+
+  /** Exactly `length` bytes; undefined when the stream ends before. */
+  async take(length: number): Promise<Buffer | undefined> {
+    while (this.buffered < length) {
+      const next = await this.source.next();
+      if (next.done === true) return undefined;
+      this.chunks.push(next.value);
+      this.buffered += next.value.length;
+    }
+    const all = this.chunks.length === 1 ? (this.chunks[0] as Buffer) : Buffer.concat(this.chunks);
+    this.chunks = length < all.length ? [all.subarray(length)] : [];
+    this.buffered = all.length - length;
+    return all.subarray(0, length);
+  }
+}
+
+/** Reads lines; a line longer than any that we asked for ends the reading. */
+class LineReader {
+  private readonly source: AsyncIterator<Buffer>;
+  private lines: string[] = [];
+  private rest = '';
+
+  constructor(stream: Readable) {
+    this.source = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  }
+
+  async next(): Promise<string | undefined> {
+    while (this.lines.length === 0) {
+      const chunk = await this.source.next();
+      if (chunk.done === true) return undefined;
+      const lines = (this.rest + chunk.value.toString('latin1')).split('\n');
+      this.rest = lines.pop() ?? '';
+      if (this.rest.length > 65_536) return undefined;
+      this.lines = lines;
+    }
+    return this.lines.shift();
+  }
+}
+
+/** The frames of one run, in order. */
+export class FrameStream {
+  private readonly frames: ByteReader;
+  private readonly index: LineReader;
+  private timeBase: number | undefined;
+  private width = 0;
+  private height = 0;
+
+  /** @param frames  JPEGs one after the other  @param index  output of the `framecrc` muxer */
+  constructor(frames: Readable, index: Readable) {
+    this.frames = new ByteReader(frames);
+    this.index = new LineReader(index);
+  }
+
+  /**
+   * The next frame; undefined at the end, also when the child died in the middle of one.
+   *
+   * @throws ERR_MEDIA_LIMIT for a frame larger than any should be; ERR_INTERNAL when index and bytes
+   *   do not fit together
+   */
+  async next(): Promise<IndexedFrame | undefined> {
+    for (;;) {
+      const line = await this.index.next();
+      if (line === undefined) return undefined;
+      if (line.startsWith('#')) {
+        this.readHeader(line);
+        continue;
+      }
+      // stream, dts, pts, duration, size, checksum
+      const [, , pts, , size] = line.split(',').map((field) => Number(field));
+      if (this.timeBase === undefined || !isCount(size) || !Number.isFinite(pts))
+        throw makeError('ERR_INTERNAL', `ffmpeg's frame index has an unexpected line: ${line}`);
+      if (size > LIMITS.frameBytes)
+        throw makeError('ERR_MEDIA_LIMIT', `a frame of ${size} bytes is more than any should have`);
+      const bytes = await this.frames.take(size);
+      if (bytes === undefined) return undefined;
+      if (!isJpeg(bytes)) throw makeError('ERR_INTERNAL', 'ffmpeg gave a frame that is no JPEG');
+      return {
+        // A copy: the piece would keep everything alive that came with it.
+        jpeg: Buffer.from(bytes),
+        seconds: (pts as number) * this.timeBase,
+        width: this.width,
+        height: this.height,
+      };
+    }
+  }
+
+  private readHeader(line: string): void {
+    const timeBase = /^#tb 0: (\d+)\/(\d+)$/.exec(line.trim());
+    if (timeBase !== null) this.timeBase = Number(timeBase[1]) / Number(timeBase[2]);
+    const size = /^#dimensions 0: (\d+)x(\d+)$/.exec(line.trim());
+    if (size !== null) [this.width, this.height] = [Number(size[1]), Number(size[2])];
+  }
+}
+
+const isCount = (value: number | undefined): value is number =>
+  value !== undefined && Number.isInteger(value) && value > 3;
+
+function isJpeg(bytes: Buffer): boolean {
+  const end = bytes.length;
+  return (
+    bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[end - 2] === 0xff && bytes[end - 1] === 0xd9
+  );
+}

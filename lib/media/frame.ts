@@ -1,0 +1,22 @@
+/** What decoding gives, for pictures and videos alike. */
+
+export interface DecodedFrame {
+  /** Baseline JPEG, sRGB, upright. */
+  readonly jpeg: Buffer;
+  /** Size of the JPEG in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Size of the source in pixels, upright, pixels made square. */
+  readonly sourceWidth: number;
+  readonly sourceHeight: number;
+  /** Seconds from the start of the media; null for pictures. */
+  readonly timestamp: number | null;
+  /** When it was taken, ISO 8601, if the file says so. */
+  readonly capturedAt: string | null;
+}
+
+export interface DecodedImage extends DecodedFrame {
+  readonly timestamp: null;
+  /** SHA-256 of the bytes the picture was decoded from, lower-case hex. */
+  readonly contentHash: string;
+}

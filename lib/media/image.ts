@@ -1,0 +1,73 @@
+/** Pictures as the layers above ask for them: one pool of children per process, started when needed. */
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { makeError } from '../errors';
+import { DecodePool } from './decode-pool';
+import type { DecodedImage } from './frame';
+import { LIMITS } from './limits';
+
+/** A file on disk, or encoded bytes that came another way, for example by HTTP. */
+export type ImageSource = { readonly absPath: string } | { readonly bytes: Uint8Array };
+
+export interface DecodeImageOptions {
+  /** Longest side of the frame in pixels, 1 to 8192; smaller pictures stay as they are. */
+  readonly maxSize?: number;
+  readonly signal?: AbortSignal;
+}
+
+export const DEFAULT_MAX_SIZE = 512;
+const LARGEST_MAX_SIZE = 8192;
+/** More children than this only compete with inference for the cores. */
+const MOST_CHILDREN = 4;
+
+let pool: DecodePool | undefined;
+
+/** How many pictures are decoded at once. */
+export function imageConcurrency(): number {
+  return Math.min(MOST_CHILDREN, availableParallelism());
+}
+
+/**
+ * Decodes a picture in a child process: sniffed type in {JPEG, PNG, WebP, GIF, AVIF}, EXIF
+ * orientation applied, first page of an animation, transparent parts white, sRGB, as a JPEG.
+ *
+ * @returns the frame, and the SHA-256 of the very bytes it was made from
+ * @throws ERR_MEDIA_UNSUPPORTED (a healthy file we do not decode) | ERR_MEDIA_DECODE |
+ *   ERR_MEDIA_LIMIT | ERR_MEDIA_MISSING | ERR_MEDIA_CHANGED | ERR_TIMEOUT | ERR_ABORTED |
+ *   ERR_ARG_RANGE
+ */
+export async function decodeImage(
+  source: ImageSource,
+  options: DecodeImageOptions = {},
+): Promise<DecodedImage> {
+  const maxSize = checkMaxSize(options.maxSize);
+  pool ??= new DecodePool({
+    script: path.join(__dirname, 'decode-child.js'),
+    size: imageConcurrency(),
+    timeoutMs: LIMITS.imageMs,
+  });
+  const request = 'bytes' in source ? { bytes: source.bytes } : { absPath: source.absPath };
+  const picture = await pool.decode({ ...request, maxSize }, options.signal);
+  return { ...picture, jpeg: asBuffer(picture.jpeg), timestamp: null };
+}
+
+/** Ends the children. Needed by nobody who ends the process; they go with it. Idempotent. */
+export function closeImageDecoder(): void {
+  pool?.close();
+  pool = undefined;
+}
+
+/** @throws ERR_ARG_RANGE */
+export function checkMaxSize(maxSize: number = DEFAULT_MAX_SIZE): number {
+  if (!Number.isInteger(maxSize) || maxSize < 1 || maxSize > LARGEST_MAX_SIZE)
+    throw makeError(
+      'ERR_ARG_RANGE',
+      `maxSize must be a whole number from 1 to ${LARGEST_MAX_SIZE}, received ${String(maxSize)}`,
+      { details: { maxSize } },
+    );
+  return maxSize;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

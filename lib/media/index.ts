@@ -1,0 +1,21 @@
+/**
+ * Media files -> frames: walks folders, sniffs, decodes pictures (in child processes) and videos (by
+ * ffmpeg) into upright JPEGs of bounded size. Knows no catalog, no model and no index. Nothing here
+ * parses hostile bytes in this process: it reads the first 4 KiB, and what its children answer.
+ */
+export { contentHash } from './content-hash';
+export { findFfmpeg, type Ffmpeg } from './ffmpeg-find';
+export type { DecodedFrame, DecodedImage } from './frame';
+export {
+  closeImageDecoder,
+  decodeImage,
+  DEFAULT_MAX_SIZE,
+  imageConcurrency,
+  type DecodeImageOptions,
+  type ImageSource,
+} from './image';
+export { IGNORE_FILE } from './ignore-rules';
+export { kindOfName } from './kinds';
+export { LIMITS } from './limits';
+export { probeVideo, sampleVideo, type SampleOptions, type VideoInfo } from './video';
+export { walkMedia, type MediaFile, type WalkOptions, type WalkProblem } from './walk';

@@ -1,0 +1,85 @@
+/**
+ * Opens a media file so that nothing but a plain file can come of it: no symbolic link at the end of
+ * the path, no FIFO that blocks, no device that reacts to being opened.
+ */
+import { constants, type BigIntStats } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { makeError, messageOf } from '../errors';
+
+/** What must stay the same while a file is read. */
+export interface FileIdentity {
+  readonly ino: bigint;
+  readonly dev: bigint;
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+}
+
+export interface OpenedFile {
+  readonly handle: FileHandle;
+  readonly identity: FileIdentity;
+}
+
+// Windows has neither flag; there a FIFO has no path and links need a privilege to be made.
+const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/**
+ * Opens a plain file for reading. The caller closes the handle.
+ *
+ * @throws ERR_MEDIA_MISSING when it is gone; ERR_MEDIA_UNSUPPORTED when it is no plain file;
+ *   ERR_MEDIA_DECODE when the system refuses to let us read it
+ */
+export async function openMedia(absPath: string): Promise<OpenedFile> {
+  let handle: FileHandle;
+  try {
+    handle = await open(absPath, FLAGS);
+  } catch (cause) {
+    throw openError(absPath, cause);
+  }
+  try {
+    const stats = await handle.stat({ bigint: true });
+    if (!stats.isFile())
+      throw makeError('ERR_MEDIA_UNSUPPORTED', `${absPath} is not a plain file`, {
+        details: { path: absPath },
+      });
+    return { handle, identity: identityOf(stats) };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+function openError(absPath: string, cause: unknown): Error {
+  const code = (cause as NodeJS.ErrnoException).code;
+  const details = { path: absPath, system: code };
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return makeError('ERR_MEDIA_MISSING', `${absPath} is not there`, { details, cause });
+  // ELOOP: a symbolic link. ENXIO and ENODEV: a socket, or a device without a driver.
+  if (code === 'ELOOP' || code === 'ENXIO' || code === 'ENODEV')
+    return makeError('ERR_MEDIA_UNSUPPORTED', `${absPath} is not a plain file`, { details, cause });
+  return makeError('ERR_MEDIA_DECODE', `${absPath} cannot be read: ${messageOf(cause)}`, {
+    details,
+    cause,
+  });
+}
+
+function identityOf(stats: BigIntStats): FileIdentity {
+  return { ino: stats.ino, dev: stats.dev, size: stats.size, mtimeNs: stats.mtimeNs };
+}
+
+/**
+ * Checks that an open file is still what it was when it was opened.
+ *
+ * Size, time in nanoseconds and inode, not a second hash: a writer that changes bytes changes the
+ * time too unless it sets it back on purpose, and a second hash would read every file twice.
+ *
+ * @throws ERR_MEDIA_CHANGED
+ */
+export async function assertUnchanged(file: OpenedFile, absPath: string): Promise<void> {
+  const now = identityOf(await file.handle.stat({ bigint: true }));
+  const { identity } = file;
+  if (now.size !== identity.size || now.mtimeNs !== identity.mtimeNs) {
+    throw makeError('ERR_MEDIA_CHANGED', `${absPath} changed while it was read`, {
+      details: { path: absPath, sizeBefore: Number(identity.size), sizeAfter: Number(now.size) },
+    });
+  }
+}

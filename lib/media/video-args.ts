@@ -1,0 +1,93 @@
+/** The command line of one sampling run. Pure: options in, arguments out. */
+import { availableParallelism } from 'node:os';
+import { makeError } from '../errors';
+import type { Ffmpeg } from './ffmpeg-find';
+import { INDEX_NAME, INPUT_NAME } from './ffmpeg-process';
+import { LIMITS } from './limits';
+import type { VideoFormat } from './sniff';
+
+/** Which frames to take; exactly one way counts: `keyframes`, else `everyNFrames`, else `fps`. */
+export interface SamplingOptions {
+  /** Frames per second of the video: the first frame at or after 0, 1/fps, 2/fps ... Default 1. */
+  readonly fps?: number;
+  /** Every n-th decoded frame, the first included. */
+  readonly everyNFrames?: number;
+  /** Key frames only; the others are not even decoded. */
+  readonly keyframes?: boolean;
+}
+
+/** About JPEG quality 92; the scale of ffmpeg's encoder runs from 2 (best) to 31. */
+const JPEG_QSCALE = '3';
+const MOST_THREADS = 8;
+
+export interface Sampling {
+  readonly input: readonly string[];
+  /** Filter that picks frames; undefined: all that are decoded. */
+  readonly select: string | undefined;
+  /** About how far apart frames are, for the limits; 10 where only the file knows. */
+  readonly secondsPerFrame: number;
+}
+
+/** @throws ERR_ARG_RANGE */
+export function samplingOf({ fps, everyNFrames, keyframes }: SamplingOptions): Sampling {
+  if (keyframes === true)
+    return { input: ['-skip_frame', 'nokey'], select: undefined, secondsPerFrame: 10 };
+  if (everyNFrames !== undefined) {
+    if (!Number.isSafeInteger(everyNFrames) || everyNFrames < 1)
+      throw makeError('ERR_ARG_RANGE', `everyNFrames must be 1 or more, received ${everyNFrames}`);
+    return {
+      input: [],
+      select: `select=not(mod(n\\,${everyNFrames}))`,
+      secondsPerFrame: Math.max(10, everyNFrames / 10),
+    };
+  }
+  const rate = fps ?? 1;
+  if (!(rate > 0 && rate <= 1000))
+    throw makeError('ERR_ARG_RANGE', `fps must be above 0 and at most 1000, received ${rate}`);
+  // Frame n belongs to the slot floor(t * fps); the first of each slot is taken. The small addition
+  // keeps a frame that is at 1 s by its time base from counting as 0.9999999.
+  const slot = (t: string): string => `floor(max(${t}\\,0)*${rate.toFixed(6)}+1e-6)`;
+  return {
+    input: [],
+    select: `select=isnan(prev_selected_t)+gt(${slot('t')}\\,${slot('prev_selected_t')})`,
+    secondsPerFrame: 1 / rate,
+  };
+}
+
+export function inputArgs(format: VideoFormat, extra: readonly string[]): string[] {
+  return [
+    ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info'],
+    ...['-threads', String(Math.min(MOST_THREADS, availableParallelism()))],
+    ...['-max_pixels', String(LIMITS.videoPixels)],
+    ...extra,
+    // Forced demuxer and the two lists: no playlist, no second file, no socket, whatever is inside.
+    ...['-f', format, '-format_whitelist', format, '-protocol_whitelist', 'file'],
+    ...['-i', INPUT_NAME],
+  ];
+}
+
+export function outputArgs(ffmpeg: Ffmpeg, select: string | undefined, maxSize: number): string[] {
+  // Square pixels, longest side at most `maxSize`, never larger than it is. Odd numbers are fine for
+  // JPEG, and rounding to even ones would bend the picture.
+  const shrink = `min(1\\,${maxSize}/max(iw*sar\\,ih))`;
+  const side = (length: string): string => `max(1\,round(${length}*${shrink}))`;
+  const filters = [
+    ...(select === undefined ? [] : [select]),
+    // JPEG means BT.601 in full range, whatever the video has.
+    `scale=w=${side('iw*sar')}:h=${side('ih')}:out_color_matrix=bt601:out_range=full`,
+    'setsar=1',
+    'format=yuvj420p',
+  ];
+  const [major, minor] = ffmpeg.release;
+  const hasFpsMode = major > 5 || (major === 5 && minor >= 1);
+  return [
+    ...['-map', '0:V:0', '-an', '-sn', '-dn', '-vf', filters.join(',')],
+    ...['-c:v', 'mjpeg', '-q:v', JPEG_QSCALE],
+    // Every frame with its own time, in the time base of the stream.
+    ...[hasFpsMode ? '-fps_mode' : '-vsync', hasFpsMode ? 'passthrough' : '0'],
+    ...['-enc_time_base', '-1', '-map_metadata', '-1'],
+    // One encoding, two outputs. The index goes first: its line must not wait behind a frame that
+    // nobody has taken yet.
+    ...['-f', 'tee', `[f=framecrc:flush_packets=1]${INDEX_NAME}|[f=image2pipe]pipe:1`],
+  ];
+}

@@ -1,0 +1,130 @@
+/**
+ * Frames of a video, by one run of ffmpeg that describes, samples, scales and encodes. Memory stays
+ * flat: ffmpeg waits while the taker is busy.
+ *
+ * A damaged video: frames that decoded are given first, then the error is thrown. Whether they are
+ * kept is the taker's choice (`details.frames` says how many there were).
+ */
+import { makeError } from '../errors';
+import { findFfmpeg } from './ffmpeg-find';
+import { FfmpegProcess, type FfmpegRun } from './ffmpeg-process';
+import type { DecodedFrame } from './frame';
+import { checkMaxSize } from './image';
+import { LIMITS } from './limits';
+import { assertUnchanged, openMedia, type OpenedFile } from './safe-open';
+import { sniff, SNIFF_BYTES, type VideoFormat } from './sniff';
+import { inputArgs, outputArgs, samplingOf, type SamplingOptions } from './video-args';
+import { uprightSize } from './video-log';
+import { followLog, refusal, runFrames } from './video-run';
+
+export interface SampleOptions extends SamplingOptions {
+  /** Longest side of the frames in pixels; smaller videos stay as they are. */
+  readonly maxSize?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface VideoInfo {
+  readonly durationSeconds: number | null;
+  /** Upright, pixels made square. */
+  readonly width: number;
+  readonly height: number;
+  /** Degrees the stored pictures are turned clockwise for display. */
+  readonly rotation: number;
+  readonly codec: string;
+  readonly fps: number | null;
+  readonly capturedAt: string | null;
+}
+
+/**
+ * Samples a video's first real video stream (no cover pictures), upright, in sRGB.
+ *
+ * Timestamps are presentation times in seconds from the start of the media, which is the earliest
+ * start of its streams, exact to the stream's time base.
+ *
+ * @throws ERR_FFMPEG_MISSING | ERR_MEDIA_UNSUPPORTED | ERR_MEDIA_DECODE | ERR_MEDIA_LIMIT |
+ *   ERR_MEDIA_MISSING | ERR_MEDIA_CHANGED | ERR_TIMEOUT | ERR_ABORTED | ERR_ARG_RANGE
+ */
+export async function* sampleVideo(
+  file: { readonly absPath: string },
+  options: SampleOptions = {},
+): AsyncGenerator<DecodedFrame> {
+  const sampling = samplingOf(options);
+  const maxSize = checkMaxSize(options.maxSize);
+  const ffmpeg = await findFfmpeg();
+  const opened = await openMedia(file.absPath);
+  try {
+    const format = await videoFormatOf(opened);
+    const args = [
+      ...inputArgs(format, sampling.input),
+      ...outputArgs(ffmpeg, sampling.select, maxSize),
+    ];
+    const child = new FfmpegProcess(runOf(ffmpeg.ffmpeg, args, opened, options.signal));
+    yield* runFrames(child, Number(opened.identity.size), sampling.secondsPerFrame);
+    await assertUnchanged(opened, file.absPath);
+  } finally {
+    await opened.handle.close();
+  }
+}
+
+/**
+ * What a video's container says of itself; decodes nothing.
+ *
+ * @throws as `sampleVideo`
+ */
+export async function probeVideo(
+  file: { readonly absPath: string },
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<VideoInfo> {
+  const ffmpeg = await findFfmpeg();
+  const opened = await openMedia(file.absPath);
+  try {
+    const args = inputArgs(await videoFormatOf(opened), []);
+    const child = new FfmpegProcess(runOf(ffmpeg.ffmpeg, args, opened, options.signal));
+    try {
+      const { log, ended } = followLog(child);
+      await child.watch(ended, LIMITS.videoStallMs);
+      // Without an output ffmpeg ends with an error of its own; only a kill counts here.
+      await child.end();
+      if (child.verdict !== undefined) throw child.verdict;
+      const { durationSeconds, rotation, codec, fps, capturedAt } = log.header;
+      if (codec === null) throw refusal(log, undefined);
+      return { ...uprightSize(log.header), durationSeconds, rotation, codec, fps, capturedAt };
+    } finally {
+      await child.dispose();
+    }
+  } finally {
+    await opened.handle.close();
+  }
+}
+
+function runOf(
+  ffmpeg: string,
+  args: readonly string[],
+  opened: OpenedFile,
+  signal: AbortSignal | undefined,
+): FfmpegRun {
+  return {
+    ...{ ffmpeg, args, mediaFd: opened.handle.fd, mediaBytes: Number(opened.identity.size) },
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+/** @throws ERR_MEDIA_UNSUPPORTED unless the first bytes are those of a container we take */
+async function videoFormatOf(opened: OpenedFile): Promise<VideoFormat> {
+  const head = Buffer.alloc(SNIFF_BYTES);
+  const { bytesRead } = await opened.handle.read(head, 0, head.length, 0);
+  const sniffed = sniff(head.subarray(0, bytesRead));
+  switch (sniffed.type) {
+    case 'video':
+      return sniffed.format;
+    case 'image':
+      throw makeError('ERR_MEDIA_UNSUPPORTED', 'the file is a picture under the name of a video');
+    case 'unsupported':
+      throw makeError('ERR_MEDIA_UNSUPPORTED', sniffed.reason, {
+        details: { format: sniffed.name },
+      });
+    case 'unknown':
+      if (bytesRead === 0) throw makeError('ERR_MEDIA_DECODE', 'the file is empty');
+      throw makeError('ERR_MEDIA_UNSUPPORTED', 'the bytes are those of no video format we know');
+  }
+}
