@@ -70,7 +70,7 @@ export function outputArgs(ffmpeg: Ffmpeg, select: string | undefined, maxSize: 
   // Square pixels, longest side at most `maxSize`, never larger than it is. Odd numbers are fine for
   // JPEG, and rounding to even ones would bend the picture.
   const shrink = `min(1\\,${maxSize}/max(iw*sar\\,ih))`;
-  const side = (length: string): string => `max(1\,round(${length}*${shrink}))`;
+  const side = (length: string): string => `max(1\\,round(${length}*${shrink}))`;
   const filters = [
     ...(select === undefined ? [] : [select]),
     // JPEG means BT.601 in full range, whatever the video has.
