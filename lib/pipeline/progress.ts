@@ -1,0 +1,95 @@
+/** What a sync tells while it runs, and the report at its end. */
+import type { IngestedItem } from '../catalog';
+import type { MediaProblem, ProgressEvent, SyncReport } from '../types';
+import type { SyncPlan } from './make-plan';
+
+/** Turns what happens into progress events; counts survive so that the report can use them. */
+export class Progress {
+  readonly problems: MediaProblem[] = [];
+  indexedItems = 0;
+  framesAdded = 0;
+  private done = 0;
+  private total = 0;
+  private framesWaiting = 0;
+
+  constructor(private readonly listener: ((event: ProgressEvent) => void) | undefined) {}
+
+  scanned(count: number): void {
+    if (count % 100 === 0) this.emit('scan', { done: count, total: 0 });
+  }
+
+  begin(plan: SyncPlan, framesWaiting: number): void {
+    this.framesWaiting = framesWaiting;
+    this.done = plan.unchanged + plan.moves.length;
+    this.total = this.done + plan.work.length;
+    this.emit('decode');
+  }
+
+  item(item: IngestedItem): void {
+    this.done++;
+    this.framesWaiting += item.frames.length;
+    if (item.frames.length > 0) this.indexedItems++;
+    if (item.code !== null && (item.state === 'skipped' || item.state === 'failed')) {
+      this.problems.push({
+        path: item.path,
+        state: item.state,
+        code: item.code,
+        reason: item.reason ?? '',
+      });
+    } else if (item.code !== null) {
+      this.problems.push({
+        path: item.path,
+        state: 'failed',
+        code: item.code,
+        reason: item.reason ?? '',
+      });
+    }
+    this.emit('decode', { path: item.path });
+  }
+
+  embedded(frames: number): void {
+    this.framesAdded += frames;
+    this.framesWaiting -= frames;
+    this.emit(this.done < this.total ? 'decode' : 'encode');
+  }
+
+  private emit(phase: ProgressEvent['phase'], over: Partial<ProgressEvent> = {}): void {
+    this.listener?.({
+      phase,
+      done: this.done,
+      total: this.total,
+      frames: this.framesAdded,
+      framesTotal: this.framesAdded + this.framesWaiting,
+      ...over,
+    });
+  }
+}
+
+export function makeReport(
+  plan: SyncPlan,
+  progress: Progress,
+  started: number,
+  framesTotal: number,
+  dryRun: boolean,
+): SyncReport {
+  const problems = [...plan.problems, ...progress.problems];
+  const count = (state: MediaProblem['state']): number =>
+    problems.filter((problem) => problem.state === state).length;
+  return {
+    scanned: plan.scanned,
+    added: plan.added,
+    changed: plan.changed,
+    moved: plan.moves.length,
+    removed: plan.missing.length,
+    heldBack: plan.heldBack,
+    unchanged: plan.unchanged,
+    indexed: progress.indexedItems,
+    skipped: count('skipped'),
+    failed: count('failed'),
+    framesAdded: progress.framesAdded,
+    framesTotal: framesTotal,
+    problems,
+    elapsedMs: Math.round(performance.now() - started),
+    dryRun,
+  };
+}
