@@ -1,0 +1,314 @@
+// The page's one state and what changes it. Everything visible follows from the address and the
+// answer to it; the parts do not know each other.
+
+import { ApiError, health as askHealth, search } from './api.js';
+import { byId, el } from './dom.js';
+import { count } from './format.js';
+import { Grid } from './grid.js';
+import { listenToKeys } from './keys.js';
+import { notices } from './notice.js';
+import { drawPicture, keepPicture, pictureIn, pictureOf } from './picture.js';
+import { hasQuery, MAX_K, queryKey, readState, toAddress, writeState } from './state.js';
+import { askForToken } from './token.js';
+import { Viewer } from './viewer.js';
+
+const TYPING_PAUSE_MS = 180;
+/** Fast answers should not flash a progress bar. */
+const BUSY_AFTER_MS = 150;
+const REMEMBERED_ANSWERS = 12;
+
+const box = byId('q');
+const grid = new Grid(byId('grid'), {
+  hrefOf: (hit) => toAddress({ ...state, frame: hit.frame_id }),
+  onOpen: (index) => open(index),
+});
+const viewer = new Viewer(byId('viewer'), {
+  onMove: (step) => moveTo(step),
+  onClose: () => closeViewer(),
+  onSimilar: (hit) => searchLike(hit),
+});
+const notice = notices(byId('notice'), {
+  onExample: (text) => go({ q: text, like: undefined, image: '' }),
+  onRetry: () => void run({ isFresh: true }),
+});
+
+let state = readState();
+/** What a new query starts with: `Show more` counts for one query only. */
+const firstK = state.k;
+let health;
+/** Results now on the page, and for which query. */
+let shown = { key: '', hits: [] };
+/** @type {Map<string, object>} */
+const answers = new Map();
+let running;
+let isTypingStep = false;
+
+// ---------------------------------------------------------------- searching
+
+/** Makes the page show the current state. Later calls win over earlier, slower ones. */
+async function run({ isFresh = false } = {}) {
+  running?.abort();
+  const controller = (running = new AbortController());
+  showControls();
+  if (!hasQuery(state)) {
+    showHits('', []);
+    byId('status').textContent = '';
+    await showStart(isFresh, controller);
+    return;
+  }
+  const key = queryKey(state);
+  const picture = state.image === '' ? undefined : pictureOf(state.image);
+  if (state.image !== '' && picture === undefined) {
+    showHits(key, []);
+    notice.lostPicture();
+    return;
+  }
+  try {
+    const answer = (!isFresh && answers.get(key)) || (await answerOf(key, picture, controller));
+    if (controller === running) showAnswer(key, answer);
+  } catch (error) {
+    if (controller !== running || error.name === 'AbortError') return;
+    if (error instanceof ApiError && error.status === 401) {
+      await askForToken(byId('token'));
+      await refreshHealth();
+      return run();
+    }
+    showHits(key, []);
+    byId('status').textContent = '';
+    notice.error(error);
+  }
+}
+
+async function answerOf(key, picture, controller) {
+  const busy = setTimeout(() => (byId('busy').hidden = false), BUSY_AFTER_MS);
+  try {
+    const answer = await search(state, picture, controller.signal);
+    answers.set(key, answer);
+    for (const oldest of answers.keys()) {
+      if (answers.size <= REMEMBERED_ANSWERS) break;
+      answers.delete(oldest);
+    }
+    return answer;
+  } finally {
+    clearTimeout(busy);
+    if (controller === running) byId('busy').hidden = true;
+  }
+}
+
+function showAnswer(key, answer) {
+  const hits = answer.results;
+  showHits(key, hits);
+  byId('busy').hidden = true;
+  byId('status').textContent =
+    hits.length === 0
+      ? 'Nothing found'
+      : `${count(hits.length, 'result')} in ${answer.took_ms < 10 ? answer.took_ms.toFixed(1) : Math.round(answer.took_ms)} ms`;
+  byId('hint').textContent = answer.hint ?? '';
+  byId('hint').hidden = answer.hint === undefined;
+  byId('more').hidden = hits.length < state.k || state.k >= MAX_K;
+  if (hits.length > 0) notice.hide();
+  else if (health?.frames === 0) notice.emptyLibrary(health);
+  else notice.nothingFound(state, health);
+  showViewer();
+}
+
+function showHits(key, hits) {
+  if (key !== shown.key || hits !== shown.hits) {
+    shown = { key, hits };
+    grid.show(hits);
+  }
+  byId('more').hidden = true;
+  byId('hint').hidden = true;
+  if (hits.length === 0) viewer.hide();
+}
+
+async function showStart(isFresh, controller) {
+  if (health === undefined || isFresh) await refreshHealth();
+  if (controller !== running) return;
+  if (health instanceof Error) notice.error(health);
+  else if (health?.status === 'empty') notice.emptyLibrary(health);
+  else notice.start(health);
+}
+
+async function refreshHealth() {
+  health = await askHealth().catch((error) => error);
+  // With a token the figures are hidden from strangers, so a bare status asks for it.
+  if (!(health instanceof Error) && health.frames === undefined) {
+    await askForToken(byId('token'));
+    health = await askHealth().catch((error) => error);
+  }
+}
+
+// ---------------------------------------------------------------- changing the state
+
+/** A new query: a step that Back undoes. */
+function go(change, how = 'push') {
+  state = { ...state, k: firstK, frame: undefined, ...change };
+  writeState(state, how);
+  isTypingStep = false;
+  scrollTo(0, 0);
+  void run();
+}
+
+let pause;
+function onType() {
+  clearTimeout(pause);
+  pause = setTimeout(() => {
+    state = { ...state, k: firstK, q: box.value, like: undefined, image: '', frame: undefined };
+    // All letters of one burst are one step; the step ends with Enter or with opening a result.
+    writeState(state, isTypingStep ? 'replace' : 'push');
+    isTypingStep = true;
+    scrollTo(0, 0);
+    void run();
+  }, TYPING_PAUSE_MS);
+}
+
+function searchLike(hit) {
+  viewer.hide();
+  go({ like: hit.frame_id, q: '', image: '' });
+}
+
+async function searchPicture(file) {
+  if (file === undefined) return;
+  go({ image: await keepPicture(file), q: '', like: undefined });
+}
+
+// ---------------------------------------------------------------- the large view
+
+const indexOf = (frame) => shown.hits.findIndex((hit) => hit.frame_id === frame);
+
+function open(index) {
+  state = { ...state, frame: shown.hits[index].frame_id };
+  writeState(state, 'push');
+  isTypingStep = false;
+  showViewer();
+}
+
+function moveTo(step) {
+  const index = indexOf(state.frame) + step;
+  if (shown.hits[index] === undefined) return;
+  state = { ...state, frame: shown.hits[index].frame_id };
+  writeState(state, 'replace');
+  showViewer();
+  grid.reveal(index);
+}
+
+function closeViewer() {
+  const index = indexOf(state.frame);
+  // First, because nothing behind an open dialog can take the focus.
+  viewer.hide();
+  // Back, if opening made a step; a page that was loaded with the view open has none to go back to.
+  if (history.state?.pushed === true) history.back();
+  else {
+    state = { ...state, frame: undefined };
+    writeState(state, 'replace');
+    showViewer();
+  }
+  grid.focus(index);
+}
+
+function showViewer() {
+  const index = state.frame === undefined ? -1 : indexOf(state.frame);
+  if (index < 0) viewer.hide();
+  else viewer.show(shown.hits[index], index, shown.hits.length);
+}
+
+// ---------------------------------------------------------------- controls
+
+function showControls() {
+  if (document.activeElement !== box || box.value.trim() !== state.q.trim()) box.value = state.q;
+  for (const radio of document.querySelectorAll('input[name=type]'))
+    radio.checked = radio.value === state.type;
+  const chip = byId('chip');
+  const isChip = state.image !== '' || state.like !== undefined;
+  chip.hidden = !isChip;
+  box.placeholder = isChip ? 'or describe something else' : 'Describe what you are looking for';
+  chip.replaceChildren();
+  document.title = state.q.trim() === '' ? 'Sightline' : `${state.q.trim()} – Sightline`;
+  if (!isChip) return;
+  const canvas = el('canvas', { width: 56, height: 56 });
+  const blob = state.image === '' ? undefined : pictureOf(state.image);
+  if (blob !== undefined) drawPicture(blob, canvas).catch(() => undefined);
+  chip.append(
+    state.like === undefined ? canvas : el('img', { src: `/frame/${state.like}?w=96`, alt: '' }),
+    el('span', { text: state.like === undefined ? 'Your picture' : 'Similar frames' }),
+    el('button', {
+      type: 'button',
+      text: '×',
+      'aria-label': 'Remove this query',
+      on: { click: () => (go({ image: '', like: undefined, q: '' }), box.focus()) },
+    }),
+  );
+}
+
+box.addEventListener('input', onType);
+byId('search').addEventListener('submit', (event) => {
+  event.preventDefault();
+  clearTimeout(pause);
+  const q = box.value.trim();
+  if (q !== state.q.trim())
+    go({ q, like: undefined, image: '' }, isTypingStep ? 'replace' : 'push');
+  else isTypingStep = false;
+  // On a phone the results matter now, not the keyboard.
+  if (matchMedia('(pointer: coarse)').matches) box.blur();
+});
+byId('types').addEventListener('change', (event) => go({ type: event.target.value }));
+byId('more').addEventListener('click', () => {
+  const y = scrollY;
+  state = { ...state, k: Math.min(MAX_K, state.k * 4) };
+  writeState(state, 'replace');
+  void run().then(() => scrollTo(0, y));
+});
+byId('help').addEventListener('click', () => byId('keys').showModal());
+byId('file').addEventListener('change', (event) => {
+  void searchPicture(event.target.files[0]);
+  event.target.value = '';
+});
+document.querySelector('.brand').addEventListener('click', (event) => {
+  event.preventDefault();
+  go({ q: '', image: '', like: undefined, type: '' });
+  box.focus();
+});
+
+addEventListener('paste', (event) => {
+  const file = pictureIn(event.clipboardData);
+  if (file === undefined) return;
+  event.preventDefault();
+  void searchPicture(file);
+});
+let drags = 0;
+const showDrop = (change) => (event) => {
+  if (!event.dataTransfer?.types.includes('Files')) return;
+  event.preventDefault();
+  drags = change === 0 ? 0 : drags + change;
+  byId('drop').hidden = drags <= 0;
+};
+addEventListener('dragenter', showDrop(1));
+addEventListener('dragleave', showDrop(-1));
+addEventListener('dragover', (event) => event.preventDefault());
+addEventListener('drop', (event) => {
+  showDrop(0)(event);
+  void searchPicture(pictureIn(event.dataTransfer));
+});
+
+addEventListener('popstate', (event) => {
+  clearTimeout(pause);
+  state = readState();
+  isTypingStep = false;
+  const y = event.state?.y ?? 0;
+  if (queryKey(state) === shown.key && hasQuery(state)) {
+    showControls();
+    showViewer();
+  } else void run().then(() => scrollTo(0, y));
+});
+
+listenToKeys({
+  grid,
+  viewer,
+  box,
+  sheet: byId('keys'),
+  onStep: (step) => moveTo(step),
+  onSimilar: (index) => searchLike(shown.hits[index]),
+});
+history.scrollRestoration = 'manual';
+void refreshHealth().then(() => run());

@@ -1,0 +1,45 @@
+// Building elements. Text always goes through textContent; there is no way to pass markup.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/**
+ * Makes an element.
+ *
+ * @param {string} tag
+ * @param {Record<string, unknown>} [props] `class`, `text`, `on` (events), `style` (properties),
+ *   anything with a dash or `role` becomes an attribute, the rest a property; undefined is left out
+ * @param {...(Node | string | undefined)} children
+ */
+export function el(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined) continue;
+    if (name === 'class') node.className = value;
+    else if (name === 'text') node.textContent = value;
+    else if (name === 'on')
+      for (const [type, run] of Object.entries(value)) node.addEventListener(type, run);
+    else if (name === 'style')
+      for (const [key, text] of Object.entries(value)) node.style.setProperty(key, text);
+    else if (name.includes('-') || name === 'role') node.setAttribute(name, value);
+    else node[name] = value;
+  }
+  node.append(...children.filter((child) => child !== undefined));
+  return node;
+}
+
+/** A 20 by 20 line drawing from path data. */
+export function icon(...paths) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', '0 0 20 20');
+  svg.setAttribute('aria-hidden', 'true');
+  svg.classList.add('icon');
+  for (const data of paths) {
+    const path = document.createElementNS(SVG, 'path');
+    path.setAttribute('d', data);
+    svg.append(path);
+  }
+  return svg;
+}
+
+/** @param {string} id */
+export const byId = (id) => document.getElementById(id);

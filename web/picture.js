@@ -1,0 +1,93 @@
+// A picture as the query: pasted, dropped or chosen. Made small here, kept for this tab only, so
+// that reload and Back still find it.
+
+const LONGEST_SIDE = 640;
+const PREFIX = 'picture:';
+/** @type {Map<string, Blob>} */
+const kept = new Map();
+
+/**
+ * Shrinks a picture and keeps it.
+ *
+ * @param {Blob} file
+ * @returns {Promise<string>} its key
+ */
+export async function keepPicture(file) {
+  const blob = await shrink(file);
+  const bytes = await blob.arrayBuffer();
+  const key = await digest(bytes);
+  kept.set(key, blob);
+  remember(key, new Uint8Array(bytes), blob.type);
+  return key;
+}
+
+/** @returns {Blob | undefined} */
+export function pictureOf(key) {
+  const blob = kept.get(key) ?? recall(key);
+  if (blob !== undefined) kept.set(key, blob);
+  return blob;
+}
+
+/** Draws the picture, covering the canvas. A canvas needs no `blob:` address, which the page's policy forbids. */
+export async function drawPicture(blob, canvas) {
+  const bitmap = await createImageBitmap(blob);
+  const scale = Math.max(canvas.width / bitmap.width, canvas.height / bitmap.height);
+  const width = bitmap.width * scale;
+  const height = bitmap.height * scale;
+  canvas
+    .getContext('2d')
+    .drawImage(bitmap, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
+  bitmap.close();
+}
+
+/** The first picture in pasted or dropped data. */
+export const pictureIn = (data) =>
+  [...(data?.files ?? [])].find((file) => file.type.startsWith('image/'));
+
+async function shrink(file) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file);
+  } catch {
+    return file; // A format this browser cannot draw; the server may, or says why not.
+  }
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+  const canvas = document.createElement('canvas');
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = canvas.getContext('2d');
+  context.fillStyle = '#fff'; // As the server does with what is transparent.
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return new Promise((resolve) =>
+    canvas.toBlob((blob) => resolve(blob ?? file), 'image/jpeg', 0.92),
+  );
+}
+
+async function digest(bytes) {
+  // crypto.subtle exists only on https and loopback; elsewhere any number will do as a name.
+  const hash =
+    crypto.subtle === undefined
+      ? crypto.getRandomValues(new Uint8Array(8))
+      : new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)).slice(0, 8);
+  return [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function remember(key, bytes, type) {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  try {
+    sessionStorage.setItem(PREFIX + key, `${type},${btoa(text)}`);
+  } catch {
+    // Full or forbidden: the picture lives until the tab is reloaded.
+  }
+}
+
+function recall(key) {
+  const text = sessionStorage.getItem(PREFIX + key);
+  if (text === null) return undefined;
+  const comma = text.indexOf(',');
+  const bytes = Uint8Array.from(atob(text.slice(comma + 1)), (char) => char.charCodeAt(0));
+  return new Blob([bytes], { type: text.slice(0, comma) });
+}

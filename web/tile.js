@@ -1,0 +1,72 @@
+// One result in the grid.
+
+import { el, icon } from './dom.js';
+import { clock, describe, fileName, similarity } from './format.js';
+
+/**
+ * @param {object} hit
+ * @param {{ index: number, total: number, href: string, onOpen: (index: number) => void }} context
+ * @returns {HTMLLIElement}
+ */
+export function makeTile(hit, { index, total, href, onOpen }) {
+  const image = el('img', {
+    alt: '',
+    decoding: 'async',
+    draggable: false,
+    on: {
+      load: () => image.classList.add('ready'),
+      error: () => frame.classList.add('broken'),
+    },
+  });
+  const frame = el(
+    'span',
+    { class: 'picture' },
+    image,
+    hit.timestamp === null
+      ? undefined
+      : el('span', { class: 'time' }, icon('M6 4.5v11l9-5.5z'), clock(hit.timestamp)),
+  );
+  const link = el(
+    'a',
+    {
+      class: 'tile',
+      href,
+      tabIndex: -1,
+      title: hit.media_path,
+      'aria-label': `${describe(hit)}, ${index + 1} of ${total}`,
+      on: {
+        click: (event) => {
+          // Ctrl, Shift and middle clicks keep their meaning: a new tab or window.
+          if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+          event.preventDefault();
+          onOpen(index);
+        },
+      },
+    },
+    frame,
+    el('span', { class: 'bar', style: { '--value': String(hit.similarity) } }),
+    el(
+      'span',
+      { class: 'caption' },
+      el('span', { class: 'name', text: fileName(hit.media_path) }),
+      el('span', { class: 'score', text: similarity(hit.similarity) }),
+    ),
+  );
+  const item = el(
+    'li',
+    { 'aria-setsize': String(total), 'aria-posinset': String(index + 1) },
+    link,
+  );
+  return Object.assign(item, { hitLink: link, hitImage: image, hitFrame: frame });
+}
+
+/** Moves and sizes a tile, and asks for a picture of that size. */
+export function placeTile(item, box, hit) {
+  item.style.transform = `translate(${box.x.toFixed(1)}px, ${box.y.toFixed(1)}px)`;
+  item.style.width = `${box.width.toFixed(1)}px`;
+  item.hitFrame.style.height = `${box.height.toFixed(1)}px`;
+  // Two sizes only, so that resizing the window finds them in the browser's cache.
+  const isSmall = Math.max(box.width, box.height) * devicePixelRatio <= 256;
+  const source = isSmall ? `${hit.frame_url}?w=256` : hit.frame_url;
+  if (item.hitImage.getAttribute('src') !== source) item.hitImage.src = source;
+}
