@@ -19,6 +19,7 @@ export interface ProgressView {
 }
 
 const PLAIN_EVERY_MS = 10_000;
+const BAR_AFTER_MS = 300;
 const PHASES: Readonly<Record<Shown['phase'], string>> = {
   draw: 'drawing',
   scan: 'looking',
@@ -58,13 +59,21 @@ function measure(event: Shown): Measure {
     : { value: event.done, total: event.total, unit: 'files' };
 }
 
-/** A pace for each unit, so that frames are not counted as files. */
+/** A pace for each phase, so that neither the scan nor frames are counted as files done. */
 class Paces {
-  private readonly paces = { files: new Pace(), frames: new Pace() };
+  private readonly paces = new Map<Shown['phase'], Pace>();
 
-  describe({ value, total, unit }: Measure): string {
-    return this.paces[unit].describe(value, total);
+  describe(phase: Shown['phase'], { value, total }: Measure): string {
+    if (total === 0) return '';
+    const pace = this.paces.get(phase) ?? new Pace();
+    this.paces.set(phase, pace);
+    return pace.describe(value, total);
   }
+}
+
+function amountOf({ value, total, unit }: Measure, of: string): string {
+  const n = (amount: number): string => amount.toLocaleString('en-US');
+  return `${total === 0 ? n(value) : `${n(value)}${of}${n(total)}`} ${unit}`;
 }
 
 class BarView implements ProgressView {
@@ -80,13 +89,20 @@ class BarView implements ProgressView {
     gracefulExit: false,
     fps: 8,
   });
+  private readonly bornAt = performance.now();
   private isStarted = false;
 
   show(event: Shown): void {
-    const { value, total, unit } = measure(event);
-    const phase = PHASES[event.phase].padEnd(9);
-    const amount = `${total === 0 ? value : `${value}/${total}`} ${unit}`;
-    const payload = { phase, amount, pace: this.paces.describe({ value, total, unit }) };
+    const now = measure(event);
+    const payload = {
+      phase: PHASES[event.phase].padEnd(9),
+      amount: amountOf(now, '/'),
+      pace: this.paces.describe(event.phase, now),
+    };
+    // A check that finds nothing to do must not flash a bar.
+    if (!this.isStarted && performance.now() - this.bornAt < BAR_AFTER_MS) return;
+    // While the total is not known the bar stays empty instead of full.
+    const [value, total] = now.total === 0 ? [0, 1] : [now.value, now.total];
     if (!this.isStarted) {
       this.isStarted = true;
       this.bar.start(total, value, payload);
@@ -106,13 +122,12 @@ class PlainView implements ProgressView {
   private lastAt = performance.now();
 
   show(event: Shown): void {
-    const { value, total, unit } = measure(event);
-    const pace = this.paces.describe({ value, total, unit });
+    const now = measure(event);
+    const pace = this.paces.describe(event.phase, now);
     if (performance.now() - this.lastAt < PLAIN_EVERY_MS) return;
     this.lastAt = performance.now();
-    const n = (amount: number): string => amount.toLocaleString('en-US');
-    const done = `${total === 0 ? n(value) : `${n(value)} of ${n(total)}`} ${unit}`;
-    process.stderr.write(`${PHASES[event.phase]}: ${done}${pace === '' ? '' : `, ${pace}`}\n`);
+    const line = `${PHASES[event.phase]}: ${amountOf(now, ' of ')}`;
+    process.stderr.write(`${line}${pace === '' ? '' : `, ${pace}`}\n`);
   }
 
   end(): void {}

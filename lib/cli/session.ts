@@ -91,7 +91,7 @@ export async function openForSearch(
   } catch (error) {
     const isOccupied = isLibraryError(error) && NOT_WRITABLE.has(error.code);
     if (!isOccupied || existingLibrary(session) === undefined) throw error;
-    session.io.note('another process is updating this library: searching what is there already');
+    session.io.note('another process is updating this library: using what is indexed already');
     return { library: await openSession(session, { readOnly: true }), isWriter: false };
   }
 }

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openLibrary } from '../../lib/library';
 import type { SearchResponse, SearchResult, SyncReport } from '../../lib/types';
 import { documentOf, runCli } from '../helpers/cli';
 import { drawing, drawPictures, makeFilm, MEDIA_SEED } from '../helpers/media-folder';
@@ -157,6 +158,17 @@ test('--min-similarity leaves out weaker hits and --fail-empty says so with 1', 
   assert.equal(documentOf<SearchResponse>(quiet).results, []);
   assert.is((await runCli([...nothing, '--fail-empty'])).code, 1);
   assert.is((await runCli(['search', 'a circle', root, '--fail-empty'])).code, 0);
+});
+
+test('searching works while another process holds the library for writing', async () => {
+  await using writer = await openLibrary(root);
+  const result = await runCli(['search', 'a star', root, '--json', '-k', '100']);
+  assert.is(result.code, 0, result.stderr);
+  assert.match(result.stderr, /another process is updating this library/);
+  assert.is(documentOf<SearchResponse>(result).results.length, writer.stats().frames);
+  const sync = await runCli(['sync', root]);
+  assert.is(sync.code, 2);
+  assert.match(sync.stderr, /ERR_FILE_LOCKED/);
 });
 
 test('a reader that stops early is no error', async () => {

@@ -2,11 +2,13 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SearchResponse } from '../../lib/types';
 import { runCli, startCli } from '../helpers/cli';
-import { drawPictures } from '../helpers/media-folder';
+import { drawing, drawPictures } from '../helpers/media-folder';
 import { makeTempDir } from '../helpers/temp';
 
 const root = makeTempDir('cli-serve');
@@ -29,11 +31,21 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-test('searching works beside a running server', async () => {
+test('a sync beside a running server works, and the server notices it', async () => {
   const serve = startCli(['serve', root, '--port', '0', '--json']);
-  await serve.until(/"url":"http/);
-  const search = await runCli(['search', 'a star', root, '--json']);
-  assert.is(search.code, 0, search.stderr);
+  const [, url = ''] = await serve.until(/"url":"(http[^"]+)"/);
+  const ask = async (): Promise<string[]> => {
+    const response = await fetch(`${url}/search?q=a%20star&k=100`);
+    return ((await response.json()) as SearchResponse).results.map((hit) => hit.media_path);
+  };
+  assert.is((await ask()).length, 6);
+  writeFileSync(path.join(root, 'late.jpg'), await drawing(900));
+  const sync = await runCli(['sync', root]);
+  assert.is(sync.code, 0, sync.stderr);
+  const deadline = Date.now() + 20_000;
+  let found = await ask();
+  while (!found.includes('late.jpg') && Date.now() < deadline) found = await ask();
+  assert.ok(found.includes('late.jpg'), 'the server answers with the new picture');
   serve.child.kill('SIGTERM');
   const { code, stdout } = await serve.ended;
   assert.is(code, 0);

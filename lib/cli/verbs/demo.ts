@@ -1,17 +1,16 @@
 /** `demo`: draws a sample library, syncs it as any folder, searches it, serves it. */
 import path from 'node:path';
 import { makeError } from '../../errors';
-import type { Library } from '../../library-types';
 import { prepareSampleLibrary, type PreparedSample } from '../../sample-library';
-import type { SearchResponse, SyncReport } from '../../types';
+import type { SearchResponse } from '../../types';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, formatDuration, formatTimestamp, printable } from '../format';
 import { untilInterrupted } from '../interrupt';
 import type { Io } from '../io';
 import { makeProgress } from '../progress';
 import type { ProgressStyle } from '../progress-style';
-import { openSession, startSession, type Flags } from '../session';
-import { describeReport, exitCodeOfSync, runSync } from '../sync-run';
+import { openSession, startSession, type Flags, type Session } from '../session';
+import { describeReport, exitCodeOfSync, runSync, type SyncOutcome } from '../sync-run';
 import { invitation, serveUntilStopped } from './serve';
 
 /** One about pictures, two whose best answers are moments of videos. */
@@ -43,25 +42,43 @@ export async function runDemoVerb(
   tellSample(io, dir, sample, phases.draw);
 
   const session = startSession(dir, flags, io);
-  await using library = await openSession(session);
-  const outcome = await runSync(io, {}, style, (o) => library.sync(o));
-  if (outcome.report === undefined || outcome.isInterrupted) return EXIT.interrupted;
-  phases.sync = outcome.report.elapsedMs;
-  io.note(describeReport(outcome.report));
+  const outcome = await syncAndSearch(session, style, { dir, sample, phases });
+  if (outcome.isInterrupted) return EXIT.interrupted;
+  if (flags.serve !== false) await serve(session);
+  else io.note(`next: sightline search "a blue star" ${printable(shown(dir))}`);
+  return exitCodeOfSync(outcome);
+}
 
-  const searchStarted = performance.now();
+interface Drawn {
+  readonly dir: string;
+  readonly sample: PreparedSample;
+  readonly phases: Phases;
+}
+
+async function syncAndSearch(
+  session: Session,
+  style: ProgressStyle,
+  { dir, sample, phases }: Drawn,
+): Promise<SyncOutcome> {
+  const { io } = session;
+  await using library = await openSession(session);
+  const outcome = await runSync(io, {}, style, (options) => library.sync(options));
+  const { report } = outcome;
+  if (report === undefined || outcome.isInterrupted) return outcome;
+  phases.sync = report.elapsedMs;
+  io.note(describeReport(report));
+
+  const started = performance.now();
   const searches: SearchResponse[] = [];
   for (const text of QUERIES) {
     const response = await library.search({ text }, { k: HITS_SHOWN });
     searches.push(response);
     if (!io.isJson) printHits(io, response);
   }
-  phases.search = performance.now() - searchStarted;
+  phases.search = performance.now() - started;
   tellPhases(io, phases);
-  if (io.isJson) io.json(documentOf(dir, sample, outcome.report, searches, phases));
-  if (flags.serve !== false) await serve(io, library, session.config);
-  else io.note(`next: sightline search "a blue star" ${printable(shown(dir))}`);
-  return exitCodeOfSync(outcome);
+  if (io.isJson) io.json({ folder: dir, sample, sync: report, searches, phasesMs: phases });
+  return outcome;
 }
 
 async function draw(
@@ -131,28 +148,17 @@ function tellPhases(io: Io, phases: Phases): void {
   );
 }
 
-function documentOf(
-  dir: string,
-  sample: PreparedSample,
-  sync: SyncReport,
-  searches: readonly SearchResponse[],
-  phases: Phases,
-): object {
-  return { folder: dir, sample, sync, searches, phasesMs: phases };
-}
-
-async function serve(
-  io: Io,
-  library: Library,
-  { settings, origins }: ReturnType<typeof startSession>['config'],
-): Promise<void> {
-  const { host, port } = settings;
-  const isAsked = origins.port.from !== 'default';
+/** Read-only, so that searches and syncs of the sample can run beside the page. */
+async function serve(session: Session): Promise<void> {
+  const { io, config } = session;
+  const { host, port } = config.settings;
+  const isAsked = config.origins.port.from !== 'default';
   const announce = (url: string, frames: number): void => {
     // With --json the one document is out already.
     if (io.isJson) io.note(invitation(url, frames));
     else io.line(`\n${invitation(url, frames)}`);
   };
+  await using library = await openSession(session, { readOnly: true });
   await serveUntilStopped(io, library, { host, port }, announce, isAsked ? 0 : MORE_PORTS);
 }
 

@@ -23,21 +23,26 @@ export async function runServeVerb(
   io: Io,
 ): Promise<ExitCode> {
   const session = startSession(root, flags, io);
-  const { library, isWriter } =
-    flags.sync === false
-      ? { library: await openSession(session, { readOnly: true }), isWriter: false }
-      : await openForSearch(session);
+  if (flags.sync !== false && (await syncBefore(session, flags)) === 'interrupted')
+    return EXIT.interrupted;
+  // Read-only, so that "sightline sync" can run beside the server, which notices what it commits.
+  await using library = await openSession(session, { readOnly: true });
+  await serveUntilStopped(io, library, addressOf(session), (url, frames) => {
+    if (io.isJson) io.json({ url, frames });
+    else io.line(invitation(url, frames));
+  });
+  return EXIT.ok;
+}
+
+/** Brings the library up to date, unless another process is doing so. */
+async function syncBefore(session: Session, flags: Flags): Promise<'done' | 'interrupted'> {
+  const { library, isWriter } = await openForSearch(session);
   try {
-    if (isWriter) {
-      const style = flags.progress as ProgressStyle;
-      const outcome = await syncFirst(io, library, syncOptionsOf(session, flags), style);
-      if (outcome.isInterrupted) return EXIT.interrupted;
-    }
-    await serveUntilStopped(io, library, addressOf(session), (url, frames) => {
-      if (io.isJson) io.json({ url, frames });
-      else io.line(invitation(url, frames));
-    });
-    return EXIT.ok;
+    if (!isWriter) return 'done';
+    const style = flags.progress as ProgressStyle;
+    const options = syncOptionsOf(session, flags);
+    const outcome = await syncFirst(session.io, library, options, style);
+    return outcome.isInterrupted ? 'interrupted' : 'done';
   } finally {
     await library.close();
   }
