@@ -137,7 +137,7 @@ def token(name):
 
 def side_files(folder):
     write(os.path.join(folder, 'config.json'), {
-        'model_type': 'clip', 'projection_dim': DIM, 'logit_scale': 20.0,
+        'model_type': 'clip', 'projection_dim': DIM, 'logit_scale': float(np.log(20)),
         'vision_config': {'image_size': SIDE}, 'text_config': {'max_position_embeddings': MAX_TOKENS},
     })
     write(os.path.join(folder, 'preprocessor_config.json'), {

@@ -66,16 +66,13 @@ function objectField(object: JsonObject, name: string, file: string): JsonObject
 }
 
 /**
- * The trained multiplier when the file states it as `logit_scale` (the factor itself, not its
- * logarithm). `logit_scale_init_value` is where training began (14.3 for OpenAI's models, which ended
- * at 100), so it says nothing about the weights.
+ * The trained scale when the file states it as `logit_scale`, a logarithm as in CLIP's own weights.
+ * `logit_scale_init_value` is where training began (14.3 for OpenAI's models, which ended at 100),
+ * so it says nothing about the weights.
  */
 function logitScale(config: JsonObject, file: string): number {
-  return numberField(config, 'logit_scale', file, {
-    low: 0.01,
-    high: 10_000,
-    fallback: PUBLISHED_LOGIT_SCALE,
-  });
+  if (config['logit_scale'] === undefined) return PUBLISHED_LOGIT_SCALE;
+  return Math.exp(numberField(config, 'logit_scale', file, { low: -10, high: 10 }));
 }
 
 async function readPreprocess(folder: string, imageSize: number): Promise<PreprocessSpec> {

@@ -74,8 +74,7 @@ export class TowerPool {
         transferList: pictures ? [pictures.bytes, pictures.offsets.buffer as ArrayBuffer] : [],
         signal: watch.killer.signal,
       });
-      if (reply.fatal !== undefined) throw fromWire(reply.fatal);
-      return reply;
+      return checkReply(reply);
     } catch (cause) {
       if (isLibraryError(cause)) throw cause;
       this.losses.push(performance.now());
@@ -154,6 +153,14 @@ export class TowerPool {
       { details: { modality: this.setup.modality, isBroken: true } },
     );
   }
+}
+
+/** A worker is our own code in a sane state, unless memory ran out in the middle of it. */
+function checkReply(reply: WorkerReply): WorkerReply {
+  const isReply = typeof reply === 'object' && reply?.vectors instanceof Float32Array;
+  if (!isReply) throw makeError('ERR_ENCODE', 'a worker answered with something that is no reply');
+  if (reply.fatal !== undefined) throw fromWire(reply.fatal);
+  return reply;
 }
 
 function lossError(

@@ -1,0 +1,268 @@
+/** The worker pools around the towers: order, isolation, limits, faults, and the way out. */
+import path from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { BroadcastChannel } from 'node:worker_threads';
+import sharp from 'sharp';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { ClipModel } from '../../lib/encode';
+import { openClipWithWorker } from '../../lib/encode/clip';
+import type { ClipOptions } from '../../lib/encode/settings';
+import { GATE_CHANNEL } from '../helpers/faulty-encode-worker';
+import {
+  assertRow,
+  codeOf,
+  copyTinyClip,
+  errorOf,
+  pictures,
+  texts,
+  TINY_CLIP,
+  TINY_DIM,
+} from '../helpers/tiny-clip';
+
+const FAULTY = path.resolve(__dirname, '../helpers/faulty-encode-worker.js');
+const order = (text: string): Uint8Array => Buffer.from(text);
+const good = (i = 0): Uint8Array => (pictures[i % pictures.length] as { bytes: Uint8Array }).bytes;
+const vectorOf = (i: number): number[] =>
+  (pictures[i % pictures.length] as { vector: number[] }).vector;
+
+async function withClip(
+  options: ClipOptions,
+  body: (clip: ClipModel) => Promise<void>,
+  folder = TINY_CLIP,
+): Promise<void> {
+  const clip = await openClipWithWorker(folder, { workers: 2, ...options }, FAULTY);
+  try {
+    await body(clip);
+  } finally {
+    await clip.close();
+  }
+}
+
+/** A call that stands inside a worker until `open()`; resolves once the worker has it. */
+async function heldCall(
+  clip: ClipModel,
+  signal?: AbortSignal,
+): Promise<{ call: Promise<unknown>; open: () => void }> {
+  const channel = new BroadcastChannel(GATE_CHANNEL);
+  channel.unref();
+  const entered = new Promise<void>((resolve) => {
+    channel.onmessage = (event: unknown): void => {
+      if ((event as { data: unknown }).data === 'entered') resolve();
+    };
+  });
+  const call = clip.image.encodeEach([order('#gate')], signal ? { signal } : {});
+  call.catch(() => undefined);
+  await entered;
+  const open = (): void => {
+    channel.postMessage('open');
+    channel.close();
+  };
+  return { call, open };
+}
+
+test('both towers give the vectors that numpy computed, as unit rows', async () => {
+  await withClip({}, async (clip) => {
+    assert.is(clip.dim, TINY_DIM);
+    assert.ok(Math.abs(clip.logitScale - 20) < 1e-9);
+    const images = await clip.image.encode(pictures.map((item) => item.bytes));
+    pictures.forEach((item, i) => assertRow(images, i, item.vector));
+    const words = await clip.text.encode(texts.map((item) => item.text));
+    texts.forEach((item, i) => assertRow(words, i, item.vector));
+    const squares = images.map((value) => value * value).reduce((sum, value) => sum + value, 0);
+    assert.ok(Math.abs(squares - pictures.length) < 1e-5);
+    assert.is((await clip.image.encode([])).length, 0);
+  });
+});
+
+test('order is kept over many tasks and many calls at once', async () => {
+  await withClip({}, async (clip) => {
+    const calls = Array.from({ length: 12 }, async (_, call) => {
+      const which = Array.from({ length: 5 + 13 * call }, (_, i) => (i * 7 + call) % 6);
+      const vectors = await clip.image.encode(which.map(good));
+      which.forEach((item, row) => assertRow(vectors, row, vectorOf(item)));
+    });
+    const words = texts.map(async (item) =>
+      assertRow(await clip.text.encode([item.text]), 0, item.vector),
+    );
+    await Promise.all([...calls, ...words]);
+  });
+});
+
+test('pictures that fail are reported alone, and encode() names the first', async () => {
+  const flat = (background: string): Promise<Buffer> =>
+    sharp({ create: { width: 16, height: 16, channels: 3, background } })
+      .png()
+      .toBuffer();
+  const png = Buffer.from(good(1));
+  const cut = png.subarray(0, png.length - 300);
+  const batch = [
+    good(0),
+    cut,
+    await flat('#000000'),
+    good(3),
+    await flat('#ffffff'),
+    Buffer.from('GIF8 no'),
+    new Uint8Array(0),
+  ];
+  await withClip({}, async (clip) => {
+    const { vectors, errors } = await clip.image.encodeEach(batch);
+    assert.equal(
+      errors.map((error) => error?.code),
+      [
+        undefined,
+        'ERR_MEDIA_DECODE',
+        'ERR_ENCODE',
+        undefined,
+        'ERR_ENCODE',
+        'ERR_MEDIA_UNSUPPORTED',
+        'ERR_MEDIA_UNSUPPORTED',
+      ],
+    );
+    assert.match(errors[2]?.message ?? '', /zero/);
+    assert.match(errors[4]?.message ?? '', /not finite/);
+    assertRow(vectors, 0, vectorOf(0));
+    assertRow(vectors, 3, vectorOf(3));
+    assertRow(vectors, 4, new Array<number>(TINY_DIM).fill(0));
+    const error = await errorOf(clip.image.encode(batch));
+    assert.is(error.code, 'ERR_MEDIA_DECODE');
+    assert.is(error.details['index'], 1);
+  });
+});
+
+test('wrong arguments are refused before any worker sees them', async () => {
+  await withClip({}, async (clip) => {
+    assert.is(await codeOf(clip.text.encode('text' as unknown as string[])), 'ERR_ARG_TYPE');
+    assert.is(await codeOf(clip.text.encode([7 as unknown as string])), 'ERR_ARG_TYPE');
+    const error = await errorOf(clip.image.encode([good(), 'x' as unknown as Uint8Array]));
+    assert.is(error.code, 'ERR_ARG_TYPE');
+    assert.is(error.details['index'], 1);
+  });
+});
+
+test('the bytes of the caller stay usable', async () => {
+  await withClip({}, async (clip) => {
+    const bytes = Buffer.from(good(2));
+    await clip.image.encode([bytes]);
+    assertRow(await clip.image.encode([bytes]), 0, vectorOf(2));
+  });
+});
+
+test('an aborted call rejects at once, and the pool goes on', async () => {
+  await withClip({ workers: 1 }, async (clip) => {
+    assert.is(
+      await codeOf(clip.image.encode([good()], { signal: AbortSignal.abort() })),
+      'ERR_ABORTED',
+    );
+    const stop = new AbortController();
+    const held = await heldCall(clip, stop.signal);
+    stop.abort();
+    assert.is(await codeOf(held.call), 'ERR_ABORTED');
+    held.open();
+    assertRow(await clip.image.encode([good(4)]), 0, vectorOf(4));
+  });
+});
+
+test('a worker that hangs is replaced: ERR_TIMEOUT, and the next call works', async () => {
+  await withClip({ workers: 1, timeoutMs: 300 }, async (clip) => {
+    await clip.image.warm();
+    const error = await errorOf(clip.image.encode([order('#hang')]));
+    assert.is(error.code, 'ERR_TIMEOUT');
+    assert.is(error.details['limitMs'], 300);
+    assertRow(await clip.image.encode([good(5)]), 0, vectorOf(5));
+  });
+});
+
+for (const fault of ['#exit', '#throw', '#garbage']) {
+  test(`a worker that fails by ${fault} gives ERR_ENCODE once, and the next call works`, async () => {
+    await withClip({ workers: 1 }, async (clip) => {
+      let settled = 0;
+      const call = clip.image.encode([order(fault)]);
+      const count = (): void => void settled++;
+      call.then(count, count);
+      assert.is(await codeOf(call), 'ERR_ENCODE');
+      assertRow(await clip.image.encode([good(1)]), 0, vectorOf(1));
+      assert.is(settled, 1);
+    });
+  });
+}
+
+test('an input that kills its worker costs the others of its task nothing', async () => {
+  await withClip({}, async (clip) => {
+    const batch = [good(0), good(1), order('#exit'), good(3), good(4), good(5)];
+    const { vectors, errors } = await clip.image.encodeEach(batch);
+    assert.equal(
+      errors.map((error) => error?.code),
+      [undefined, undefined, 'ERR_ENCODE', undefined, undefined, undefined],
+    );
+    for (const i of [0, 1, 3, 4, 5]) assertRow(vectors, i, vectorOf(i));
+  });
+});
+
+test('after five lost workers within a minute the encoder takes no work', async () => {
+  await withClip({ workers: 1 }, async (clip) => {
+    for (let i = 0; i < 5; i++) {
+      assert.is(await codeOf(clip.image.encode([order('#exit')])), 'ERR_ENCODE');
+    }
+    const error = await errorOf(clip.image.encode([good()]));
+    assert.is(error.code, 'ERR_ENCODE');
+    assert.is(error.details['isBroken'], true);
+    // The other tower has workers of its own.
+    assert.is((await clip.text.encode(['red'])).length, TINY_DIM);
+  });
+});
+
+test('calls above the limit are refused with ERR_POOL_FULL, the others finish', async () => {
+  await withClip({ workers: 1, maxCalls: 2 }, async (clip) => {
+    const held = await heldCall(clip);
+    const second = clip.image.encode([good(2)]);
+    assert.is(await codeOf(clip.image.encode([good(3)])), 'ERR_POOL_FULL');
+    held.open();
+    await held.call;
+    assertRow(await second, 0, vectorOf(2));
+    assertRow(await clip.image.encode([good(3)]), 0, vectorOf(3));
+  });
+});
+
+test('close waits for calls in flight, refuses new ones, and may be called twice', async () => {
+  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, FAULTY);
+  const held = await heldCall(clip);
+  const waiting = clip.image.encode([good(3)]);
+  let closed = false;
+  const closing = clip.close().then(() => (closed = true));
+  assert.is(await codeOf(clip.image.encode([good()])), 'ERR_CLOSED');
+  assert.is(await codeOf(clip.text.warm()), 'ERR_CLOSED');
+  assert.not.ok(closed);
+  held.open();
+  assertRow(await waiting, 0, vectorOf(3));
+  await closing;
+  await clip.close();
+  await clip[Symbol.asyncDispose]();
+});
+
+test('closing an encoder that never worked, or whose call was aborted, returns', async () => {
+  const idle = await openClipWithWorker(TINY_CLIP, {}, FAULTY);
+  await idle.close();
+  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, FAULTY);
+  const stop = new AbortController();
+  const held = await heldCall(clip, stop.signal);
+  stop.abort();
+  assert.is(await codeOf(held.call), 'ERR_ABORTED');
+  await clip.close();
+});
+
+test('a tower that goes bad after opening is ERR_MODEL_INVALID; the other tower works', async () => {
+  const folder = copyTinyClip();
+  await withClip(
+    {},
+    async (clip) => {
+      writeFileSync(path.join(folder, 'onnx', 'vision_model.onnx'), 'no model');
+      assert.is(await codeOf(clip.image.encode([good()])), 'ERR_MODEL_INVALID');
+      assert.is(await codeOf(clip.image.encodeEach([good(), good()])), 'ERR_MODEL_INVALID');
+      assertRow(await clip.text.encode([texts[0]?.text ?? '']), 0, texts[0]?.vector ?? []);
+    },
+    folder,
+  );
+});
+
+test.run();
