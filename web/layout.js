@@ -13,7 +13,7 @@ const WIDEST = 2.4;
  * @typedef {{ y: number, height: number, boxes: Box[] }} Row  `height` with caption
  */
 
-const rowHeight = (width) => (width < 480 ? 118 : width < 900 ? 160 : width < 1500 ? 196 : 216);
+const rowHeight = (width) => (width < 480 ? 150 : width < 900 ? 160 : width < 1500 ? 196 : 216);
 
 /**
  * Lays out pictures of known size.

@@ -133,11 +133,12 @@ export class Viewer {
     const folder = hit.media_path.slice(0, -fileName(hit.media_path).length).replace(/\/$/, '');
     return [
       el('p', { class: 'place', text: `${index + 1} of ${count(total, 'result')}` }),
-      el('h2', { text: fileName(hit.media_path) }),
+      el('h2', { text: fileName(hit.media_path), title: hit.media_path }),
       el('p', { class: 'folder', text: folder === '' ? hit.media_path : `${folder}/` }),
       el(
         'p',
         { class: 'meter' },
+        el('span', { class: 'what', text: 'Similarity' }),
         el('span', { class: 'bar', style: { '--value': String(hit.similarity) } }),
         el('b', { text: similarity(hit.similarity) }),
       ),
@@ -145,11 +146,11 @@ export class Viewer {
         'dl',
         {},
         ...[
-          ['Similarity', similarity(hit.similarity)],
           ['Cosine', hit.cosine.toFixed(4)],
           ['Time', hit.timestamp === null ? undefined : exactClock(hit.timestamp)],
           ['Kind', hit.type === 'video' ? 'Video' : 'Picture'],
-          ['Frame', `${hit.frame_id}, ${hit.width} × ${hit.height}`],
+          ['Frame', String(hit.frame_id)],
+          ['Size', `${hit.width} × ${hit.height}`],
         ].flatMap(([name, value]) =>
           value === undefined ? [] : [el('dt', { text: name }), el('dd', { text: value })],
         ),

@@ -114,6 +114,8 @@ export function createServer(library: Library, options: ServerOptions = {}): Fas
     allowedHosts: options.allowedHosts ?? [],
   });
   app.addHook('preValidation', async (request) => {
+    // A form has no body to validate: it is read part by part by its route.
+    if (request.isMultipart()) request.body = null;
     const schema = request.routeOptions.schema?.querystring as
       { properties?: Readonly<Record<string, FieldSchema>> } | undefined;
     convertFields(request.query as Record<string, unknown>, schema?.properties ?? {});

@@ -168,6 +168,7 @@ export const SEARCH_POST = {
       'multipart/form-data': {
         // For the description only: the form is read part by part and checked in `upload.ts`.
         schema: {
+          type: ['object', 'null'],
           properties: {
             image: { type: 'string', format: 'binary', description: 'A picture file' },
             ...UPLOAD_FIELDS,
