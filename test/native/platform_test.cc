@@ -148,6 +148,10 @@ SL_TEST(file_refuses_offsets_that_would_wrap) {
   File file;
   CHECK_OK(File::Open(path, OpenMode::kCreateNew, &file));
   CHECK_CODE(file.WriteAt(UINT64_MAX - 1, "abc", 3), StatusCode::kInvalidRange);
+  char byte;
+  size_t got;
+  // The sum of these two, in 64 bits, is small.
+  CHECK_CODE(file.ReadSome(INT64_MAX - 1, &byte, SIZE_MAX, &got), StatusCode::kInvalidRange);
   CHECK_CODE(file.Truncate(UINT64_MAX), StatusCode::kInvalidRange);
   CHECK_CODE(file.Allocate(uint64_t{1} << 63), StatusCode::kInvalidRange);
 }

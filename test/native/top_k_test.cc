@@ -13,7 +13,10 @@ namespace {
 
 std::vector<Neighbor> BySorting(std::vector<Neighbor> all, size_t k, float threshold) {
   std::erase_if(all, [=](const Neighbor& item) { return !(item.distance <= threshold); });
-  std::sort(all.begin(), all.end());
+  // Written out: Neighbor's own order is what is under test.
+  std::sort(all.begin(), all.end(), [](const Neighbor& a, const Neighbor& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.row < b.row;
+  });
   all.resize(std::min(all.size(), k));
   return all;
 }
