@@ -72,6 +72,21 @@ def token_batch(tokens):
     return ids, (ids != PAD).long()
 
 
+FILLERS = 'a an the of in on at with there is show me picture photo image and two one'.split()
+
+
+def unknown_texts(numbers, words, total):
+    """int16 [total, MAX_TOKENS]: one to three unknown words among words that say nothing."""
+    fillers = [words.index(word) for word in FILLERS if word in words]
+    rows = np.full((total, MAX_TOKENS), PAD, np.int16)
+    for row in rows:
+        ids = [*numbers.choice(fillers, numbers.integers(0, 6)), *[UNK] * numbers.integers(1, 4)]
+        if numbers.random() < 0.5:
+            numbers.shuffle(ids)
+        row[: len(ids) + 2] = [BOS, *ids, EOS]
+    return rows
+
+
 def truth_table(claims, scenes):
     """claims [m, 22], scenes [n, 22] -> bool [m, n]: claim j is true of scene i."""
     said = claims[:, :21].reshape(-1, 1, 3, 7)

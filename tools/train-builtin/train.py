@@ -16,7 +16,17 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from data import UNK, VARIANTS, Shards, augment, normalise, token_batch, truth_table, vocabulary
+from data import (
+    UNK,
+    VARIANTS,
+    Shards,
+    augment,
+    normalise,
+    token_batch,
+    truth_table,
+    unknown_texts,
+    vocabulary,
+)
 from model import SIZES, Trainee, traits_of
 
 
@@ -147,6 +157,10 @@ def main():
             with torch.autocast('cpu', torch.bfloat16, enabled=narrow):
                 raw_texts.append(model.text(ids.masked_fill(drop, UNK), mask).float())
         pictures = F.normalize(raw_pictures)
+        with torch.autocast('cpu', torch.bfloat16, enabled=narrow):
+            strange = model.text(*token_batch(unknown_texts(numbers, words, 32))).float()
+        # An honest answer to what the model has no word for: far from every picture.
+        unknown = 2.0 * F.relu(F.normalize(strange) @ pictures.detach().t()).square().mean()
         scale = model.log_scale.exp().clamp(max=60.0)
         wanted = traits_of(scenes)
         weight = 1.0 - 0.7 * min(done, 1.0)
@@ -154,9 +168,10 @@ def main():
             'full': contrastive(
                 F.normalize(raw_texts[0]), pictures, scale, torch.from_numpy(same).float()
             ),
-            'short': 0.5 * contrastive(
+            'short': contrastive(
                 F.normalize(raw_texts[1]), pictures, scale, torch.from_numpy(truth).float()
             ),
+            'unknown': unknown,
             'cells': weight * cell_loss(model.cell_heads(grid), cells, scenes),
             'picture_traits': weight * 20 * F.binary_cross_entropy_with_logits(
                 model.traits(raw_pictures), wanted
