@@ -1,6 +1,8 @@
 /** `demo`: draws a sample library, syncs it as any folder, searches it, serves it. */
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from '../../errors';
+import { isLibraryError, makeError } from '../../errors';
+import type { Library } from '../../library-types';
 import { prepareSampleLibrary, type PreparedSample } from '../../sample-library';
 import type { SearchResponse } from '../../types';
 import { EXIT, type ExitCode } from '../exit-codes';
@@ -9,7 +11,14 @@ import { untilInterrupted } from '../interrupt';
 import type { Io } from '../io';
 import { makeProgress } from '../progress';
 import type { ProgressStyle } from '../progress-style';
-import { openSession, startSession, type Flags, type Session } from '../session';
+import {
+  existingLibrary,
+  LIBRARY_FOLDER,
+  openSession,
+  startSession,
+  type Flags,
+  type Session,
+} from '../session';
 import { describeReport, exitCodeOfSync, runSync, type SyncOutcome } from '../sync-run';
 import { invitation, serveUntilStopped } from './serve';
 
@@ -41,7 +50,9 @@ export async function runDemoVerb(
   const phases: Phases = { draw: performance.now() - drawStarted, sync: 0, search: 0 };
   tellSample(io, dir, sample, phases.draw);
 
-  const session = startSession(dir, flags, io);
+  // Whatever the environment says, the sample has its own library and the model that knows it.
+  const own = { library: path.join(dir, LIBRARY_FOLDER), model: 'builtin' };
+  const session = startSession(dir, { ...flags, ...own }, io);
   const outcome = await syncAndSearch(session, style, { dir, sample, phases });
   if (outcome.isInterrupted) return EXIT.interrupted;
   if (flags.serve !== false) await serve(session);
@@ -61,7 +72,7 @@ async function syncAndSearch(
   { dir, sample, phases }: Drawn,
 ): Promise<SyncOutcome> {
   const { io } = session;
-  await using library = await openSession(session);
+  await using library = await openSample(session);
   const outcome = await runSync(io, {}, style, (options) => library.sync(options));
   const { report } = outcome;
   if (report === undefined || outcome.isInterrupted) return outcome;
@@ -146,6 +157,20 @@ function tellPhases(io: Io, phases: Phases): void {
     `\ntimes: drawing ${formatDuration(drawMs)}, sync ${formatDuration(syncMs)}, ` +
       `${QUERIES.length} searches ${formatDuration(searchMs)} (the first one loads the text model)`,
   );
+}
+
+/** A sample that an older built-in model embedded is embedded again: the folder is ours alone. */
+async function openSample(session: Session): Promise<Library> {
+  try {
+    return await openSession(session);
+  } catch (error) {
+    const dir = existingLibrary(session);
+    const isStale = isLibraryError(error) && error.code === 'ERR_MODEL_MISMATCH';
+    if (!isStale || dir === undefined) throw error;
+    session.io.note('the sample was embedded with another model: starting afresh');
+    await rm(dir, { recursive: true });
+    return openSession(session);
+  }
 }
 
 /** Read-only, so that searches and syncs of the sample can run beside the page. */
