@@ -1,6 +1,9 @@
 # Read by node-gyp for the published binaries (`npm run prebuild:package`). The source list is the one
 # that CMakeLists.txt reads.
 {
+  'variables': {
+    'node_addon_api': '<!(node -p "path.dirname(require.resolve(\'node-addon-api/package.json\'))")',
+  },
   'targets': [
     {
       'target_name': 'sightline',
@@ -10,14 +13,17 @@
       # Not include_dirs: warnings are errors in our code, not in theirs.
       'cflags_cc': [
         '-std=c++20', '-O3', '-fexceptions', '-fvisibility=hidden', '-fvisibility-inlines-hidden',
-        '-Wall', '-Wextra', '-isystem', '<!(node -p "require(\'node-addon-api\').include_dir")',
+        '-Wall', '-Wextra', '-isystem', '<(node_addon_api)',
       ],
       # node-gyp's own defaults: no exceptions, an older standard and gnu extensions.
       'cflags_cc!': ['-fno-exceptions', '-std=gnu++17', '-std=gnu++20', '-fno-rtti'],
       'conditions': [
         ['OS=="linux"', {
           # One binary for old and new systems: the C++ runtime travels inside it.
-          'ldflags': ['-static-libstdc++', '-static-libgcc', '-Wl,--gc-sections'],
+          # Its symbols stay private, or two addons with different runtimes would share one.
+          'ldflags': [
+            '-static-libstdc++', '-static-libgcc', '-Wl,--gc-sections', '-Wl,--exclude-libs,ALL',
+          ],
           'cflags_cc': ['-ffunction-sections', '-fdata-sections'],
         }],
         ['OS=="mac"', {
@@ -28,7 +34,7 @@
             'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
             'MACOSX_DEPLOYMENT_TARGET': '11.0',
             'OTHER_CPLUSPLUSFLAGS': [
-              '-isystem', '<!(node -p "require(\'node-addon-api\').include_dir")',
+              '-isystem', '<(node_addon_api)',
             ],
           },
         }],
