@@ -4,7 +4,7 @@
  * once, whatever the child does.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { makeError, type LibraryError } from '../errors';
+import { ERROR_CODES, makeError, type LibraryError } from '../errors';
 import {
   EXIT_MEMORY,
   type DecodedPicture,
@@ -135,13 +135,27 @@ export class DecodePool {
     });
     const slot: Slot = { child, job: undefined, timer: undefined, isDead: false };
     this.slots.push(slot);
-    child.on('message', (reply: DecodeReply) => this.onReply(slot, reply));
+    child.on('message', (reply) => this.onReply(slot, reply));
     child.on('exit', (code, signal) => this.onDeath(slot, code, signal));
-    child.on('error', () => this.onDeath(slot, null, null));
+    child.on('error', (error) => {
+      // It could not be started: no item's fault.
+      slot.job?.settle(
+        makeError('ERR_NO_MEMORY', `no decoder process can be started: ${error.message}`, {
+          cause: error,
+        }),
+      );
+      this.bury(slot);
+      this.dispatch();
+    });
     return slot;
   }
 
-  private onReply(slot: Slot, reply: DecodeReply): void {
+  private onReply(slot: Slot, reply: unknown): void {
+    if (!isReply(reply)) {
+      // Its memory may be damaged: what it says next is worth nothing. 'exit' does the rest.
+      slot.child.kill('SIGKILL');
+      return;
+    }
     if ('fatal' in reply) {
       // No child will do better: what waits would only start, and lose, one after the other.
       const error = makeError('ERR_ADDON_LOAD', `the picture decoder fails: ${reply.fatal}`);
@@ -205,6 +219,24 @@ export class DecodePool {
       child.channel?.unref();
     }
   }
+}
+
+/** Whether a message has the shape of an answer; a child that met hostile bytes is not trusted. */
+function isReply(value: unknown): value is DecodeReply {
+  if (typeof value !== 'object' || value === null) return false;
+  const { fatal, id, picture, code, message } = value as Record<string, unknown>;
+  if (typeof fatal === 'string') return true;
+  if (typeof id !== 'number') return false;
+  if (picture === undefined)
+    return typeof message === 'string' && Object.hasOwn(ERROR_CODES, String(code));
+  const { jpeg, ...rest } = picture as Partial<Record<keyof DecodedPicture, unknown>>;
+  const sizes = [rest.width, rest.height, rest.sourceWidth, rest.sourceHeight];
+  return (
+    jpeg instanceof Uint8Array &&
+    sizes.every((size) => Number.isInteger(size) && (size as number) > 0) &&
+    (rest.capturedAt === null || typeof rest.capturedAt === 'string') &&
+    /^[0-9a-f]{64}$/.test(String(rest.contentHash))
+  );
 }
 
 const aborted = (): LibraryError => makeError('ERR_ABORTED', 'decoding was aborted');
