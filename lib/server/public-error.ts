@@ -77,7 +77,9 @@ function describe(code: ErrorCode, message: unknown): PublicError {
   return {
     status,
     code,
-    message: REMEDIES[code] ?? (status >= 500 ? 'Something went wrong here.' : clean(message)),
+    message:
+      REMEDIES[code] ??
+      (status >= 500 ? 'Something went wrong on the server; its log says more.' : clean(message)),
     ...(retryAfter === undefined ? {} : { retryAfter }),
   };
 }

@@ -5,6 +5,7 @@ import type { Library } from '../library-types';
 import { isLoopbackBind } from './access';
 import { createServer, type ServerOptions } from './app';
 import { DEFAULT_LIMITS } from './limits';
+import { ndjsonLog } from './log';
 
 export interface StartOptions extends ServerOptions {
   /** 0 takes a free one; default 8000. */
@@ -25,7 +26,7 @@ export interface RunningServer {
 }
 
 /**
- * Serves a library.
+ * Serves a library. Unless `log` says otherwise, unexpected errors go to standard error as NDJSON.
  *
  * @throws ERR_ARG_RANGE for an address that other machines can reach without a token, and for a
  *   short token; ERR_PORT_IN_USE; ERR_IO when the address cannot be bound; ERR_FILE_MISSING
@@ -42,7 +43,9 @@ export async function startServer(
       `listening on ${host} lets other machines in: set a token (--token or SIGHTLINE_TOKEN, at least 16 characters), or listen on 127.0.0.1`,
       { details: { host } },
     );
-  const app = createServer(library, { ...options, host });
+  // Without a log an unexpected error would leave no trace: clients never see its cause.
+  const log = options.log ?? ndjsonLog(process.stderr, 'error');
+  const app = createServer(library, { ...options, host, log });
   try {
     await app.listen({ host, port, listenTextResolver: () => '' });
   } catch (cause) {
