@@ -98,6 +98,21 @@ test('a missing model is 4 with the remedy', async () => {
   assert.is(documentOf<{ error: { code: string } }>(result).error.code, 'ERR_MODEL_MISSING');
 });
 
+test('a missing ffmpeg is 4 and one line for all films; pictures are indexed all the same', async () => {
+  const dir = path.join(root, 'films');
+  await drawPictures(dir, 2);
+  for (const name of ['a.mp4', 'b.mp4', 'c.mkv'])
+    writeFileSync(path.join(dir, name), `not read without ffmpeg: ${name}`);
+  const env = { SIGHTLINE_FFMPEG: path.join(dir, 'no-such-ffmpeg') };
+  const result = await runCli(['sync', dir], { env });
+  assert.is(result.code, 4, result.stderr);
+  assert.match(result.stderr, /2 files indexed/);
+  assert.is(result.stderr.match(/ERR_FFMPEG_MISSING/g)?.length, 1);
+  assert.match(result.stderr, /3 files left out: .*no-such-ffmpeg/);
+  const search = await runCli(['search', 'a circle', dir, '--json'], { env });
+  assert.is(search.code, 0, 'what could be indexed can be searched');
+});
+
 test('--dry-run says what would be done and leaves no vectors', async () => {
   const dir = path.join(root, 'dry');
   await drawPictures(dir, 2);

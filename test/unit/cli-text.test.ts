@@ -11,7 +11,9 @@ import {
   printable,
 } from '../../lib/cli/format';
 import { Pace } from '../../lib/cli/progress';
+import { describeNews, describeReport } from '../../lib/cli/sync-report';
 import { makeError } from '../../lib/errors';
+import type { MediaProblem, SyncReport } from '../../lib/types';
 
 test('a bare query is a search, verbs and questions about the program are not', () => {
   const cases: [string[], object][] = [
@@ -83,6 +85,49 @@ test('the pace counts only what this run did', () => {
   assert.is(pace.describe(920, 1000), '10.0/s, 8.0 s left');
   now = 10_000;
   assert.is(pace.describe(1000, 1000), '10.0/s');
+});
+
+const REPORT: SyncReport = {
+  scanned: 10,
+  added: 0,
+  changed: 0,
+  moved: 0,
+  removed: 0,
+  heldBack: 0,
+  unchanged: 10,
+  indexed: 0,
+  skipped: 0,
+  failed: 0,
+  framesAdded: 0,
+  framesTotal: 12,
+  problems: [],
+  elapsedMs: 4200,
+  dryRun: false,
+};
+
+const problem = (path: string): MediaProblem => ({
+  path,
+  state: 'failed',
+  code: 'ERR_MEDIA_DECODE',
+  reason: 'cut off',
+});
+
+test('a sync that changed nothing is no news before a search', () => {
+  assert.is(describeNews(REPORT), undefined);
+  const news = describeNews({ ...REPORT, indexed: 1, framesAdded: 3, failed: 2 }) ?? '';
+  assert.match(news, /^1 file indexed \(3 frames\) in 4\.2 s; 10 unchanged, 2 failed$/m);
+  assert.match(news, /stats --problems/);
+  assert.match(describeNews({ ...REPORT, heldBack: 40 }) ?? '', /40 files gone at once.*--confirm/);
+});
+
+test('a report lists the first five problems and counts the rest', () => {
+  const many = ['a', 'b', 'c', 'd', 'e', 'f\u001b', 'g'].map(problem);
+  const text = describeReport({ ...REPORT, failed: 7, problems: many });
+  assert.is(text.match(/cut off \(ERR_MEDIA_DECODE\)/g)?.length, 5);
+  assert.match(text, /and 2 more: "sightline stats --problems" lists all/);
+  const few = describeReport({ ...REPORT, failed: 1, problems: [problem('x\u001b[2J')] });
+  assert.match(few, /failed: x\\x1b\[2J: cut off/);
+  assert.not.match(describeReport(REPORT), /problems/);
 });
 
 test('errors map to the documented exit codes', () => {

@@ -19,7 +19,8 @@ import {
   type Flags,
   type Session,
 } from '../session';
-import { describeReport, exitCodeOfSync, runSync, type SyncOutcome } from '../sync-run';
+import { describeReport } from '../sync-report';
+import { exitCodeOfSync, runSync, type SyncOutcome } from '../sync-run';
 import { invitation, serveUntilStopped } from './serve';
 
 /** One about pictures, two whose best answers are moments of videos. */

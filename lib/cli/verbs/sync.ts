@@ -3,7 +3,8 @@ import { EXIT, type ExitCode } from '../exit-codes';
 import type { Io } from '../io';
 import type { ProgressStyle } from '../progress-style';
 import { openSession, startSession, syncOptionsOf, type Flags } from '../session';
-import { describeReport, exitCodeOfSync, runSync } from '../sync-run';
+import { describeReport } from '../sync-report';
+import { exitCodeOfSync, runSync } from '../sync-run';
 
 export type SyncVerb = 'sync' | 'ingest' | 'index';
 
