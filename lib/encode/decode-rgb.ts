@@ -5,11 +5,16 @@
  * The only file of this folder that touches sharp; loaded inside worker threads alone.
  */
 import sharp from 'sharp';
-import { makeError, messageOf } from '../errors';
+import { isLibraryError, makeError, messageOf } from '../errors';
 import type { RgbImage } from './preprocess';
 
 /** 40 megapixels: larger than phone cameras make, small enough to decode in 120 MB. */
 const MAX_PIXELS = 40_000_000;
+/**
+ * The longest side a JPEG can have. Resizing keeps a line per input row, so that a picture one pixel
+ * wide and millions high would cost gigabytes.
+ */
+const MAX_SIDE = 65_535;
 
 const ascii = (bytes: Uint8Array, from: number, to: number): string =>
   String.fromCharCode(...bytes.subarray(from, to));
@@ -28,7 +33,7 @@ export function sniffPicture(bytes: Uint8Array): string | undefined {
 /**
  * Decodes the first page, applies the EXIF orientation, puts transparency on white.
  *
- * @throws ERR_MEDIA_UNSUPPORTED for other formats; ERR_MEDIA_LIMIT above 40 megapixels;
+ * @throws ERR_MEDIA_UNSUPPORTED for other formats; ERR_MEDIA_LIMIT above 40 megapixels or 65,535 a side;
  *   ERR_MEDIA_DECODE for damaged bytes
  */
 export async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
@@ -46,8 +51,17 @@ export async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    return { data: toThreeChannels(data, info.channels), width: info.width, height: info.height };
+    const { width, height, channels } = info;
+    if (Math.max(width, height) > MAX_SIDE) {
+      throw makeError(
+        'ERR_MEDIA_LIMIT',
+        `the picture is ${width}x${height} pixels, allowed are ${MAX_SIDE} a side`,
+        { details: { width, height, maxSide: MAX_SIDE } },
+      );
+    }
+    return { data: toThreeChannels(data, channels), width, height };
   } catch (cause) {
+    if (isLibraryError(cause)) throw cause;
     const tooLarge = /exceeds pixel limit/i.test(messageOf(cause));
     throw makeError(
       tooLarge ? 'ERR_MEDIA_LIMIT' : 'ERR_MEDIA_DECODE',

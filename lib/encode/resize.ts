@@ -8,6 +8,8 @@
  * are the same.
  */
 
+import { loadPasses, resizeSimd, type Axis } from './resize-simd';
+
 export type ResizeFilter = 'bicubic' | 'bilinear';
 
 export interface Window {
@@ -16,15 +18,6 @@ export interface Window {
   readonly top: number;
   readonly width: number;
   readonly height: number;
-}
-
-/** Weights of one axis: output `i` is the sum over `size[i]` inputs from `start[i]` on. */
-interface Axis {
-  readonly start: Int32Array;
-  readonly size: Int32Array;
-  /** Shape [count, stride], 22 fractional bits. */
-  readonly weights: Int32Array;
-  readonly stride: number;
 }
 
 /** 32 bits less 8 for the pixel and 2 spare: a sum of weights times pixels never leaves 32 bits. */
@@ -103,8 +96,25 @@ export function resizeRgb(
   const last = window.height - 1;
   const firstRow = down.start[0] as number;
   const endRow = (down.start[last] as number) + (down.size[last] as number);
-  const middle = horizontal(rgb, width, firstRow, endRow, across, window.width);
-  return vertical(middle, firstRow, down, window.width, window.height);
+  const needed = rgb.subarray(firstRow * width * 3, endRow * width * 3);
+  const downStart = down.start.map((row) => row - firstRow);
+  if (usesSimd) {
+    simd ??= loadPasses(HALF, PRECISION_BITS) ?? null;
+    const rows = endRow - firstRow;
+    const out = simd && resizeSimd(simd, needed, width, rows, across, down, downStart);
+    if (out) return out;
+  }
+  const middle = horizontal(needed, width, across);
+  return vertical(middle, downStart, down, window.width);
+}
+
+/** Built with the first picture; null where the engine has no SIMD. */
+let simd: ReturnType<typeof loadPasses> | null;
+let usesSimd = true;
+
+/** For tests and measurements: false takes the plain passes, whose bytes are the same. */
+export function setSimd(isOn: boolean): void {
+  usesSimd = isOn;
 }
 
 function clip8(sum: number): number {
@@ -112,18 +122,13 @@ function clip8(sum: number): number {
   return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
-function horizontal(
-  rgb: Uint8Array,
-  width: number,
-  firstRow: number,
-  endRow: number,
-  axis: Axis,
-  count: number,
-): Uint8Array {
+function horizontal(rgb: Uint8Array, width: number, axis: Axis): Uint8Array {
   const { start, size, weights, stride } = axis;
-  const out = new Uint8Array((endRow - firstRow) * count * 3);
+  const count = start.length;
+  const rows = rgb.length / (width * 3);
+  const out = new Uint8Array(rows * count * 3);
   let to = 0;
-  for (let y = firstRow; y < endRow; y++) {
+  for (let y = 0; y < rows; y++) {
     const line = y * width * 3;
     for (let x = 0; x < count; x++) {
       let at = line + (start[x] as number) * 3;
@@ -150,18 +155,18 @@ function horizontal(
 /** Rows are summed into one accumulator line: inputs are then read in memory order. */
 function vertical(
   middle: Uint8Array,
-  firstRow: number,
+  downStart: Int32Array,
   axis: Axis,
   width: number,
-  height: number,
 ): Uint8Array {
-  const { start, size, weights, stride } = axis;
+  const { size, weights, stride } = axis;
   const line = width * 3;
+  const height = downStart.length;
   const out = new Uint8Array(line * height);
   const sums = new Int32Array(line);
   for (let y = 0; y < height; y++) {
     sums.fill(HALF);
-    const from = (start[y] as number) - firstRow;
+    const from = downStart[y] as number;
     const taps = size[y] as number;
     for (let t = 0; t < taps; t++) {
       const weight = weights[y * stride + t] as number;
