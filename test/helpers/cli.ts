@@ -17,6 +17,8 @@ export interface CliResult {
 export interface CliOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** In a process group of its own, as a shell starts it. */
+  readonly ownGroup?: boolean;
 }
 
 export interface RunningCli {
@@ -24,6 +26,8 @@ export interface RunningCli {
   /** Resolves when stderr or stdout has matched; rejects when the process ends before. */
   until(pattern: RegExp): Promise<RegExpMatchArray>;
   readonly ended: Promise<CliResult>;
+  /** What Ctrl-C in a terminal does: SIGINT to every process of the group. Needs `ownGroup`. */
+  ctrlC(): void;
 }
 
 let home: string | undefined;
@@ -49,6 +53,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
     cwd: options.cwd ?? process.cwd(),
     env: cleanEnv(options.env),
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: options.ownGroup === true,
   });
   let stdout = '';
   let stderr = '';
@@ -82,7 +87,10 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
       void ended.then(() => reject(new Error(`ended before ${pattern}:\n${stdout}\n${stderr}`)));
       look();
     });
-  return { child, until, ended };
+  const ctrlC = (): void => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
+  };
+  return { child, until, ended, ctrlC };
 }
 
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {

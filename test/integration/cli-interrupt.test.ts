@@ -1,10 +1,12 @@
 /** Ctrl-C in the middle of a sync: stops at a safe point, and the next sync completes without loss. */
+import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { LibraryStats, SearchResponse, SyncReport } from '../../lib/types';
 import { documentOf, runCli, startCli } from '../helpers/cli';
-import { drawPictures } from '../helpers/media-folder';
+import { drawPictures, makeFilm } from '../helpers/media-folder';
+import { skip } from '../helpers/shared-data';
 import { makeTempDir } from '../helpers/temp';
 
 const PICTURES = 120;
@@ -29,9 +31,9 @@ async function assertCompletes(): Promise<SyncReport> {
 }
 
 test('the first Ctrl-C keeps what is finished, ends with 130, and the next sync resumes', async () => {
-  const sync = startCli(['sync', root, '--json', '--progress', 'json']);
+  const sync = startCli(['sync', root, '--json', '--progress', 'json'], { ownGroup: true });
   await sync.until(/"phase":"decode","done":(1\d|[2-9]\d),/);
-  sync.child.kill('SIGINT');
+  sync.ctrlC();
   const { code, stdout, stderr } = await sync.ended;
   assert.is(code, 130, stderr);
   assert.match(stderr, /stopping after the current batch/);
@@ -41,18 +43,36 @@ test('the first Ctrl-C keeps what is finished, ends with 130, and the next sync 
   const started = kept.media.indexed + kept.media.pending;
   assert.ok(started >= 10, `${started} files kept`);
   assert.ok(kept.media.indexed < PICTURES, 'it was interrupted before the end');
+  assert.is(kept.media.failed, 0, 'Ctrl-C also reaches the decoders, and is no fault of a file');
   const report = await assertCompletes();
   assert.ok(report.indexed < PICTURES, 'finished files were not read again');
+});
+
+test('Ctrl-C while a film is decoded leaves it wholly for the next sync', async () => {
+  const films = path.join(root, 'films');
+  mkdirSync(films);
+  if (!makeFilm(path.join(films, 'long.mp4'), 240)) return skip('no ffmpeg: films are left out');
+  const sync = startCli(['sync', films, '--progress', 'json'], { ownGroup: true });
+  await sync.until(/"phase":"decode","done":0,"total":1/);
+  sync.ctrlC();
+  const { code, stderr } = await sync.ended;
+  assert.is(code, 130, stderr);
+  const kept = documentOf<LibraryStats>(await runCli(['stats', films, '--json']));
+  assert.is(kept.media.failed, 0, stderr);
+  assert.is(kept.frames, 0);
+  const report = documentOf<SyncReport>(await runCli(['sync', films, '--json']));
+  assert.is(report.framesTotal, 240);
+  rmSync(films, { recursive: true });
 });
 
 test('a second Ctrl-C ends at once, and nothing committed is lost', async () => {
   const more = path.join(root, 'more');
   await drawPictures(more, 60, 'more');
-  const sync = startCli(['sync', more, '--progress', 'json']);
+  const sync = startCli(['sync', more, '--progress', 'json'], { ownGroup: true });
   await sync.until(/"phase":"decode","done":[1-9]/);
-  sync.child.kill('SIGINT');
+  sync.ctrlC();
   await sync.until(/stopping after the current batch/);
-  sync.child.kill('SIGINT');
+  sync.ctrlC();
   assert.is((await sync.ended).code, 130);
   const result = await runCli(['sync', more, '--json']);
   assert.is(result.code, 0, result.stderr);
