@@ -1,0 +1,201 @@
+/**
+ * Generated vectors that meet an index with the traps of real CLIP embeddings: a narrow cone (high
+ * mean cosine), one coordinate that carries much of the length, a falling spectrum, and clusters of
+ * low intrinsic dimension whose sizes differ. Plain Gaussian rows are harder to search than real ones
+ * and easier to quantise, so they mislead both ways.
+ *
+ * row = unit(axis + mix(spectrum * (topic + subtopic + basis * local + noise)))
+ *
+ * The mixing rotation is a product of reflections: orthogonal, and linear in `dim` per row.
+ */
+import { createHash } from 'node:crypto';
+
+const TOPICS = 24;
+const SUBTOPICS = 400;
+/** Directions in which the rows of one subtopic differ: their intrinsic dimension. */
+const LOCAL = 16;
+const REFLECTIONS = 4;
+/** Shares of the variance. */
+const SHARE = { topic: 0.23, subtopic: 0.27, local: 0.36, noise: 0.14 };
+const AXIS_LENGTH = 1.24;
+
+export interface ClipLike {
+  readonly name: string;
+  readonly seed: number;
+  readonly dim: number;
+  /** Shape [rows, dim], unit rows. */
+  readonly rows: Float32Array;
+  /** Held-out draws of the same kind: picture against picture. */
+  readonly queries: Float32Array;
+  /** Around another axis, as words are: far from every row. */
+  readonly textQueries: Float32Array;
+  readonly sha256: string;
+  /** What was measured on it: mean cosine of random pairs, largest |mean coordinate|. */
+  readonly meanCosine: number;
+  readonly dominantCoordinate: number;
+}
+
+/** mulberry32 with Box and Muller on top: the same numbers on every machine. */
+export class Random {
+  #state: number;
+  #spare: number | undefined;
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+  unit(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let x = this.#state;
+    x = Math.imul(x ^ (x >>> 15), x | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+  }
+  normal(): number {
+    if (this.#spare !== undefined) {
+      const value = this.#spare;
+      this.#spare = undefined;
+      return value;
+    }
+    const radius = Math.sqrt(-2 * Math.log(1 - this.unit()));
+    const angle = 2 * Math.PI * this.unit();
+    this.#spare = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  }
+  below(bound: number): number {
+    return Math.floor(this.unit() * bound);
+  }
+}
+
+function normals(random: Random, count: number, scale: number): Float32Array {
+  return Float32Array.from({ length: count }, () => random.normal() * scale);
+}
+
+function scaleToLength(vector: Float32Array, length: number): void {
+  let sum = 0;
+  for (const value of vector) sum += value * value;
+  const factor = length / Math.sqrt(sum);
+  for (let i = 0; i < vector.length; i++) vector[i] = (vector[i] ?? 0) * factor;
+}
+
+class Model {
+  readonly #dim: number;
+  readonly #spectrum: Float32Array;
+  readonly #axis: Float32Array;
+  readonly #textAxis: Float32Array;
+  readonly #reflections: Float32Array[];
+  readonly #topics: Float32Array;
+  readonly #subtopics: Float32Array;
+  readonly #bases: Float32Array;
+  readonly #topicOf: number[];
+  /** Cumulative weights of the subtopics: few are large, many small. */
+  readonly #cumulative: number[];
+
+  constructor(dim: number, random: Random) {
+    this.#dim = dim;
+    const powers = Float32Array.from(
+      { length: dim },
+      (_, i) => Math.exp(-i / (dim / 2.3)) / (1 + i / 3) ** 0.75,
+    );
+    const total = powers.reduce((sum, value) => sum + value, 0);
+    this.#spectrum = powers.map((value) => Math.sqrt(value / total));
+    this.#axis = this.#makeAxis(random, 0.18, -0.87);
+    // Not orthogonal to the other: words and pictures of CLIP have a cosine of about 0.2.
+    this.#textAxis = this.#makeAxis(random, 0.26, 0.9).map(
+      (value, i) => value + 0.3 * (this.#axis[i] ?? 0),
+    );
+    scaleToLength(this.#textAxis, AXIS_LENGTH);
+    this.#reflections = Array.from({ length: REFLECTIONS }, () => {
+      const normal = normals(random, dim, 1);
+      scaleToLength(normal, 1);
+      return normal;
+    });
+    this.#topics = normals(random, TOPICS * dim, Math.sqrt(SHARE.topic));
+    this.#subtopics = normals(random, SUBTOPICS * dim, Math.sqrt(SHARE.subtopic));
+    this.#bases = normals(random, SUBTOPICS * LOCAL * dim, Math.sqrt(SHARE.local / LOCAL));
+    this.#topicOf = Array.from({ length: SUBTOPICS }, () => random.below(TOPICS));
+    let sum = 0;
+    this.#cumulative = Array.from({ length: SUBTOPICS }, (_, i) => (sum += 1 / (i + 20) ** 0.9));
+  }
+
+  #makeAxis(random: Random, place: number, strength: number): Float32Array {
+    const axis = normals(random, this.#dim, 0.5 / Math.sqrt(this.#dim));
+    axis[Math.floor(place * this.#dim)] = strength;
+    scaleToLength(axis, AXIS_LENGTH);
+    return axis;
+  }
+
+  #pickSubtopic(random: Random): number {
+    const target = random.unit() * (this.#cumulative.at(-1) ?? 0);
+    return this.#cumulative.findIndex((sum) => sum >= target);
+  }
+
+  /** Writes one unit row. `isText`: around the other axis, nearer to its subtopic's middle. */
+  draw(random: Random, isText: boolean, out: Float32Array): void {
+    const dim = this.#dim;
+    const subtopic = this.#pickSubtopic(random);
+    const topic = this.#topicOf[subtopic] ?? 0;
+    for (let i = 0; i < dim; i++) {
+      out[i] =
+        (this.#topics[topic * dim + i] ?? 0) +
+        (this.#subtopics[subtopic * dim + i] ?? 0) +
+        random.normal() * Math.sqrt(SHARE.noise);
+    }
+    for (let j = 0; j < LOCAL; j++) {
+      const amount = random.normal() * (isText ? 0.5 : 1);
+      const at = (subtopic * LOCAL + j) * dim;
+      for (let i = 0; i < dim; i++) out[i] = (out[i] ?? 0) + amount * (this.#bases[at + i] ?? 0);
+    }
+    for (let i = 0; i < dim; i++) out[i] = (out[i] ?? 0) * (this.#spectrum[i] ?? 0);
+    for (const normal of this.#reflections) {
+      let along = 0;
+      for (let i = 0; i < dim; i++) along += (out[i] ?? 0) * (normal[i] ?? 0);
+      for (let i = 0; i < dim; i++) out[i] = (out[i] ?? 0) - 2 * along * (normal[i] ?? 0);
+    }
+    const axis = isText ? this.#textAxis : this.#axis;
+    for (let i = 0; i < dim; i++) out[i] = (out[i] ?? 0) + (axis[i] ?? 0);
+    scaleToLength(out, 1);
+  }
+}
+
+function measure(rows: Float32Array, dim: number): { meanCosine: number; dominant: number } {
+  // The mean of all pairwise cosines of unit rows is the squared length of their mean.
+  const mean = new Float64Array(dim);
+  for (let i = 0; i < rows.length; i++) mean[i % dim] = (mean[i % dim] ?? 0) + (rows[i] ?? 0);
+  const count = rows.length / dim;
+  let squared = 0;
+  let dominant = 0;
+  for (const sum of mean) {
+    squared += (sum / count) ** 2;
+    dominant = Math.max(dominant, Math.abs(sum / count));
+  }
+  return { meanCosine: squared, dominant };
+}
+
+/** Rows and queries from one seed. Rows of a smaller set are the beginning of a larger one's. */
+export function makeClipLike(
+  count: number,
+  queryCount: number,
+  dim: number,
+  seed = 20240611,
+): ClipLike {
+  const model = new Model(dim, new Random(seed));
+  const draw = (n: number, random: Random, isText: boolean): Float32Array => {
+    const all = new Float32Array(n * dim);
+    for (let row = 0; row < n; row++) {
+      model.draw(random, isText, all.subarray(row * dim, (row + 1) * dim));
+    }
+    return all;
+  };
+  const rows = draw(count, new Random(seed + 1), false);
+  const { meanCosine, dominant } = measure(rows, dim);
+  return {
+    name: 'clip-like',
+    seed,
+    dim,
+    rows,
+    queries: draw(queryCount, new Random(seed + 2), false),
+    textQueries: draw(queryCount, new Random(seed + 3), true),
+    sha256: createHash('sha256').update(new Uint8Array(rows.buffer)).digest('hex'),
+    meanCosine,
+    dominantCoordinate: dominant,
+  };
+}

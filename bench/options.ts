@@ -1,0 +1,124 @@
+/** Command line of the benchmarks: `[root] --name value [value ...]`, with lists as spec 004 has them. */
+
+export const SUITES = ['kernels', 'build', 'search', 'overhead', 'query'] as const;
+export type SuiteName = (typeof SUITES)[number];
+
+export interface BenchOptions {
+  readonly suites: readonly SuiteName[];
+  /** Folder of the library that the query suite searches; undefined: the demo's, or a small sample. */
+  readonly root?: string;
+  readonly queries: readonly string[];
+  readonly efSearch: readonly number[];
+  readonly k: number;
+  readonly repeat: number;
+  readonly measureBuild: boolean;
+  readonly rows: readonly number[];
+  readonly dim: number;
+  readonly threads: number;
+  readonly output: string;
+}
+
+export const USAGE = `usage: bench [root] [options]
+  --suite NAME...        ${SUITES.join(' | ')} | all (default all; query when --queries is given)
+  --queries TEXT...      sample prompts of the query suite
+  --queries-file FILE    one prompt a line
+  --ef-search N...       candidate list sizes, each >= k
+  --k N                  results asked for (default 10)
+  --repeat N             measurements of each query (default 5)
+  --measure-build        also time the whole pipeline into a temporary library (slow)
+  --rows N...            rows of the generated sets (default 5000 20000)
+  --dim N                their dimension (default 512)
+  --threads N            threads of the build suite (default: all)
+  --output FILE          where the JSON goes (default bench-results/latest.json)
+`;
+
+export const DEFAULT_QUERIES = [
+  'a red heart',
+  'a blue star on a yellow background',
+  'four striped green hearts on water',
+  'three yellow crosses at night',
+  'two circles',
+];
+export const DEFAULT_EF_SEARCH = [16, 32, 64, 128, 256];
+
+export class UsageError extends Error {}
+
+/** Values by option; '' holds what came before the first option. */
+export function splitArguments(args: readonly string[]): Map<string, string[]> {
+  const found = new Map<string, string[]>([['', []]]);
+  let current = '';
+  for (const arg of args) {
+    if (arg.startsWith('--')) {
+      const [name = '', ...inline] = arg.slice(2).split('=');
+      current = name;
+      if (!found.has(current)) found.set(current, []);
+      if (inline.length > 0) found.get(current)?.push(inline.join('='));
+    } else {
+      found.get(current)?.push(arg);
+    }
+  }
+  return found;
+}
+
+function wholeNumbers(name: string, values: readonly string[], low: number): number[] {
+  return values
+    .flatMap((value) => value.split(','))
+    .map((value) => {
+      const number = Number(value);
+      if (!Number.isInteger(number) || number < low)
+        throw new UsageError(`--${name}: expected whole numbers from ${low}, received "${value}"`);
+      return number;
+    });
+}
+
+/**
+ * @param readLines  gives the lines of a file; passed in so that this stays a pure function
+ * @throws UsageError
+ */
+export function readOptions(
+  args: readonly string[],
+  defaults: { readonly threads: number; readonly output: string },
+  readLines: (file: string) => string[],
+): BenchOptions {
+  const given = splitArguments(args);
+  const known =
+    /^(|suite|queries(-file)?|ef-search|k|repeat|measure-build|rows|dim|threads|output)$/;
+  for (const name of given.keys())
+    if (!known.test(name)) throw new UsageError(`unknown option --${name}`);
+  const texts = (name: string): string[] | undefined => {
+    const values = given.get(name);
+    if (values?.length === 0) throw new UsageError(`--${name} needs a value`);
+    return values;
+  };
+  const one = (name: string, fallback: number, low = 1): number =>
+    wholeNumbers(name, texts(name) ?? [], low).at(-1) ?? fallback;
+  const many = (name: string, fallback: readonly number[], low: number): readonly number[] =>
+    given.has(name) ? wholeNumbers(name, texts(name) ?? [], low) : fallback;
+
+  const fromFile = (texts('queries-file') ?? []).flatMap((file) => readLines(file));
+  const queries = [...(texts('queries') ?? []), ...fromFile].filter((line) => line.trim() !== '');
+  const k = one('k', 10);
+  const efSearch = many('ef-search', DEFAULT_EF_SEARCH, 1);
+  const tooSmall = given.has('ef-search') && efSearch.find((ef) => ef < k);
+  if (typeof tooSmall === 'number')
+    throw new UsageError(`--ef-search ${tooSmall} is smaller than --k ${k}`);
+  const named = (texts('suite') ?? [queries.length > 0 ? 'query' : 'all']).flatMap((name) =>
+    name.split(','),
+  );
+  const wrong = named.find((name) => name !== 'all' && !SUITES.some((suite) => suite === name));
+  if (wrong !== undefined) throw new UsageError(`unknown suite "${wrong}"`);
+  const root = given.get('')?.at(0);
+  return {
+    suites: SUITES.filter((suite) => named.includes('all') || named.includes(suite)),
+    ...(root === undefined ? {} : { root }),
+    queries: queries.length > 0 ? queries : DEFAULT_QUERIES,
+    efSearch: [...efSearch].filter((ef) => ef >= k).sort((a, b) => a - b),
+    k,
+    repeat: one('repeat', 5),
+    measureBuild: given.has('measure-build'),
+    rows: many('rows', [5000, 20000], 100),
+    dim: one('dim', 512, 2),
+    threads: one('threads', defaults.threads),
+    output: texts('output')?.at(-1) ?? defaults.output,
+  };
+}

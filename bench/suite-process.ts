@@ -1,0 +1,24 @@
+/** The process of one suite: `suite-process.js NAME OPTIONS`; answers its parent with one message. */
+import type { BenchOptions, SuiteName } from './options';
+import type { Suite } from './suite';
+
+const LOADERS: Readonly<Record<SuiteName, () => Promise<Suite>>> = {
+  kernels: async () => (await import('./suites/kernels.js')).kernelsSuite,
+  build: async () => (await import('./suites/build.js')).buildSuite,
+  search: async () => (await import('./suites/search.js')).searchSuite,
+  overhead: async () => (await import('./suites/overhead.js')).overheadSuite,
+  query: async () => (await import('./suites/query.js')).querySuite,
+};
+
+async function run(): Promise<void> {
+  const name = process.argv[2] as SuiteName;
+  const options = JSON.parse(process.argv[3] ?? '{}') as BenchOptions;
+  const suite = await LOADERS[name]();
+  process.send?.(await suite(options));
+  process.disconnect?.();
+}
+
+run().catch((error: unknown) => {
+  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+  process.exit(1);
+});
