@@ -6,7 +6,7 @@
 import type { Catalog } from '../catalog';
 import type { ImageEncoder } from '../encode';
 import { makeError, messageOf } from '../errors';
-import type { FrameId } from '../types';
+import { asRow, type FrameId } from '../types';
 import type { VectorIndex } from '../vectors';
 import type { FrameStore } from './frame-store';
 import type { WakeUp } from './ordered';
@@ -113,7 +113,7 @@ async function append(parts: EmbedParts, encoded: Encoded): Promise<number> {
     return 0;
   }
   const { firstRow } = await parts.index.add(vectors, { keys: good });
-  const rows = good.map((frameId, i) => ({ frameId, row: firstRow + i }));
+  const rows = good.map((frameId, i) => ({ frameId, row: asRow(firstRow + i) }));
   parts.catalog.recordRows(parts.space, rows, bad, firstRow + good.length);
   parts.onEmbedded(good.length);
   return good.length;
