@@ -180,6 +180,12 @@ export const SETTING_NAMES = Object.keys(ROWS) as readonly SettingName[];
 /** True for values that must never be printed. */
 export const isSecret = (name: SettingName): boolean => ROWS[name].secret === true;
 
+/** Where a setting can be given: its flag and its environment variables, strongest first. */
+export const sourcesOf = (name: SettingName): { flag: string; env: readonly string[] } => ({
+  flag: ROWS[name].flag,
+  env: ROWS[name].env,
+});
+
 /** The value a setting has when nobody says anything. */
 export const DEFAULTS: Settings = Object.fromEntries(
   SETTING_NAMES.map((name) => [name, ROWS[name].default]),
