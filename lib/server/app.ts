@@ -5,7 +5,7 @@ import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isLibraryError, makeError } from '../errors';
 import type { Library } from '../library-types';
-import { limitConnections } from './connections';
+import { watchConnections } from './connections';
 import type { ServerContext } from './context';
 import { Gate } from './gate';
 import { SECURITY_HEADERS } from './headers';
@@ -67,7 +67,8 @@ export function createServer(library: Library, options: ServerOptions = {}): Fas
         cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
     // Again, because an address that cannot be parsed never reaches the hook.
-    reply.headers(SECURITY_HEADERS).header('cache-control', 'no-store');
+    reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
+    reply.header('cache-control', 'no-store');
     reply.removeHeader('content-length').removeHeader('content-disposition').removeHeader('etag');
     if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
     void reply
@@ -101,7 +102,7 @@ export function createServer(library: Library, options: ServerOptions = {}): Fas
     clientErrorHandler: onBrokenRequest,
     frameworkErrors: sendError,
   });
-  limitConnections(app.server, limits);
+  const connections = watchConnections(app.server, limits);
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => {
     sendError(makeError('ERR_NOT_FOUND', 'there is nothing at this address'), request, reply);
@@ -134,7 +135,10 @@ export function createServer(library: Library, options: ServerOptions = {}): Fas
   app.addHook('onReady', async () => {
     void context.readiness.warm();
   });
-  app.addHook('preClose', async () => context.readiness.closing());
+  app.addHook('preClose', async () => {
+    context.readiness.closing();
+    connections.closeQuiet();
+  });
 
   void app.register(multipart, {
     limits: {

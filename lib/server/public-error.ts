@@ -66,8 +66,14 @@ export function toPublicError(error: unknown): PublicError {
     return describe('ERR_REQUEST_LIMIT', 'the request is larger than the server takes');
   if (status === 415)
     return describe('ERR_REQUEST_TYPE', 'the body must be application/json or multipart/form-data');
-  if (status >= 400 && status < 500)
-    return describe('ERR_REQUEST_INVALID', framework.message ?? 'the request cannot be read');
+  if (status >= 400 && status < 500) {
+    // Only what is said about bodies: other messages of the framework repeat the address.
+    const isBody = code.startsWith('FST_ERR_CTP_');
+    return describe(
+      'ERR_REQUEST_INVALID',
+      isBody ? framework.message : 'the request is not one this server can read',
+    );
+  }
   return describe('ERR_INTERNAL', '');
 }
 

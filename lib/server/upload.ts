@@ -1,6 +1,6 @@
 /** A multipart form with one picture in field `image` and search options beside it; in memory only. */
 import type { FastifyRequest } from 'fastify';
-import { makeError } from '../errors';
+import { isLibraryError, makeError } from '../errors';
 import type { FilterFields, OptionFields } from './query-input';
 import { UPLOAD_FIELDS } from './schemas';
 import { convertFields } from './strict-fields';
@@ -26,12 +26,19 @@ export async function readUpload(request: FastifyRequest, maxBytes: number): Pro
   let image: Uint8Array | undefined;
   // No prototype: field names come from outside.
   const values = Object.create(null) as Record<string, unknown>;
-  for await (const part of request.parts({ limits: { fileSize: maxBytes } })) {
-    if (part.type === 'file') {
-      if (part.fieldname !== 'image' || image !== undefined)
-        throw makeError('ERR_ARG_TYPE', 'one file is expected, in a field called image');
-      image = await part.toBuffer();
-    } else values[part.fieldname] = part.value;
+  try {
+    for await (const part of request.parts({ limits: { fileSize: maxBytes } })) {
+      if (part.type === 'file') {
+        if (part.fieldname !== 'image' || image !== undefined)
+          throw makeError('ERR_ARG_TYPE', 'one file is expected, in a field called image');
+        image = await part.toBuffer();
+      } else values[part.fieldname] = part.value;
+    }
+  } catch (cause) {
+    // Errors of the form's parser have no status: a form that ends too early is the client's fault.
+    if (isLibraryError(cause) || (cause as { statusCode?: unknown }).statusCode !== undefined)
+      throw cause;
+    throw makeError('ERR_REQUEST_INVALID', 'the form is damaged or ends too early', { cause });
   }
   if (image === undefined || image.length === 0)
     throw makeError('ERR_ARG_TYPE', 'no picture was sent: one is expected in a field called image');
