@@ -57,6 +57,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
     top = { ...top, ...result.top };
     suites[name] = result.data;
+    if (result.skipped !== undefined) process.stdout.write(`skip: ${name}: ${result.skipped}\n\n`);
     for (const table of result.tables) process.stdout.write(`${table}\n`);
   }
   const document = { ...top, environment, options, suites };

@@ -19,7 +19,8 @@ export interface BenchOptions {
 }
 
 export const USAGE = `usage: bench [root] [options]
-  --suite NAME...        ${SUITES.join(' | ')} | all (default all; query when --queries is given)
+  --suite NAME...        ${SUITES.join(' | ')} | all (default all;
+                         query when a root or --queries is given)
   --queries TEXT...      sample prompts of the query suite
   --queries-file FILE    one prompt a line
   --ef-search N...       candidate list sizes, each >= k
@@ -102,12 +103,13 @@ export function readOptions(
   const tooSmall = given.has('ef-search') && efSearch.find((ef) => ef < k);
   if (typeof tooSmall === 'number')
     throw new UsageError(`--ef-search ${tooSmall} is smaller than --k ${k}`);
-  const named = (texts('suite') ?? [queries.length > 0 ? 'query' : 'all']).flatMap((name) =>
+  const root = given.get('')?.at(0);
+  const isAboutLibrary = root !== undefined || queries.length > 0;
+  const named = (texts('suite') ?? [isAboutLibrary ? 'query' : 'all']).flatMap((name) =>
     name.split(','),
   );
   const wrong = named.find((name) => name !== 'all' && !SUITES.some((suite) => suite === name));
   if (wrong !== undefined) throw new UsageError(`unknown suite "${wrong}"`);
-  const root = given.get('')?.at(0);
   return {
     suites: SUITES.filter((suite) => named.includes('all') || named.includes(suite)),
     ...(root === undefined ? {} : { root }),

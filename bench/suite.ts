@@ -2,6 +2,8 @@
 import type { BenchOptions } from './options';
 
 export interface SuiteResult {
+  /** Why this suite does not run here, for example in an installed package; then the rest is empty. */
+  readonly skipped?: string;
   /** Goes into the JSON document under the suite's name. */
   readonly data: Readonly<Record<string, unknown>>;
   readonly tables: readonly string[];
@@ -10,3 +12,9 @@ export interface SuiteResult {
 }
 
 export type Suite = (options: BenchOptions) => Promise<SuiteResult>;
+
+export const skipSuite = (reason: string): SuiteResult => ({
+  skipped: reason,
+  data: { skipped: reason },
+  tables: [],
+});

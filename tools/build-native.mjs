@@ -46,6 +46,15 @@ function filesBelow(folder, pattern) {
     });
 }
 
+/** In an installed package the headers may be those that came with Node. */
+function versionOf(name) {
+  try {
+    return require(`${name}/package.json`).version;
+  } catch {
+    return 'absent';
+  }
+}
+
 /** One number for everything the result depends on. */
 function stampOf(folders) {
   const hash = createHash('sha256');
@@ -57,9 +66,7 @@ function stampOf(folders) {
       hash.update(path.relative(root, file)).update('\0').update(readFileSync(file));
     }
   }
-  for (const name of ['node-addon-api', 'node-api-headers']) {
-    hash.update(require(`${name}/package.json`).version);
-  }
+  for (const name of ['node-addon-api', 'node-api-headers']) hash.update(versionOf(name));
   return hash.update(`${process.env.CXX ?? ''} ${has('--direct')} ${process.arch}`).digest('hex');
 }
 
@@ -113,7 +120,12 @@ function run(command, parameters) {
 /** @returns undefined, or what went wrong */
 function cmakeBuild(target) {
   if (spawnSync('cmake', ['--version']).status !== 0) return 'cmake is not installed';
-  const tool = require.resolve('cmake-js/bin/cmake-js');
+  let tool;
+  try {
+    tool = require.resolve('cmake-js/bin/cmake-js');
+  } catch {
+    return 'cmake-js is not installed';
+  }
   const common = ['--directory', root, '--out', build, '--log-level', 'error'];
   // Not `compile`: on an error in a source that configures and compiles everything once more.
   const command = [tool, 'build', ...common, '--target', target, '--parallel', '2'];

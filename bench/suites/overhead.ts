@@ -1,16 +1,29 @@
 /** What a call costs beside the work: an index of one row, so that there is hardly any. */
-import { Bench } from 'tinybench';
+import { createRequire } from 'node:module';
+import type { Bench as TinyBench } from 'tinybench';
 import { VectorIndex } from '../../lib/vectors';
 import { makeClipLike } from '../clip-like';
 import type { BenchOptions } from '../options';
 import { round } from '../statistics';
-import type { SuiteResult } from '../suite';
+import { skipSuite, type SuiteResult } from '../suite';
 import { formatTable } from '../table';
 
 const TIME_MS = 300;
 const BATCH = 64;
 
+async function loadBench(): Promise<typeof TinyBench | undefined> {
+  try {
+    createRequire(__filename).resolve('tinybench');
+  } catch {
+    return undefined;
+  }
+  return (await import('tinybench')).Bench;
+}
+
 export async function overheadSuite(options: BenchOptions): Promise<SuiteResult> {
+  const Bench = await loadBench();
+  if (Bench === undefined)
+    return skipSuite('tinybench is a dependency of the source, not of the package');
   const { dim } = options;
   const set = makeClipLike(1, BATCH, dim);
   const query = set.queries.slice(0, dim);
