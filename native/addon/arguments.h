@@ -1,0 +1,37 @@
+// Reads arguments. lib/vectors has checked them and written the good message; what is checked here
+// is what could corrupt memory, so that calling the addon wrongly is an error and nothing else.
+#ifndef SIGHTLINE_ADDON_ARGUMENTS_H_
+#define SIGHTLINE_ADDON_ARGUMENTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "addon/napi_header.h"
+#include "core/status.h"
+
+namespace sightline::addon {
+
+// A plain Error with the number of the status code as `status`; lib/native makes ours of it.
+Napi::Error MakeError(Napi::Env env, const Status& status);
+[[noreturn]] void Throw(Napi::Env env, const Status& status);
+
+// All of these throw a kInvalidType or kInvalidRange error that names the argument's place.
+double NumberAt(const Napi::CallbackInfo& info, size_t at);
+// A whole number in [low, high].
+uint64_t IntegerAt(const Napi::CallbackInfo& info, size_t at, uint64_t low, uint64_t high);
+bool BoolAt(const Napi::CallbackInfo& info, size_t at);
+std::string StringAt(const Napi::CallbackInfo& info, size_t at);
+// Views of the caller's memory: good until the verb returns to JavaScript, no longer.
+Napi::Float32Array FloatsAt(const Napi::CallbackInfo& info, size_t at);
+Napi::Uint32Array Uint32sAt(const Napi::CallbackInfo& info, size_t at);
+Napi::Float64Array DoublesAt(const Napi::CallbackInfo& info, size_t at);
+// Whole numbers of at most 2^53 in a Float64Array; undefined gives none.
+std::vector<int64_t> KeysAt(const Napi::CallbackInfo& info, size_t at);
+// Bytes of a Uint8Array; undefined gives a null pointer and 0.
+const uint8_t* BytesAt(const Napi::CallbackInfo& info, size_t at, size_t* size);
+
+}  // namespace sightline::addon
+
+#endif  // SIGHTLINE_ADDON_ARGUMENTS_H_

@@ -1,0 +1,37 @@
+// Every function the addon exports; addon.cc is the table. Typed for JavaScript in
+// lib/native/binding.ts.
+#ifndef SIGHTLINE_ADDON_VERBS_H_
+#define SIGHTLINE_ADDON_VERBS_H_
+
+#include "addon/napi_header.h"
+
+namespace sightline::addon {
+
+// verbs_life.cc
+Napi::Value KernelName(const Napi::CallbackInfo& info);
+Napi::Value Create(const Napi::CallbackInfo& info);
+Napi::Value Open(const Napi::CallbackInfo& info);
+Napi::Value Info(const Napi::CallbackInfo& info);
+Napi::Value Stats(const Napi::CallbackInfo& info);
+Napi::Value Verify(const Napi::CallbackInfo& info);
+Napi::Value Save(const Napi::CallbackInfo& info);
+Napi::Value Close(const Napi::CallbackInfo& info);
+
+// verbs_read.cc
+Napi::Value Count(const Napi::CallbackInfo& info);
+Napi::Value LiveCount(const Napi::CallbackInfo& info);
+Napi::Value Search(const Napi::CallbackInfo& info);
+Napi::Value SearchBatch(const Napi::CallbackInfo& info);
+Napi::Value CopyRows(const Napi::CallbackInfo& info);
+Napi::Value CopyKeys(const Napi::CallbackInfo& info);
+Napi::Value RowsOf(const Napi::CallbackInfo& info);
+
+// verbs_write.cc
+Napi::Value Check(const Napi::CallbackInfo& info);
+Napi::Value Add(const Napi::CallbackInfo& info);
+Napi::Value Remove(const Napi::CallbackInfo& info);
+Napi::Value Rollback(const Napi::CallbackInfo& info);
+
+}  // namespace sightline::addon
+
+#endif  // SIGHTLINE_ADDON_VERBS_H_

@@ -1,0 +1,171 @@
+// Searching and reading.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "addon/arguments.h"
+#include "addon/handle.h"
+#include "addon/verbs.h"
+
+namespace sightline::addon {
+namespace {
+
+constexpr uint64_t kMaxThreads = 256;
+
+void Require(const Napi::CallbackInfo& info, bool holds, const char* what) {
+  if (!holds) Throw(info.Env(), Status(StatusCode::kDimMismatch, what));
+}
+
+// k, efSearch, exact, filter, threshold: arguments 2..6. The filter points into the caller's
+// memory.
+SearchOptions OptionsAt2(const Napi::CallbackInfo& info) {
+  SearchOptions options;
+  options.k = static_cast<size_t>(IntegerAt(info, 2, 1, kMaxK));
+  options.ef = static_cast<size_t>(IntegerAt(info, 3, 1, kMaxEf));
+  options.exact = BoolAt(info, 4);
+  options.filter = BytesAt(info, 5, &options.filter_bytes);
+  options.threshold = static_cast<float>(NumberAt(info, 6));
+  return options;
+}
+
+template <typename Array, typename T>
+Array CopyOut(Napi::Env env, const std::vector<T>& values) {
+  Array out = Array::New(env, values.size());
+  if (!values.empty()) std::memcpy(out.Data(), values.data(), values.size() * sizeof(T));
+  return out;
+}
+
+struct Batch {
+  std::vector<float> queries;
+  std::vector<uint8_t> filter;
+  SearchOptions options;
+  std::vector<uint32_t> nodes;
+  std::vector<float> distances;
+  std::vector<uint32_t> counts;
+  std::vector<double> keys;
+};
+
+Status RunBatch(const Index& index, size_t threads, Batch* batch) {
+  const size_t n = batch->queries.size() / index.parameters().dim;
+  const size_t room = n * batch->options.k;
+  batch->nodes.resize(room);
+  batch->distances.resize(room);
+  batch->counts.resize(n);
+  batch->keys.assign(room, 0);
+  SL_RETURN_IF_ERROR(index.SearchBatch(batch->queries.data(), n, batch->options, threads,
+                                       batch->nodes.data(), batch->distances.data(),
+                                       batch->counts.data()));
+  std::vector<int64_t> keys(batch->options.k);
+  for (size_t i = 0; i < n; ++i) {
+    const size_t at = i * batch->options.k;
+    SL_RETURN_IF_ERROR(index.CopyKeys(batch->nodes.data() + at, batch->counts[i], keys.data()));
+    std::copy_n(keys.begin(), batch->counts[i], batch->keys.begin() + static_cast<long>(at));
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+// count(handle): number. Also after close: the last value.
+Napi::Value Count(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(IndexRefAt0(info).count()));
+}
+
+Napi::Value LiveCount(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(IndexRefAt0(info).live_count()));
+}
+
+// search(handle, query, k, efSearch, exact, filter, threshold, nodes, distances, keys): number
+// Fills the three arrays, which have room for k; gives how many.
+Napi::Value Search(const Napi::CallbackInfo& info) {
+  const Index& index = IndexRefAt0(info);
+  const Napi::Float32Array query = FloatsAt(info, 1);
+  Require(info, query.ElementLength() == index.parameters().dim, "the query has another dimension");
+  const SearchOptions options = OptionsAt2(info);
+  const Napi::Uint32Array nodes = Uint32sAt(info, 7);
+  const Napi::Float32Array distances = FloatsAt(info, 8);
+  const Napi::Float64Array keys = DoublesAt(info, 9);
+  Require(info,
+          nodes.ElementLength() >= options.k && distances.ElementLength() >= options.k &&
+              keys.ElementLength() >= options.k,
+          "an array for results is shorter than k");
+  size_t found = 0;
+  Status status;
+  try {
+    status = index.Search(query.Data(), options, const_cast<uint32_t*>(nodes.Data()),
+                          const_cast<float*>(distances.Data()), const_cast<double*>(keys.Data()),
+                          &found);
+  } catch (const std::bad_alloc&) {
+    status = Status(StatusCode::kNoMemory, "not enough memory to search");
+  }
+  if (!status.ok()) Throw(info.Env(), status);
+  return Napi::Number::New(info.Env(), static_cast<double>(found));
+}
+
+// searchBatch(handle, queries, k, efSearch, exact, filter, threshold, threads):
+//   Promise<{ nodes, distances, keys, counts }>, k places per query
+Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  const Napi::Float32Array queries = FloatsAt(info, 1);
+  Require(info, queries.ElementLength() % index->parameters().dim == 0,
+          "the queries have another dimension");
+  auto batch = std::make_shared<Batch>();
+  batch->options = OptionsAt2(info);
+  const size_t threads = static_cast<size_t>(IntegerAt(info, 7, 0, kMaxThreads));
+  batch->queries.assign(queries.Data(), queries.Data() + queries.ElementLength());
+  if (batch->options.filter != nullptr) {
+    const uint8_t* bytes = batch->options.filter;
+    batch->filter.assign(bytes, bytes + batch->options.filter_bytes);
+    batch->filter.push_back(0);  // so that data() is never null
+    batch->options.filter = batch->filter.data();
+  }
+  return RunAsync(
+      info.Env(), [=] { return RunBatch(*index, threads, batch.get()); },
+      [=](Napi::Env env) -> Napi::Value {
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("nodes", CopyOut<Napi::Uint32Array>(env, batch->nodes));
+        out.Set("distances", CopyOut<Napi::Float32Array>(env, batch->distances));
+        out.Set("keys", CopyOut<Napi::Float64Array>(env, batch->keys));
+        out.Set("counts", CopyOut<Napi::Uint32Array>(env, batch->counts));
+        return out;
+      });
+}
+
+// copyRows(handle, rows, out): void
+Napi::Value CopyRows(const Napi::CallbackInfo& info) {
+  const Index& index = IndexRefAt0(info);
+  const Napi::Uint32Array rows = Uint32sAt(info, 1);
+  Napi::Float32Array out = FloatsAt(info, 2);
+  Require(info, out.ElementLength() / index.parameters().dim >= rows.ElementLength(),
+          "the array for rows is too short");
+  const Status status = index.CopyRows(rows.Data(), rows.ElementLength(), out.Data());
+  if (!status.ok()) Throw(info.Env(), status);
+  return info.Env().Undefined();
+}
+
+// copyKeys(handle, rows, out): void
+Napi::Value CopyKeys(const Napi::CallbackInfo& info) {
+  const Index& index = IndexRefAt0(info);
+  const Napi::Uint32Array rows = Uint32sAt(info, 1);
+  Napi::Float64Array out = DoublesAt(info, 2);
+  Require(info, out.ElementLength() >= rows.ElementLength(), "the array for keys is too short");
+  std::vector<int64_t> keys(rows.ElementLength());
+  const Status status = index.CopyKeys(rows.Data(), keys.size(), keys.data());
+  if (!status.ok()) Throw(info.Env(), status);
+  std::copy(keys.begin(), keys.end(), out.Data());
+  return info.Env().Undefined();
+}
+
+// rowsOf(handle, keys, out): void; 0xffffffff where there is none
+Napi::Value RowsOf(const Napi::CallbackInfo& info) {
+  const Index& index = IndexRefAt0(info);
+  const std::vector<int64_t> keys = KeysAt(info, 1);
+  Napi::Uint32Array out = Uint32sAt(info, 2);
+  Require(info, out.ElementLength() >= keys.size(), "the array for rows is too short");
+  const Status status = index.RowsOf(keys.data(), keys.size(), out.Data());
+  if (!status.ok()) Throw(info.Env(), status);
+  return info.Env().Undefined();
+}
+
+}  // namespace sightline::addon

@@ -1,0 +1,91 @@
+// Changing an index. Inputs are copied before the call returns: what JavaScript does to its arrays
+// afterwards does not matter.
+#include <memory>
+#include <vector>
+
+#include "addon/arguments.h"
+#include "addon/handle.h"
+#include "addon/verbs.h"
+
+namespace sightline::addon {
+namespace {
+
+constexpr uint64_t kMaxThreads = 256;
+constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;
+
+struct Rows {
+  std::vector<float> vectors;
+  std::vector<int64_t> keys;
+  AddResult result;
+};
+
+// Arguments 1 and 2: Float32Array [n * dim], keys [n] or undefined.
+std::shared_ptr<Rows> RowsAt1(const Napi::CallbackInfo& info, const Index& index) {
+  const Napi::Float32Array vectors = FloatsAt(info, 1);
+  const size_t dim = index.parameters().dim;
+  auto rows = std::make_shared<Rows>();
+  rows->keys = KeysAt(info, 2);
+  const size_t n = vectors.ElementLength() / dim;
+  if (vectors.ElementLength() != n * dim || (!info[2].IsUndefined() && rows->keys.size() != n)) {
+    Throw(info.Env(),
+          Status(StatusCode::kDimMismatch, "vectors must hold dim floats for every key"));
+  }
+  rows->vectors.assign(vectors.Data(), vectors.Data() + vectors.ElementLength());
+  return rows;
+}
+
+}  // namespace
+
+// check(handle, vectors, keys, offset): Promise<void>; rejects as add would
+Napi::Value Check(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  std::shared_ptr<Rows> rows = RowsAt1(info, *index);
+  const uint64_t offset = IntegerAt(info, 3, 0, kMaxSafeInteger);
+  return RunAsync(
+      info.Env(),
+      [=] {
+        return index->Check(rows->vectors.data(), rows->vectors.size() / index->parameters().dim,
+                            rows->keys, offset);
+      },
+      nullptr);
+}
+
+// add(handle, vectors, keys, threads): Promise<{ firstRow, rows }>
+Napi::Value Add(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  std::shared_ptr<Rows> rows = RowsAt1(info, *index);
+  const size_t threads = static_cast<size_t>(IntegerAt(info, 3, 0, kMaxThreads));
+  ReportMemory(info);
+  return RunAsync(
+      info.Env(), [=] { return index->Add(&rows->vectors, rows->keys, threads, &rows->result); },
+      [=](Napi::Env env) -> Napi::Value {
+        Napi::Object out = Napi::Object::New(env);
+        const AddResult& result = rows->result;
+        out.Set("firstRow", Napi::Number::New(env, static_cast<double>(result.first_row)));
+        out.Set("rows", Napi::Number::New(env, static_cast<double>(result.rows)));
+        return out;
+      });
+}
+
+// remove(handle, keys): Promise<number>
+Napi::Value Remove(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  const std::vector<int64_t> keys = KeysAt(info, 1);
+  auto removed = std::make_shared<uint64_t>(0);
+  return RunAsync(
+      info.Env(), [=] { return index->Remove(keys, removed.get()); },
+      [=](Napi::Env env) -> Napi::Value {
+        return Napi::Number::New(env, static_cast<double>(*removed));
+      });
+}
+
+// rollback(handle, rows, threads): Promise<void>
+Napi::Value Rollback(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  const uint64_t rows = IntegerAt(info, 1, 0, kMaxSafeInteger);
+  const size_t threads = static_cast<size_t>(IntegerAt(info, 2, 0, kMaxThreads));
+  return RunAsync(
+      info.Env(), [=] { return index->Rollback(rows, threads); }, nullptr);
+}
+
+}  // namespace sightline::addon

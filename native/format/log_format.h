@@ -1,0 +1,84 @@
+// Bytes <-> structs of the commit log, embeddings.idx. Byte tables: docs/FORMAT.md. Pure: no I/O.
+#ifndef SIGHTLINE_FORMAT_LOG_FORMAT_H_
+#define SIGHTLINE_FORMAT_LOG_FORMAT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/status.h"
+#include "format/file_header.h"
+#include "kernels/kernels.h"
+
+namespace sightline {
+
+inline constexpr size_t kLogPage = 4096;
+inline constexpr size_t kLogRecordHeader = 64;
+
+// What an index is made with; never changes afterwards.
+struct IndexParameters {
+  uint32_t dim = 0;
+  Metric metric = Metric::kCosine;
+  uint32_t m = 16;
+  uint32_t ef_construction = 200;
+  uint64_t seed = 42;
+  std::string label;  // UTF-8, at most kMaxLabelBytes
+
+  size_t row_bytes() const { return size_t{dim} * sizeof(float); }
+  // Cosine rows are stored at unit length.
+  bool unit_rows() const { return metric == Metric::kCosine; }
+  // Rows checked together by one CRC: about 16 KiB, so that checking on first use stays cheap.
+  uint32_t rows_per_extent() const {
+    const size_t rows = 16384 / row_bytes();
+    return rows == 0 ? 1 : static_cast<uint32_t>(rows);
+  }
+};
+
+// Every field within the limits of the format. Returns kInvalidRange naming the field.
+Status CheckParameters(const IndexParameters& parameters);
+
+// On disk: never renumber.
+enum class RecordType : uint32_t { kAppend = 1, kRemove = 2, kRollback = 3 };
+
+struct LogRecord {
+  RecordType type = RecordType::kAppend;
+  uint64_t sequence = 0;
+  uint64_t first_row = 0;      // append: first row; rollback: rows kept
+  uint64_t rows_after = 0;     // committed rows after this record
+  uint32_t chain = 0;          // crc of the record before
+  uint32_t crc = 0;            // of this record, set by encode and decode
+  std::vector<int64_t> keys;   // append
+  std::vector<uint32_t> crcs;  // append: one per extent; rollback: see FORMAT.md
+  std::vector<uint32_t> rows;  // remove
+};
+
+// kLogPage bytes.
+std::vector<unsigned char> EncodeLogHeader(const IndexParameters& parameters, const Uuid& uuid);
+// bytes  kLogPage of them. crc: the header's own, the first link of the chain.
+Status DecodeLogHeader(const unsigned char* bytes, const std::string& name,
+                       IndexParameters* parameters, Uuid* uuid, uint32_t* crc, bool* read_only);
+
+// Sets record->crc.
+std::vector<unsigned char> EncodeRecord(LogRecord* record);
+
+// What stands at one place of the log.
+enum class RecordState {
+  kValid,
+  kTorn,     // visibly not written to its end; nothing was acknowledged
+  kDamaged,  // written, and changed since
+};
+
+// Reads the record at `bytes`, with `available` bytes up to the end of the file (at least 1).
+// `length` is its length where known, else 0. Does not look at sequence, chain or row numbers.
+RecordState DecodeRecord(const unsigned char* bytes, size_t available, uint32_t rows_per_extent,
+                         LogRecord* record, size_t* length);
+
+// Whether a record that checks by itself, with a sequence above `sequence`, starts at some page of
+// the `size` bytes: then what stands before it was no torn tail.
+bool HoldsLaterRecord(const unsigned char* bytes, size_t size, uint32_t rows_per_extent,
+                      uint64_t sequence);
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_FORMAT_LOG_FORMAT_H_

@@ -1,0 +1,98 @@
+// The links: fixed-size lists in memory that never moves.
+//
+//   base   node 0: 2M ids | node 1: 2M ids | ...        unused places are kNoRow, at the end
+//   upper  lists of M ids; node x owns lists upper_first(x) .. + level(x) - 1, for levels 1, 2, ...
+#ifndef SIGHTLINE_HNSW_GRAPH_H_
+#define SIGHTLINE_HNSW_GRAPH_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/lazy_check.h"
+#include "core/status.h"
+#include "format/graph_format.h"
+#include "format/limits.h"
+#include "hnsw/level.h"
+#include "platform/growing_array.h"
+
+namespace sightline {
+
+// Links are read while they are written: each is its own atomic value, and what a reader reaches
+// through one was written before it.
+inline uint32_t LoadLink(const uint32_t* link) { return __atomic_load_n(link, __ATOMIC_ACQUIRE); }
+inline void StoreLink(uint32_t* link, uint32_t id) { __atomic_store_n(link, id, __ATOMIC_RELEASE); }
+
+struct LinkList {
+  uint32_t* ids;
+  uint32_t capacity;
+};
+
+struct EntryPoint {
+  uint32_t node = kNoRow;
+  uint32_t level = 0;
+  bool exists() const { return node != kNoRow; }
+};
+
+// Threads  any number of readers; Prepare, Adopt and Truncate by one writer.
+class Graph {
+ public:
+  Graph(uint32_t m, uint64_t seed) : m_(m), levels_(m, seed) {}
+
+  Status Reserve(uint64_t max_nodes);
+  // Takes over a snapshot whose sections were laid into base_range() and upper_range().
+  // guard: check of base blocks before first use. kFileCorrupt if the header contradicts itself.
+  Status Adopt(const GraphHeader& header, const LazyCheck& guard);
+  // Makes nodes [size(), nodes) exist without links. Insert them before anything else.
+  Status Prepare(uint32_t nodes);
+  // Forgets the nodes from `nodes` on and every link to them. No reader may be active.
+  void Truncate(uint32_t nodes);
+
+  uint32_t m() const { return m_; }
+  uint32_t size() const { return size_.load(std::memory_order_acquire); }
+  uint32_t LevelOf(uint32_t node) const { return levels_.Of(node); }
+  EntryPoint entry() const {
+    const uint64_t packed = entry_.load(std::memory_order_acquire);
+    return {static_cast<uint32_t>(packed), static_cast<uint32_t>(packed >> 32)};
+  }
+  // Node and level change together: a reader never sees one without the other.
+  void SetEntry(uint32_t node, uint32_t level) {
+    entry_.store(uint64_t{level} << 32 | node, std::memory_order_release);
+  }
+
+  // level <= LevelOf(node), node < size().
+  LinkList Links(uint32_t node, uint32_t level) const {
+    if (level == 0) return {base_.data() + size_t{node} * 2 * m_, 2 * m_};
+    return {upper_.data() + (size_t{upper_first_[node]} + level - 1) * m_, m_};
+  }
+  // Whether the level 0 list of `node` may be read; see LazyCheck.
+  bool BaseOk(uint32_t node) const {
+    if (guard_.words == nullptr) return true;
+    const size_t first = size_t{node} * 8 * m_;
+    return guard_.Ok(first / kGraphBlock) && guard_.Ok((first + 8 * m_ - 1) / kGraphBlock);
+  }
+  // Every block was checked: ask no more. Needed before anything is inserted.
+  void TrustAll() { guard_ = LazyCheck{}; }
+
+  uint64_t upper_lists() const { return upper_lists_; }
+  ReservedRange& base_range() { return base_.range(); }
+  ReservedRange& upper_range() { return upper_.range(); }
+  size_t resident_bytes() const {
+    return base_.committed_bytes() + upper_.committed_bytes() + upper_first_.committed_bytes();
+  }
+
+ private:
+  uint32_t m_;
+  Levels levels_;
+  GrowingArray<uint32_t> base_;
+  GrowingArray<uint32_t> upper_;
+  GrowingArray<uint32_t> upper_first_;
+  uint64_t upper_lists_ = 0;
+  std::atomic<uint32_t> size_{0};
+  std::atomic<uint64_t> entry_{kNoRow};
+  LazyCheck guard_;
+};
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_HNSW_GRAPH_H_

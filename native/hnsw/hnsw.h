@@ -1,0 +1,35 @@
+// The graph. Finds near rows by walking from row to row.
+//
+// Source: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
+// Hierarchical Navigable Small World graphs", arXiv:1603.09320. Algorithm 1 is insert.cc, 2 and 5
+// search.cc, 4 select.cc. Sees vectors as a view and links as memory; knows no files, keys or
+// removals.
+//
+// Where we depart from the paper, and why:
+//  1. A node's level is a function of seed and node number, not of a random stream: the same rows
+//     give the same levels whatever the number of threads, and levels need not be stored. Level l
+//     has probability M^-l, which is the paper's mL = 1 / ln(M), computed with integers so that
+//     every machine agrees.
+//  2. The candidate list of an unfiltered search is one sorted array with an "expanded" flag
+//  instead
+//     of two heaps: same result, no allocation.
+//  3. All levels are searched before any link is written; then forward links on all levels, then
+//     backward ones. A node that others can see can be walked on from, on every level it has.
+//  4. A candidate as near to a chosen neighbor as to the new node is dropped too (`<=` instead of
+//     `<`), so that copies of one picture do not fill a list. See select.cc.
+//  5. keepPrunedConnections only for the new node's own list, see select.cc.
+//  6. A node that no neighbor kept is spliced into its nearest neighbor's list, see insert.cc:
+//     without it copies beyond the 2M-th can end up with no way in.
+//  7. Filters: only allowed nodes are collected, all are walked (search.cc).
+//
+// Memory: 8 * M bytes per node on level 0, 4 for the place of its upper lists, and 4 * M per level
+// above 0 (one node in M). Readers take no lock; writers lock the one list they change.
+#ifndef SIGHTLINE_HNSW_HNSW_H_
+#define SIGHTLINE_HNSW_HNSW_H_
+
+#include "hnsw/graph.h"
+#include "hnsw/insert.h"
+#include "hnsw/search.h"
+#include "hnsw/validate.h"
+
+#endif  // SIGHTLINE_HNSW_HNSW_H_

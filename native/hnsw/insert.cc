@@ -1,0 +1,134 @@
+#include "hnsw/insert.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "hnsw/select.h"
+
+namespace sightline {
+namespace {
+
+uint32_t CountOf(const LinkList& list) {
+  uint32_t count = 0;
+  while (count < list.capacity && list.ids[count] != kNoRow) ++count;
+  return count;
+}
+
+}  // namespace
+
+Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
+  const uint32_t level = graph_->LevelOf(node);
+  std::unique_lock<std::mutex> raising(entry_mutex_, std::defer_lock);
+  EntryPoint entry = graph_->entry();
+  if (!entry.exists() || level > entry.level) {
+    raising.lock();
+    entry = graph_->entry();
+    if (entry.exists() && level <= entry.level) raising.unlock();
+  }
+  if (!entry.exists()) {
+    graph_->SetEntry(node, level);
+    return Walk::kOk;
+  }
+  const Walk walk = Plan(space, node, level, entry, scratch);
+  if (walk != Walk::kOk) return walk;
+  const uint32_t top = std::min(level, entry.level);
+  // Forward on all levels first: whoever reaches the node by a backward link can walk on.
+  for (uint32_t l = 0; l <= top; ++l) WriteForward(node, l, scratch->plan[l]);
+  for (uint32_t l = 0; l <= top; ++l) {
+    bool reached = false;
+    for (const Neighbor& chosen : scratch->plan[l]) {
+      reached |= LinkBack(space, chosen.row, {chosen.distance, node}, l, scratch);
+    }
+    if (l == 0 && !reached && !scratch->plan[0].empty()) {
+      Splice(space, node, scratch->plan[0][0].row);
+    }
+  }
+  if (level > entry.level) graph_->SetEntry(node, level);
+  return Walk::kOk;
+}
+
+// Chooses the neighbors of every level into scratch->plan; writes nothing.
+Walk Inserter::Plan(const Space& space, uint32_t node, uint32_t level, const EntryPoint& entry,
+                    Scratch* scratch) {
+  const uint32_t nodes = graph_->size();
+  const float* row = space.row(node);
+  if (!space.Trusted(entry.node) || !space.Trusted(node)) return Walk::kRowDamaged;
+  Neighbor nearest{space.Distance(row, space.row(entry.node)), entry.node};
+  Walk walk = Descend(*graph_, space, row, entry.level, level, nodes, scratch, &nearest.row,
+                      &nearest.distance);
+  if (walk != Walk::kOk) return walk;
+  const uint32_t top = std::min(level, entry.level);
+  if (scratch->plan.size() <= top) scratch->plan.resize(top + 1);
+  for (uint32_t l = top + 1; l-- > 0;) {
+    walk = SearchLayer(*graph_, space, row, l, ef_construction_, nearest, nodes, scratch);
+    if (walk != Walk::kOk) return walk;
+    // Another thread may have linked to this node already if it is being linked again.
+    scratch->pool.erase(std::remove_if(scratch->pool.begin(), scratch->pool.end(),
+                                       [node](const Neighbor& n) { return n.row == node; }),
+                        scratch->pool.end());
+    SelectNeighbors(space, scratch->pool, graph_->m(), true, &scratch->plan[l]);
+    if (!scratch->pool.empty()) nearest = scratch->pool[0];
+  }
+  return Walk::kOk;
+}
+
+void Inserter::WriteForward(uint32_t node, uint32_t level, const std::vector<Neighbor>& chosen) {
+  const std::lock_guard<std::mutex> lock(LockOf(node));
+  const LinkList list = graph_->Links(node, level);
+  for (uint32_t i = 0; i < chosen.size(); ++i) StoreLink(&list.ids[i], chosen[i].row);
+}
+
+bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, uint32_t level,
+                        Scratch* scratch) {
+  const std::lock_guard<std::mutex> lock(LockOf(from));
+  const LinkList list = graph_->Links(from, level);
+  const uint32_t count = CountOf(list);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (list.ids[i] == to.row) return true;
+  }
+  if (count < list.capacity) {
+    StoreLink(&list.ids[count], to.row);
+    return true;
+  }
+  // Full: choose again among the old ones and the new one.
+  float distances[2 * kMaxM];
+  space.Distances(space.row(from), list.ids, count, distances);
+  std::vector<Neighbor>& candidates = scratch->candidates;
+  candidates.clear();
+  for (uint32_t i = 0; i < count; ++i) candidates.push_back({distances[i], list.ids[i]});
+  candidates.push_back(to);
+  std::sort(candidates.begin(), candidates.end());
+  SelectNeighbors(space, candidates, list.capacity, false, &scratch->selected);
+  bool kept = false;
+  for (uint32_t i = 0; i < list.capacity; ++i) {
+    const bool used = i < scratch->selected.size();
+    StoreLink(&list.ids[i], used ? scratch->selected[i].row : kNoRow);
+    kept |= used && scratch->selected[i].row == to.row;
+  }
+  return kept;
+}
+
+// Nobody kept a link to `node` (many copies of one picture). Puts it between `nearest` and the
+// last of nearest's links: nearest -> node -> last, so that last stays within reach too.
+void Inserter::Splice(const Space&, uint32_t node, uint32_t nearest) {
+  uint32_t last = kNoRow;
+  {
+    const std::lock_guard<std::mutex> lock(LockOf(nearest));
+    const LinkList list = graph_->Links(nearest, 0);
+    const uint32_t count = CountOf(list);
+    const uint32_t place = count < list.capacity ? count : count - 1;
+    last = list.ids[place];
+    StoreLink(&list.ids[place], node);
+  }
+  if (last == kNoRow || last == node) return;
+  const std::lock_guard<std::mutex> lock(LockOf(node));
+  const LinkList list = graph_->Links(node, 0);
+  const uint32_t count = CountOf(list);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (list.ids[i] == last) return;
+  }
+  // M of 2M places are taken by the node's own choice, so there is room.
+  if (count < list.capacity) StoreLink(&list.ids[count], last);
+}
+
+}  // namespace sightline

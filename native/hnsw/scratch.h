@@ -1,0 +1,98 @@
+// Memory that one search or insert needs, kept between calls.
+#ifndef SIGHTLINE_HNSW_SCRATCH_H_
+#define SIGHTLINE_HNSW_SCRATCH_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "core/top_k.h"
+
+namespace sightline {
+
+// Nodes seen by the current search: a tag per node, so that forgetting all of them is one addition.
+class Visited {
+ public:
+  void Begin(size_t nodes) {
+    if (tags_.size() < nodes) {
+      tags_.assign(nodes + nodes / 8, 0);
+      epoch_ = 0;
+    }
+    if (++epoch_ == 0) {
+      std::fill(tags_.begin(), tags_.end(), 0);
+      epoch_ = 1;
+    }
+  }
+  // True the first time it is asked about a node < nodes.
+  bool Add(uint32_t node) {
+    if (tags_[node] == epoch_) return false;
+    tags_[node] = epoch_;
+    return true;
+  }
+
+ private:
+  std::vector<uint16_t> tags_;
+  uint16_t epoch_ = 0;
+};
+
+struct Scratch {
+  Visited visited;
+  std::vector<Neighbor> pool;      // candidates of an unfiltered search, sorted
+  std::vector<Neighbor> frontier;  // min-heap of a filtered search
+  std::vector<uint32_t> ids;
+  std::vector<float> distances;
+  // Insert only.
+  std::vector<Neighbor> candidates;
+  std::vector<Neighbor> selected;
+  std::vector<std::vector<Neighbor>> plan;  // neighbors chosen per level
+  // The index's.
+  std::vector<uint64_t> words;  // bitset of allowed rows
+  std::vector<float> query;     // at unit length for cosine
+  std::vector<Neighbor> hits;
+};
+
+// Threads  any. As many scratches exist as were ever used at once.
+class ScratchPool {
+ public:
+  class Lease {
+   public:
+    explicit Lease(ScratchPool* pool) : pool_(pool), scratch_(pool->Take()) {}
+    ~Lease() { pool_->Give(std::move(scratch_)); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    Scratch* operator->() const { return scratch_.get(); }
+    Scratch& operator*() const { return *scratch_; }
+
+   private:
+    ScratchPool* pool_;
+    std::unique_ptr<Scratch> scratch_;
+  };
+
+ private:
+  std::unique_ptr<Scratch> Take() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (!free_.empty()) {
+        std::unique_ptr<Scratch> scratch = std::move(free_.back());
+        free_.pop_back();
+        return scratch;
+      }
+    }
+    return std::make_unique<Scratch>();
+  }
+  void Give(std::unique_ptr<Scratch> scratch) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    free_.push_back(std::move(scratch));
+  }
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Scratch>> free_;
+};
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_HNSW_SCRATCH_H_

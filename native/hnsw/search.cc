@@ -1,0 +1,160 @@
+#include "hnsw/search.h"
+
+#include <algorithm>
+
+namespace sightline {
+namespace {
+
+// The pool marks expanded candidates in the top bit of the row number; rows stay below 2^28.
+constexpr uint32_t kExpanded = 0x80000000u;
+
+bool Farther(const Neighbor& a, const Neighbor& b) { return b < a; }
+
+// Gathers into scratch->ids the neighbors of `node` that were not seen before.
+// The comparison with `nodes` holds for every id, whatever the bytes of a file say: it costs
+// nothing measurable beside the memory access and nothing is ever read out of bounds.
+Walk Gather(const Graph& graph, const Space& space, uint32_t node, uint32_t level, uint32_t nodes,
+            Scratch* scratch) {
+  scratch->ids.clear();
+  if (level == 0) {
+    if (!graph.BaseOk(node)) return Walk::kGraphDamaged;
+  } else if (graph.LevelOf(node) < level) {
+    return Walk::kOk;  // only a hostile file links to a node on a level it does not have
+  }
+  const LinkList list = graph.Links(node, level);
+  for (uint32_t i = 0; i < list.capacity; ++i) {
+    const uint32_t id = LoadLink(&list.ids[i]);
+    if (id >= nodes) {
+      if (id == kNoRow) break;
+      continue;
+    }
+    if (!scratch->visited.Add(id)) continue;
+    if (!space.Trusted(id)) return Walk::kRowDamaged;
+    scratch->ids.push_back(id);
+  }
+  return Walk::kOk;
+}
+
+Walk Expand(const Graph& graph, const Space& space, const float* query, uint32_t node,
+            uint32_t level, uint32_t nodes, Scratch* scratch) {
+  const Walk walk = Gather(graph, space, node, level, nodes, scratch);
+  if (walk != Walk::kOk) return walk;
+  scratch->distances.resize(scratch->ids.size());
+  space.Distances(query, scratch->ids.data(), scratch->ids.size(), scratch->distances.data());
+  return Walk::kOk;
+}
+
+// Collects only allowed nodes but walks through all: leaving the others out would cut the graph
+// into pieces. Ends when the nearest open node is farther than the worst of ef collected.
+Walk SearchFiltered(const Graph& graph, const Space& space, const float* query,
+                    const SearchLimits& limits, const Neighbor& start, uint32_t nodes,
+                    Scratch* scratch, std::vector<Neighbor>* out) {
+  const auto allowed = [&](uint32_t id) { return (limits.allowed[id >> 6] >> (id & 63)) & 1; };
+  std::vector<Neighbor>& open = scratch->frontier;
+  TopK found(limits.ef);
+  open.assign(1, start);
+  scratch->visited.Begin(nodes);
+  scratch->visited.Add(start.row);
+  if (allowed(start.row)) found.push(start.distance, start.row);
+  size_t compared = 1;
+  while (!open.empty()) {
+    const Neighbor nearest = open.front();
+    if (found.full() && nearest.distance > found.worst()) break;
+    if (compared > limits.budget) return Walk::kBudget;
+    std::pop_heap(open.begin(), open.end(), Farther);
+    open.pop_back();
+    const Walk walk = Expand(graph, space, query, nearest.row, 0, nodes, scratch);
+    if (walk != Walk::kOk) return walk;
+    compared += scratch->ids.size();
+    for (size_t i = 0; i < scratch->ids.size(); ++i) {
+      const Neighbor seen{scratch->distances[i], scratch->ids[i]};
+      if (found.full() && !(seen.distance <= found.worst())) continue;
+      open.push_back(seen);
+      std::push_heap(open.begin(), open.end(), Farther);
+      if (allowed(seen.row)) found.push(seen.distance, seen.row);
+    }
+  }
+  *out = found.TakeSorted();
+  return Walk::kOk;
+}
+
+}  // namespace
+
+Walk Descend(const Graph& graph, const Space& space, const float* query, uint32_t from,
+             uint32_t down_to, uint32_t nodes, Scratch* scratch, uint32_t* node, float* distance) {
+  for (uint32_t level = from; level > down_to; --level) {
+    for (bool moved = true; moved;) {
+      moved = false;
+      scratch->visited.Begin(nodes);
+      const Walk walk = Expand(graph, space, query, *node, level, nodes, scratch);
+      if (walk != Walk::kOk) return walk;
+      for (size_t i = 0; i < scratch->ids.size(); ++i) {
+        if (scratch->distances[i] < *distance) {
+          *distance = scratch->distances[i];
+          *node = scratch->ids[i];
+          moved = true;
+        }
+      }
+    }
+  }
+  return Walk::kOk;
+}
+
+Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uint32_t level,
+                 size_t ef, const Neighbor& start, uint32_t nodes, Scratch* scratch) {
+  std::vector<Neighbor>& pool = scratch->pool;
+  pool.assign(1, start);
+  scratch->visited.Begin(nodes);
+  scratch->visited.Add(start.row);
+  // `next` is the best candidate that was not expanded yet; everything before it was.
+  for (size_t next = 0; next < pool.size();) {
+    const uint32_t node = pool[next].row;
+    pool[next].row |= kExpanded;
+    const Walk walk = Expand(graph, space, query, node, level, nodes, scratch);
+    if (walk != Walk::kOk) return walk;
+    size_t first_new = next + 1;
+    for (size_t i = 0; i < scratch->ids.size(); ++i) {
+      const float distance = scratch->distances[i];
+      const bool full = pool.size() >= ef;
+      if (full && !(distance < pool.back().distance)) continue;
+      // By distance alone, behind equal ones: rows carry the flag here. Ties are put right at the
+      // end, among what was kept.
+      const auto at = std::upper_bound(
+          pool.begin(), pool.end(), distance,
+          [](float value, const Neighbor& candidate) { return value < candidate.distance; });
+      const size_t place = static_cast<size_t>(at - pool.begin());
+      if (full) pool.pop_back();
+      pool.insert(pool.begin() + static_cast<std::ptrdiff_t>(place),
+                  Neighbor{distance, scratch->ids[i]});
+      first_new = std::min(first_new, place);
+    }
+    next = first_new;
+    while (next < pool.size() && (pool[next].row & kExpanded) != 0) ++next;
+  }
+  for (Neighbor& candidate : pool) candidate.row &= ~kExpanded;
+  std::sort(pool.begin(), pool.end());
+  return Walk::kOk;
+}
+
+Walk SearchGraph(const Graph& graph, const Space& space, const float* query,
+                 const SearchLimits& limits, Scratch* scratch, std::vector<Neighbor>* out) {
+  out->clear();
+  // Entry before size: the entry's node is then below the size.
+  const EntryPoint entry = graph.entry();
+  const uint32_t nodes = graph.size();
+  if (!entry.exists()) return Walk::kOk;
+  if (!space.Trusted(entry.node)) return Walk::kRowDamaged;
+  uint32_t node = entry.node;
+  float distance = space.Distance(query, space.row(node));
+  const Walk walk = Descend(graph, space, query, entry.level, 0, nodes, scratch, &node, &distance);
+  if (walk != Walk::kOk) return walk;
+  const Neighbor start{distance, node};
+  if (limits.allowed != nullptr) {
+    return SearchFiltered(graph, space, query, limits, start, nodes, scratch, out);
+  }
+  const Walk layer = SearchLayer(graph, space, query, 0, limits.ef, start, nodes, scratch);
+  if (layer == Walk::kOk) out->assign(scratch->pool.begin(), scratch->pool.end());
+  return layer;
+}
+
+}  // namespace sightline

@@ -1,0 +1,48 @@
+// Walking the graph. Algorithms 2 and 5 of the paper.
+#ifndef SIGHTLINE_HNSW_SEARCH_H_
+#define SIGHTLINE_HNSW_SEARCH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/top_k.h"
+#include "hnsw/graph.h"
+#include "hnsw/scratch.h"
+#include "hnsw/space.h"
+
+namespace sightline {
+
+enum class Walk {
+  kOk,
+  kGraphDamaged,  // a block of links failed its check; the rows are still good
+  kRowDamaged,    // a row's bytes failed theirs
+  kBudget,        // a filtered search compared more rows than it was allowed
+};
+
+struct SearchLimits {
+  size_t ef = 0;                      // candidate list size, >= k
+  const uint64_t* allowed = nullptr;  // bitset over rows: only these are collected; nullptr: all
+  size_t budget = ~size_t{0};         // rows a filtered search may compare
+};
+
+// Finds up to `ef` rows near `query`, best first, ties by smaller row.
+//
+// query    dim floats, unit length for cosine, finite.
+// out      replaced.
+// Threads  many at once, also while nodes are inserted; each with its own scratch.
+Walk SearchGraph(const Graph& graph, const Space& space, const float* query,
+                 const SearchLimits& limits, Scratch* scratch, std::vector<Neighbor>* out);
+
+// Walks from *node to the nearest node by single steps on levels (down_to, from]; updates node and
+// its distance.
+Walk Descend(const Graph& graph, const Space& space, const float* query, uint32_t from,
+             uint32_t down_to, uint32_t nodes, Scratch* scratch, uint32_t* node, float* distance);
+
+// Fills scratch->pool with up to ef nodes of one level, best first, starting at `start`.
+Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uint32_t level,
+                 size_t ef, const Neighbor& start, uint32_t nodes, Scratch* scratch);
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_HNSW_SEARCH_H_

@@ -1,0 +1,42 @@
+// What the graph knows of vectors: rows, a distance, and whether a row's bytes may be trusted.
+#ifndef SIGHTLINE_HNSW_SPACE_H_
+#define SIGHTLINE_HNSW_SPACE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/lazy_check.h"
+#include "core/vector_view.h"
+#include "kernels/kernels.h"
+
+namespace sightline {
+
+// Distances here order rows and are not those of the facade: -dot for cosine (unit rows) and dot,
+// the squared distance for euclidean. The same values as ExactScan's, bit for bit.
+struct Space {
+  VectorView rows;
+  const KernelTable* kernels = nullptr;
+  Metric metric = Metric::kCosine;
+  LazyCheck guard;
+
+  const float* row(uint32_t r) const { return rows.row(r); }
+  bool Trusted(uint32_t r) const { return guard.Ok(r); }
+
+  float Distance(const float* a, const float* b) const {
+    return metric == Metric::kEuclidean ? kernels->squared_l2(a, b, rows.dim)
+                                        : -kernels->dot(a, b, rows.dim);
+  }
+  // out[i]: distance of `query` to row ids[i].
+  void Distances(const float* query, const uint32_t* ids, size_t n, float* out) const {
+    if (metric == Metric::kEuclidean) {
+      kernels->squared_l2_many(query, rows.base, rows.stride, ids, n, rows.dim, out);
+      return;
+    }
+    kernels->dot_many(query, rows.base, rows.stride, ids, n, rows.dim, out);
+    for (size_t i = 0; i < n; ++i) out[i] = -out[i];
+  }
+};
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_HNSW_SPACE_H_

@@ -1,0 +1,97 @@
+#include "hnsw/validate.h"
+
+#include <unordered_set>
+
+namespace sightline {
+namespace {
+
+constexpr size_t kMaxProblems = 100;
+
+void Report(GraphReport* report, const std::string& problem) {
+  if (report->problems.size() < kMaxProblems) report->problems.push_back(problem);
+}
+
+void CheckList(const Graph& graph, uint32_t node, uint32_t level, GraphReport* report) {
+  const LinkList list = graph.Links(node, level);
+  const std::string where =
+      "node " + std::to_string(node) + " level " + std::to_string(level) + ": ";
+  std::unordered_set<uint32_t> seen;
+  bool ended = false;
+  for (uint32_t i = 0; i < list.capacity; ++i) {
+    const uint32_t id = LoadLink(&list.ids[i]);
+    if (id == kNoRow) {
+      ended = true;
+      continue;
+    }
+    const std::string link = where + "link " + std::to_string(i) + " to " + std::to_string(id);
+    if (ended) Report(report, link + " stands behind an unused place");
+    if (id >= graph.size()) {
+      Report(report, link + ", but there are " + std::to_string(graph.size()) + " nodes");
+      continue;
+    }
+    if (id == node) Report(report, link + " is the node itself");
+    if (!seen.insert(id).second) Report(report, link + " stands twice");
+    if (graph.LevelOf(id) < level) Report(report, link + ", which does not have this level");
+  }
+}
+
+uint64_t CountReachable(const Graph& graph) {
+  const EntryPoint entry = graph.entry();
+  if (!entry.exists() || entry.node >= graph.size()) return 0;
+  std::vector<bool> seen(graph.size());
+  std::vector<uint32_t> open{entry.node};
+  seen[entry.node] = true;
+  uint64_t reached = 0;
+  while (!open.empty()) {
+    const uint32_t node = open.back();
+    open.pop_back();
+    ++reached;
+    const LinkList list = graph.Links(node, 0);
+    for (uint32_t i = 0; i < list.capacity; ++i) {
+      const uint32_t id = LoadLink(&list.ids[i]);
+      if (id >= graph.size() || seen[id]) continue;
+      seen[id] = true;
+      open.push_back(id);
+    }
+  }
+  return reached;
+}
+
+}  // namespace
+
+std::vector<uint64_t> CountLevels(const Graph& graph) {
+  std::vector<uint64_t> counts;
+  for (uint32_t node = 0; node < graph.size(); ++node) {
+    const uint32_t level = graph.LevelOf(node);
+    if (counts.size() <= level) counts.resize(level + 1);
+    ++counts[level];
+  }
+  return counts;
+}
+
+GraphReport ValidateGraph(const Graph& graph) {
+  GraphReport report;
+  report.levels = CountLevels(graph);
+  for (uint32_t node = 0; node < graph.size(); ++node) {
+    if (!graph.BaseOk(node)) {
+      Report(&report, "the links of node " + std::to_string(node) + " do not match their checksum");
+      continue;
+    }
+    for (uint32_t level = 0; level <= graph.LevelOf(node); ++level) {
+      CheckList(graph, node, level, &report);
+    }
+  }
+  const EntryPoint entry = graph.entry();
+  if (graph.size() == 0) {
+    if (entry.exists()) Report(&report, "an empty graph has an entry point");
+    return report;
+  }
+  if (!entry.exists() || entry.node >= graph.size() || graph.LevelOf(entry.node) != entry.level ||
+      entry.level + 1 != report.levels.size()) {
+    Report(&report, "entry point " + std::to_string(entry.node) + " is not on the highest level");
+  }
+  report.unreachable = graph.size() - CountReachable(graph);
+  return report;
+}
+
+}  // namespace sightline

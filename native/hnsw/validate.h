@@ -1,0 +1,27 @@
+// Checks every rule of the graph; for verify() and tests.
+#ifndef SIGHTLINE_HNSW_VALIDATE_H_
+#define SIGHTLINE_HNSW_VALIDATE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "hnsw/graph.h"
+
+namespace sightline {
+
+struct GraphReport {
+  std::vector<std::string> problems;  // at most 100, with the numbers
+  uint64_t unreachable = 0;           // nodes no walk from the entry point finds on level 0
+  std::vector<uint64_t> levels;       // nodes whose highest level is i
+};
+
+// Threads  not together with Insert.
+GraphReport ValidateGraph(const Graph& graph);
+
+// Nodes per highest level; cost: one multiplication per node.
+std::vector<uint64_t> CountLevels(const Graph& graph);
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_HNSW_VALIDATE_H_

@@ -1,0 +1,180 @@
+// One vector index: rows, keys, removals and graph, in a folder or in memory.
+//
+// Composes storage, graph and exact scan; owns concurrency and the life cycle. What the addon and
+// the C++ tests use. Distances here are those of the facade: cosine 1 - dot, euclidean the root,
+// dot -dot.
+//
+// Threads  everything may be called by any thread at any time. Writers (Add, Remove, Rollback,
+//          Save, Verify) wait for each other; readers never wait, but for the moment in which
+//          Rollback takes rows away. Close refuses new calls and waits for those under way.
+#ifndef SIGHTLINE_INDEX_INDEX_H_
+#define SIGHTLINE_INDEX_INDEX_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "core/status.h"
+#include "format/limits.h"
+#include "format/log_format.h"
+#include "hnsw/hnsw.h"
+#include "index/key_table.h"
+#include "platform/lock.h"
+#include "storage/commit_log.h"
+#include "storage/graph_file.h"
+#include "storage/row_store.h"
+
+namespace sightline {
+
+struct OpenOptions {
+  std::string path;
+  bool read_only = false;
+  size_t threads = 0;  // for linking rows the snapshot lacks; 0: one per core
+};
+
+struct SearchOptions {
+  size_t k = 10;       // 1..kMaxK
+  size_t ef = 50;      // raised to k
+  bool exact = false;  // linear scan
+  // Bit r & 7 of byte r >> 3 allows row r; rows beyond it are not allowed. nullptr: all.
+  const unsigned char* filter = nullptr;
+  size_t filter_bytes = 0;
+  // Largest distance returned, inclusive.
+  float threshold = std::numeric_limits<float>::infinity();
+};
+
+struct AddResult {
+  uint64_t first_row = 0;
+  uint64_t rows = 0;
+};
+
+struct IndexStats {
+  uint64_t count = 0;
+  uint64_t live_count = 0;
+  uint64_t graph_rows = 0;
+  uint32_t max_level = 0;
+  std::vector<uint64_t> levels;
+  uint64_t bytes_on_disk = 0;
+  uint64_t bytes_resident = 0;  // memory of ours; mapped rows belong to the page cache
+  bool unsaved = false;         // the graph differs from its snapshot
+  std::string graph_problem;    // why the snapshot could not be used, when it could not
+  const char* kernel = "";
+};
+
+class Index {
+ public:
+  // path empty: in memory. kFileExists if the folder holds an index; kFileLocked.
+  static Status Create(const std::string& path, const IndexParameters& parameters,
+                       std::shared_ptr<Index>* out);
+  // Links the rows the snapshot lacks, or builds the graph again, before it returns.
+  static Status Open(const OpenOptions& options, std::shared_ptr<Index>* out);
+  ~Index();
+
+  const IndexParameters& parameters() const { return parameters_; }
+  bool read_only() const { return read_only_; }
+  bool closed() const { return closed_.load(std::memory_order_acquire); }
+  uint64_t count() const { return keys_.rows(); }
+  uint64_t live_count() const { return keys_.live(); }
+
+  // Whether these rows could be added; changes nothing. Rows are numbered from `offset` in
+  // messages.
+  Status Check(const float* vectors, size_t rows, const std::vector<int64_t>& keys,
+               uint64_t offset) const;
+  // Appends rows, durably, then links them. All or nothing.
+  // vectors  rows * dim floats; changed (cosine: normalised).
+  // keys     one per row, or empty for the row numbers.
+  Status Add(std::vector<float>* vectors, const std::vector<int64_t>& keys, size_t threads,
+             AddResult* result);
+  // How many of the keys named a live row; these are removed, durably.
+  Status Remove(const std::vector<int64_t>& keys, uint64_t* removed);
+  // Drops the rows from `rows` on, durably.
+  Status Rollback(uint64_t rows, size_t threads);
+  // Writes the graph snapshot. Nothing to do in memory.
+  Status Save();
+
+  // Writes up to k rows, distances and keys, best first, and how many. Any query of dim floats.
+  Status Search(const float* query, const SearchOptions& options, uint32_t* rows, float* distances,
+                double* keys, size_t* found) const;
+  // n queries one after another, results k apart; unused places are kNoRow and infinity.
+  Status SearchBatch(const float* queries, size_t n, const SearchOptions& options, size_t threads,
+                     uint32_t* rows, float* distances, uint32_t* counts) const;
+
+  // kInvalidRange for a row that is not there. Removed rows can be read.
+  Status CopyRows(const uint32_t* rows, size_t n, float* out) const;
+  Status CopyKeys(const uint32_t* rows, size_t n, int64_t* out) const;
+  // kNoRow for keys without a live row.
+  Status RowsOf(const int64_t* keys, size_t n, uint32_t* out) const;
+
+  Status Stats(IndexStats* out) const;
+  // Reads every byte and walks every link; one line per finding.
+  Status Verify(std::vector<std::string>* problems, uint64_t* rows_checked);
+
+  // Memory that is ours alone, in bytes; 0 after close. Rows of a folder are the page cache's.
+  uint64_t resident_bytes() const;
+
+  // From now on every call is kClosed.
+  void Refuse() { closed_.store(true, std::memory_order_release); }
+  // Refuses new calls, waits for those under way, releases files, lock and memory. Idempotent.
+  void Close();
+
+ private:
+  using Reading = std::shared_lock<std::shared_mutex>;
+
+  Index(const IndexParameters& parameters, const std::string& path, bool read_only);
+
+  // open.cc
+  Status Reserve();
+  Status Replay(const GraphHeader* snapshot, bool* bound, uint64_t* committed_once);
+  Status Apply(const LogRecord& record);
+  Status LoadGraph(bool usable, size_t threads);
+  std::string FileIn(const char* name) const { return path_ + "/" + name; }
+
+  // write.cc
+  Status MayWrite() const;
+  Status Commit(LogRecord* record);
+  Status NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const;
+  Status Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const;
+
+  // read.cc
+  Status Enter(Reading* lock) const;
+  Space MakeSpace() const;
+  Status SearchOne(const float* query, const SearchOptions& options, uint32_t* rows,
+                   float* distances, size_t* found) const;
+  Status ScanExact(const float* query, const uint64_t* allowed, uint64_t n, size_t k,
+                   std::vector<Neighbor>* out) const;
+  uint64_t Resident() const;
+  void Release();
+
+  const IndexParameters parameters_;
+  const std::string path_;  // empty: in memory
+  const bool read_only_;
+  const KernelTable* kernels_ = nullptr;
+
+  std::atomic<bool> closed_{false};
+  mutable std::shared_mutex gate_;  // shared by every call, exclusive to Rollback and Close
+  mutable std::mutex writer_;       // one writer; taken before gate_
+  Status broken_;                   // why nothing more is written (writer_)
+
+  FileLock lock_;
+  CommitLog log_;
+  mutable RowStore rows_;
+  KeyTable keys_;
+  std::unique_ptr<GraphFile> graph_file_;  // outlives graph_, which may ask it to check blocks
+  std::unique_ptr<Graph> graph_;
+  std::unique_ptr<Inserter> inserter_;
+  std::atomic<uint64_t> linked_{0};  // rows the graph holds
+  mutable std::atomic<bool> graph_damaged_{false};
+  bool unsaved_ = false;       // (writer_)
+  std::string graph_problem_;  // set before the index is handed out
+  mutable ScratchPool scratches_;
+};
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_INDEX_INDEX_H_

@@ -1,0 +1,224 @@
+// Making and opening an index, and what an opener does with a folder that a crash left.
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "index/index.h"
+#include "platform/file.h"
+
+namespace sightline {
+namespace {
+
+constexpr char kRowsName[] = "embeddings.dat";
+constexpr char kLogName[] = "embeddings.idx";
+constexpr char kGraphName[] = "hnsw_index.bin";
+constexpr char kLockName[] = "LOCK";
+
+// Address space for the rows of one index; the machine has 2^47 bytes of it.
+constexpr uint64_t kRowSpace = uint64_t{1} << 38;
+
+Uuid NewUuid() {
+  std::random_device random;
+  Uuid uuid;
+  for (size_t i = 0; i < uuid.size(); i += 4) {
+    const uint32_t word = random();
+    std::memcpy(uuid.data() + i, &word, 4);
+  }
+  return uuid;
+}
+
+uint64_t MaxRows(const IndexParameters& parameters) {
+  return std::min<uint64_t>(kMaxRows, kRowSpace / parameters.row_bytes());
+}
+
+}  // namespace
+
+Index::Index(const IndexParameters& parameters, const std::string& path, bool read_only)
+    : parameters_(parameters),
+      path_(path),
+      read_only_(read_only),
+      rows_(parameters.dim, parameters.rows_per_extent()) {}
+
+Index::~Index() { Close(); }
+
+Status Index::Reserve() {
+  SL_RETURN_IF_ERROR(ChooseKernels(&kernels_));
+  return keys_.Reserve(MaxRows(parameters_));
+}
+
+Status Index::Create(const std::string& path, const IndexParameters& parameters,
+                     std::shared_ptr<Index>* out) {
+  SL_RETURN_IF_ERROR(CheckParameters(parameters));
+  std::shared_ptr<Index> index(new Index(parameters, path, false));
+  SL_RETURN_IF_ERROR(index->Reserve());
+  if (path.empty()) {
+    SL_RETURN_IF_ERROR(index->rows_.OpenMemory(MaxRows(parameters)));
+  } else {
+    SL_RETURN_IF_ERROR(MakeFolders(path));
+    SL_RETURN_IF_ERROR(FileLock::Acquire(index->FileIn(kLockName), &index->lock_));
+    const auto exists = [&](const char* name) {
+      return Status(StatusCode::kFileExists, path + " holds an index already (" + name + ")");
+    };
+    bool there = false;
+    SL_RETURN_IF_ERROR(PathExists(index->FileIn(kLogName), &there));
+    if (there) return exists(kLogName);
+    // Rows first: a crash in between leaves an empty row file, which is nobody's data.
+    SL_RETURN_IF_ERROR(index->rows_.OpenFile(index->FileIn(kRowsName), OpenMode::kOpenCreate,
+                                             MaxRows(parameters)));
+    uint64_t bytes = 0;
+    SL_RETURN_IF_ERROR(index->rows_.FileBytes(&bytes));
+    if (bytes != 0) return exists(kRowsName);
+    SL_RETURN_IF_ERROR(
+        CommitLog::Create(index->FileIn(kLogName), parameters, NewUuid(), &index->log_));
+  }
+  SL_RETURN_IF_ERROR(index->NewGraph(&index->graph_, &index->inserter_));
+  *out = std::move(index);
+  return Status::Ok();
+}
+
+Status Index::Open(const OpenOptions& options, std::shared_ptr<Index>* out) {
+  const std::string& path = options.path;
+  FileLock lock;
+  CommitLog log;
+  const bool writable = !options.read_only;
+  bool there = false;
+  SL_RETURN_IF_ERROR(PathExists(path + "/" + kLogName, &there));
+  if (!there) return Status(StatusCode::kFileMissing, path + " holds no index");
+  if (writable) SL_RETURN_IF_ERROR(FileLock::Acquire(path + "/" + kLockName, &lock));
+  // The graph before the log: a writer beside us may save between the two, and a snapshot that is
+  // newer than the log we have read would look like a log that lost its end.
+  auto graph_file = std::make_unique<GraphFile>();
+  const Status graph_opened = GraphFile::Open(path + "/" + kGraphName, graph_file.get());
+  SL_RETURN_IF_ERROR(CommitLog::Open(path + "/" + kLogName, writable, &log));
+  if (writable && log.read_only_features()) {
+    return Status(StatusCode::kFileVersion,
+                  path + " was written by a newer version and can only be opened read-only");
+  }
+  std::shared_ptr<Index> index(new Index(log.parameters(), path, options.read_only));
+  index->lock_ = std::move(lock);
+  index->log_ = std::move(log);
+  index->graph_file_ = std::move(graph_file);
+  SL_RETURN_IF_ERROR(index->Reserve());
+  SL_RETURN_IF_ERROR(index->rows_.OpenFile(index->FileIn(kRowsName),
+                                           writable ? OpenMode::kReadWrite : OpenMode::kRead,
+                                           MaxRows(index->parameters_)));
+  bool usable = graph_opened.ok();
+  if (!usable && graph_opened.code() != StatusCode::kFileMissing) {
+    index->graph_problem_ = graph_opened.message();
+  }
+  uint64_t committed_once = 0;
+  SL_RETURN_IF_ERROR(
+      index->Replay(usable ? &index->graph_file_->header() : nullptr, &usable, &committed_once));
+  if (writable) {
+    SL_RETURN_IF_ERROR(index->log_.TrimTail());
+    SL_RETURN_IF_ERROR(index->rows_.TrimFile(committed_once));
+  }
+  SL_RETURN_IF_ERROR(index->LoadGraph(usable, options.threads));
+  *out = std::move(index);
+  return Status::Ok();
+}
+
+Status Index::Apply(const LogRecord& record) {
+  const auto wrong = [&](const char* what) {
+    return Status(StatusCode::kFileCorrupt,
+                  FileIn(kLogName) + ": record " + std::to_string(record.sequence) + " " + what);
+  };
+  const uint64_t before = keys_.rows();
+  switch (record.type) {
+    case RecordType::kAppend:
+      if (record.first_row != before || record.rows_after != before + record.keys.size()) {
+        return wrong("does not append behind the last row");
+      }
+      SL_RETURN_IF_ERROR(rows_.Adopt(record.keys.size(), record.crcs));
+      return keys_.Append(record.keys.data(), record.keys.size());
+    case RecordType::kRemove:
+      if (record.rows_after != before) return wrong("removes, but changes the number of rows");
+      return keys_.Remove(record.rows);
+    case RecordType::kRollback:
+      if (record.first_row > before || record.rows_after != record.first_row) {
+        return wrong("rolls back to rows that are not there");
+      }
+      keys_.Truncate(record.first_row);
+      rows_.Truncate(record.first_row, record.crcs);
+      return Status::Ok();
+  }
+  return wrong("has an unknown type");
+}
+
+// Brings rows and keys to the log's end.
+// bound           set to whether the snapshot belongs to this log and no row of it was dropped
+// since. committed_once  the most rows any commit ever covered: another process may still map
+// those.
+Status Index::Replay(const GraphHeader* snapshot, bool* bound, uint64_t* committed_once) {
+  const bool ours = snapshot != nullptr && snapshot->uuid == log_.uuid() &&
+                    snapshot->m == parameters_.m && snapshot->seed == parameters_.seed;
+  // Fewest rows since the snapshot was written.
+  uint64_t fewest = 0;
+  bool found = ours && snapshot->sequence == 0 && snapshot->chain == log_.chain();
+  const Status replayed = log_.ReadNew([&](const LogRecord& record) {
+    SL_RETURN_IF_ERROR(Apply(record));
+    *committed_once = std::max(*committed_once, record.rows_after);
+    if (ours && record.sequence == snapshot->sequence) {
+      found = record.crc == snapshot->chain;
+      fewest = record.rows_after;
+    } else if (found) {
+      fewest = std::min(fewest, record.rows_after);
+    }
+    return Status::Ok();
+  });
+  SL_RETURN_IF_ERROR(replayed);
+  SL_RETURN_IF_ERROR(rows_.CheckSize());
+  *bound = found && snapshot->nodes <= fewest;
+  if (ours && snapshot->sequence > log_.sequence()) {
+    return Status(StatusCode::kFileCorrupt,
+                  FileIn(kLogName) + " ends at record " + std::to_string(log_.sequence()) +
+                      " but " + kGraphName + " was saved after record " +
+                      std::to_string(snapshot->sequence) +
+                      ": commits were lost. To go on without them, delete " + kGraphName);
+  }
+  if (snapshot != nullptr && !*bound) {
+    graph_problem_ = ours ? "the snapshot is older than a rollback, or of another history"
+                          : "the snapshot belongs to another index";
+  }
+  return Status::Ok();
+}
+
+// Takes the snapshot over if it is usable and sound, and links what it lacks.
+Status Index::LoadGraph(bool usable, size_t threads) {
+  const uint64_t rows = keys_.rows();
+  SL_RETURN_IF_ERROR(NewGraph(&graph_, &inserter_));
+  if (usable) {
+    GraphFile& file = *graph_file_;
+    Status loaded = file.Map(&graph_->base_range(), &graph_->upper_range());
+    if (loaded.ok()) loaded = graph_->Adopt(file.header(), file.guard());
+    // Whoever changes the graph checks all of it first (144 bytes a row at several GB/s) and builds
+    // it again if it is damaged. A reader of a complete snapshot checks what it touches.
+    const bool changes = !read_only_ || file.header().nodes < rows;
+    if (loaded.ok() && changes) {
+      loaded = file.CheckAll();
+      graph_->TrustAll();
+    }
+    if (!loaded.ok()) {
+      graph_problem_ = loaded.message();
+      SL_RETURN_IF_ERROR(NewGraph(&graph_, &inserter_));
+    }
+  }
+  linked_ = graph_->size();
+  if (linked_ == rows) return Status::Ok();
+  unsaved_ = true;
+  SL_RETURN_IF_ERROR(Link(graph_.get(), inserter_.get(), rows, threads));
+  linked_ = rows;
+  return Status::Ok();
+}
+
+Status Index::NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const {
+  auto made = std::make_unique<Graph>(parameters_.m, parameters_.seed);
+  SL_RETURN_IF_ERROR(made->Reserve(MaxRows(parameters_)));
+  *inserter = std::make_unique<Inserter>(made.get(), parameters_.ef_construction);
+  *graph = std::move(made);
+  return Status::Ok();
+}
+
+}  // namespace sightline

@@ -1,0 +1,239 @@
+// What reads an index: search, scan, rows, keys.
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <system_error>
+#include <thread>
+
+#include "exact/exact_scan.h"
+#include "index/index.h"
+#include "index/plan.h"
+#include "index/vectors.h"
+
+namespace sightline {
+namespace {
+
+// From the order the kernels compute to the distance of the facade.
+float DistanceOf(Metric metric, float ordering) {
+  switch (metric) {
+    case Metric::kCosine:
+      return std::max(0.0f, 1.0f + ordering);  // rounding must not give less than none
+    case Metric::kEuclidean:
+      return std::sqrt(ordering);
+    case Metric::kDot:
+      break;
+  }
+  return ordering;
+}
+
+// words: live rows of `keys`, of those the ones the filter allows. Returns how many.
+uint64_t CompileAllowed(const KeyTable& keys, uint64_t rows, const SearchOptions& options,
+                        std::vector<uint64_t>* words) {
+  const size_t size = static_cast<size_t>((rows + 63) / 64);
+  words->resize(size);
+  uint64_t matches = 0;
+  for (size_t i = 0; i < size; ++i) {
+    uint64_t word = keys.word(i);
+    if (options.filter != nullptr) {
+      uint64_t wanted = 0;
+      for (size_t b = 0; b < 8 && i * 8 + b < options.filter_bytes; ++b) {
+        wanted |= uint64_t{options.filter[i * 8 + b]} << (8 * b);
+      }
+      word &= wanted;
+    }
+    // Rows that came since `rows` was read belong to the next search.
+    if (i == size - 1 && rows % 64 != 0) word &= (uint64_t{1} << (rows % 64)) - 1;
+    (*words)[i] = word;
+    matches += static_cast<uint64_t>(__builtin_popcountll(word));
+  }
+  return matches;
+}
+
+}  // namespace
+
+Status Index::Enter(Reading* lock) const {
+  const Status refused(StatusCode::kClosed, "the index is closed");
+  if (closed()) return refused;
+  *lock = Reading(gate_);
+  if (!closed()) return Status::Ok();
+  lock->unlock();
+  return refused;
+}
+
+Space Index::MakeSpace() const {
+  Space space;
+  space.rows = rows_.view();
+  space.kernels = kernels_;
+  space.metric = parameters_.metric;
+  space.guard = rows_.guard();
+  return space;
+}
+
+Status Index::ScanExact(const float* query, const uint64_t* allowed, uint64_t n, size_t k,
+                        std::vector<Neighbor>* out) const {
+  if (allowed == nullptr) {
+    SL_RETURN_IF_ERROR(rows_.EnsureTrusted(0, n));
+  } else {
+    for (uint64_t i = 0; i < (n + 63) / 64; ++i) {
+      for (uint64_t word = allowed[i]; word != 0; word &= word - 1) {
+        const uint64_t row = i * 64 + static_cast<uint64_t>(__builtin_ctzll(word));
+        SL_RETURN_IF_ERROR(rows_.EnsureTrusted(row, row + 1));
+      }
+    }
+  }
+  VectorView view = rows_.view();
+  view.count = n;
+  TopK top(k);
+  ExactScan(*kernels_, parameters_.metric, view, nullptr, query, allowed, &top);
+  *out = top.TakeSorted();
+  return Status::Ok();
+}
+
+Status Index::SearchOne(const float* query, const SearchOptions& options, uint32_t* out_rows,
+                        float* out_distances, size_t* found) const {
+  *found = 0;
+  SL_RETURN_IF_ERROR(CheckVector(query, parameters_, "the query"));
+  ScratchPool::Lease scratch(&scratches_);
+  scratch->query.assign(query, query + parameters_.dim);
+  if (parameters_.unit_rows()) Normalise(scratch->query.data(), parameters_.dim);
+  const float* q = scratch->query.data();
+
+  const uint64_t n = keys_.rows();
+  uint64_t matches = keys_.live();
+  const uint64_t* allowed = nullptr;
+  if (options.filter != nullptr || matches < n) {
+    matches = CompileAllowed(keys_, n, options, &scratch->words);
+    allowed = scratch->words.data();
+  }
+  const size_t wanted = static_cast<size_t>(std::min<uint64_t>(options.k, matches));
+  if (wanted == 0) return Status::Ok();
+  std::vector<Neighbor>& hits = scratch->hits;
+  bool scan = options.exact || graph_damaged_.load(std::memory_order_relaxed) ||
+              ScanIsBetter(matches, n, options.k);
+  if (!scan) {
+    SearchLimits limits;
+    limits.ef = std::max(options.ef, options.k);
+    limits.allowed = allowed;
+    // Past this a scan of the matches would have been cheaper; together at most twice its price.
+    limits.budget = static_cast<size_t>(std::max<uint64_t>(matches, 10 * limits.ef));
+    switch (SearchGraph(*graph_, MakeSpace(), q, limits, &*scratch, &hits)) {
+      case Walk::kOk:
+        break;
+      case Walk::kGraphDamaged:
+        // The rows are the truth: from here on every search of this handle is a scan.
+        graph_damaged_.store(true, std::memory_order_relaxed);
+        scan = true;
+        break;
+      case Walk::kBudget:
+        scan = true;
+        break;
+      case Walk::kRowDamaged:
+        return Status(StatusCode::kFileCorrupt,
+                      path_ + ": a row that the search needs does not match its checksum");
+    }
+    // Nodes that are only now being linked may lie beyond what this search counts as there.
+    hits.erase(
+        std::remove_if(hits.begin(), hits.end(), [n](const Neighbor& hit) { return hit.row >= n; }),
+        hits.end());
+    scan |= hits.size() < wanted;
+  }
+  if (scan) SL_RETURN_IF_ERROR(ScanExact(q, allowed, n, wanted, &hits));
+  const size_t count = std::min(wanted, hits.size());
+  for (size_t i = 0; i < count; ++i) {
+    const float distance = DistanceOf(parameters_.metric, hits[i].distance);
+    if (!(distance <= options.threshold)) break;
+    out_rows[i] = hits[i].row;
+    out_distances[i] = distance;
+    ++*found;
+  }
+  return Status::Ok();
+}
+
+Status Index::Search(const float* query, const SearchOptions& options, uint32_t* rows,
+                     float* distances, double* keys, size_t* found) const {
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  SL_RETURN_IF_ERROR(SearchOne(query, options, rows, distances, found));
+  for (size_t i = 0; i < *found; ++i) keys[i] = static_cast<double>(keys_.key_of(rows[i]));
+  return Status::Ok();
+}
+
+Status Index::SearchBatch(const float* queries, size_t n, const SearchOptions& options,
+                          size_t threads, uint32_t* rows, float* distances,
+                          uint32_t* counts) const {
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  std::fill(rows, rows + n * options.k, kNoRow);
+  std::fill(distances, distances + n * options.k, std::numeric_limits<float>::infinity());
+  std::atomic<size_t> next{0};
+  std::mutex failed_mutex;
+  Status failed;
+  const auto work = [&] {
+    Status status;
+    try {
+      for (size_t i = next.fetch_add(1); i < n && status.ok(); i = next.fetch_add(1)) {
+        size_t found = 0;
+        status = SearchOne(queries + i * parameters_.dim, options, rows + i * options.k,
+                           distances + i * options.k, &found);
+        counts[i] = static_cast<uint32_t>(found);
+      }
+    } catch (const std::bad_alloc&) {
+      status = Status(StatusCode::kNoMemory, "no memory to search");
+    }
+    if (status.ok()) return;
+    next = n;
+    const std::lock_guard<std::mutex> lock(failed_mutex);
+    failed = status;
+  };
+  const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
+  const size_t count = std::min(threads == 0 ? cores : threads, std::max<size_t>(1, n));
+  std::vector<std::thread> helpers;
+  for (size_t i = 1; i < count; ++i) {
+    try {
+      helpers.emplace_back(work);
+    } catch (const std::system_error&) {
+      break;
+    }
+  }
+  work();
+  for (std::thread& helper : helpers) helper.join();
+  return failed;
+}
+
+Status Index::CopyRows(const uint32_t* rows, size_t n, float* out) const {
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  const VectorView view = rows_.view();
+  for (size_t i = 0; i < n; ++i) {
+    if (rows[i] >= view.count) {
+      return Status(StatusCode::kInvalidRange, "row " + std::to_string(rows[i]) +
+                                                   " is not one of " + std::to_string(view.count));
+    }
+    SL_RETURN_IF_ERROR(rows_.EnsureTrusted(rows[i], uint64_t{rows[i]} + 1));
+    std::copy_n(view.row(rows[i]), parameters_.dim, out + i * parameters_.dim);
+  }
+  return Status::Ok();
+}
+
+Status Index::CopyKeys(const uint32_t* rows, size_t n, int64_t* out) const {
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  for (size_t i = 0; i < n; ++i) {
+    if (rows[i] >= keys_.rows()) {
+      return Status(
+          StatusCode::kInvalidRange,
+          "row " + std::to_string(rows[i]) + " is not one of " + std::to_string(keys_.rows()));
+    }
+    out[i] = keys_.key_of(rows[i]);
+  }
+  return Status::Ok();
+}
+
+Status Index::RowsOf(const int64_t* keys, size_t n, uint32_t* out) const {
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  for (size_t i = 0; i < n; ++i) out[i] = keys_.RowOf(keys[i]);
+  return Status::Ok();
+}
+
+}  // namespace sightline

@@ -1,0 +1,49 @@
+#include "index/vectors.h"
+
+#include <cmath>
+#include <string>
+
+namespace sightline {
+namespace {
+
+// Below a quarter of the largest float no distance of two vectors can overflow:
+// |a - b|^2 <= 2 |a|^2 + 2 |b|^2.
+constexpr double kMaxSquaredLength = 8e37;
+// What rounding leaves of a unit vector of 8192 floats is a tenth of this.
+constexpr double kUnitTolerance = 1e-6;
+
+// In double: exact enough for any vector of floats, and no overflow. Four sums, so that the
+// additions do not wait for each other.
+double SquaredLength(const float* v, size_t dim) {
+  double sums[4] = {};
+  size_t i = 0;
+  for (; i + 4 <= dim; i += 4) {
+    for (size_t j = 0; j < 4; ++j) sums[j] += static_cast<double>(v[i + j]) * v[i + j];
+  }
+  for (; i < dim; ++i) sums[0] += static_cast<double>(v[i]) * v[i];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+}  // namespace
+
+Status CheckVector(const float* vector, const IndexParameters& parameters, const char* name) {
+  const auto invalid = [name](const char* what) {
+    return Status(StatusCode::kVectorInvalid, std::string(name) + what);
+  };
+  // A NaN or an infinity makes the sum one too.
+  const double length = SquaredLength(vector, parameters.dim);
+  if (!std::isfinite(length)) return invalid(" holds a value that is not a finite number");
+  if (parameters.metric != Metric::kCosine) {
+    return length <= kMaxSquaredLength ? Status::Ok() : invalid(" is too long (over 8.9e18)");
+  }
+  return length > 0 ? Status::Ok() : invalid(" is all zero and has no direction");
+}
+
+void Normalise(float* vector, size_t dim) {
+  const double length = SquaredLength(vector, dim);
+  if (std::fabs(length - 1.0) <= kUnitTolerance) return;
+  const double scale = 1.0 / std::sqrt(length);
+  for (size_t i = 0; i < dim; ++i) vector[i] = static_cast<float>(vector[i] * scale);
+}
+
+}  // namespace sightline

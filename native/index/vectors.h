@@ -1,0 +1,21 @@
+// What may be stored and asked for: finite, not too long, for cosine not zero.
+#ifndef SIGHTLINE_INDEX_VECTORS_H_
+#define SIGHTLINE_INDEX_VECTORS_H_
+
+#include <cstddef>
+
+#include "core/status.h"
+#include "format/log_format.h"
+
+namespace sightline {
+
+// name  what the message calls the vector, for example "row 3" or "the query".
+Status CheckVector(const float* vector, const IndexParameters& parameters, const char* name);
+
+// Unit length, unless it has that already to within 1e-6 of its square; then not a bit changes.
+// The vector was checked.
+void Normalise(float* vector, size_t dim);
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_INDEX_VECTORS_H_

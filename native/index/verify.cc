@@ -1,0 +1,94 @@
+// Figures, and the full check.
+#include "index/index.h"
+#include "platform/file.h"
+
+namespace sightline {
+namespace {
+
+uint64_t BytesOf(const std::string& path) {
+  File file;
+  uint64_t size = 0;
+  if (!File::Open(path, OpenMode::kRead, &file).ok() || !file.Size(&size).ok()) return 0;
+  return size;
+}
+
+}  // namespace
+
+uint64_t Index::Resident() const {
+  const uint64_t rows = path_.empty() ? keys_.rows() * parameters_.row_bytes() : 0;
+  return rows + graph_->resident_bytes() + keys_.resident_bytes();
+}
+
+uint64_t Index::resident_bytes() const {
+  Reading reading;
+  return Enter(&reading).ok() ? Resident() : 0;
+}
+
+Status Index::Stats(IndexStats* out) const {
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  IndexStats stats;
+  stats.count = keys_.rows();
+  stats.live_count = keys_.live();
+  stats.graph_rows = linked_;
+  stats.max_level = graph_->entry().exists() ? graph_->entry().level : 0;
+  stats.levels = CountLevels(*graph_);
+  stats.unsaved = !path_.empty() && unsaved_;
+  stats.graph_problem = graph_damaged_
+                            ? "the snapshot was damaged after it was opened; searches scan"
+                            : graph_problem_;
+  stats.kernel = kernels_->name;
+  stats.bytes_resident = Resident();
+  if (!path_.empty()) {
+    for (const char* name : {"embeddings.dat", "embeddings.idx", "hnsw_index.bin"}) {
+      stats.bytes_on_disk += BytesOf(FileIn(name));
+    }
+  }
+  *out = stats;
+  return Status::Ok();
+}
+
+Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked) {
+  const std::lock_guard<std::mutex> writing(writer_);
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  problems->clear();
+  *rows_checked = rows_.count();
+  if (!path_.empty()) {
+    // What is on disk, not what was read when the index was opened.
+    CommitLog log;
+    Status status = CommitLog::Open(FileIn("embeddings.idx"), false, &log);
+    if (status.ok()) status = log.ReadNew([](const LogRecord&) { return Status::Ok(); });
+    if (!status.ok()) problems->push_back(status.message());
+    if (status.ok() && !read_only_ && log.sequence() != log_.sequence()) {
+      problems->push_back(FileIn("embeddings.idx") + " ends at record " +
+                          std::to_string(log.sequence()) + ", written were " +
+                          std::to_string(log_.sequence()));
+    }
+    // After a read-only open the snapshot may have been replaced; the writer's folder is its own.
+    GraphFile file;
+    status = GraphFile::Open(FileIn("hnsw_index.bin"), &file);
+    if (status.ok()) {
+      ReservedRange base;
+      ReservedRange upper;
+      const GraphLayout layout = LayoutOf(file.header());
+      SL_RETURN_IF_ERROR(ReservedRange::Reserve(layout.base_bytes, &base));
+      SL_RETURN_IF_ERROR(ReservedRange::Reserve(layout.upper_bytes, &upper));
+      status = file.Map(&base, &upper);
+      if (status.ok()) status = file.CheckAll();
+    }
+    if (!status.ok() && status.code() != StatusCode::kFileMissing) {
+      problems->push_back(status.message());
+    }
+  }
+  rows_.Recheck(problems);
+  const GraphReport report = ValidateGraph(*graph_);
+  for (const std::string& problem : report.problems) problems->push_back("graph: " + problem);
+  if (report.unreachable > 0) {
+    problems->push_back("graph: " + std::to_string(report.unreachable) +
+                        " nodes cannot be reached from the entry point");
+  }
+  return Status::Ok();
+}
+
+}  // namespace sightline

@@ -1,0 +1,248 @@
+// What changes an index: append, remove, roll back, save, close.
+#include <algorithm>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "index/index.h"
+#include "index/vectors.h"
+
+namespace sightline {
+namespace {
+
+// Too few nodes to find neighbors among: threads that start together would not see each other's.
+constexpr uint64_t kLinkedAlone = 64;
+
+size_t ThreadCount(size_t wanted, uint64_t items) {
+  const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
+  return static_cast<size_t>(
+      std::min<uint64_t>(wanted == 0 ? cores : wanted, std::max<uint64_t>(1, items)));
+}
+
+}  // namespace
+
+Status Index::MayWrite() const {
+  if (read_only_) return Status(StatusCode::kReadOnly, "the index was opened read-only");
+  if (!broken_.ok()) {
+    return Status(
+        broken_.code(),
+        "nothing is written since an earlier failure (close and open again): " + broken_.message());
+  }
+  return Status::Ok();
+}
+
+Status Index::Check(const float* vectors, size_t rows, const std::vector<int64_t>& keys,
+                    uint64_t offset) const {
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  for (size_t i = 0; i < rows; ++i) {
+    const std::string name = "vector " + std::to_string(offset + i);
+    SL_RETURN_IF_ERROR(CheckVector(vectors + i * parameters_.dim, parameters_, name.c_str()));
+  }
+  return keys_.CheckNew(keys.data(), keys.size());
+}
+
+// A record that could not be made durable leaves the log's end unknown: nothing may follow it.
+// A full disk is noticed before anything is written and may be tried again.
+Status Index::Commit(LogRecord* record) {
+  if (path_.empty()) return Status::Ok();
+  const Status done = log_.Append(record);
+  if (!done.ok() && done.code() != StatusCode::kDiskFull) broken_ = done;
+  return done;
+}
+
+Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given, size_t threads,
+                  AddResult* result) {
+  const std::lock_guard<std::mutex> writing(writer_);
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  SL_RETURN_IF_ERROR(MayWrite());
+  const uint64_t rows = vectors->size() / parameters_.dim;
+  const uint64_t first = keys_.rows();
+  *result = AddResult{first, rows};
+  if (rows == 0) return Status::Ok();
+  if (rows > kMaxRows - first) {
+    return Status(StatusCode::kNoMemory, "an index holds at most " + std::to_string(kMaxRows) +
+                                             " rows, removed ones included");
+  }
+  LogRecord record;
+  record.keys = given;
+  if (given.empty()) {
+    for (uint64_t i = 0; i < rows; ++i) record.keys.push_back(static_cast<int64_t>(first + i));
+  }
+  SL_RETURN_IF_ERROR(keys_.CheckNew(record.keys.data(), record.keys.size()));
+  for (uint64_t i = 0; i < rows; ++i) {
+    float* vector = vectors->data() + i * parameters_.dim;
+    const std::string name = "vector " + std::to_string(i);
+    SL_RETURN_IF_ERROR(CheckVector(vector, parameters_, name.c_str()));
+    if (parameters_.unit_rows()) Normalise(vector, parameters_.dim);
+  }
+
+  const Status written = rows_.Write(vectors->data(), rows, &record.crcs);
+  if (!written.ok()) {
+    if (written.code() != StatusCode::kDiskFull && written.code() != StatusCode::kNoMemory) {
+      broken_ = written;
+    }
+    return written;
+  }
+  record.type = RecordType::kAppend;
+  record.first_row = first;
+  record.rows_after = first + rows;
+  SL_RETURN_IF_ERROR(Commit(&record));
+  // Committed: from here on a failure cannot undo it, only stop further writing.
+  rows_.Publish(rows, record.crcs);
+  unsaved_ = true;
+  Status linked = keys_.Append(record.keys.data(), record.keys.size());
+  if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, threads);
+  if (!linked.ok()) {
+    broken_ = linked;
+    return linked;
+  }
+  linked_ = first + rows;
+  return Status::Ok();
+}
+
+Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const {
+  const uint32_t from = graph->size();
+  SL_RETURN_IF_ERROR(graph->Prepare(static_cast<uint32_t>(rows)));
+  Space space = MakeSpace();
+  std::atomic<uint64_t> next{from};
+  std::atomic<int> failure{0};  // the first Walk that was not kOk, or -1 for no memory
+  const auto work = [&](uint64_t end) {
+    try {
+      ScratchPool::Lease scratch(&scratches_);
+      while (failure.load() == 0) {
+        const uint64_t node = next.fetch_add(1);
+        if (node >= end) return;
+        const Walk walk = inserter->Insert(space, static_cast<uint32_t>(node), &*scratch);
+        if (walk != Walk::kOk) failure = static_cast<int>(walk);
+      }
+    } catch (const std::bad_alloc&) {
+      failure = -1;
+    }
+  };
+  const uint64_t alone = std::min<uint64_t>(rows, std::max<uint64_t>(from, kLinkedAlone));
+  work(alone);
+  next = std::max<uint64_t>(alone, from);
+  std::vector<std::thread> helpers;
+  const size_t count = ThreadCount(threads, rows - next);
+  for (size_t i = 1; i < count; ++i) {
+    try {
+      helpers.emplace_back(work, rows);
+    } catch (const std::system_error&) {
+      break;  // no more threads to be had: those there are do the work
+    }
+  }
+  work(rows);
+  for (std::thread& helper : helpers) helper.join();
+  if (failure == 0) return Status::Ok();
+  if (failure == -1) return Status(StatusCode::kNoMemory, "no memory to link rows");
+  return Status(StatusCode::kFileCorrupt,
+                path_ + ": rows or links that are needed to link new rows are damaged");
+}
+
+Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
+  const std::lock_guard<std::mutex> writing(writer_);
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  SL_RETURN_IF_ERROR(MayWrite());
+  LogRecord record;
+  record.type = RecordType::kRemove;
+  for (const int64_t key : keys) {
+    const uint32_t row = keys_.RowOf(key);
+    if (row != kNoRow) record.rows.push_back(row);
+  }
+  std::sort(record.rows.begin(), record.rows.end());
+  record.rows.erase(std::unique(record.rows.begin(), record.rows.end()), record.rows.end());
+  *removed = record.rows.size();
+  if (record.rows.empty()) return Status::Ok();
+  record.rows_after = keys_.rows();
+  SL_RETURN_IF_ERROR(Commit(&record));
+  return keys_.Remove(record.rows);
+}
+
+Status Index::Rollback(uint64_t rows, size_t threads) {
+  const std::lock_guard<std::mutex> writing(writer_);
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  SL_RETURN_IF_ERROR(MayWrite());
+  const uint64_t before = keys_.rows();
+  if (rows > before) {
+    return Status(StatusCode::kInvalidRange, "cannot roll back to " + std::to_string(rows) +
+                                                 " rows, there are " + std::to_string(before));
+  }
+  if (rows == before) return Status::Ok();
+  LogRecord record;
+  record.type = RecordType::kRollback;
+  record.first_row = rows;
+  record.rows_after = rows;
+  SL_RETURN_IF_ERROR(rows_.PlanTruncate(rows, &record.crcs));
+  // A graph that loses a few nodes is mended by dropping their links; one that loses many is
+  // better built again, beside the one that readers use.
+  std::unique_ptr<Graph> graph;
+  std::unique_ptr<Inserter> inserter;
+  if (before - rows > rows / 10) {
+    SL_RETURN_IF_ERROR(NewGraph(&graph, &inserter));
+    SL_RETURN_IF_ERROR(Link(graph.get(), inserter.get(), rows, threads));
+  }
+  SL_RETURN_IF_ERROR(Commit(&record));
+  reading.unlock();
+  // From here on no reader holds a row number that is about to go.
+  const std::unique_lock<std::shared_mutex> alone(gate_);
+  if (closed()) return Status(StatusCode::kClosed, "the index was closed");
+  keys_.Truncate(rows);
+  rows_.Truncate(rows, record.crcs);
+  if (graph != nullptr) {
+    graph_ = std::move(graph);
+    inserter_ = std::move(inserter);
+    graph_damaged_ = false;
+  } else {
+    graph_->Truncate(static_cast<uint32_t>(rows));
+  }
+  linked_ = rows;
+  unsaved_ = true;
+  return Status::Ok();
+}
+
+Status Index::Save() {
+  const std::lock_guard<std::mutex> writing(writer_);
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  SL_RETURN_IF_ERROR(MayWrite());
+  if (path_.empty() || !unsaved_) return Status::Ok();
+  GraphHeader header;
+  header.uuid = log_.uuid();
+  header.sequence = log_.sequence();
+  header.chain = log_.chain();
+  header.m = parameters_.m;
+  header.seed = parameters_.seed;
+  header.nodes = graph_->size();
+  const EntryPoint entry = graph_->entry();
+  header.entry = entry.node;
+  header.max_level = entry.level;
+  header.upper_lists = graph_->upper_lists();
+  SL_RETURN_IF_ERROR(WriteGraphFile(FileIn("hnsw_index.bin"), header, graph_->base_range().data(),
+                                    graph_->upper_range().data()));
+  unsaved_ = false;
+  return Status::Ok();
+}
+
+void Index::Close() {
+  closed_.store(true, std::memory_order_release);
+  const std::unique_lock<std::shared_mutex> alone(gate_);
+  Release();
+}
+
+// Memory and descriptors go now, not when the last handle is collected.
+void Index::Release() {
+  inserter_.reset();
+  graph_.reset();
+  graph_file_.reset();
+  log_ = CommitLog();
+  rows_.Close();
+  keys_.Close();
+  lock_.Release();
+}
+
+}  // namespace sightline

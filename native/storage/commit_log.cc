@@ -1,0 +1,102 @@
+#include "storage/commit_log.h"
+
+#include <utility>
+#include <vector>
+
+namespace sightline {
+
+Status CommitLog::Create(const std::string& path, const IndexParameters& parameters,
+                         const Uuid& uuid, CommitLog* out) {
+  const std::vector<unsigned char> header = EncodeLogHeader(parameters, uuid);
+  // Beside and renamed, so that a folder never holds a log without its header.
+  const std::string beside = path + ".tmp";
+  {
+    File file;
+    SL_RETURN_IF_ERROR(File::Open(beside, OpenMode::kTruncate, &file));
+    SL_RETURN_IF_ERROR(file.WriteAt(0, header.data(), header.size()));
+    SL_RETURN_IF_ERROR(file.Sync());
+    SL_RETURN_IF_ERROR(file.Close());
+  }
+  SL_RETURN_IF_ERROR(RenameDurable(beside, path));
+  return Open(path, true, out);
+}
+
+Status CommitLog::Open(const std::string& path, bool writable, CommitLog* out) {
+  CommitLog log;
+  SL_RETURN_IF_ERROR(
+      File::Open(path, writable ? OpenMode::kReadWrite : OpenMode::kRead, &log.file_));
+  std::vector<unsigned char> header(kLogPage);
+  SL_RETURN_IF_ERROR(log.file_.ReadAt(0, header.data(), header.size()));
+  SL_RETURN_IF_ERROR(DecodeLogHeader(header.data(), path, &log.parameters_, &log.uuid_, &log.chain_,
+                                     &log.read_only_features_));
+  *out = std::move(log);
+  return Status::Ok();
+}
+
+Status CommitLog::Check(const LogRecord& record) const {
+  if (record.sequence == sequence_ + 1 && record.chain == chain_) return Status::Ok();
+  return Status(StatusCode::kFileCorrupt, file_.path() + ": record " +
+                                              std::to_string(record.sequence) + " at byte " +
+                                              std::to_string(end_) + " does not continue record " +
+                                              std::to_string(sequence_));
+}
+
+Status CommitLog::ReadNew(const Visitor& visit) {
+  uint64_t size = 0;
+  SL_RETURN_IF_ERROR(file_.Size(&size));
+  if (size <= end_) return Status::Ok();
+  std::vector<unsigned char> bytes(size - end_);
+  size_t got = 0;
+  SL_RETURN_IF_ERROR(file_.ReadSome(end_, bytes.data(), bytes.size(), &got));
+  const uint32_t rows_per_extent = parameters_.rows_per_extent();
+  LogRecord record;
+  for (size_t at = 0; at < got;) {
+    size_t length = 0;
+    const RecordState state =
+        DecodeRecord(bytes.data() + at, got - at, rows_per_extent, &record, &length);
+    if (state != RecordState::kValid) {
+      const size_t next = at + (length == 0 ? kLogPage : length);
+      const bool torn = state == RecordState::kTorn &&
+                        (next >= got || !HoldsLaterRecord(bytes.data() + next, got - next,
+                                                          rows_per_extent, sequence_));
+      if (torn) return Status::Ok();
+      return Status(StatusCode::kFileCorrupt,
+                    file_.path() + ": the record at byte " + std::to_string(end_) + " is damaged");
+    }
+    SL_RETURN_IF_ERROR(Check(record));
+    SL_RETURN_IF_ERROR(visit(record));
+    sequence_ = record.sequence;
+    chain_ = record.crc;
+    at += length;
+    end_ += length;
+  }
+  return Status::Ok();
+}
+
+Status CommitLog::TrimTail() {
+  uint64_t size = 0;
+  SL_RETURN_IF_ERROR(file_.Size(&size));
+  if (size <= end_) return Status::Ok();
+  SL_RETURN_IF_ERROR(file_.Truncate(end_));
+  return file_.Sync();
+}
+
+Status CommitLog::Append(LogRecord* record) {
+  record->sequence = sequence_ + 1;
+  record->chain = chain_;
+  const std::vector<unsigned char> bytes = EncodeRecord(record);
+  const Status room = file_.Allocate(end_ + bytes.size());
+  if (!room.ok()) {
+    // Nothing was written. If even cutting the reserved zeros off fails they read as a torn tail.
+    (void)file_.Truncate(end_);
+    return room;
+  }
+  SL_RETURN_IF_ERROR(file_.WriteAt(end_, bytes.data(), bytes.size()));
+  SL_RETURN_IF_ERROR(file_.SyncData());
+  sequence_ = record->sequence;
+  chain_ = record->crc;
+  end_ += bytes.size();
+  return Status::Ok();
+}
+
+}  // namespace sightline

@@ -1,0 +1,199 @@
+#include "storage/row_store.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "format/crc32c.h"
+
+namespace sightline {
+
+RowStore::RowStore(size_t dim, uint32_t rows_per_extent)
+    : dim_(dim), rows_per_extent_(rows_per_extent), extents_(rows_per_extent) {}
+
+Status RowStore::OpenMemory(uint64_t max_rows) {
+  return ReservedRange::Reserve(OffsetOf(max_rows), &bytes_);
+}
+
+Status RowStore::OpenFile(const std::string& path, OpenMode mode, uint64_t max_rows) {
+  SL_RETURN_IF_ERROR(File::Open(path, mode, &file_));
+  SL_RETURN_IF_ERROR(ReservedRange::MapGrowing(file_, OffsetOf(max_rows), &bytes_));
+  return trusted_.Reserve(max_rows / 64 + 1);
+}
+
+Status RowStore::Adopt(uint64_t rows, const std::vector<uint32_t>& crcs) {
+  const uint64_t after = count() + rows;
+  if (OffsetOf(after) > bytes_.capacity()) {
+    return Status(StatusCode::kNoMemory,
+                  file_.path() + ": no address space for " + std::to_string(after) + " rows");
+  }
+  SL_RETURN_IF_ERROR(trusted_.Grow(after / 64 + 1));
+  const std::lock_guard<std::mutex> lock(extents_mutex_);
+  extents_.Append(rows, crcs);
+  count_.store(after, std::memory_order_release);
+  return Status::Ok();
+}
+
+Status RowStore::CheckSize() const {
+  uint64_t size = 0;
+  SL_RETURN_IF_ERROR(file_.Size(&size));
+  if (size >= OffsetOf(count())) return Status::Ok();
+  return Status(StatusCode::kFileCorrupt, file_.path() + " has " + std::to_string(size) +
+                                              " bytes, its log counts " + std::to_string(count()) +
+                                              " rows of " + std::to_string(OffsetOf(1)));
+}
+
+Status RowStore::Write(const float* data, uint64_t rows, std::vector<uint32_t>* crcs) {
+  crcs->clear();
+  const uint64_t first = count();
+  const uint64_t size = OffsetOf(rows);
+  if (OffsetOf(first) + size > bytes_.capacity()) {
+    return Status(StatusCode::kNoMemory, "the index is full at " + std::to_string(first) + " rows");
+  }
+  if (in_memory()) {
+    SL_RETURN_IF_ERROR(bytes_.Commit(OffsetOf(first) + size));
+    std::memcpy(bytes_.data() + OffsetOf(first), data, size);
+    return Status::Ok();
+  }
+  SL_RETURN_IF_ERROR(trusted_.Grow((first + rows) / 64 + 1));
+  for (uint64_t row = 0; row < rows; row += rows_per_extent_) {
+    const uint64_t in_extent = std::min<uint64_t>(rows_per_extent_, rows - row);
+    crcs->push_back(Crc32c(data + row * dim_, OffsetOf(in_extent)));
+  }
+  SL_RETURN_IF_ERROR(file_.Allocate(OffsetOf(first) + size));
+  SL_RETURN_IF_ERROR(file_.WriteAt(OffsetOf(first), data, size));
+  return file_.SyncData();
+}
+
+void RowStore::Publish(uint64_t rows, const std::vector<uint32_t>& crcs) {
+  const uint64_t first = count();
+  if (!in_memory()) {
+    const std::lock_guard<std::mutex> lock(extents_mutex_);
+    extents_.Append(rows, crcs);
+    Trust(first, first + rows);
+  }
+  count_.store(first + rows, std::memory_order_release);
+}
+
+Status RowStore::PlanTruncate(uint64_t rows, std::vector<uint32_t>* crcs) {
+  crcs->clear();
+  if (in_memory()) return Status::Ok();
+  Extent cut;
+  {
+    const std::lock_guard<std::mutex> lock(extents_mutex_);
+    if (!extents_.Cuts(rows, &cut)) return Status::Ok();
+  }
+  // A new checksum over damaged bytes would make the damage official.
+  SL_RETURN_IF_ERROR(EnsureTrusted(cut.first_row, cut.first_row + cut.rows));
+  crcs->push_back(Crc32c(bytes_.data() + OffsetOf(cut.first_row), OffsetOf(cut.rows)));
+  return Status::Ok();
+}
+
+void RowStore::Truncate(uint64_t rows, const std::vector<uint32_t>& crcs) {
+  const uint64_t before = count();
+  if (!in_memory()) {
+    const std::lock_guard<std::mutex> lock(extents_mutex_);
+    extents_.Truncate(rows, crcs.empty() ? 0 : crcs[0]);
+    for (uint64_t row = rows; row < before; ++row) {
+      trusted_[row >> 6].fetch_and(~(uint64_t{1} << (row & 63)), std::memory_order_relaxed);
+    }
+  }
+  count_.store(rows, std::memory_order_release);
+}
+
+Status RowStore::TrimFile(uint64_t rows) {
+  uint64_t size = 0;
+  SL_RETURN_IF_ERROR(file_.Size(&size));
+  return size <= OffsetOf(rows) ? Status::Ok() : file_.Truncate(OffsetOf(rows));
+}
+
+VectorView RowStore::view() const {
+  VectorView view;
+  view.base = bytes_.data();
+  view.count = count();
+  view.dim = dim_;
+  view.stride = dim_ * sizeof(float);
+  return view;
+}
+
+LazyCheck RowStore::guard() {
+  if (in_memory()) return LazyCheck{};
+  return LazyCheck{trusted_.data(), &RowStore::CheckRow, this};
+}
+
+void RowStore::Trust(uint64_t first, uint64_t last) {
+  for (uint64_t row = first; row < last;) {
+    const uint64_t word_end = std::min<uint64_t>(last, (row / 64 + 1) * 64);
+    const uint64_t bits =
+        word_end - row == 64 ? ~uint64_t{0} : (uint64_t{1} << (word_end - row)) - 1;
+    trusted_[row >> 6].fetch_or(bits << (row & 63), std::memory_order_release);
+    row = word_end;
+  }
+}
+
+bool RowStore::ExtentMatches(const Extent& extent) const {
+  return Crc32c(bytes_.data() + OffsetOf(extent.first_row), OffsetOf(extent.rows)) == extent.crc;
+}
+
+bool RowStore::CheckRow(void* self, size_t row) {
+  RowStore& store = *static_cast<RowStore*>(self);
+  Extent extent;
+  {
+    const std::lock_guard<std::mutex> lock(store.extents_mutex_);
+    // A row beyond what the log covers is not ours to read.
+    if (row >= store.extents_.rows()) return false;
+    extent = store.extents_.Of(row);
+  }
+  if (!store.ExtentMatches(extent)) return false;
+  store.Trust(extent.first_row, extent.first_row + extent.rows);
+  return true;
+}
+
+Status RowStore::EnsureTrusted(uint64_t first, uint64_t last) {
+  const LazyCheck check = guard();
+  for (uint64_t row = first; row < last; ++row) {
+    // Whole words at once: this runs before every exact scan.
+    if (check.words == nullptr) return Status::Ok();
+    if ((row & 63) == 0 && row + 64 <= last &&
+        check.words[row >> 6].load(std::memory_order_acquire) == ~uint64_t{0}) {
+      row += 63;
+      continue;
+    }
+    if (!check.Ok(row)) {
+      return Status(StatusCode::kFileCorrupt, file_.path() + ": the bytes of row " +
+                                                  std::to_string(row) +
+                                                  " do not match their checksum");
+    }
+  }
+  return Status::Ok();
+}
+
+void RowStore::Recheck(std::vector<std::string>* problems) {
+  if (in_memory()) return;
+  const uint64_t rows = count();
+  for (uint64_t row = 0; row < rows;) {
+    Extent extent;
+    {
+      const std::lock_guard<std::mutex> lock(extents_mutex_);
+      extent = extents_.Of(row);
+    }
+    if (!ExtentMatches(extent)) {
+      problems->push_back(file_.path() + ": rows " + std::to_string(extent.first_row) + " to " +
+                          std::to_string(extent.first_row + extent.rows - 1) +
+                          " do not match their checksum");
+    }
+    row = extent.first_row + extent.rows;
+  }
+}
+
+Status RowStore::FileBytes(uint64_t* out) const {
+  *out = 0;
+  return in_memory() ? Status::Ok() : file_.Size(out);
+}
+
+void RowStore::Close() {
+  bytes_ = ReservedRange();
+  trusted_ = GrowingArray<std::atomic<uint64_t>>();
+  file_ = File();
+}
+
+}  // namespace sightline
