@@ -40,7 +40,10 @@ class ByteReader {
   }
 }
 
-/** Reads lines; a line longer than any that we asked for ends the reading. */
+/** Lines of the index are under a hundred bytes. */
+const MOST_LINE_BYTES = 65_536;
+
+/** Reads lines. */
 class LineReader {
   private readonly source: AsyncIterator<Buffer>;
   private lines: string[] = [];
@@ -56,7 +59,8 @@ class LineReader {
       if (chunk.done === true) return undefined;
       const lines = (this.rest + chunk.value.toString('latin1')).split('\n');
       this.rest = lines.pop() ?? '';
-      if (this.rest.length > 65_536) return undefined;
+      if (this.rest.length > MOST_LINE_BYTES)
+        throw makeError('ERR_INTERNAL', "ffmpeg's frame index has a line without end");
       this.lines = lines;
     }
     return this.lines.shift();

@@ -22,8 +22,8 @@ const MOST_THREADS = 8;
 
 export interface Sampling {
   readonly input: readonly string[];
-  /** Filter that picks frames; undefined: all that are decoded. */
-  readonly select: string | undefined;
+  /** Filter that picks frames. */
+  readonly select: string;
   /** About how far apart frames are, for the limits; 10 where only the file knows. */
   readonly secondsPerFrame: number;
 }
@@ -31,7 +31,8 @@ export interface Sampling {
 /** @throws ERR_ARG_RANGE */
 export function samplingOf({ fps, everyNFrames, keyframes }: SamplingOptions): Sampling {
   if (keyframes === true)
-    return { input: ['-skip_frame', 'nokey'], select: undefined, secondsPerFrame: 10 };
+    // The filter as well: some decoders (VP9 among them) take no notice of `-skip_frame`.
+    return { input: ['-skip_frame', 'nokey'], select: 'select=key', secondsPerFrame: 10 };
   if (everyNFrames !== undefined) {
     if (!Number.isSafeInteger(everyNFrames) || everyNFrames < 1)
       throw makeError('ERR_ARG_RANGE', `everyNFrames must be 1 or more, received ${everyNFrames}`);
@@ -66,13 +67,13 @@ export function inputArgs(format: VideoFormat, extra: readonly string[]): string
   ];
 }
 
-export function outputArgs(ffmpeg: Ffmpeg, select: string | undefined, maxSize: number): string[] {
+export function outputArgs(ffmpeg: Ffmpeg, select: string, maxSize: number): string[] {
   // Square pixels, longest side at most `maxSize`, never larger than it is. Odd numbers are fine for
   // JPEG, and rounding to even ones would bend the picture.
   const shrink = `min(1\\,${maxSize}/max(iw*sar\\,ih))`;
   const side = (length: string): string => `max(1\\,round(${length}*${shrink}))`;
   const filters = [
-    ...(select === undefined ? [] : [select]),
+    select,
     // JPEG means BT.601 in full range, whatever the video has.
     `scale=w=${side('iw*sar')}:h=${side('ih')}:out_color_matrix=bt601:out_range=full`,
     'setsar=1',
