@@ -20,6 +20,9 @@ export function printable(text: string): string {
   );
 }
 
+/** The same for text whose own line breaks are meant. */
+export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
+
 /** `0:07.5`, `12:03.0`, `1:02:03.0`; `-` for pictures. */
 export function formatTimestamp(seconds: number | null): string {
   if (seconds === null) return '-';

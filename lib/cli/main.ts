@@ -10,6 +10,7 @@ import { CommanderError } from 'commander';
 import { isLibraryError, messageOf } from '../errors';
 import { routeArguments } from './arguments';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes';
+import { printable } from './format';
 import { endQuietlyOnClosedPipe, Io } from './io';
 import { buildProgram, type ProgramResult } from './program';
 
@@ -28,7 +29,7 @@ async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   if ('meant' in routed) {
     const word = args[0] ?? '';
     io.problem(
-      `did you mean "sightline ${routed.meant}"? To search for the word: sightline search ${word}`,
+      `did you mean "sightline ${routed.meant}"? To search for the word: sightline search ${printable(word)}`,
     );
     return EXIT.usage;
   }
@@ -40,9 +41,11 @@ async function run(args: readonly string[], io: Io): Promise<ExitCode> {
     await program.parseAsync([...routed.args], { from: 'user' });
     return result.exitCode;
   } catch (error) {
-    // Commander has already said what was wrong with the usage, or shown help or version.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    return report(error, io);
+    if (!(error instanceof CommanderError)) return report(error, io);
+    // Commander has already shown help or version, or said on stderr what was wrong with the usage.
+    if (error.exitCode === 0) return EXIT.ok;
+    if (io.isJson) io.json({ error: { code: 'ERR_ARG_TYPE', message: error.message } });
+    return EXIT.usage;
   }
 }
 
@@ -57,7 +60,7 @@ function report(error: unknown, io: Io): ExitCode {
       },
     });
   if (isLibraryError(error)) {
-    if (code !== EXIT.interrupted) io.problem(`${error.message} (${error.code})`);
+    if (code !== EXIT.interrupted) io.problem(`${printable(error.message)} (${error.code})`);
   } else {
     // A defect of ours: the stack helps whoever reports it.
     io.problem(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -66,11 +69,12 @@ function report(error: unknown, io: Io): ExitCode {
 }
 
 endQuietlyOnClosedPipe();
+// Node would end with 1, which means "no match" here.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${error.stack ?? String(error)}\n`);
+  process.exit(EXIT.usage);
+});
 const args = process.argv.slice(2);
-run(args, new Io({ json: args.includes('--json') })).then(
-  (code) => (process.exitCode = code),
-  (error: unknown) => {
-    process.exitCode = EXIT.usage;
-    throw error;
-  },
-);
+void run(args, new Io({ json: args.includes('--json') })).then((code) => {
+  process.exitCode = code;
+});

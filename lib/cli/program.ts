@@ -4,6 +4,7 @@
  */
 import { Argument, Command, Option } from 'commander';
 import type { ExitCode } from './exit-codes';
+import { printableLines } from './format';
 import { Io } from './io';
 import { PROGRESS_STYLES } from './progress-style';
 import type { Flags } from './session';
@@ -32,6 +33,8 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .version(version, '-V, --version')
     .addHelpText('after', EXAMPLES)
     .exitOverride()
+    // Commander repeats words of the command line: they must not act on the terminal.
+    .configureOutput({ writeErr: (text) => process.stderr.write(printableLines(text)) })
     .showSuggestionAfterError();
 
   const verb = (name: string, description: string, action: Action): Command => {

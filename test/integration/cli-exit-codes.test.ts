@@ -28,6 +28,8 @@ const USAGE: [args: string[], said: RegExp][] = [
   [['search', 'words', '.', '--image', 'x.jpg'], /only a folder may follow/],
   [['serve', '--port', '99999'], /--port takes a whole number from 0 to 65535/],
   [['sync', 'a', 'b'], /too many arguments/],
+  [['sync', '--\u001b[2J'], /unknown option '--\\x1b\[2J'/],
+  [['sync', 'no\u001b[2J'], /there is no folder "no\\x1b\[2J"/],
   [['models', 'bake'], /Allowed choices are list/],
 ];
 
@@ -38,7 +40,21 @@ test('wrong usage is 2, names the mistake on stderr and keeps stdout empty', asy
     assert.is(result.code, 2, `${args.join(' ')}: ${result.stderr}`);
     assert.match(result.stderr, said);
     assert.is(result.stdout, '', args.join(' '));
+    assert.not.match(result.stderr, /\u001b/);
     assert.not.match(result.stderr, /\n +at /, `${args.join(' ')} shows a stack`);
+  }
+});
+
+test('with --json wrong usage is a document too', async () => {
+  for (const args of [
+    ['sync', '--json', '--fsp'],
+    ['search', 'x', '-k', '0', '--json'],
+  ]) {
+    const result = await runCli(args);
+    assert.is(result.code, 2);
+    const { error } = documentOf<{ error: { code: string; message: string } }>(result);
+    assert.match(error.code, /^ERR_ARG_/);
+    assert.ok(error.message.length > 0);
   }
 });
 
