@@ -99,6 +99,14 @@ test('config print shows where each value comes from, and no secret', async () =
   rmSync(path.join(dir, 'config.json'));
 });
 
+test('bench hands its options to the suite and reports its refusal', async () => {
+  const help = await runCli(['bench', '--help']);
+  assert.is(help.code, 0, help.stderr);
+  for (const option of ['--queries', '--queries-file', '--ef-search', '--repeat', '--output'])
+    assert.ok(help.stdout.includes(option), option);
+  assert.is((await runCli(['bench', '--no-such-option'])).code, 2);
+});
+
 test('the demo draws, indexes and searches, and draws only once', async () => {
   const cwd = makeTempDir('cli-demo');
   const args = ['demo', '--pictures', '30', '--videos', '0', '--no-serve', '--json'];
