@@ -63,9 +63,11 @@ function measure(event: Shown): Measure {
 class Paces {
   private readonly paces = new Map<Shown['phase'], Pace>();
 
+  constructor(private readonly now?: () => number) {}
+
   describe(phase: Shown['phase'], { value, total }: Measure): string {
     if (total === 0) return '';
-    const pace = this.paces.get(phase) ?? new Pace();
+    const pace = this.paces.get(phase) ?? new Pace(this.now);
     this.paces.set(phase, pace);
     return pace.describe(value, total);
   }
@@ -117,17 +119,26 @@ class BarView implements ProgressView {
   }
 }
 
-class PlainView implements ProgressView {
-  private readonly paces = new Paces();
-  private lastAt = performance.now();
+/** One line at most every ten seconds, at the next event after they have passed. */
+export class PlainView implements ProgressView {
+  private readonly paces: Paces;
+  private lastAt: number;
+
+  constructor(
+    private readonly write: (text: string) => void = (text) => process.stderr.write(text),
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.paces = new Paces(now);
+    this.lastAt = now();
+  }
 
   show(event: Shown): void {
-    const now = measure(event);
-    const pace = this.paces.describe(event.phase, now);
-    if (performance.now() - this.lastAt < PLAIN_EVERY_MS) return;
-    this.lastAt = performance.now();
-    const line = `${PHASES[event.phase]}: ${amountOf(now, ' of ')}`;
-    process.stderr.write(`${line}${pace === '' ? '' : `, ${pace}`}\n`);
+    const measured = measure(event);
+    const pace = this.paces.describe(event.phase, measured);
+    if (this.now() - this.lastAt < PLAIN_EVERY_MS) return;
+    this.lastAt = this.now();
+    const line = `${PHASES[event.phase]}: ${amountOf(measured, ' of ')}`;
+    this.write(`${line}${pace === '' ? '' : `, ${pace}`}\n`);
   }
 
   end(): void {}

@@ -10,7 +10,7 @@ import {
   formatTimestamp,
   printable,
 } from '../../lib/cli/format';
-import { Pace } from '../../lib/cli/progress';
+import { Pace, PlainView, type Shown } from '../../lib/cli/progress';
 import { describeNews, describeReport } from '../../lib/cli/sync-report';
 import { makeError } from '../../lib/errors';
 import type { MediaProblem, SyncReport } from '../../lib/types';
@@ -85,6 +85,28 @@ test('the pace counts only what this run did', () => {
   assert.is(pace.describe(920, 1000), '10.0/s, 8.0 s left');
   now = 10_000;
   assert.is(pace.describe(1000, 1000), '10.0/s');
+});
+
+test('without a terminal there is one line every ten seconds, in files and then in frames', () => {
+  let now = 0;
+  let written = '';
+  const view = new PlainView(
+    (text) => (written += text),
+    () => now,
+  );
+  const show = (at: number, event: Partial<Shown>): void => {
+    now = at;
+    view.show({ phase: 'decode', done: 0, total: 0, frames: 0, framesTotal: 0, ...event });
+  };
+  show(0, { phase: 'scan', done: 100 });
+  show(1000, { done: 500, total: 2500 });
+  show(9999, { done: 900, total: 2500 });
+  assert.is(written, '');
+  show(11_000, { done: 1500, total: 2500 });
+  assert.is(written, 'reading: 1,500 of 2,500 files, 100.0/s, 10.0 s left\n');
+  show(12_000, { done: 1600, total: 2500 });
+  show(21_500, { phase: 'encode', done: 2500, total: 2500, frames: 40, framesTotal: 80 });
+  assert.is(written.split('\n')[1], 'embedding: 40 of 80 frames');
 });
 
 const REPORT: SyncReport = {
