@@ -1,11 +1,12 @@
 // Portable kernels: the reference the others are checked against at load.
 //
 // Instructions  the baseline of the architecture (the compiler may use its 4-lane registers).
-// Alignment     none assumed beyond that of float.
-// Tail          element by element into the same lanes.
-// Error         eight running sums, each of at most dim / 8 + 1 products: two roundings a term,
-// three
+// Alignment     none assumed: values are copied out, which costs nothing where loads may be
+// unaligned. Tail          element by element into the same lanes. Error         eight running
+// sums, each of at most dim / 8 + 1 products: two roundings a term, three
 //               for the final tree. Within the bound of kernel_table.h.
+#include <string.h>
+
 #include "kernels/tables.h"
 
 namespace sightline {
@@ -20,16 +21,22 @@ struct SquaredL2 {
   static float Term(float a, float b) { return (a - b) * (a - b); }
 };
 
+float Load(const float* from) {
+  float value;
+  memcpy(&value, from, sizeof(value));
+  return value;
+}
+
 template <typename Op>
 float Pair(const float* a, const float* b, size_t dim) {
   float sums[kLanes] = {};
   size_t i = 0;
   for (; i + kLanes <= dim; i += kLanes) {
     for (size_t lane = 0; lane < kLanes; ++lane) {
-      sums[lane] += Op::Term(a[i + lane], b[i + lane]);
+      sums[lane] += Op::Term(Load(a + i + lane), Load(b + i + lane));
     }
   }
-  for (size_t lane = 0; i < dim; ++i, ++lane) sums[lane] += Op::Term(a[i], b[i]);
+  for (size_t lane = 0; i < dim; ++i, ++lane) sums[lane] += Op::Term(Load(a + i), Load(b + i));
   return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
