@@ -8,7 +8,7 @@
  * Pictures are seeded noise and gradients of 512 x 384 as JPEG, like stored frames; no data needed.
  */
 import { writeFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { openClip } from '../lib/encode';
@@ -57,19 +57,31 @@ async function makePictures(count: number): Promise<Buffer[]> {
   return made;
 }
 
+interface Timing {
+  /** Milliseconds of the median and of the best run. */
+  readonly median: number;
+  readonly best: number;
+  /** Processor milliseconds of all threads, median: other programs disturb it less. */
+  readonly cpu: number;
+}
+
 const median = (numbers: number[]): number =>
   [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
-/** Median milliseconds of `repeat` runs, after one that warms up. */
-async function timed(repeat: number, work: () => unknown): Promise<number> {
+/** `repeat` runs, after one that warms up. */
+async function timed(repeat: number, work: () => unknown): Promise<Timing> {
   await work();
   const times: number[] = [];
+  const cpu: number[] = [];
   for (let i = 0; i < repeat; i++) {
     const started = performance.now();
+    const before = process.cpuUsage();
     await work();
     times.push(performance.now() - started);
+    const used = process.cpuUsage(before);
+    cpu.push((used.user + used.system) / 1000);
   }
-  return median(times);
+  return { median: median(times), best: Math.min(...times), cpu: median(cpu) };
 }
 
 async function main(): Promise<void> {
@@ -86,16 +98,16 @@ async function main(): Promise<void> {
   const decoded = await Promise.all(distinct.map((bytes) => decodeRgb(bytes)));
   const table = normalizeTable(spec);
   const pixels = new Float32Array(BATCH * each);
-  const decodeMs = await timed(repeat, async () => {
+  const decode = await timed(repeat, async () => {
     for (const bytes of distinct) await decodeRgb(bytes);
   });
-  const preprocessMs = await timed(repeat, () => {
+  const preprocess = await timed(repeat, () => {
     for (const image of decoded) preprocessInto(image, spec, table, pixels, 0);
   });
   // The tensor of the published CLIP models, whatever the model measured above.
   const clipSpec = { ...spec, size: 224, shortestEdge: 224, resizeTo: undefined };
   const clipPixels = new Float32Array(3 * 224 * 224);
-  const clipMs = await timed(repeat, () => {
+  const clip224 = await timed(repeat, () => {
     for (const image of decoded) preprocessInto(image, clipSpec, table, clipPixels, 0);
   });
 
@@ -108,8 +120,8 @@ async function main(): Promise<void> {
     preprocess: spec,
     maxTokens: config.maxTokens,
   });
-  const inferenceMs = await timed(repeat, () => session.runImages(pixels, BATCH, spec.size));
-  const loopMs = await timed(repeat, async () => {
+  const inference = await timed(repeat, () => session.runImages(pixels, BATCH, spec.size));
+  const loop = await timed(repeat, async () => {
     for (let from = 0; from < count; from += BATCH) {
       const batch = pictures.slice(from, from + BATCH);
       for (const [i, bytes] of batch.entries()) {
@@ -119,47 +131,56 @@ async function main(): Promise<void> {
     }
   });
 
-  const poolMs: Record<string, number> = {};
+  const pools: Record<string, Timing> = {};
   for (const workers of new Set([1, availableParallelism()])) {
     const clip = await openClip(values.model, { workers });
-    poolMs[workers] = await timed(repeat, () => clip.image.encode(pictures));
+    pools[`pool${workers}`] = await timed(repeat, () => clip.image.encode(pictures));
     await clip.close();
   }
   const clip = await openClip(values.model);
   const words = ['a red circle on a blue background'];
-  const textMs = await timed(repeat, async () => {
+  const text = await timed(repeat, async () => {
     for (let i = 0; i < 50; i++) await clip.text.encode(words);
   });
   await clip.close();
 
   const round = (value: number): number => Math.round(value * 1000) / 1000;
-  const rate = (ms: number): number => round((count * 1000) / ms);
+  const each1 = (timing: Timing, items: number): Timing => ({
+    median: round(timing.median / items),
+    best: round(timing.best / items),
+    cpu: round(timing.cpu / items),
+  });
+  const rates = (timing: Timing): object => ({
+    median: round((count * 1000) / timing.median),
+    best: round((count * 1000) / timing.best),
+    cpuMsPerImage: round(timing.cpu / count),
+  });
+  const runs = { bareLoop: loop, ...pools };
   const report = {
     cpu: cpus()[0]?.model,
     cores: availableParallelism(),
+    load: loadavg().map(round),
     node: process.version,
     model: { id: found.id, sha256: files.sha256, size: spec.size, dim: config.dim },
     source: `${WIDTH}x${HEIGHT} JPEG, seed ${SEED}`,
     images: count,
     repeat,
-    perImageMs: {
-      decode: round(decodeMs / distinct.length),
-      preprocess: round(preprocessMs / distinct.length),
-      preprocess224: round(clipMs / distinct.length),
-      inference: round(inferenceMs / BATCH),
+    msPerImage: {
+      decode: each1(decode, distinct.length),
+      preprocess: each1(preprocess, distinct.length),
+      preprocess224: each1(clip224, distinct.length),
+      inference: each1(inference, BATCH),
     },
-    imagesPerSecond: {
-      bareLoop: rate(loopMs),
-      ...Object.fromEntries(Object.entries(poolMs).map(([n, ms]) => [`pool${n}`, rate(ms)])),
-    },
+    imagesPerSecond: Object.fromEntries(Object.entries(runs).map(([n, t]) => [n, rates(t)])),
+    /** Speed of the pool over the bare loop, best against best. */
     poolToLoop: Object.fromEntries(
-      Object.entries(poolMs).map(([n, ms]) => [`pool${n}`, round(loopMs / ms)]),
+      Object.entries(pools).map(([name, timing]) => [name, round(loop.best / timing.best)]),
     ),
-    textMs: round(textMs / 50),
+    msPerText: each1(text, 50),
   };
-  const text = `${JSON.stringify(report, null, 2)}\n`;
-  if (values.output === undefined) process.stdout.write(text);
-  else writeFileSync(values.output, text);
+  const output = `${JSON.stringify(report, null, 2)}\n`;
+  if (values.output === undefined) process.stdout.write(output);
+  else writeFileSync(values.output, output);
 }
 
 void main();

@@ -13,7 +13,10 @@ import { fromWire, TaskClock, type WorkerReply, type WorkerSetup, type WorkerTas
 const LOAD_LIMIT_MS = 300_000;
 /** Extra workers of a quiet pool end after this; the first one stays, with its model. */
 const IDLE_MS = 60_000;
-/** Longest wait for workers to end: one inside a native call cannot be interrupted. */
+/**
+ * Longest wait for workers to end. One inside a native call cannot be interrupted: if that call never
+ * returns, its thread keeps a core, and the process, until the process is killed.
+ */
 const DESTROY_LIMIT_MS = 5_000;
 const MAX_LOSSES = 5;
 const LOSS_WINDOW_MS = 60_000;
@@ -30,6 +33,8 @@ interface Watch {
   readonly killer: AbortController;
   timer: NodeJS.Timeout | undefined;
   timedOut: boolean;
+  /** Why the pool gave the task up, when the task itself does not know. */
+  cause: unknown;
 }
 
 export class TowerPool {
@@ -58,6 +63,7 @@ export class TowerPool {
       killer: new AbortController(),
       timer: undefined,
       timedOut: false,
+      cause: undefined,
     };
     const onCancel = (): void => watch.clock.cancel();
     cancelled?.addEventListener('abort', onCancel, { once: true });
@@ -78,7 +84,13 @@ export class TowerPool {
     } catch (cause) {
       if (isLibraryError(cause)) throw cause;
       this.losses.push(performance.now());
-      throw lossError(watch, this.setup, task.items, this.limitMs(watch, task.items), cause);
+      throw lossError(
+        watch,
+        this.setup,
+        task.items,
+        this.limitMs(watch, task.items),
+        watch.cause ?? cause,
+      );
     } finally {
       cancelled?.removeEventListener('abort', onCancel);
       clearTimeout(watch.timer);
@@ -109,8 +121,12 @@ export class TowerPool {
       });
       // A worker that dies while it has no task (it could not even start): nothing will take what
       // waits for it, so the waiting tasks end too.
-      this.piscina.on('error', () => {
-        for (const watch of this.watches) if (watch.clock.stage === 'waiting') watch.killer.abort();
+      this.piscina.on('error', (cause: unknown) => {
+        for (const watch of this.watches) {
+          if (watch.clock.stage !== 'waiting') continue;
+          watch.cause = cause;
+          watch.killer.abort();
+        }
       });
     }
     return this.piscina;

@@ -106,12 +106,13 @@ class TowerEncoder<Input> implements Encoder<Input> {
     isolate: boolean,
   ): Promise<EachResult> {
     this.checkBatch(batch);
+    if (signal?.aborted === true) throw abortedError(signal);
     const vectors = new Float32Array(batch.length * this.dim);
     const errors: (LibraryError | undefined)[] = Array.from({ length: batch.length });
     const size = this.taskSize(batch.length);
     let next = 0;
     const stop = new AbortController();
-    const cancelled = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
+    const cancelled = stop.signal;
     const feed = async (): Promise<void> => {
       while (next < batch.length && !cancelled.aborted) {
         const from = next;
@@ -208,20 +209,21 @@ async function untilAborted(
     await work;
     return;
   }
-  const aborted = (): Error =>
-    makeError('ERR_ABORTED', 'encoding was aborted', { cause: signal.reason as unknown });
-  if (signal.aborted) throw aborted();
   let onAbort: (() => void) | undefined;
   const stopped = new Promise<never>((_, reject) => {
-    onAbort = (): void => reject(aborted());
+    onAbort = (): void => reject(abortedError(signal));
     signal.addEventListener('abort', onAbort, { once: true });
   });
   try {
     await Promise.race([work, stopped]);
-    if (signal.aborted) throw aborted();
+    if (signal.aborted) throw abortedError(signal);
   } finally {
     if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
   }
+}
+
+function abortedError(signal: AbortSignal): Error {
+  return makeError('ERR_ABORTED', 'encoding was aborted', { cause: signal.reason as unknown });
 }
 
 export function imageEncoder(

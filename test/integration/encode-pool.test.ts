@@ -9,6 +9,7 @@ import type { ClipModel } from '../../lib/encode';
 import { openClipWithWorker } from '../../lib/encode/clip';
 import type { ClipOptions } from '../../lib/encode/settings';
 import { GATE_CHANNEL } from '../helpers/faulty-encode-worker';
+import { makeTempDir } from '../helpers/temp';
 import {
   assertRow,
   codeOf,
@@ -263,6 +264,18 @@ test('a tower that goes bad after opening is ERR_MODEL_INVALID; the other tower 
     },
     folder,
   );
+});
+
+test('a worker that cannot even start ends every call with the reason', async () => {
+  const file = path.join(makeTempDir('worker'), 'broken.js');
+  writeFileSync(file, 'throw new Error("broken on purpose")');
+  const clip = await openClipWithWorker(TINY_CLIP, { workers: 2 }, file);
+  for (let i = 0; i < 3; i++) {
+    const error = await errorOf(clip.image.encode([good(0), good(1)]));
+    assert.is(error.code, 'ERR_ENCODE');
+    assert.match(error.message, /broken on purpose/);
+  }
+  await clip.close();
 });
 
 test.run();
