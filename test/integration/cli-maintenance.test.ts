@@ -5,8 +5,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Check } from '../../lib/diagnostics';
 import type { LibraryStats, SearchResponse, SyncReport, VerifyReport } from '../../lib/types';
-import { documentOf, runCli } from '../helpers/cli';
-import { drawPictures } from '../helpers/media-folder';
+import { documentOf, runCli, startCli } from '../helpers/cli';
+import { drawPictures, makeFilm } from '../helpers/media-folder';
+import { skip } from '../helpers/shared-data';
 import { makeTempDir } from '../helpers/temp';
 
 const root = makeTempDir('cli-maintenance');
@@ -127,6 +128,32 @@ test('the demo draws, indexes and searches, and draws only once', async () => {
   const again = documentOf<Demo>(await runCli(args, { cwd }));
   assert.is(again.sample.isReused, true);
   assert.is(again.sync.indexed, 0);
+});
+
+test('without ffmpeg the demo has pictures only, and draws the films once ffmpeg is there', async () => {
+  const cwd = makeTempDir('cli-demo-films');
+  const args = ['demo', '--pictures', '15', '--videos', '1', '--no-serve'];
+  const env = { SIGHTLINE_FFMPEG: path.join(cwd, 'no-such-ffmpeg') };
+  const without = await runCli(args, { cwd, env });
+  assert.is(without.code, 0, without.stderr);
+  assert.match(without.stderr, /15 pictures and 0 videos drawn/);
+  assert.match(without.stderr, /no videos: .*no-such-ffmpeg/);
+  if (!makeFilm(path.join(cwd, 'probe.mp4'), 1)) return skip('no ffmpeg: films are left out');
+  const withFilms = await runCli(args, { cwd });
+  assert.is(withFilms.code, 0, withFilms.stderr);
+  assert.match(withFilms.stderr, /15 pictures and 1 video drawn/);
+});
+
+test('a drawing that was interrupted is drawn again instead of refused', async () => {
+  const cwd = makeTempDir('cli-demo-half');
+  const args = ['demo', 'sample', '--pictures', '300', '--videos', '0', '--no-serve'];
+  const half = startCli([...args, '--progress', 'json'], { cwd, ownGroup: true });
+  await half.until(/"phase":"draw","done":3,/);
+  half.ctrlC();
+  assert.is((await half.ended).code, 130);
+  const whole = await runCli(['demo', 'sample', '--pictures', '15', ...args.slice(4)], { cwd });
+  assert.is(whole.code, 0, whole.stderr);
+  assert.match(whole.stderr, /15 pictures and 0 videos drawn/);
 });
 
 test('the demo does not draw into a folder that holds other files', async () => {
