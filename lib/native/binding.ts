@@ -1,0 +1,103 @@
+/**
+ * The addon's functions as TypeScript sees them. One line each here; what they do is told in
+ * `native/index/index.h`. Arguments are positional and flat on purpose: no object is made per call.
+ */
+
+/** Wraps one native index; opaque. */
+export interface NativeHandle {
+  readonly __native: 'index';
+}
+
+export interface NativeInfo {
+  readonly dim: number;
+  /** 0 cosine, 1 euclidean, 2 dot. */
+  readonly metric: number;
+  readonly M: number;
+  readonly efConstruction: number;
+  readonly seed: number;
+  readonly label: string;
+  readonly readOnly: boolean;
+}
+
+export interface NativeStats {
+  readonly count: number;
+  readonly liveCount: number;
+  readonly graphRows: number;
+  readonly maxLevel: number;
+  readonly bytesOnDisk: number;
+  readonly bytesResident: number;
+  readonly unsaved: boolean;
+  /** Why the graph snapshot could not be used; empty when it could. */
+  readonly graphProblem: string;
+  readonly kernel: string;
+  readonly levels: number[];
+}
+
+export interface NativeBatch {
+  readonly nodes: Uint32Array;
+  readonly distances: Float32Array;
+  readonly keys: Float64Array;
+  readonly counts: Uint32Array;
+}
+
+export interface NativeBinding {
+  kernelName(): string;
+  create(
+    path: string,
+    dim: number,
+    metric: number,
+    M: number,
+    efConstruction: number,
+    seed: number,
+    label: string,
+  ): Promise<NativeHandle>;
+  open(path: string, readOnly: boolean, threads: number): Promise<NativeHandle>;
+  info(handle: NativeHandle): NativeInfo;
+  stats(handle: NativeHandle): NativeStats;
+  verify(handle: NativeHandle): Promise<{ problems: string[]; rowsChecked: number }>;
+  save(handle: NativeHandle): Promise<void>;
+  close(handle: NativeHandle): Promise<void>;
+  count(handle: NativeHandle): number;
+  liveCount(handle: NativeHandle): number;
+  /** Fills the last three, which have room for k, and gives how many. */
+  search(
+    handle: NativeHandle,
+    query: Float32Array,
+    k: number,
+    efSearch: number,
+    exact: boolean,
+    filter: Uint8Array | undefined,
+    threshold: number,
+    nodes: Uint32Array,
+    distances: Float32Array,
+    keys: Float64Array,
+  ): number;
+  searchBatch(
+    handle: NativeHandle,
+    queries: Float32Array,
+    k: number,
+    efSearch: number,
+    exact: boolean,
+    filter: Uint8Array | undefined,
+    threshold: number,
+    threads: number,
+  ): Promise<NativeBatch>;
+  copyRows(handle: NativeHandle, rows: Uint32Array, out: Float32Array): void;
+  copyKeys(handle: NativeHandle, rows: Uint32Array, out: Float64Array): void;
+  /** 0xffffffff for keys without a live row. */
+  rowsOf(handle: NativeHandle, keys: Float64Array, out: Uint32Array): void;
+  check(
+    handle: NativeHandle,
+    vectors: Float32Array,
+    keys: Float64Array | undefined,
+    offset: number,
+  ): Promise<void>;
+  add(
+    handle: NativeHandle,
+    vectors: Float32Array,
+    keys: Float64Array | undefined,
+    threads: number,
+  ): Promise<{ firstRow: number; rows: number }>;
+  remove(handle: NativeHandle, keys: Float64Array): Promise<number>;
+  rollback(handle: NativeHandle, rows: number, threads: number): Promise<void>;
+}

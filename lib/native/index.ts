@@ -1,0 +1,57 @@
+/**
+ * Finds and loads the addon. The only folder that knows there is a binary; uses `lib/errors` alone.
+ * Loaded at the first call, so that requiring the package never fails.
+ */
+import path from 'node:path';
+import nodeGypBuild from 'node-gyp-build';
+import {
+  codeOfNativeStatus,
+  isLibraryError,
+  makeError,
+  messageOf,
+  type LibraryError,
+} from '../errors';
+import type { NativeBinding } from './binding';
+
+export type { NativeBinding, NativeHandle, NativeInfo, NativeStats } from './binding';
+
+/** From dist/lib/native to the package. */
+const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
+
+let loaded: NativeBinding | undefined;
+
+/**
+ * The addon.
+ *
+ * @throws ERR_ADDON_LOAD with the remedy
+ */
+export function native(): NativeBinding {
+  loaded ??= loadFrom(PACKAGE_ROOT);
+  return loaded;
+}
+
+/** Loads the binary of the package in `root`; exported for the test of the error. */
+export function loadFrom(root: string): NativeBinding {
+  try {
+    return nodeGypBuild(root) as NativeBinding;
+  } catch (cause) {
+    throw makeError(
+      'ERR_ADDON_LOAD',
+      `the native engine could not be loaded on ${process.platform}-${process.arch} with Node ` +
+        `${process.versions.node}. In a checkout run "npm run build:native"; otherwise reinstall the ` +
+        `package for this platform. Reason: ${messageOf(cause)}`,
+      { cause, details: { platform: process.platform, arch: process.arch, root } },
+    );
+  }
+}
+
+/** Makes a library error of what the addon throws: an Error with a number `status`. */
+export function fromNative(error: unknown): LibraryError {
+  if (isLibraryError(error)) return error;
+  const status =
+    error instanceof Error && 'status' in error && typeof error.status === 'number'
+      ? error.status
+      : undefined;
+  const code = status === undefined ? 'ERR_INTERNAL' : codeOfNativeStatus(status);
+  return makeError(code, messageOf(error), { cause: error });
+}
