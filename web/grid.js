@@ -31,11 +31,14 @@ export class Grid {
 
   /** Shows other results. */
   show(hits) {
+    // Who was in the grid stays in it: results that come late must not throw the focus away.
+    const hadFocus = this.hasFocus();
     for (const item of this.tiles.values()) item.remove();
     this.tiles.clear();
     this.hits = hits;
     this.current = 0;
     this.#layOut();
+    if (hadFocus) this.tiles.get(0)?.hitLink.focus({ preventScroll: true });
   }
 
   /** Moves the focus; the tile is brought into view. */
