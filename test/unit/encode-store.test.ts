@@ -236,28 +236,40 @@ test('a message nested without end is refused, not followed', async () => {
 });
 
 test('hostile or foreign configuration is ERR_MODEL_INVALID', async () => {
-  const cases: [string, string][] = [
-    ['config.json', 'not json'],
-    ['config.json', '[]'],
-    ['config.json', '['.repeat(100_000)],
-    ['config.json', `{"model_type":"clip","x":${'{"a":'.repeat(70)}1${'}'.repeat(70)}}`],
-    ['config.json', '{"model_type":"bert"}'],
-    ['config.json', '{"model_type":"clip","projection_dim":1e9}'],
-    ['config.json', '{"model_type":"clip","projection_dim":"8"}'],
-    ['config.json', '{"model_type":"clip","vision_config":{"image_size":1000000}}'],
-    ['config.json', '{"model_type":"clip","vision_config":7}'],
-    ['config.json', ' '.repeat((1 << 20) + 1)],
-    ['preprocessor_config.json', '{"size":224}'],
-    ['preprocessor_config.json', '{"size":16,"resample":4}'],
-    ['preprocessor_config.json', '{"size":16,"image_mean":[0,0],"image_std":[1,1,1]}'],
-    ['preprocessor_config.json', '{"size":16,"image_mean":[0,0,0],"image_std":[1,0,1]}'],
-    ['preprocessor_config.json', '{"size":{"shortest_edge":8},"crop_size":16}'],
-    ['preprocessor_config.json', '{"size":{"wide":16}}'],
+  const cases: [string, string, RegExp][] = [
+    ['config.json', 'not json', /is not JSON/],
+    ['config.json', '[]', /does not hold a JSON object/],
+    ['config.json', `{"x":${'['.repeat(100_000)}`, /nests deeper/],
+    ['config.json', `{"x":${'{"a":'.repeat(70)}1${'}'.repeat(70)}}`, /nests deeper than 64/],
+    ['config.json', '{"model_type":"bert"}', /model_type is "bert", expected "clip"/],
+    ['config.json', '{"model_type":"clip","projection_dim":1e9}', /projection_dim must be/],
+    ['config.json', '{"model_type":"clip","projection_dim":"8"}', /projection_dim must be/],
+    [
+      'config.json',
+      '{"model_type":"clip","vision_config":{"image_size":1e6}}',
+      /image_size must be/,
+    ],
+    ['config.json', '{"model_type":"clip","vision_config":7}', /vision_config is not an object/],
+    ['config.json', '{"model_type":"clip","logit_scale":"x"}', /logit_scale must be/],
+    ['config.json', ' '.repeat((1 << 20) + 1), /1048577 bytes, allowed are 1048576/],
+    ['preprocessor_config.json', '{"size":224}', /makes pictures of 224x224/],
+    ['preprocessor_config.json', '{"size":16,"resample":4}', /resample is 4, expected/],
+    ['preprocessor_config.json', '{"size":16,"image_mean":[0,0]}', /image_mean must be three/],
+    [
+      'preprocessor_config.json',
+      '{"size":16,"image_mean":[0,0,0],"image_std":[1,0,1]}',
+      /image_std/,
+    ],
+    ['preprocessor_config.json', '{"size":{"shortest_edge":8},"crop_size":16}', /larger than size/],
+    ['preprocessor_config.json', '{"size":{"wide":16}}', /width must be/],
+    ['preprocessor_config.json', '{"size":"16"}', /neither a number nor a size/],
   ];
-  for (const [name, content] of cases) {
+  for (const [name, content, reason] of cases) {
     const folder = copyTinyClip();
     writeFileSync(path.join(folder, name), content);
-    assert.is(await codeOf(openClip(folder)), 'ERR_MODEL_INVALID', content.slice(0, 80));
+    const error = await errorOf(openClip(folder));
+    assert.is(error.code, 'ERR_MODEL_INVALID', content.slice(0, 80));
+    assert.match(error.message, reason);
   }
 });
 
