@@ -42,6 +42,8 @@ let shown = { key: '', hits: [] };
 const answers = new Map();
 let running;
 let isTypingStep = false;
+/** Timer of letters that were typed and not yet searched for. */
+let pause;
 
 // ---------------------------------------------------------------- searching
 
@@ -143,6 +145,8 @@ async function refreshHealth() {
 
 /** A new query: a step that Back undoes. */
 function go(change, how = 'push') {
+  // Letters typed a moment ago must not undo what was chosen after them.
+  clearTimeout(pause);
   state = { ...state, k: firstK, frame: undefined, ...change };
   writeState(state, how);
   isTypingStep = false;
@@ -150,7 +154,6 @@ function go(change, how = 'push') {
   void run();
 }
 
-let pause;
 function onType() {
   clearTimeout(pause);
   pause = setTimeout(() => {
@@ -178,6 +181,7 @@ async function searchPicture(file) {
 const indexOf = (frame) => shown.hits.findIndex((hit) => hit.frame_id === frame);
 
 function open(index) {
+  clearTimeout(pause);
   state = { ...state, frame: shown.hits[index].frame_id };
   writeState(state, 'push');
   isTypingStep = false;
