@@ -160,7 +160,7 @@ def main():
             'text_embeds': model.text(ids * mask, mask).tolist(),
         })
     total = sum(p.stat().st_size for p in out.rglob('*') if p.is_file())
-    print(f'{out}: step {checkpoint["step"]}, {total} bytes')
+    print(f'{out}: {checkpoint.get("steps")} steps, {total} bytes')
 
 
 if __name__ == '__main__':

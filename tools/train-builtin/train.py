@@ -1,9 +1,9 @@
 """Trains the built-in model.
 
-python3 train.py --data DIR --out DIR [--steps N] [--minutes M] [--threads T]
+python3 train.py --data DIR --out DIR [--steps N] [--minutes M] [--stop N] [--start FILE] ...
 
 Stops at N steps or after M minutes, whichever is first; the learning rate follows the nearer of
-the two. Writes words.json at the start and checkpoint.pt (averaged weights) every 500 steps.
+the two, also when --stop ends the run before. Writes words.json at the start and checkpoint.pt (averaged weights) every 500 steps.
 """
 import argparse
 import copy
@@ -86,8 +86,11 @@ def main():
     parser.add_argument('--out', required=True)
     parser.add_argument('--steps', type=int, default=6000)
     parser.add_argument('--minutes', type=float, default=1e9)
+    parser.add_argument('--stop', type=int, default=10**9, help='end early, at this step')
+    parser.add_argument('--unknown', type=float, default=2.0, help='weight of unknown words')
     parser.add_argument('--batch', type=int, default=256)
     parser.add_argument('--rate', type=float, default=2e-3)
+    parser.add_argument('--start', help='checkpoint to go on from, with a fresh optimizer')
     parser.add_argument('--seed', type=int, default=7)
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--precision', choices=('auto', 'float32', 'bfloat16'), default='auto')
@@ -109,6 +112,10 @@ def main():
 
     model = Trainee(len(words))
     model.image.backbone.to(memory_format=torch.channels_last)  # 1.4x faster on a processor
+    before = {'steps': 0, 'minutes': 0.0}
+    if options.start:
+        before = torch.load(options.start, map_location='cpu')
+        model.load_state_dict(before['model'])
     average = copy.deepcopy(model)
     for parameter in average.parameters():
         parameter.requires_grad_(False)
@@ -126,7 +133,7 @@ def main():
     order, position = None, 0
     pairs = options.batch // 2
     step, done, seen_loss = 0, 0.0, {}
-    while done < 1.0:
+    while done < 1.0 and step < options.stop:
         done = max(step / options.steps, minutes_since(started) / options.minutes)
         warm = min(1.0, (step + 1) / 200)
         rate = options.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
@@ -159,8 +166,11 @@ def main():
         pictures = F.normalize(raw_pictures)
         with torch.autocast('cpu', torch.bfloat16, enabled=narrow):
             strange = model.text(*token_batch(unknown_texts(numbers, words, 32))).float()
-        # An honest answer to what the model has no word for: far from every picture.
-        unknown = 2.0 * F.relu(F.normalize(strange) @ pictures.detach().t()).square().mean()
+        # An honest answer to what the model has no word for: far from every picture, the
+        # nearest one above all. Only the texts move; the pictures' places are not at stake.
+        cosines = F.normalize(strange) @ pictures.detach().t()
+        unknown = F.relu(cosines + 0.1).square().mean()
+        unknown = unknown + F.relu(cosines.amax(dim=1) + 0.05).square().mean()
         scale = model.log_scale.exp().clamp(max=60.0)
         wanted = traits_of(scenes)
         weight = 1.0 - 0.7 * min(done, 1.0)
@@ -168,10 +178,10 @@ def main():
             'full': contrastive(
                 F.normalize(raw_texts[0]), pictures, scale, torch.from_numpy(same).float()
             ),
-            'short': contrastive(
+            'short': 0.5 * contrastive(
                 F.normalize(raw_texts[1]), pictures, scale, torch.from_numpy(truth).float()
             ),
-            'unknown': unknown,
+            'unknown': options.unknown * unknown,
             'cells': weight * cell_loss(model.cell_heads(grid), cells, scenes),
             'picture_traits': weight * 20 * F.binary_cross_entropy_with_logits(
                 model.traits(raw_pictures), wanted
@@ -198,12 +208,16 @@ def main():
             text = ' '.join(f'{name} {value / 50:.3f}' for name, value in seen_loss.items())
             print(f'{minutes_since(started):.1f} min step {step} rate {rate:.5f} scale {scale.item():.1f} {text}', flush=True)
             seen_loss = {}
-        if step % 500 == 0 or done >= 1.0:
+        if step % 500 == 0 or step == options.stop or done >= 1.0:
             first, ten = measure(average, unseen)
             print(f'held-out combinations: recall@1 {first:.3f} recall@10 {ten:.3f}', flush=True)
-            torch.save({'model': average.state_dict(), 'step': step}, out / 'checkpoint.tmp')
+            figures = {
+                'steps': before['steps'] + step,
+                'minutes': before['minutes'] + minutes_since(started),
+                'threads': options.threads,
+            }
+            torch.save({'model': average.state_dict(), **figures}, out / 'checkpoint.tmp')
             (out / 'checkpoint.tmp').replace(out / 'checkpoint.pt')
-            figures = {'steps': step, 'minutes': minutes_since(started), 'threads': options.threads}
             (out / 'training.json').write_text(json.dumps(figures))
 
 
