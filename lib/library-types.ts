@@ -71,8 +71,6 @@ export interface Library extends AsyncDisposable {
   warm(): Promise<void>;
   stats(): LibraryStats;
   /** Every media file that is not searchable, or only in part, and why; in path order. */
-  problems(): MediaProblem[];
-  /** Every media file that is not searchable and why, in path order. */
   problems(): readonly MediaProblem[];
   verify(options?: { readonly repair?: boolean }): Promise<VerifyReport>;
   /** Finishes what is running, then releases files, threads and locks. May be called again. */

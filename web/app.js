@@ -82,6 +82,7 @@ async function run({ isFresh = false } = {}) {
 }
 
 async function answerOf(key, picture, controller) {
+  byId('grid').ariaBusy = 'true';
   const busy = setTimeout(() => (byId('busy').hidden = false), BUSY_AFTER_MS);
   try {
     const answer = await search(state, picture, controller.signal);
@@ -119,6 +120,7 @@ function showHits(key, hits) {
     shown = { key, hits };
     grid.show(hits);
   }
+  byId('grid').ariaBusy = 'false';
   byId('more').hidden = true;
   byId('hint').hidden = true;
   if (hits.length === 0) viewer.hide();

@@ -67,6 +67,12 @@ const tiles = (page: Page): Promise<string[]> => page.locator('.tile .name').all
 const shownName = (page: Page): Promise<string | null> => page.textContent('#viewer h2');
 const query = (page: Page): URLSearchParams => new URL(page.url()).searchParams;
 const waitForTiles = (page: Page): Promise<unknown> => page.waitForSelector('.tile img.ready');
+/** Waits until the page shows the answer to its address, which ends as given. */
+const settled = (page: Page, address: string): Promise<void> =>
+  until(
+    page,
+    `location.search.endsWith('${address}') && document.querySelector('#grid').ariaBusy === 'false'`,
+  );
 const focusedIndex = (page: Page): Promise<number> =>
   page.evaluate('Number(document.activeElement?.parentElement?.ariaPosInSet ?? 0) - 1');
 
@@ -122,6 +128,7 @@ inPage('a slow answer to an older query is dropped', async (page) => {
   await page.fill('#q', 'slow');
   await asked;
   await page.fill('#q', 'a blue square');
+  await settled(page, '?q=a+blue+square');
   await waitForTiles(page);
   const before = await tiles(page);
   letGo();
@@ -209,7 +216,7 @@ inPage(
     await page.keyboard.type('?/');
     assert.is(await page.inputValue('#q'), '?/', 'keys are letters while typing');
     await page.fill('#q', 'a star');
-    await waitForTiles(page);
+    await settled(page, '?q=a+star');
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Control+k');
     assert.is(await page.evaluate(`document.activeElement?.id`), 'q');
@@ -218,7 +225,7 @@ inPage(
     await page.keyboard.press('s');
     await page.waitForSelector('#chip:visible');
     await until(page, `location.search.includes('like=')`);
-    await waitForTiles(page);
+    await settled(page, '');
     assert.not.ok((await tiles(page)).slice(0, 1).includes(name ?? ''), 'itself is not among them');
     await page.click('#chip button');
     await page.waitForSelector('.notice.start');
@@ -231,13 +238,11 @@ inPage(
   async (page) => {
     await waitForTiles(page);
     await page.check('input[name=type][value=image]', { force: true });
-    await until(page, `location.search.includes('type=image')`);
-    await waitForTiles(page);
+    await settled(page, '&type=image');
     assert.is(await page.locator('.tile .time').count(), 0);
     if (!hasFilm) return;
     await page.check('input[name=type][value=video]', { force: true });
-    await until(page, `document.querySelector('.tile .time') !== null`);
-    await waitForTiles(page);
+    await settled(page, '&type=video');
     assert.equal(new Set(await tiles(page)), new Set(['film.mp4']));
     assert.match((await page.textContent('.tile .time')) ?? '', /^0:0\d$/);
     await page.click('.tile >> nth=0');
@@ -281,7 +286,7 @@ inPage('a dropped, pasted or chosen picture finds itself, also after a reload', 
   await page.goBack();
   await firstIs('picture-012.jpg');
   await page.fill('#q', 'a star');
-  await until(page, `location.search === '?q=a+star'`);
+  await settled(page, '?q=a+star');
   await page.waitForSelector('#chip', { state: 'hidden' });
 });
 
