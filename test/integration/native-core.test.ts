@@ -30,6 +30,22 @@ function runBinary(names: string[], kernel?: string): { output: string; status: 
   return { output: run.stdout + run.stderr, status: run.status };
 }
 
+/** What a fresh process that builds and searches a small index prints: kernel and hits, or a code. */
+function searchInProcess(kernel: string): string {
+  const engine = path.join(root, 'dist/lib/engine.js');
+  const script = `
+    const { VectorIndex } = require(${JSON.stringify(engine)});
+    (async () => {
+      const index = await VectorIndex.create({ dim: 19, metric: 'euclidean' });
+      const rows = Float32Array.from({ length: 19 * 300 }, (_, i) => ((i * 7919) % 101) / 101);
+      await index.add(rows);
+      const hits = index.search(rows.subarray(0, 19), 5, { efSearch: 300 });
+      console.log(JSON.stringify({ kernel: index.stats().kernel, nodes: [...hits.nodes] }));
+    })().catch((error) => console.log(error.code));`;
+  const env = { ...process.env, SIGHTLINE_KERNEL: kernel };
+  return spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', env }).stdout.trim();
+}
+
 /** How many tests the sources declare: a file that is not linked in would be missed otherwise. */
 function declaredTests(): number {
   const folder = path.join(root, 'test/native');
@@ -62,6 +78,17 @@ if (skipReason !== undefined) {
       assert.match(output, `using ${kernel}\n`);
       assert.match(output, /, 0 failed/);
     }
+  });
+
+  test('the addon uses the kernel it is told to, and all find the same rows', () => {
+    const answers = kernels.map((kernel) => {
+      const answer = JSON.parse(searchInProcess(kernel)) as { kernel: string; nodes: number[] };
+      assert.is(answer.kernel, kernel);
+      return answer.nodes;
+    });
+    for (const nodes of answers) assert.equal(nodes, answers[0]);
+    assert.is(answers[0]?.[0], 0);
+    assert.is(searchInProcess('sse9'), 'ERR_CPU_UNSUPPORTED');
   });
 
   test('an unknown kernel is an error of the process, not a fallback', () => {
