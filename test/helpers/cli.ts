@@ -99,8 +99,21 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
 
 /** The one JSON document of a command; the assertion is that stdout holds nothing else. */
 export function documentOf<T>(result: CliResult): T {
+  const document = parse(result);
+  if ('error' in document) throw new Error(`exit ${result.code}: ${JSON.stringify(document)}`);
+  return document as T;
+}
+
+/** The error of a command that was run with `--json` and failed. */
+export function errorOf(result: CliResult): { code: string; message: string } {
+  const { error } = parse(result) as { error?: { code: string; message: string } };
+  if (error === undefined) throw new Error(`no error document: ${result.stdout}`);
+  return error;
+}
+
+function parse(result: CliResult): object {
   try {
-    return JSON.parse(result.stdout) as T;
+    return JSON.parse(result.stdout) as object;
   } catch {
     throw new Error(
       `stdout is not one JSON document (exit ${result.code}):\n${result.stdout}\n--\n${result.stderr}`,

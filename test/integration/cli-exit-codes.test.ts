@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { MediaProblem, SyncReport } from '../../lib/types';
-import { documentOf, runCli } from '../helpers/cli';
+import { documentOf, errorOf, runCli } from '../helpers/cli';
 import { drawing, drawPictures } from '../helpers/media-folder';
 import { makeTempDir } from '../helpers/temp';
 
@@ -52,9 +52,8 @@ test('with --json wrong usage is a document too', async () => {
   ]) {
     const result = await runCli(args);
     assert.is(result.code, 2);
-    const { error } = documentOf<{ error: { code: string; message: string } }>(result);
-    assert.match(error.code, /^ERR_ARG_/);
-    assert.ok(error.message.length > 0);
+    assert.match(errorOf(result).code, /^ERR_ARG_/);
+    assert.ok(errorOf(result).message.length > 0);
   }
 });
 
@@ -76,8 +75,7 @@ test('a library that is not there yet is said to be missing, with the remedy', a
   }
   const search = await runCli(['search', 'x', empty, '--no-sync', '--json']);
   assert.is(search.code, 2);
-  const { error } = documentOf<{ error: { code: string } }>(search);
-  assert.is(error.code, 'ERR_LIBRARY_MISSING');
+  assert.is(errorOf(search).code, 'ERR_LIBRARY_MISSING');
 });
 
 test('a damaged file is 3, is named with its reason, and the others are searchable', async () => {
@@ -111,7 +109,7 @@ test('a missing model is 4 with the remedy', async () => {
   const result = await runCli(['sync', root, '--model', 'nobody/nothing', '--json']);
   assert.is(result.code, 4, result.stderr);
   assert.match(result.stderr, /nobody\/nothing/);
-  assert.is(documentOf<{ error: { code: string } }>(result).error.code, 'ERR_MODEL_MISSING');
+  assert.is(errorOf(result).code, 'ERR_MODEL_MISSING');
 });
 
 test('a missing ffmpeg is 4 and one line for all films; pictures are indexed all the same', async () => {
