@@ -4,7 +4,7 @@
  */
 import { workerData } from 'node:worker_threads';
 import { makeError } from '../errors';
-import { normalizeTable, preprocessInto } from './preprocess';
+import { normalizeTable, preprocessInto, type RgbImage } from './preprocess';
 import { TowerSession } from './session';
 import { TaskClock, toWire, type WireError, type WorkerReply, type WorkerSetup } from './task';
 import type { WorkerTask } from './task';
@@ -14,16 +14,25 @@ const setup = workerData as WorkerSetup;
 /** One is being resized on this thread while the other is decoded on a thread of libuv. */
 const DECODES_AT_ONCE = 2;
 
+type DecodeRgb = (bytes: Uint8Array) => Promise<RgbImage>;
+
 interface Loaded {
   readonly session: TowerSession;
   readonly tokenizer: TextTokenizer | undefined;
+  /** Undefined in text workers, which never hold the image library. */
+  readonly decodeRgb: DecodeRgb | undefined;
 }
 let loading: Promise<Loaded> | undefined;
 
 async function load(): Promise<Loaded> {
   const tokenizer =
     setup.modality === 'text' ? await TextTokenizer.load(setup.folder, setup.maxTokens) : undefined;
-  return { session: await TowerSession.load(setup), tokenizer };
+  const decoder = setup.modality === 'image' ? await import('./decode-rgb.js') : undefined;
+  return {
+    session: await TowerSession.load(setup),
+    tokenizer,
+    decodeRgb: decoder?.decodeRgb,
+  };
 }
 
 /** Entry point of the pool. Never throws for what the input can cause. */
@@ -60,13 +69,12 @@ export async function handle(task: WorkerTask): Promise<WorkerReply> {
 }
 
 async function embedPictures(
-  { session }: Loaded,
+  { session, decodeRgb }: Loaded,
   pictures: NonNullable<WorkerTask['pictures']>,
   errors: (WireError | undefined)[],
   clock: TaskClock,
 ): Promise<Float32Array> {
-  // Loaded here, so that text workers never hold the image library.
-  const { decodeRgb } = await import('./decode-rgb.js');
+  if (decodeRgb === undefined) throw makeError('ERR_INTERNAL', 'a text worker received pictures');
   const { offsets } = pictures;
   const count = offsets.length - 1;
   const spec = setup.preprocess;

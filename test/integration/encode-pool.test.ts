@@ -165,11 +165,12 @@ test('an aborted call rejects at once, and the pool goes on', async () => {
 });
 
 test('a worker that hangs is replaced: ERR_TIMEOUT, and the next call works', async () => {
-  await withClip({ workers: 1, timeoutMs: 300 }, async (clip) => {
+  // Long enough for the healthy call on a machine that is busy with other things.
+  await withClip({ workers: 1, timeoutMs: 3000 }, async (clip) => {
     await clip.image.warm();
     const error = await errorOf(clip.image.encode([order('#hang')]));
     assert.is(error.code, 'ERR_TIMEOUT');
-    assert.is(error.details['limitMs'], 300);
+    assert.is(error.details['limitMs'], 3000);
     assertRow(await clip.image.encode([good(5)]), 0, vectorOf(5));
   });
 });

@@ -18,7 +18,7 @@ function child(body: string): { said: unknown; status: number | null; signal: st
     const loaded = () => process.report.getReport().sharedObjects;
     const mainHas = (part) => Object.keys(require.cache).some((file) => file.includes(part));
     (async () => { ${body} })();`;
-  const run = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 60_000 });
+  const run = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 300_000 });
   assert.is(run.stderr, '', 'nothing is printed to stderr');
   return {
     said: run.stdout === '' ? undefined : JSON.parse(run.stdout),
