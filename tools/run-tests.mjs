@@ -65,6 +65,9 @@ async function work() {
     if (result.failed > 0) {
       console.log(result.output.trimEnd());
       if (result.signal) console.log(`killed by ${result.signal}`);
+      // uvu cannot print an error whose `details` is an object, and ends without its summary.
+      if (!/Total:/.test(result.output))
+        console.log('ended before its summary: run the file alone under `node --trace-uncaught`');
     }
   }
 }
