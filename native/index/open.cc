@@ -1,11 +1,11 @@
 // Making and opening an index, and what an opener does with a folder that a crash left.
 #include <algorithm>
 #include <cstring>
-#include <random>
 #include <thread>
 #include <utility>
 
 #include "index/index.h"
+#include "platform/entropy.h"
 #include "platform/file.h"
 
 namespace sightline {
@@ -18,16 +18,6 @@ constexpr char kLockName[] = "LOCK";
 
 // Address space for the rows of one index; the machine has 2^47 bytes of it.
 constexpr uint64_t kRowSpace = uint64_t{1} << 38;
-
-Uuid NewUuid() {
-  std::random_device random;
-  Uuid uuid;
-  for (size_t i = 0; i < uuid.size(); i += 4) {
-    const uint32_t word = random();
-    std::memcpy(uuid.data() + i, &word, 4);
-  }
-  return uuid;
-}
 
 uint64_t MaxRows(const IndexParameters& parameters) {
   return std::min<uint64_t>(kMaxRows, kRowSpace / parameters.row_bytes());
@@ -70,8 +60,9 @@ Status Index::Create(const std::string& path, const IndexParameters& parameters,
     uint64_t bytes = 0;
     SL_RETURN_IF_ERROR(index->rows_.FileBytes(&bytes));
     if (bytes != 0) return exists(kRowsName);
-    SL_RETURN_IF_ERROR(
-        CommitLog::Create(index->FileIn(kLogName), parameters, NewUuid(), &index->log_));
+    Uuid uuid;
+    SL_RETURN_IF_ERROR(RandomBytes(uuid.data(), uuid.size()));
+    SL_RETURN_IF_ERROR(CommitLog::Create(index->FileIn(kLogName), parameters, uuid, &index->log_));
   }
   SL_RETURN_IF_ERROR(index->NewGraph(&index->graph_, &index->inserter_));
   *out = std::move(index);

@@ -12,6 +12,7 @@
 
 #include "core/aligned.h"
 #include "platform/cpu.h"
+#include "platform/entropy.h"
 #include "platform/file.h"
 #include "platform/lock.h"
 #include "platform/mmap.h"
@@ -310,6 +311,17 @@ SL_TEST(aligned_array_is_aligned_zeroed_moved_and_bounded) {
     refused = true;
   }
   CHECK(refused);
+}
+
+SL_TEST(random_bytes_fill_everything_and_do_not_repeat) {
+  unsigned char first[16] = {};
+  unsigned char second[16] = {};
+  CHECK_OK(RandomBytes(first, sizeof(first)));
+  CHECK_OK(RandomBytes(second, sizeof(second)));
+  CHECK(std::memcmp(first, second, sizeof(first)) != 0);
+  CHECK(std::memcmp(first + 8, second + 8, 8) != 0);
+  unsigned char too_many[257];
+  CHECK_CODE(RandomBytes(too_many, sizeof(too_many)), StatusCode::kIo);
 }
 
 SL_TEST(cpu_features_imply_each_other) {
