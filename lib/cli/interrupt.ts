@@ -23,6 +23,7 @@ export async function untilInterrupted<T>(
   try {
     return await work(controller.signal);
   } finally {
-    for (const name of names) process.off(name, onSignal);
+    // After a first signal the handlers stay: a second one may come while files are being closed.
+    if (!controller.signal.aborted) for (const name of names) process.off(name, onSignal);
   }
 }
