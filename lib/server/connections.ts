@@ -1,4 +1,10 @@
-/** Sockets: how many in all, how many from one address, and which may be closed without a loss. */
+/**
+ * Sockets: how many in all, how many from one address, and which may be closed without a loss.
+ *
+ * When there are too many, the newcomer is let in and the one that has been silent for longest goes:
+ * a thousand clients that never finish a request then cost the others nothing, while refusing
+ * newcomers would lock everybody out until the silent ones time out.
+ */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { SECURITY_HEADERS } from './headers';
@@ -10,37 +16,57 @@ export interface Connections {
 }
 
 export function watchConnections(server: Server, limits: ServerLimits): Connections {
-  server.maxConnections = limits.maxConnections;
+  /** Open sockets, longest unused first. The address is kept: a dead socket does not know its own. */
+  const open = new Map<Socket, { readonly address: string; requests: number }>();
   const perAddress = new Map<string, number>();
-  /** Open sockets and the requests running on each. */
-  const running = new Map<Socket, number>();
   let isClosing = false;
+
+  const count = (address: string, change: 1 | -1): void => {
+    const now = (perAddress.get(address) ?? 0) + change;
+    if (now > 0) perAddress.set(address, now);
+    else perAddress.delete(address);
+  };
+  const forget = (socket: Socket): void => {
+    const entry = open.get(socket);
+    // Once only: a socket that was hung up on is forgotten before its close event.
+    if (entry !== undefined && open.delete(socket)) count(entry.address, -1);
+  };
+  /** Makes room by hanging up on the longest silent socket; false when all have work. */
+  const makeRoom = (address?: string): boolean => {
+    for (const [socket, entry] of open) {
+      if (entry.requests > 0 || (address !== undefined && entry.address !== address)) continue;
+      forget(socket);
+      socket.destroy();
+      return true;
+    }
+    return false;
+  };
+  const isFull = (address: string): boolean => {
+    const isLoopback = /^(?:::ffff:)?127\.|^::1$/.test(address);
+    const limit = isLoopback ? limits.maxLoopbackConnections : limits.maxConnectionsPerAddress;
+    if ((perAddress.get(address) ?? 0) >= limit && !makeRoom(address)) return true;
+    return open.size >= limits.maxConnections && !makeRoom();
+  };
 
   server.on('connection', (socket) => {
     const address = socket.remoteAddress ?? '';
-    const count = (perAddress.get(address) ?? 0) + 1;
-    const isLoopback = /^(?:::ffff:)?127\.|^::1$/.test(address);
-    const limit = isLoopback ? limits.maxLoopbackConnections : limits.maxConnectionsPerAddress;
-    if (isClosing || count > limit) {
+    if (isClosing || isFull(address)) {
       socket.destroy();
       return;
     }
-    perAddress.set(address, count);
-    running.set(socket, 0);
-    socket.once('close', () => {
-      running.delete(socket);
-      const left = (perAddress.get(address) ?? 1) - 1;
-      if (left > 0) perAddress.set(address, left);
-      else perAddress.delete(address);
-    });
+    open.set(socket, { address, requests: 0 });
+    count(address, 1);
+    socket.once('close', () => forget(socket));
   });
   server.on('request', ({ socket }, response) => {
-    running.set(socket, (running.get(socket) ?? 0) + 1);
+    const entry = open.get(socket);
+    if (entry === undefined) return;
+    entry.requests++;
     response.once('close', () => {
-      const count = running.get(socket);
-      if (count === undefined) return;
-      running.set(socket, count - 1);
-      if (isClosing && count === 1) socket.end();
+      entry.requests--;
+      // Last again: it has just shown that it is in use.
+      if (open.delete(socket)) open.set(socket, entry);
+      if (isClosing && entry.requests === 0) socket.end();
     });
   });
   // Node would answer `Expect: something` itself, without our headers.
@@ -52,7 +78,7 @@ export function watchConnections(server: Server, limits: ServerLimits): Connecti
     // Node closes only sockets that had a request already; a browser opens some ahead of need.
     closeQuiet: () => {
       isClosing = true;
-      for (const [socket, count] of running) if (count === 0) socket.destroy();
+      for (const [socket, { requests }] of open) if (requests === 0) socket.destroy();
     },
   };
 }
