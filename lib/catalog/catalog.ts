@@ -1,8 +1,6 @@
 /** The catalog as the layers above use it: tables composed, transactions drawn. */
-import { createWriteStream } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { once } from 'node:events';
 import {
   asFrameId,
   type FrameId,
@@ -11,7 +9,8 @@ import {
   type ModelIdentity,
   type Row,
 } from '../types';
-import { framePath } from './frame-path';
+import { checkCatalog } from './check';
+import { exportMetadata } from './export-metadata';
 import { FrameTable } from './frame-table';
 import { MediaTable } from './media-table';
 import type {
@@ -23,8 +22,9 @@ import type {
   RowFilter,
   SpaceRecord,
 } from './records';
+import { raiseRowGeneration, RowMap } from './row-map';
 import { prepareSchema } from './schema';
-import { openSqlite, type SqliteDatabase } from './sqlite';
+import { catalogError, openSqlite, type SqliteDatabase } from './sqlite';
 import { Statements } from './statements';
 
 /** File name inside a library's folder. */
@@ -46,11 +46,11 @@ export async function openCatalog(
   const db = openSqlite(file, readOnly);
   try {
     prepareSchema(db, readOnly, file);
+    return new Catalog(db);
   } catch (error) {
     db.close();
-    throw error;
+    throw catalogError(error, file);
   }
-  return new Catalog(db);
 }
 
 /** One connection. Calls are synchronous and short; one writer at a time over all processes. */
@@ -58,6 +58,7 @@ export class Catalog {
   private readonly sql: Statements;
   private readonly mediaTable: MediaTable;
   private readonly frameTable: FrameTable;
+  private readonly rowMaps = new Map<string, RowMap>();
   private nextId: number;
   private closed = false;
 
@@ -123,6 +124,7 @@ export class Catalog {
         this.sql.run(`DELETE FROM ${table} WHERE space = ?`, name);
       }
       this.sql.run('DELETE FROM spaces WHERE name = ?', name);
+      raiseRowGeneration(this.sql);
     });
   }
 
@@ -141,18 +143,23 @@ export class Catalog {
   }
 
   rename(mediaId: MediaId, newPath: string, mtimeMs: number): void {
-    this.mediaTable.rename(mediaId, newPath, mtimeMs);
+    this.sql.transaction(() => {
+      this.mediaTable.rename(mediaId, newPath, mtimeMs);
+      raiseRowGeneration(this.sql);
+    });
   }
 
   /** Takes media files and their frames out; returns the frames that were there. */
   removeMedia(mediaIds: readonly MediaId[]): FrameId[] {
-    return this.sql.transaction(() =>
-      mediaIds.flatMap((mediaId) => {
+    return this.sql.transaction(() => {
+      const buried = mediaIds.flatMap((mediaId) => {
         const frames = this.frameTable.removeOfMedia(mediaId);
         this.mediaTable.remove(mediaId);
         return frames;
-      }),
-    );
+      });
+      if (buried.length > 0) raiseRowGeneration(this.sql);
+      return buried;
+    });
   }
 
   /** Gives back ids that were taken and never recorded, so that ids stay without gaps. */
@@ -180,6 +187,7 @@ export class Catalog {
       if (highest >= Number(this.meta('next_frame_id') ?? 0)) {
         this.setMeta('next_frame_id', String(highest + 1));
       }
+      if (buried.length > 0) raiseRowGeneration(this.sql);
       return buried;
     });
   }
@@ -239,6 +247,7 @@ export class Catalog {
   forgetRows(space: string, firstRow: number): void {
     this.sql.transaction(() => {
       this.frameTable.forgetRows(space, firstRow);
+      raiseRowGeneration(this.sql);
       this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', firstRow, space);
     });
   }
@@ -254,8 +263,11 @@ export class Catalog {
     this.sql.run('DELETE FROM graves WHERE space = ?', space);
   }
 
+  /** Bit `row & 7` of byte `row >> 3` is set where the row's media file passes the filter. */
   filterRows(space: string, filter: RowFilter): Uint8Array {
-    return this.frameTable.bitset(space, this.space(space)?.committedRows ?? 0, filter);
+    let map = this.rowMaps.get(space);
+    if (map === undefined) this.rowMaps.set(space, (map = new RowMap(this.sql, space)));
+    return map.bitset(this.space(space)?.committedRows ?? 0, filter);
   }
 
   // --- the whole
@@ -273,41 +285,14 @@ export class Catalog {
     };
   }
 
-  /** Writes `metadata.jsonl`: one frame a line, in the fields of spec 004 section 3.1. */
-  async exportMetadata(file: string): Promise<void> {
-    const temporary = `${file}.tmp`;
-    const out = createWriteStream(temporary);
-    for (const frame of this.frameTable.all()) {
-      const line = JSON.stringify({
-        frame_id: frame.frameId,
-        video_id: frame.kind === 'video' ? frame.mediaId : null,
-        frame_path: framePath(frame.frameId),
-        timestamp: frame.timestamp,
-        width: frame.width,
-        height: frame.height,
-      });
-      if (!out.write(`${line}\n`)) await once(out, 'drain');
-    }
-    out.end();
-    await once(out, 'close');
-    const handle = await open(temporary, 'r');
-    await handle.sync();
-    await handle.close();
-    await rename(temporary, file);
+  /** Writes `metadata.jsonl`; see `export-metadata.ts`. @throws ERR_DISK_FULL | ERR_IO */
+  exportMetadata(file: string): Promise<void> {
+    return exportMetadata(this.frameTable.all(), file);
   }
 
-  /** SQLite's own check and every frame's checksum; empty when all is well. */
+  /** Full check; every finding names the entry, empty when all is well. Grows with the catalog. */
   integrityCheck(): string[] {
-    const problems = this.sql
-      .all('PRAGMA integrity_check')
-      .map((row) => String(row.integrity_check))
-      .filter((line) => line !== 'ok');
-    try {
-      for (const frame of this.frameTable.all()) void frame;
-    } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
-    }
-    return problems;
+    return checkCatalog(this.sql, this.mediaTable, this.frameTable);
   }
 
   /** Idempotent. */

@@ -1,6 +1,4 @@
 /** Frames and the rows they have in each space; the only place that converts between the two. */
-import { crc32 } from 'node:zlib';
-import { makeError } from '../errors';
 import {
   asFrameId,
   asMediaId,
@@ -8,10 +6,11 @@ import {
   type FrameId,
   type FrameRecord,
   type MediaId,
-  type MediaKind,
   type Row,
 } from '../types';
-import type { EncodeFailure, FrameRow, IngestedFrame, RowFilter } from './records';
+import { assertChecksum, checksumOf, type Column } from './checksum';
+import { toIdentity } from './media-table';
+import type { EncodeFailure, FrameRow, IngestedFrame } from './records';
 import type { SqlRow } from './sqlite';
 import type { Statements } from './statements';
 
@@ -19,39 +18,35 @@ import type { Statements } from './statements';
 const MAX_ENCODE_ATTEMPTS = 3;
 
 const SELECT_FRAME = `SELECT f.frame_id, f.media_id, f.timestamp, f.width, f.height, f.checksum,
-  m.kind, m.path FROM frames f JOIN media m ON m.media_id = f.media_id`;
+  m.kind, m.path, m.identity_checksum FROM frames f JOIN media m ON m.media_id = f.media_id`;
 
-function checksumOf(
-  frameId: number,
-  mediaId: string,
-  timestamp: number | null,
-  width: number,
-  height: number,
-): number {
-  return crc32(`${frameId}|${mediaId}|${timestamp ?? ''}|${width}|${height}`);
+const SELECT_WITH_ROW = `${SELECT_FRAME.replace('f.checksum', 'f.checksum, r.checksum AS row_checksum')}
+  JOIN frame_rows r ON r.frame_id = f.frame_id`;
+
+const columnsOf = (frame: IngestedFrame, mediaId: MediaId): Column[] => [
+  frame.frameId,
+  mediaId,
+  frame.timestamp,
+  frame.width,
+  frame.height,
+];
+
+/** @throws ERR_CATALOG when a checksum does not fit the columns */
+function toFrame(row: SqlRow): FrameRecord {
+  const { mediaId, path, kind } = toIdentity(row);
+  const frame: IngestedFrame = {
+    frameId: asFrameId(Number(row.frame_id)),
+    timestamp: row.timestamp as number | null,
+    width: Number(row.width),
+    height: Number(row.height),
+  };
+  assertChecksum(columnsOf(frame, mediaId), row.checksum, `frame ${frame.frameId}`);
+  return { ...frame, mediaId, kind, mediaPath: path };
 }
 
-/** @throws ERR_CATALOG when the row's checksum does not fit its columns */
-function toFrame(row: SqlRow): FrameRecord {
-  const frameId = Number(row.frame_id);
-  const mediaId = row.media_id as string;
-  const timestamp = row.timestamp as number | null;
-  const width = Number(row.width);
-  const height = Number(row.height);
-  if (checksumOf(frameId, mediaId, timestamp, width, height) !== Number(row.checksum)) {
-    throw makeError('ERR_CATALOG', `the catalog's entry of frame ${frameId} is damaged`, {
-      details: { frameId },
-    });
-  }
-  return {
-    frameId: asFrameId(frameId),
-    mediaId: asMediaId(mediaId),
-    kind: row.kind as MediaKind,
-    mediaPath: row.path as string,
-    timestamp,
-    width,
-    height,
-  };
+/** @throws ERR_CATALOG when the entry that ties a row to a frame is damaged */
+function assertRow(space: string, row: number, frameId: number, checksum: unknown): void {
+  assertChecksum([space, row, frameId], checksum, `row ${row}`);
 }
 
 export class FrameTable {
@@ -67,7 +62,7 @@ export class FrameTable {
         timestamp,
         width,
         height,
-        checksumOf(frameId, mediaId, timestamp, width, height),
+        checksumOf(columnsOf({ frameId, timestamp, width, height }, mediaId)),
       );
       this.sql.run(
         'INSERT INTO pending_frames (space, frame_id) SELECT name, ? FROM spaces',
@@ -103,26 +98,52 @@ export class FrameTable {
   }
 
   byRow(space: string, row: Row): FrameRecord | undefined {
-    const found = this.sql.get(
-      `${SELECT_FRAME} JOIN frame_rows r ON r.frame_id = f.frame_id WHERE r.space = ? AND r.row = ?`,
-      space,
-      row,
-    );
-    return found && toFrame(found);
+    const found = this.sql.get(`${SELECT_WITH_ROW} WHERE r.space = ? AND r.row = ?`, space, row);
+    if (found === undefined) return undefined;
+    assertRow(space, row, Number(found.frame_id), found.row_checksum);
+    return toFrame(found);
   }
 
   rowOf(space: string, frameId: FrameId): Row | undefined {
-    const row = this.sql.get(
-      'SELECT row FROM frame_rows WHERE space = ? AND frame_id = ?',
+    const found = this.sql.get(
+      'SELECT row, checksum FROM frame_rows WHERE space = ? AND frame_id = ?',
       space,
       frameId,
     );
-    return row && asRow(Number(row.row));
+    if (found === undefined) return undefined;
+    assertRow(space, Number(found.row), frameId, found.checksum);
+    return asRow(Number(found.row));
   }
 
-  /** All frames in id order, streamed; do not write while iterating. */
+  /** All frames in id order. Writing meanwhile is allowed; later pages show it. */
   *all(): IterableIterator<FrameRecord> {
-    for (const row of this.sql.iterate(`${SELECT_FRAME} ORDER BY f.frame_id`)) yield toFrame(row);
+    for (const row of this.rows()) yield toFrame(row);
+  }
+
+  /** One finding per damaged entry. */
+  *damage(): IterableIterator<string> {
+    for (const row of this.rows()) {
+      try {
+        toFrame(row);
+      } catch (error) {
+        yield (error as Error).message;
+      }
+    }
+    for (const { name } of this.sql.all('SELECT name FROM spaces')) {
+      const query = 'SELECT * FROM frame_rows WHERE space = ? AND row > ? ORDER BY row LIMIT ?';
+      for (const found of this.sql.pages(query, 'row', -1, name as string)) {
+        try {
+          assertRow(name as string, Number(found.row), Number(found.frame_id), found.checksum);
+        } catch (error) {
+          yield (error as Error).message;
+        }
+      }
+    }
+  }
+
+  private rows(): Generator<SqlRow> {
+    const query = `${SELECT_FRAME} WHERE f.frame_id > ? ORDER BY f.frame_id LIMIT ?`;
+    return this.sql.pages(query, 'frame_id', -1);
   }
 
   withoutRow(space: string, after: number, limit: number): FrameId[] {
@@ -146,10 +167,11 @@ export class FrameTable {
     };
     for (const { frameId, row } of rows) {
       this.sql.run(
-        'INSERT INTO frame_rows (space, row, frame_id) VALUES (?, ?, ?)',
+        'INSERT INTO frame_rows (space, row, frame_id, checksum) VALUES (?, ?, ?, ?)',
         space,
         row,
         frameId,
+        checksumOf([space, row, frameId]),
       );
       this.sql.run('DELETE FROM failed_frames WHERE space = ? AND frame_id = ?', space, frameId);
       leaveQueue(frameId);
@@ -167,10 +189,12 @@ export class FrameTable {
     return [...touched].filter((mediaId) => !this.isWaiting(space, mediaId)).map(asMediaId);
   }
 
+  // CROSS JOIN here and below: SQLite then starts with the few frames of the media file. Left to
+  // itself it may start with the whole queue, which made a sync of 100,000 frames quadratic.
   private isWaiting(space: string, mediaId: string): boolean {
     return (
       this.sql.get(
-        `SELECT 1 FROM frames f JOIN pending_frames p ON p.frame_id = f.frame_id
+        `SELECT 1 FROM frames f CROSS JOIN pending_frames p ON p.frame_id = f.frame_id
          WHERE f.media_id = ? AND p.space = ? LIMIT 1`,
         mediaId,
         space,
@@ -181,13 +205,13 @@ export class FrameTable {
   /** How many frames of a media file have a row, and why the first one that failed did. */
   outcomeOf(space: string, mediaId: MediaId): { rows: number; failure: string | undefined } {
     const rows = this.sql.get(
-      `SELECT count(*) AS n FROM frames f JOIN frame_rows r ON r.frame_id = f.frame_id
+      `SELECT count(*) AS n FROM frames f CROSS JOIN frame_rows r ON r.frame_id = f.frame_id
        WHERE f.media_id = ? AND r.space = ?`,
       mediaId,
       space,
     );
     const failed = this.sql.get(
-      `SELECT x.reason FROM frames f JOIN failed_frames x ON x.frame_id = f.frame_id
+      `SELECT x.reason FROM frames f CROSS JOIN failed_frames x ON x.frame_id = f.frame_id
        WHERE f.media_id = ? AND x.space = ? ORDER BY x.frame_id LIMIT 1`,
       mediaId,
       space,
@@ -214,22 +238,5 @@ export class FrameTable {
       firstRow,
     );
     this.sql.run('DELETE FROM frame_rows WHERE space = ? AND row >= ?', space, firstRow);
-  }
-
-  /** Bit `row & 7` of byte `row >> 3` is set where the row's media file passes the filter. */
-  bitset(space: string, rows: number, filter: RowFilter): Uint8Array {
-    const bits = new Uint8Array((rows + 7) >> 3);
-    const verdicts = new Map<string, boolean>();
-    const query = `SELECT r.row, m.path FROM media m JOIN frames f ON f.media_id = m.media_id
-      JOIN frame_rows r ON r.frame_id = f.frame_id AND r.space = ? WHERE m.kind = ? OR ? IS NULL`;
-    const kind = filter.kind ?? null;
-    for (const found of this.sql.iterate(query, space, kind, kind)) {
-      const row = Number(found.row);
-      const path = found.path as string;
-      let verdict = verdicts.get(path);
-      if (verdict === undefined) verdicts.set(path, (verdict = filter.path?.(path) ?? true));
-      if (verdict && row < rows) bits[row >> 3] = (bits[row >> 3] ?? 0) | (1 << (row & 7));
-    }
-    return bits;
   }
 }

@@ -1,15 +1,43 @@
 /** The media table: one row per media file, its state and the reason for it. */
 import { randomBytes } from 'node:crypto';
 import { asMediaId, type MediaId, type MediaKind, type MediaState } from '../types';
+import { assertChecksum, checksumOf, type Column } from './checksum';
 import type { IngestedItem, MediaRow } from './records';
 import type { SqlRow } from './sqlite';
 import type { Statements } from './statements';
 
-function toMediaRow(row: SqlRow): MediaRow {
-  return {
+type Identity = Pick<MediaRow, 'mediaId' | 'path' | 'kind'>;
+
+const identityOf = (row: Identity): Column[] => [row.mediaId, row.path, row.kind];
+
+const stateOf = (row: MediaRow): Column[] => [
+  row.mediaId,
+  row.sizeBytes,
+  row.mtimeMs,
+  row.contentHash,
+  row.state,
+  row.code,
+  row.reason,
+  row.width,
+  row.height,
+  row.capturedAt,
+  row.attempts,
+];
+
+/** What a row that joins the media table says of its media file. @throws ERR_CATALOG when damaged */
+export function toIdentity(row: SqlRow): Identity {
+  const identity = {
     mediaId: asMediaId(row.media_id as string),
     path: row.path as string,
     kind: row.kind as MediaKind,
+  };
+  assertChecksum(identityOf(identity), row.identity_checksum, `media ${identity.mediaId}`);
+  return identity;
+}
+
+function toMediaRow(row: SqlRow): MediaRow {
+  const media: MediaRow = {
+    ...toIdentity(row),
     sizeBytes: Number(row.size_bytes),
     mtimeMs: Number(row.mtime_ms),
     contentHash: row.content_hash as string | null,
@@ -21,14 +49,31 @@ function toMediaRow(row: SqlRow): MediaRow {
     capturedAt: row.captured_at as string | null,
     attempts: Number(row.attempts),
   };
+  assertChecksum(stateOf(media), row.state_checksum, `media ${media.mediaId} (${media.path})`);
+  return media;
 }
 
 export class MediaTable {
   constructor(private readonly sql: Statements) {}
 
-  /** All media in path order, streamed; do not write while iterating. */
+  /** All media in path order. Writing meanwhile is allowed; later pages show it. */
   *all(): IterableIterator<MediaRow> {
-    for (const row of this.sql.iterate('SELECT * FROM media ORDER BY path')) yield toMediaRow(row);
+    for (const row of this.rows()) yield toMediaRow(row);
+  }
+
+  /** One finding per damaged entry. */
+  *damage(): IterableIterator<string> {
+    for (const row of this.rows()) {
+      try {
+        toMediaRow(row);
+      } catch (error) {
+        yield (error as Error).message;
+      }
+    }
+  }
+
+  private rows(): Generator<SqlRow> {
+    return this.sql.pages('SELECT * FROM media WHERE path > ? ORDER BY path LIMIT ?', 'path', '');
   }
 
   byId(mediaId: MediaId): MediaRow | undefined {
@@ -44,51 +89,60 @@ export class MediaTable {
   /** Inserts or replaces what is known of a file; an earlier version keeps its id. */
   put(item: IngestedItem): MediaId {
     const mediaId = item.replaces ?? asMediaId(randomBytes(16).toString('hex'));
-    this.sql.run(
-      `INSERT INTO media (media_id, path, kind, size_bytes, mtime_ms, content_hash, state, code,
-         reason, width, height, captured_at, attempts)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (media_id) DO UPDATE SET path = excluded.path, kind = excluded.kind,
-         size_bytes = excluded.size_bytes, mtime_ms = excluded.mtime_ms,
-         content_hash = excluded.content_hash, state = excluded.state, code = excluded.code,
-         reason = excluded.reason, width = excluded.width, height = excluded.height,
-         captured_at = excluded.captured_at, attempts = excluded.attempts`,
-      mediaId,
-      item.path,
-      item.kind,
-      item.sizeBytes,
-      item.mtimeMs,
-      item.contentHash,
-      item.state,
-      item.code,
-      item.reason,
-      item.width,
-      item.height,
-      item.capturedAt,
-      item.attempts,
-    );
+    this.write({ ...item, mediaId });
     return mediaId;
   }
 
   setState(mediaId: MediaId, state: MediaState): void {
-    this.sql.run('UPDATE media SET state = ? WHERE media_id = ?', state, mediaId);
+    this.change(mediaId, { state });
   }
 
   setReason(mediaId: MediaId, code: string, reason: string): void {
-    this.sql.run('UPDATE media SET code = ?, reason = ? WHERE media_id = ?', code, reason, mediaId);
+    this.change(mediaId, { code, reason });
   }
 
   rename(mediaId: MediaId, path: string, mtimeMs: number): void {
-    this.sql.run(
-      'UPDATE media SET path = ?, mtime_ms = ? WHERE media_id = ?',
-      path,
-      mtimeMs,
-      mediaId,
-    );
+    this.change(mediaId, { path, mtimeMs });
   }
 
   remove(mediaId: MediaId): void {
     this.sql.run('DELETE FROM media WHERE media_id = ?', mediaId);
+  }
+
+  /** Reads, changes and writes one row, so that its checksums are those of what it then holds. */
+  private change(mediaId: MediaId, over: Partial<MediaRow>): void {
+    const row = this.byId(mediaId);
+    if (row !== undefined) this.write({ ...row, ...over });
+  }
+
+  private write(row: MediaRow): void {
+    this.sql.run(
+      `INSERT INTO media (media_id, path, kind, size_bytes, mtime_ms, content_hash, state, code,
+         reason, width, height, captured_at, attempts, identity_checksum, state_checksum)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (media_id) DO UPDATE SET path = excluded.path, kind = excluded.kind,
+         size_bytes = excluded.size_bytes, mtime_ms = excluded.mtime_ms,
+         content_hash = excluded.content_hash, state = excluded.state, code = excluded.code,
+         reason = excluded.reason, width = excluded.width, height = excluded.height,
+         captured_at = excluded.captured_at, attempts = excluded.attempts,
+         identity_checksum = excluded.identity_checksum,
+         state_checksum = excluded.state_checksum`,
+      row.mediaId,
+      row.path,
+      row.kind,
+      row.sizeBytes,
+      row.mtimeMs,
+      row.contentHash,
+      row.state,
+      row.code,
+      row.reason,
+      row.width,
+      row.height,
+      row.capturedAt,
+      row.attempts,
+      checksumOf(identityOf(row)),
+      checksumOf(stateOf(row)),
+    );
   }
 
   /** Numbers of media by state and by kind. */

@@ -1,13 +1,13 @@
 /** The catalog's tables and their versions. A new version is a new entry of `MIGRATIONS`, never an edit. */
 import { makeError } from '../errors';
-import type { SqliteDatabase } from './sqlite';
+import { sqliteDriver, type SqliteDatabase } from './sqlite';
 
 /** "SLc1": says that a SQLite file is a Sightline catalog. */
 const APPLICATION_ID = 0x534c6331;
 
 const MIGRATIONS: readonly string[] = [
   `
-  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 
   CREATE TABLE media (
     media_id TEXT PRIMARY KEY CHECK (length(media_id) = 32),
@@ -22,8 +22,12 @@ const MIGRATIONS: readonly string[] = [
     width INTEGER,
     height INTEGER,
     captured_at TEXT,
-    attempts INTEGER NOT NULL
-  );
+    attempts INTEGER NOT NULL,
+    -- CRC-32 of media_id, path and kind, which every result shows; and of all the other columns.
+    -- SQLite does not notice a flipped payload bit by itself.
+    identity_checksum INTEGER NOT NULL,
+    state_checksum INTEGER NOT NULL
+  ) STRICT;
 
   CREATE TABLE frames (
     frame_id INTEGER PRIMARY KEY,
@@ -31,9 +35,9 @@ const MIGRATIONS: readonly string[] = [
     timestamp REAL,
     width INTEGER NOT NULL,
     height INTEGER NOT NULL,
-    -- CRC-32 of the other columns: SQLite does not notice a flipped payload bit by itself.
+    -- CRC-32 of the other columns.
     checksum INTEGER NOT NULL
-  );
+  ) STRICT;
   CREATE INDEX frames_of_media ON frames (media_id);
 
   CREATE TABLE spaces (
@@ -44,14 +48,16 @@ const MIGRATIONS: readonly string[] = [
     preprocess_version INTEGER NOT NULL,
     dim INTEGER NOT NULL,
     committed_rows INTEGER NOT NULL
-  ) WITHOUT ROWID;
+  ) WITHOUT ROWID, STRICT;
 
   CREATE TABLE frame_rows (
     space TEXT NOT NULL REFERENCES spaces (name),
     row INTEGER NOT NULL,
     frame_id INTEGER NOT NULL REFERENCES frames (frame_id),
+    -- CRC-32 of the other columns: a flipped bit here would show the wrong picture.
+    checksum INTEGER NOT NULL,
     PRIMARY KEY (space, row)
-  ) WITHOUT ROWID;
+  ) WITHOUT ROWID, STRICT;
   CREATE UNIQUE INDEX row_of_frame ON frame_rows (space, frame_id);
 
   -- Frames that wait to be encoded. A table of its own, so that asking costs what is waiting, not
@@ -60,7 +66,7 @@ const MIGRATIONS: readonly string[] = [
     space TEXT NOT NULL,
     frame_id INTEGER NOT NULL,
     PRIMARY KEY (space, frame_id)
-  ) WITHOUT ROWID;
+  ) WITHOUT ROWID, STRICT;
 
   CREATE TABLE failed_frames (
     space TEXT NOT NULL,
@@ -68,22 +74,26 @@ const MIGRATIONS: readonly string[] = [
     reason TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     PRIMARY KEY (space, frame_id)
-  ) WITHOUT ROWID;
+  ) WITHOUT ROWID, STRICT;
 
   -- Frames that are gone here and still have a row in the engine.
   CREATE TABLE graves (
     space TEXT NOT NULL,
     frame_id INTEGER NOT NULL,
     PRIMARY KEY (space, frame_id)
-  ) WITHOUT ROWID;
+  ) WITHOUT ROWID, STRICT;
   `,
 ];
 
-/** Brings a database to the newest version. @throws ERR_CATALOG | ERR_FILE_VERSION */
+/**
+ * Brings a database to the newest version and checks that it holds our tables and nothing else.
+ *
+ * @throws ERR_CATALOG | ERR_FILE_VERSION
+ */
 export function prepareSchema(db: SqliteDatabase, readOnly: boolean, file: string): void {
   const application = readPragma(db, 'application_id');
   const version = readPragma(db, 'user_version');
-  const isNew = application === 0 && version === 0;
+  const isNew = application === 0 && version === 0 && describe(db) === '';
   if (!isNew && application !== APPLICATION_ID) {
     throw makeError('ERR_CATALOG', `${file} is a SQLite file but no Sightline catalog`, {
       details: { application },
@@ -96,20 +106,53 @@ export function prepareSchema(db: SqliteDatabase, readOnly: boolean, file: strin
       { details: { version, known: MIGRATIONS.length } },
     );
   }
-  if (readOnly) {
-    if (version < MIGRATIONS.length) {
-      throw makeError('ERR_FILE_VERSION', `${file} needs an upgrade: run a sync once`, {
-        details: { version, known: MIGRATIONS.length },
-      });
-    }
-    return;
+  if (readOnly && version < MIGRATIONS.length) {
+    throw makeError('ERR_FILE_VERSION', `${file} needs an upgrade: run a sync once`, {
+      details: { version, known: MIGRATIONS.length },
+    });
   }
+  migrate(db, version);
+  // A trigger or a view in a file from elsewhere would run with our statements.
+  if (describe(db) !== expectedSchema()) {
+    throw makeError('ERR_CATALOG', `${file} has other tables than a Sightline catalog has`, {
+      details: { version },
+    });
+  }
+}
+
+function migrate(db: SqliteDatabase, version: number): void {
   for (let next = version; next < MIGRATIONS.length; next++) {
     db.exec(
       `BEGIN IMMEDIATE; ${MIGRATIONS[next] ?? ''}
        PRAGMA application_id=${APPLICATION_ID}; PRAGMA user_version=${next + 1}; COMMIT;`,
     );
   }
+}
+
+let expected: string | undefined;
+
+/** The schema as SQLite words it for a catalog made just now. */
+function expectedSchema(): string {
+  if (expected === undefined) {
+    const db = sqliteDriver().open(':memory:', false);
+    try {
+      migrate(db, 0);
+      expected = describe(db);
+    } finally {
+      db.close();
+    }
+  }
+  return expected;
+}
+
+function describe(db: SqliteDatabase): string {
+  const rows = db
+    // Tables that SQLite makes for itself (statistics) are its own affair.
+    .prepare(
+      "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, name",
+    )
+    .all() as Record<string, string>[];
+  return rows.map((row) => [row.type, row.name, row.tbl_name, row.sql].join(' ')).join('\n');
 }
 
 function readPragma(db: SqliteDatabase, name: 'application_id' | 'user_version'): number {

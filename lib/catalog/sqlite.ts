@@ -2,7 +2,7 @@
  * SQLite through what the running Node has: `node:sqlite` (22.13 and later), else `better-sqlite3`.
  * Both are used through the few calls of `SqliteDatabase`; nobody else knows which one it is.
  */
-import { makeError, messageOf } from '../errors';
+import { makeError, messageOf, type ErrorCode } from '../errors';
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
 export type SqlRow = Record<string, SqlValue>;
@@ -11,7 +11,6 @@ export interface SqliteStatement {
   run(...values: SqlValue[]): unknown;
   get(...values: SqlValue[]): unknown;
   all(...values: SqlValue[]): unknown[];
-  iterate(...values: SqlValue[]): IterableIterator<unknown>;
 }
 
 export interface SqliteDatabase {
@@ -45,6 +44,7 @@ function findDriver(): Driver {
     ) => SqliteDatabase;
     return {
       name: 'better-sqlite3',
+      // It switches SQLite's defensive mode on by itself.
       open: (file, readOnly) => new Database(file, { readonly: readOnly, fileMustExist: readOnly }),
     };
   } catch (cause) {
@@ -57,17 +57,41 @@ function findDriver(): Driver {
 }
 
 function loadNodeSqlite(): Driver | undefined {
-  // process.getBuiltinModule asks without throwing and without a warning where it does not exist.
-  const module = process.getBuiltinModule?.('node:sqlite') as
-    { DatabaseSync: new (file: string, options: object) => SqliteDatabase } | undefined;
+  const module = withoutExperimentalWarning(
+    () =>
+      // Asks without throwing where the module does not exist.
+      process.getBuiltinModule?.('node:sqlite') as
+        { DatabaseSync: new (file: string, options: object) => SqliteDatabase } | undefined,
+  );
   if (module === undefined) return undefined;
   return {
     name: 'node:sqlite',
-    open: (file, readOnly) => new module.DatabaseSync(file, { readOnly }),
+    // Versions that do not know `defensive` ignore it.
+    open: (file, readOnly) => new module.DatabaseSync(file, { readOnly, defensive: true }),
   };
 }
 
-/** Opens a database file with the settings every catalog uses (RELIABILITY 4.8). */
+/** Node 22 says on standard error that its SQLite is experimental: news for us, noise for a person. */
+function withoutExperimentalWarning<T>(load: () => T): T {
+  const emit = process.emitWarning;
+  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
+    if (!/SQLite is an experimental feature/i.test(messageOf(warning)))
+      Reflect.apply(emit, process, [warning, ...rest]);
+  }) as typeof process.emitWarning;
+  try {
+    return load();
+  } finally {
+    process.emitWarning = emit;
+  }
+}
+
+/**
+ * Opens a database file with the settings every catalog uses (RELIABILITY 4.8).
+ *
+ * No `quick_check` here although that table asks for one: it reads the whole file, and opening a
+ * library must not take longer the more it holds. What a search touches is checked row by row
+ * (checksums), the whole by `verify`.
+ */
 export function openSqlite(file: string, readOnly: boolean): SqliteDatabase {
   let db: SqliteDatabase | undefined;
   try {
@@ -76,7 +100,10 @@ export function openSqlite(file: string, readOnly: boolean): SqliteDatabase {
       'PRAGMA busy_timeout=5000; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;' +
         'PRAGMA mmap_size=0; PRAGMA foreign_keys=ON;',
     );
-    if (!readOnly) db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;');
+    if (!readOnly)
+      db.exec(
+        'PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;',
+      );
     return db;
   } catch (error) {
     db?.close();
@@ -84,16 +111,44 @@ export function openSqlite(file: string, readOnly: boolean): SqliteDatabase {
   }
 }
 
+/** SQLite's primary result codes that mean something of their own to a caller. */
+const CODES: Readonly<Record<number, { code: ErrorCode; words: string }>> = {
+  5: { code: 'ERR_FILE_LOCKED', words: 'is being written by another process' },
+  6: { code: 'ERR_FILE_LOCKED', words: 'is locked' },
+  8: { code: 'ERR_READ_ONLY', words: 'is open for reading only' },
+  10: { code: 'ERR_IO', words: 'met an error of the disk' },
+  13: { code: 'ERR_DISK_FULL', words: 'cannot grow: the disk is full' },
+};
+
+const NUMBERS: Readonly<Record<string, number>> = {
+  SQLITE_BUSY: 5,
+  SQLITE_LOCKED: 6,
+  SQLITE_READONLY: 8,
+  SQLITE_IOERR: 10,
+  SQLITE_FULL: 13,
+};
+
+/** Primary result code; undefined for an error that is not SQLite's. */
+function resultCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  const code = String(error.code);
+  // node:sqlite gives the extended number, better-sqlite3 the extended name.
+  if (code === 'ERR_SQLITE_ERROR') return 'errcode' in error ? Number(error.errcode) & 0xff : 1;
+  if (!code.startsWith('SQLITE_')) return undefined;
+  return NUMBERS[/^SQLITE_[A-Z]+/.exec(code)?.[0] ?? ''] ?? 1;
+}
+
 /** An error of SQLite as one of ours; others pass through. */
 export function catalogError(error: unknown, file?: string): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (/FULL/.test(code)) return makeError('ERR_DISK_FULL', 'the disk is full', { cause: error });
-  if (/^(SQLITE_|ERR_SQLITE)/.test(code)) {
-    const where = file === undefined ? 'the catalog' : `the catalog ${file}`;
-    return makeError('ERR_CATALOG', `${where} cannot be used: ${messageOf(error)}`, {
-      details: { sqlite: code },
-      cause: error,
-    });
-  }
-  return error;
+  const number = resultCode(error);
+  if (number === undefined) return error;
+  const { code, words } = CODES[number] ?? {
+    code: 'ERR_CATALOG' as const,
+    words: 'cannot be used',
+  };
+  const where = file === undefined ? 'the catalog' : `the catalog ${file}`;
+  return makeError(code, `${where} ${words}: ${messageOf(error)}`, {
+    details: { sqlite: (error as { code?: unknown }).code },
+    cause: error,
+  });
 }

@@ -1,4 +1,5 @@
 /** Prepared statements, each compiled once per database, and transactions. */
+import { isLibraryError, makeError, type LibraryError } from '../errors';
 import {
   catalogError,
   type SqliteDatabase,
@@ -10,6 +11,7 @@ import {
 export class Statements {
   private readonly cache = new Map<string, SqliteStatement>();
   private depth = 0;
+  private diskError: LibraryError | undefined;
 
   constructor(private readonly db: SqliteDatabase) {}
 
@@ -20,7 +22,7 @@ export class Statements {
   }
 
   run(sql: string, ...values: SqlValue[]): void {
-    this.guard(() => this.prepared(sql).run(...values));
+    this.write(() => this.prepared(sql).run(...values));
   }
 
   get(sql: string, ...values: SqlValue[]): SqlRow | undefined {
@@ -31,19 +33,31 @@ export class Statements {
     return this.guard(() => this.prepared(sql).all(...values)) as SqlRow[];
   }
 
-  /** Streams rows. Always a fresh statement: a cached one could be asked again while it iterates. */
-  iterate(sql: string, ...values: SqlValue[]): IterableIterator<SqlRow> {
-    return this.guard(() => this.db.prepare(sql).iterate(...values)) as IterableIterator<SqlRow>;
+  /**
+   * Reads a large result in pieces, each a query of its own: no cursor stays open while the taker
+   * works, so it may write, and the log can be checkpointed.
+   *
+   * @param sql   with two parameters at its end: the key to start after, and the number of rows
+   * @param key   column by which the result is ordered, unique
+   */
+  *pages(sql: string, key: string, first: SqlValue, ...values: SqlValue[]): Generator<SqlRow> {
+    const size = 500;
+    for (let after = first; ;) {
+      const rows = this.all(sql, ...values, after, size);
+      yield* rows;
+      if (rows.length < size) return;
+      after = rows.at(-1)?.[key] as SqlValue;
+    }
   }
 
   /** All of `work` or nothing. Nested calls join the outer transaction. */
   transaction<T>(work: () => T): T {
     if (this.depth > 0) return work();
-    this.guard(() => this.db.exec('BEGIN IMMEDIATE'));
+    this.write(() => this.db.exec('BEGIN IMMEDIATE'));
     this.depth++;
     try {
       const result = work();
-      this.guard(() => this.db.exec('COMMIT'));
+      this.write(() => this.db.exec('COMMIT'));
       return result;
     } catch (error) {
       try {
@@ -54,6 +68,27 @@ export class Statements {
       throw error;
     } finally {
       this.depth--;
+    }
+  }
+
+  /**
+   * After an error of the disk nothing is known about what reached it, and a write that is tried
+   * again may seem to succeed. So there are no more writes until the catalog is opened anew.
+   */
+  private write<T>(work: () => T): T {
+    if (this.diskError !== undefined)
+      throw makeError(
+        'ERR_IO',
+        'the catalog takes no writes after an error of the disk: reopen it',
+        {
+          cause: this.diskError,
+        },
+      );
+    try {
+      return this.guard(work);
+    } catch (error) {
+      if (isLibraryError(error) && error.code === 'ERR_IO') this.diskError = error;
+      throw error;
     }
   }
 

@@ -1,0 +1,73 @@
+/** The full check of a catalog, for `verify`: SQLite's own, every checksum, and what must fit together. */
+import type { FrameTable } from './frame-table';
+import type { MediaTable } from './media-table';
+import type { Statements } from './statements';
+
+/** Enough to see what is wrong; a broken disk would fill the screen. */
+const MOST_FINDINGS = 100;
+
+/** Queries that must find nothing, and what it means when they do; `{}` is the first column. */
+const RULES: readonly (readonly [finding: string, sql: string])[] = [
+  [
+    'row {} is at or beyond the number of rows that count',
+    `SELECT r.row FROM frame_rows r JOIN spaces s ON s.name = r.space WHERE r.row >= s.committed_rows`,
+  ],
+  [
+    'frame {} is at or beyond the next frame id',
+    `SELECT frame_id FROM frames WHERE frame_id >=
+       CAST(coalesce((SELECT value FROM meta WHERE key = 'next_frame_id'), '0') AS INTEGER)`,
+  ],
+  [
+    'media {} counts as indexed and has no frame',
+    `SELECT m.path FROM media m WHERE m.state = 'indexed'
+       AND NOT EXISTS (SELECT 1 FROM frames f WHERE f.media_id = m.media_id)`,
+  ],
+  [
+    'media {} counts as failed or skipped and has a searchable frame',
+    `SELECT m.path FROM media m WHERE m.state IN ('failed', 'skipped') AND EXISTS (
+       SELECT 1 FROM frames f CROSS JOIN frame_rows r ON r.frame_id = f.frame_id
+       WHERE f.media_id = m.media_id)`,
+  ],
+  [
+    'frame {} has neither a row nor a place in the queue',
+    `SELECT f.frame_id FROM frames f JOIN spaces s
+       WHERE NOT EXISTS (SELECT 1 FROM frame_rows r WHERE r.space = s.name AND r.frame_id = f.frame_id)
+         AND NOT EXISTS (SELECT 1 FROM pending_frames p WHERE p.space = s.name AND p.frame_id = f.frame_id)
+         AND NOT EXISTS (SELECT 1 FROM failed_frames x WHERE x.space = s.name AND x.frame_id = f.frame_id)`,
+  ],
+  [
+    'the queue names frame {}, which does not exist',
+    `SELECT frame_id FROM pending_frames WHERE frame_id NOT IN (SELECT frame_id FROM frames)`,
+  ],
+];
+
+/** Every finding names the entry; empty when all is well. Reads everything. */
+export function checkCatalog(sql: Statements, media: MediaTable, frames: FrameTable): string[] {
+  const findings: string[] = [];
+  for (const finding of allFindings(sql, media, frames)) {
+    findings.push(finding);
+    if (findings.length < MOST_FINDINGS) continue;
+    findings.push('and perhaps more: stopped counting');
+    break;
+  }
+  return findings;
+}
+
+function* allFindings(sql: Statements, media: MediaTable, frames: FrameTable): Generator<string> {
+  let isReadable = true;
+  for (const row of sql.all('PRAGMA integrity_check')) {
+    if (row.integrity_check === 'ok') continue;
+    isReadable = false;
+    yield String(row.integrity_check);
+  }
+  // With a broken tree the rest would only repeat it, or fail on the way.
+  if (!isReadable) return;
+  for (const row of sql.all('PRAGMA foreign_key_check'))
+    yield `an entry of ${row.table} refers to a missing one of ${row.parent}`;
+  yield* media.damage();
+  yield* frames.damage();
+  for (const [finding, query] of RULES) {
+    for (const row of sql.all(`${query} LIMIT ${MOST_FINDINGS}`))
+      yield finding.replace('{}', () => String(Object.values(row)[0]));
+  }
+}

@@ -1,0 +1,428 @@
+/** The catalog against damage, foreign content, a failing disk and concurrent use. */
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openCatalog, type Catalog, type IngestedItem } from '../../lib/catalog';
+import { catalogError, sqliteDriver, type SqliteDatabase } from '../../lib/catalog/sqlite';
+import { Statements } from '../../lib/catalog/statements';
+import { isLibraryError } from '../../lib/errors';
+import { asFrameId, asRow, type MediaId } from '../../lib/types';
+import { makeTempDir } from '../helpers/temp';
+
+console.log(`SQLite by ${sqliteDriver().name}`);
+
+function picture(catalog: Catalog, name: string, frames = 1): IngestedItem {
+  const isVideo = name.endsWith('.mp4');
+  return {
+    replaces: undefined,
+    path: name,
+    kind: isVideo ? 'video' : 'image',
+    sizeBytes: 10,
+    mtimeMs: 1234.5678,
+    contentHash: 'ab',
+    state: 'pending',
+    code: null,
+    reason: null,
+    width: 20,
+    height: 10,
+    capturedAt: '2020-01-02T03:04:05',
+    attempts: 1,
+    frames: Array.from({ length: frames }, (_, i) => ({
+      frameId: catalog.nextFrameId(),
+      timestamp: isVideo ? i / 3 : null,
+      width: 20,
+      height: 10,
+    })),
+  };
+}
+
+async function filled(dir: string, names: readonly string[]): Promise<Catalog> {
+  const catalog = await openCatalog(dir);
+  catalog.createSpace('clip', { id: 'm', revision: '1', sha256: 'ab', preprocessVersion: 1 }, 4);
+  add(catalog, names);
+  return catalog;
+}
+
+/** Records files and gives each frame the next row. */
+function add(catalog: Catalog, names: readonly string[]): void {
+  const items = names.map((name) => picture(catalog, name, name.endsWith('.mp4') ? 3 : 1));
+  catalog.recordIngested(items);
+  const first = catalog.space('clip')?.committedRows ?? 0;
+  const ids = items.flatMap((item) => item.frames.map((frame) => frame.frameId));
+  catalog.recordRows(
+    'clip',
+    ids.map((frameId, i) => ({ frameId, row: asRow(first + i) })),
+    [],
+    first + ids.length,
+  );
+}
+
+const codeOf = (work: () => unknown): string => {
+  try {
+    work();
+    return 'ok';
+  } catch (error) {
+    assert.ok(isLibraryError(error), String(error));
+    return error.code;
+  }
+};
+
+const raw = (catalog: Catalog): SqliteDatabase => (catalog as unknown as { db: SqliteDatabase }).db;
+
+const openCode = async (dir: string, options = {}): Promise<string> => {
+  try {
+    (await openCatalog(dir, options)).close();
+    return 'ok';
+  } catch (error) {
+    assert.ok(isLibraryError(error), String(error));
+    return error.code;
+  }
+};
+
+test('a changed value in any column of any entry is noticed before it is shown', async () => {
+  const changes: Record<string, string> = {
+    'UPDATE media SET path = path || x': "UPDATE media SET path = path || 'x'",
+    'kind of a media file': "UPDATE media SET kind = 'video'",
+    'state of a media file': "UPDATE media SET state = 'skipped'",
+    'hash of a media file': "UPDATE media SET content_hash = 'ac'",
+    'time of a media file': 'UPDATE media SET mtime_ms = mtime_ms + 1',
+    'attempts of a media file': 'UPDATE media SET attempts = 9',
+    'date of a media file': 'UPDATE media SET captured_at = NULL',
+    'width of a frame': 'UPDATE frames SET width = 21',
+    'time of a frame': 'UPDATE frames SET timestamp = 1',
+    'frame of a row': 'UPDATE frame_rows SET frame_id = 1 - frame_id WHERE frame_id = 0 OR row = 1',
+    'a checksum itself': 'UPDATE frames SET checksum = checksum + 1',
+  };
+  for (const [what, sql] of Object.entries(changes)) {
+    const catalog = await filled(makeTempDir('catalog'), ['a.jpg', 'b.jpg']);
+    assert.equal(catalog.integrityCheck(), [], `${what}: well before`);
+    try {
+      raw(catalog).exec(sql);
+    } catch {
+      // Rows that swap places break the unique index on the way: do it in three steps.
+      raw(catalog).exec(
+        'PRAGMA foreign_keys=OFF; UPDATE frame_rows SET frame_id = 99 WHERE row = 0; UPDATE frame_rows SET frame_id = 0 WHERE row = 1; UPDATE frame_rows SET frame_id = 1 WHERE row = 0;',
+      );
+    }
+    const shown = codeOf(() => [
+      ...catalog.media(),
+      ...catalog.frames(),
+      ...catalog.framesByRows('clip', [asRow(0), asRow(1)]),
+      catalog.filterRows('clip', { path: () => true }),
+    ]);
+    assert.is(shown, 'ERR_CATALOG', what);
+    assert.ok(catalog.integrityCheck().length > 0, `${what}: verify`);
+    catalog.close();
+  }
+});
+
+test('verify says which entry is damaged, goes on to the next, and finds what does not fit together', async () => {
+  const catalog = await filled(makeTempDir('catalog'), ['a.jpg', 'b.jpg', 'c.mp4']);
+  raw(catalog).exec(
+    "UPDATE frames SET width = 5 WHERE frame_id IN (0, 2); UPDATE media SET attempts = 7 WHERE path = 'b.jpg'",
+  );
+  const findings = catalog.integrityCheck();
+  assert.is(findings.length, 3);
+  assert.match(findings.join('\n'), /b\.jpg[^]*frame 0[^]*frame 2/);
+  catalog.close();
+
+  const rules: [string, RegExp][] = [
+    ["UPDATE meta SET value = '1' WHERE key = 'next_frame_id'", /beyond the next frame id/],
+    ['UPDATE spaces SET committed_rows = 1', /beyond the number of rows/],
+    ['DELETE FROM frame_rows WHERE row = 0', /neither a row nor a place/],
+    ["INSERT INTO pending_frames VALUES ('clip', 77)", /does not exist/],
+    ["PRAGMA foreign_keys=OFF; DELETE FROM media WHERE path = 'a.jpg'", /refers to a missing one/],
+  ];
+  for (const [sql, finding] of rules) {
+    const other = await filled(makeTempDir('catalog'), ['a.jpg', 'b.jpg']);
+    raw(other).exec(sql);
+    assert.match(other.integrityCheck().join('\n'), finding, sql);
+    other.close();
+  }
+});
+
+test('a catalog with a trigger, a view or another table is refused', async () => {
+  for (const sql of [
+    'CREATE TRIGGER t AFTER INSERT ON frames BEGIN DELETE FROM media; END',
+    'CREATE VIEW v AS SELECT * FROM media',
+    'CREATE TABLE more (x)',
+    'DROP INDEX frames_of_media',
+    'ALTER TABLE media ADD COLUMN extra TEXT',
+  ]) {
+    const dir = makeTempDir('catalog');
+    const catalog = await filled(dir, ['a.jpg']);
+    raw(catalog).exec(sql);
+    catalog.close();
+    assert.is(await openCode(dir), 'ERR_CATALOG', sql);
+    assert.is(await openCode(dir, { readOnly: true }), 'ERR_CATALOG', sql);
+  }
+});
+
+test('statistics that SQLite keeps for itself are no foreign content', async () => {
+  const dir = makeTempDir('catalog');
+  const catalog = await filled(dir, ['a.jpg']);
+  raw(catalog).exec('ANALYZE');
+  catalog.close();
+  assert.is(await openCode(dir), 'ok');
+});
+
+test('damaged catalog files open, or give a typed error: never a crash, never an untyped one', async () => {
+  const seed = 20261121;
+  console.log(`seed ${seed}`);
+  let state = seed;
+  const next = (below: number): number =>
+    ((state = (Math.imul(state, 1103515245) + 12345) >>> 0) >>> 8) % below;
+  const dir = makeTempDir('catalog');
+  const names = Array.from({ length: 60 }, (_, i) => `album/photo ${i}.jpg`);
+  const catalog = await filled(dir, names);
+  const clean = [...catalog.frames()];
+  catalog.close();
+  const whole = readFileSync(path.join(dir, 'catalog.sqlite'));
+  const outcomes: Record<string, number> = {};
+  for (let round = 0; round < 150; round++) {
+    const bytes = Buffer.from(round % 4 === 0 ? whole.subarray(0, next(whole.length)) : whole);
+    for (let flips = 1 + next(3); flips > 0 && bytes.length > 0; flips--) {
+      const at = next(bytes.length);
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << next(8));
+    }
+    const damaged = makeTempDir('damaged');
+    writeFileSync(path.join(damaged, 'catalog.sqlite'), bytes);
+    let outcome: string;
+    try {
+      const opened = await openCatalog(damaged, { readOnly: true });
+      outcome = codeOf(() => {
+        const rows = clean.map((_, i) => asRow(i));
+        const found = opened.framesByRows('clip', rows);
+        for (const [i, frame] of found.entries())
+          if (frame !== undefined) assert.equal(frame, clean[i], `round ${round}: silently wrong`);
+        opened.integrityCheck();
+      });
+      opened.close();
+    } catch (error) {
+      assert.ok(isLibraryError(error), `round ${round}: ${String(error)}`);
+      outcome = error.code;
+    }
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  }
+  console.log(JSON.stringify(outcomes));
+  assert.ok((outcomes.ERR_CATALOG ?? 0) > 20, 'damage was noticed');
+});
+
+/** A database that fails at the n-th call of a kind, as a full or broken disk makes it. */
+function failing(code: string, errcode: number, when: (sql: string) => boolean): SqliteDatabase {
+  const db = sqliteDriver().open(':memory:', false);
+  const boom = (): never => {
+    throw Object.assign(new Error(code), { code, errcode });
+  };
+  let armed = true;
+  return {
+    exec: (sql) => (armed && when(sql) ? ((armed = false), boom()) : db.exec(sql)),
+    prepare: (sql) => db.prepare(sql),
+    close: () => db.close(),
+  };
+}
+
+test('an error of the disk ends all writing until the catalog is opened anew; reading goes on', () => {
+  const db = failing('SQLITE_IOERR_FSYNC', 1034, (sql) => sql === 'COMMIT');
+  const sql = new Statements(db);
+  db.exec('CREATE TABLE t (x)');
+  assert.is(
+    codeOf(() => sql.transaction(() => sql.run('INSERT INTO t VALUES (1)'))),
+    'ERR_IO',
+  );
+  assert.is(
+    codeOf(() => sql.transaction(() => sql.run('INSERT INTO t VALUES (1)'))),
+    'ERR_IO',
+    'not tried again',
+  );
+  assert.is(
+    codeOf(() => sql.run('INSERT INTO t VALUES (1)')),
+    'ERR_IO',
+  );
+  assert.equal(sql.all('SELECT * FROM t'), []);
+  db.close();
+});
+
+test('a full disk undoes the batch, and writing goes on when there is space', () => {
+  const db = failing('SQLITE_FULL', 13, (sql) => sql === 'COMMIT');
+  const sql = new Statements(db);
+  db.exec('CREATE TABLE t (x)');
+  const insert = (): void => sql.transaction(() => sql.run('INSERT INTO t VALUES (1)'));
+  assert.is(codeOf(insert), 'ERR_DISK_FULL');
+  assert.is(sql.all('SELECT * FROM t').length, 0);
+  assert.is(codeOf(insert), 'ok');
+  assert.is(sql.all('SELECT * FROM t').length, 1);
+  db.close();
+});
+
+test('errors of both drivers become the same codes', () => {
+  const table: [string, number, string][] = [
+    ['SQLITE_BUSY_SNAPSHOT', 517, 'ERR_FILE_LOCKED'],
+    ['SQLITE_READONLY', 8, 'ERR_READ_ONLY'],
+    ['SQLITE_IOERR_WRITE', 778, 'ERR_IO'],
+    ['SQLITE_FULL', 13, 'ERR_DISK_FULL'],
+    ['SQLITE_CORRUPT', 11, 'ERR_CATALOG'],
+    ['SQLITE_NOTADB', 26, 'ERR_CATALOG'],
+    ['SQLITE_CONSTRAINT_CHECK', 275, 'ERR_CATALOG'],
+  ];
+  for (const [name, errcode, expected] of table) {
+    for (const fields of [{ code: name }, { code: 'ERR_SQLITE_ERROR', errcode }]) {
+      const error = catalogError(Object.assign(new Error('x'), fields));
+      assert.ok(isLibraryError(error));
+      assert.is(error.code, expected, JSON.stringify(fields));
+    }
+  }
+  const other = new Error('not of SQLite');
+  assert.is(catalogError(other), other);
+});
+
+test('settings are those of the reliability page', async () => {
+  const catalog = await openCatalog(makeTempDir('catalog'));
+  const pragma = (name: string): unknown =>
+    Object.values(raw(catalog).prepare(`PRAGMA ${name}`).get() as object)[0];
+  assert.is(pragma('journal_mode'), 'wal');
+  assert.is(pragma('synchronous'), 2);
+  assert.is(pragma('foreign_keys'), 1);
+  assert.is(pragma('trusted_schema'), 0);
+  assert.is(pragma('cell_size_check'), 1);
+  assert.is(pragma('mmap_size') ?? 0, 0);
+  assert.is(pragma('application_id'), 0x534c6331);
+  // Defensive mode: the schema itself cannot be written to.
+  assert.throws(() =>
+    raw(catalog).exec("PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'x'"),
+  );
+  catalog.close();
+});
+
+test('a filter follows commits, removals and renames, also those of another process', async () => {
+  const dir = makeTempDir('catalog');
+  const catalog = await filled(dir, ['x/a.jpg', 'y/b.mp4']);
+  const reader = await openCatalog(dir, { readOnly: true });
+  const bits = (of: Catalog): number[] => {
+    const set = of.filterRows('clip', { path: (name) => name.startsWith('x/') });
+    return Array.from({ length: set.length * 8 }, (_, row) => row).filter(
+      (row) => ((set[row >> 3] ?? 0) >> (row & 7)) & 1,
+    );
+  };
+  const both = (): number[] => {
+    const mine = bits(catalog);
+    assert.equal(bits(reader), mine, 'the reader agrees');
+    return mine;
+  };
+  assert.equal(both(), [0]);
+  add(catalog, ['x/c.jpg', 'x/d.mp4']);
+  assert.equal(both(), [0, 4, 5, 6, 7]);
+  const idOf = (name: string): MediaId => catalog.mediaByPath(name)?.mediaId as MediaId;
+  catalog.rename(idOf('y/b.mp4'), 'x/b.mp4', 2);
+  assert.equal(both(), [0, 1, 2, 3, 4, 5, 6, 7]);
+  catalog.rename(idOf('x/d.mp4'), 'z/d.mp4', 2);
+  assert.equal(both(), [0, 1, 2, 3, 4]);
+  catalog.removeMedia([idOf('x/a.jpg')]);
+  assert.equal(both(), [1, 2, 3, 4]);
+  catalog.forgetRows('clip', 3);
+  assert.equal(both(), [1, 2]);
+  catalog.recordIngested([{ ...picture(catalog, 'x/b.mp4', 1), replaces: idOf('x/b.mp4') }]);
+  assert.equal(both(), []);
+  reader.close();
+  catalog.close();
+});
+
+test('writing while a listing is open works, with nothing shown twice', async () => {
+  const catalog = await filled(makeTempDir('catalog'), []);
+  const names = Array.from({ length: 1200 }, (_, i) => `a/${String(i).padStart(4, '0')}.jpg`);
+  catalog.recordIngested(names.map((name) => picture(catalog, name)));
+  const seen = new Set<string>();
+  for (const media of catalog.media()) {
+    assert.not.ok(seen.has(media.path));
+    seen.add(media.path);
+    if (seen.size === 100) catalog.recordIngested([picture(catalog, 'b/late.jpg')]);
+  }
+  assert.is(seen.size, 1201);
+  catalog.close();
+});
+
+test('settling a long queue costs the same for each batch', async () => {
+  const catalog = await filled(makeTempDir('catalog'), []);
+  const total = 12_000;
+  for (let done = 0; done < total; done += 1000)
+    catalog.recordIngested(
+      Array.from({ length: 1000 }, (_, i) => picture(catalog, `${done + i}.jpg`)),
+    );
+  const cpu = (first: number): number => {
+    const before = process.cpuUsage();
+    for (let at = first; at < first + 1000; at += 50)
+      catalog.recordRows(
+        'clip',
+        Array.from({ length: 50 }, (_, i) => ({ frameId: asFrameId(at + i), row: asRow(at + i) })),
+        [],
+        at + 50,
+      );
+    const { user, system } = process.cpuUsage(before);
+    return user + system;
+  };
+  for (let at = 0; at < 3000; at += 1000) cpu(at);
+  const early = cpu(3000);
+  for (let at = 4000; at < total - 1000; at += 1000) cpu(at);
+  const late = cpu(total - 1000);
+  // A plan that walks the queue for each frame makes the early one many times the late one.
+  assert.ok(early < late * 4, `${early} us with a long queue, ${late} us with a short one`);
+  catalog.close();
+});
+
+test('an export that fails leaves the old file, no rest, and a typed error', async () => {
+  const dir = makeTempDir('catalog');
+  const catalog = await filled(dir, ['a.jpg']);
+  const file = path.join(dir, 'metadata.jsonl');
+  await catalog.exportMetadata(file);
+  const before = readFileSync(file, 'utf8');
+  const blocked = path.join(dir, 'blocked');
+  mkdirSync(path.join(blocked, 'metadata.jsonl', 'not-empty'), { recursive: true });
+  const code = async (target: string): Promise<string> =>
+    catalog.exportMetadata(target).then(
+      () => 'ok',
+      (error: unknown) => (isLibraryError(error) ? error.code : String(error)),
+    );
+  assert.is(await code(path.join(blocked, 'metadata.jsonl')), 'ERR_IO');
+  assert.equal(readdirSync(blocked), ['metadata.jsonl']);
+  assert.is(await code(path.join(dir, 'none', 'metadata.jsonl')), 'ERR_IO');
+  if (existsSync('/dev/full')) {
+    copyFileSync(file, path.join(dir, 'kept.jsonl'));
+    const linked = path.join(dir, 'full.jsonl');
+    execFileSync('ln', ['-s', '/dev/full', `${linked}.tmp`]);
+    assert.is(await code(linked), 'ERR_DISK_FULL');
+  }
+  raw(catalog).exec('UPDATE frames SET width = 3');
+  assert.is(await code(file), 'ERR_CATALOG');
+  assert.is(readFileSync(file, 'utf8'), before);
+  catalog.close();
+});
+
+test('a second writer waits its turn and then says who is in the way', async () => {
+  const dir = makeTempDir('catalog');
+  const catalog = await filled(dir, ['a.jpg']);
+  const other = await openCatalog(dir);
+  raw(other).exec('PRAGMA busy_timeout=1');
+  raw(catalog).exec('BEGIN IMMEDIATE');
+  assert.is(
+    codeOf(() => other.setMeta('x', 'y')),
+    'ERR_FILE_LOCKED',
+  );
+  raw(catalog).exec('COMMIT');
+  assert.is(
+    codeOf(() => other.setMeta('x', 'y')),
+    'ok',
+  );
+  other.close();
+  catalog.close();
+});
+
+test.run();
