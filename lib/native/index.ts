@@ -4,13 +4,7 @@
  */
 import path from 'node:path';
 import nodeGypBuild from 'node-gyp-build';
-import {
-  codeOfNativeStatus,
-  isLibraryError,
-  makeError,
-  messageOf,
-  type LibraryError,
-} from '../errors';
+import { codeOfNativeStatus, makeError, messageOf } from '../errors';
 import type { NativeBinding } from './binding';
 
 export type { NativeBinding, NativeHandle, NativeInfo, NativeStats } from './binding';
@@ -45,13 +39,13 @@ export function loadFrom(root: string): NativeBinding {
   }
 }
 
-/** Makes a library error of what the addon throws: an Error with a number `status`. */
-export function fromNative(error: unknown): LibraryError {
-  if (isLibraryError(error)) return error;
-  const status =
-    error instanceof Error && 'status' in error && typeof error.status === 'number'
-      ? error.status
-      : undefined;
-  const code = status === undefined ? 'ERR_INTERNAL' : codeOfNativeStatus(status);
-  return makeError(code, messageOf(error), { cause: error });
+/**
+ * Makes a library error of what the addon throws, an Error with a number `status`. Everything else -
+ * what a caller's own callback threw - is given back as it is.
+ */
+export function fromNative(error: unknown): unknown {
+  if (!(error instanceof Error && 'status' in error && typeof error.status === 'number')) {
+    return error;
+  }
+  return makeError(codeOfNativeStatus(error.status), error.message, { cause: error });
 }

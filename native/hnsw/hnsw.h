@@ -19,7 +19,8 @@
 //     `<`), so that copies of one picture do not fill a list. See select.cc.
 //  5. keepPrunedConnections only for the new node's own list, see select.cc.
 //  6. A node that no neighbor kept is spliced into its nearest neighbor's list, see insert.cc:
-//     without it copies beyond the 2M-th can end up with no way in.
+//     without it copies beyond the 2M-th can end up with no way in. Nodes that lose their last way
+//     in later, when a list is cut, are put back by reconnect.cc.
 //  7. Filters: only allowed nodes are collected, all are walked (search.cc).
 //
 // Memory: 8 * M bytes per node on level 0, 4 for the place of its upper lists, and 4 * M per level
@@ -29,6 +30,7 @@
 
 #include "hnsw/graph.h"
 #include "hnsw/insert.h"
+#include "hnsw/reconnect.h"
 #include "hnsw/search.h"
 #include "hnsw/validate.h"
 

@@ -141,6 +141,9 @@ class Index {
   Status NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const;
   Status Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const;
 
+  // Reconnects the graph if enough rows came since the last time; `now`: if any came.
+  Status Tidy(bool now);
+
   // read.cc
   Status Enter(Reading* lock) const;
   Space MakeSpace() const;
@@ -170,8 +173,9 @@ class Index {
   std::unique_ptr<Inserter> inserter_;
   std::atomic<uint64_t> linked_{0};  // rows the graph holds
   mutable std::atomic<bool> graph_damaged_{false};
-  bool unsaved_ = false;       // (writer_)
-  std::string graph_problem_;  // set before the index is handed out
+  uint64_t tidied_ = 0;               // rows when the graph was last reconnected (writer_)
+  std::atomic<bool> unsaved_{false};  // the graph differs from its snapshot
+  std::string graph_problem_;         // set before the index is handed out
   mutable ScratchPool scratches_;
 };
 

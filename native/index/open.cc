@@ -196,12 +196,12 @@ Status Index::LoadGraph(bool usable, size_t threads) {
       SL_RETURN_IF_ERROR(NewGraph(&graph_, &inserter_));
     }
   }
-  linked_ = graph_->size();
+  linked_ = tidied_ = graph_->size();
   if (linked_ == rows) return Status::Ok();
   unsaved_ = true;
   SL_RETURN_IF_ERROR(Link(graph_.get(), inserter_.get(), rows, threads));
   linked_ = rows;
-  return Status::Ok();
+  return Tidy(false);
 }
 
 Status Index::NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const {

@@ -53,6 +53,9 @@ Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked)
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   problems->clear();
+  // What is due at the next save is no finding. Damage is, below.
+  const Status tidied = Tidy(true);
+  if (!tidied.ok() && tidied.code() != StatusCode::kFileCorrupt) return tidied;
   *rows_checked = rows_.count();
   if (!path_.empty()) {
     // What is on disk, not what was read when the index was opened.

@@ -1,0 +1,86 @@
+#include "hnsw/reconnect.h"
+
+#include <vector>
+
+namespace sightline {
+namespace {
+
+// Marks everything within reach of `start`, which is not marked yet.
+void Mark(const Graph& graph, uint32_t start, std::vector<bool>* seen) {
+  std::vector<uint32_t> open{start};
+  (*seen)[start] = true;
+  while (!open.empty()) {
+    const LinkList list = graph.Links(open.back(), 0);
+    open.pop_back();
+    for (uint32_t i = 0; i < list.capacity; ++i) {
+      const uint32_t id = LoadLink(&list.ids[i]);
+      if (id >= seen->size()) break;
+      if ((*seen)[id]) continue;
+      (*seen)[id] = true;
+      open.push_back(id);
+    }
+  }
+}
+
+// The place of the last used link, or -1 of an empty list.
+int LastPlace(const LinkList& list) {
+  int place = -1;
+  while (place + 1 < static_cast<int>(list.capacity) && list.ids[place + 1] != kNoRow) ++place;
+  return place;
+}
+
+void PutBehind(const Graph& graph, uint32_t near, uint32_t node) {
+  const LinkList from = graph.Links(near, 0);
+  const LinkList own = graph.Links(node, 0);
+  const int last = LastPlace(from);
+  if (last + 1 < static_cast<int>(from.capacity)) {
+    StoreLink(&from.ids[last + 1], node);
+    return;
+  }
+  const uint32_t moved = from.ids[last];
+  bool linked = moved == node;
+  for (uint32_t i = 0; i < own.capacity; ++i) linked |= own.ids[i] == moved;
+  if (!linked) {
+    // Nothing within reach was met through this node, so any of its own links may go.
+    const int end = LastPlace(own);
+    const int place = end + 1 < static_cast<int>(own.capacity) ? end + 1 : end;
+    StoreLink(&own.ids[place], moved);
+  }
+  StoreLink(&from.ids[last], node);
+}
+
+}  // namespace
+
+Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* reconnected) {
+  *reconnected = 0;
+  const EntryPoint entry = graph->entry();
+  if (!entry.exists()) return Walk::kOk;
+  std::vector<bool> seen(graph->size());
+  Mark(*graph, entry.node, &seen);
+  std::vector<Neighbor> near;
+  for (uint32_t node = 0; node < seen.size(); ++node) {
+    if (seen[node]) continue;
+    if (!space.Trusted(node)) return Walk::kRowDamaged;
+    SearchLimits limits;
+    limits.ef = 2 * graph->m();
+    // What a search from the entry point finds is within reach.
+    const Walk walk = SearchGraph(*graph, space, space.row(node), limits, scratch, &near);
+    if (walk != Walk::kOk) return walk;
+    // A search comes down from upper levels, where the node may be linked although not below.
+    for (const Neighbor& candidate : near) {
+      if (!seen[candidate.row]) continue;
+      PutBehind(*graph, candidate.row, node);
+      ++*reconnected;
+      Mark(*graph, node, &seen);
+      break;
+    }
+    if (!seen[node]) {
+      PutBehind(*graph, entry.node, node);
+      ++*reconnected;
+      Mark(*graph, node, &seen);
+    }
+  }
+  return Walk::kOk;
+}
+
+}  // namespace sightline

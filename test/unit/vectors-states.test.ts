@@ -1,0 +1,135 @@
+/** The state matrix: every method x {open, read-only, closing, closed}. */
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { isLibraryError, VectorIndex } from '../../lib/engine';
+import { makeTempDir } from '../helpers/temp';
+import { noise } from '../helpers/vectors';
+
+const DIM = 4;
+const query = noise(1, DIM, 1);
+
+/** What each method does to a sound index; `writes` ones are refused by a reader. */
+const METHODS: Record<string, { writes: boolean; call: (index: VectorIndex) => unknown }> = {
+  add: {
+    writes: true,
+    call: (index) => index.add(noise(1, DIM, 2), { keys: [1000 + index.count] }),
+  },
+  remove: { writes: true, call: (index) => index.remove([1000]) },
+  rollbackTo: { writes: true, call: (index) => index.rollbackTo(index.count) },
+  save: { writes: true, call: (index) => index.save() },
+  search: { writes: false, call: (index) => index.search(query, 2) },
+  searchAsync: { writes: false, call: (index) => index.searchAsync(query, 2) },
+  searchExact: { writes: false, call: (index) => index.searchExact(query, 2) },
+  searchExactAsync: { writes: false, call: (index) => index.searchExactAsync(query, 2) },
+  searchBatch: { writes: false, call: (index) => index.searchBatch(query, 2) },
+  compileFilter: { writes: false, call: (index) => index.compileFilter([0]) },
+  vectors: { writes: false, call: (index) => index.vectors([0]) },
+  keysOf: { writes: false, call: (index) => index.keysOf([0]) },
+  rowOf: { writes: false, call: (index) => index.rowOf(0) },
+  stats: { writes: false, call: (index) => index.stats() },
+  verify: { writes: false, call: (index) => index.verify() },
+};
+
+async function outcome(work: () => unknown): Promise<string> {
+  try {
+    await work();
+    return 'ok';
+  } catch (error) {
+    return isLibraryError(error) ? error.code : `not ours: ${String(error)}`;
+  }
+}
+
+async function sample(): Promise<string> {
+  const folder = path.join(makeTempDir(), 'index');
+  await using index = await VectorIndex.create({ dim: DIM, path: folder });
+  await index.add(noise(20, DIM, 3));
+  return folder;
+}
+
+test('the matrix names every public method', () => {
+  const names = Object.getOwnPropertyNames(VectorIndex.prototype).filter((name) => {
+    const property = Object.getOwnPropertyDescriptor(VectorIndex.prototype, name);
+    return typeof property?.value === 'function';
+  });
+  const internal = ['constructor', 'close', 'finish', 'searchSync', 'nativeBatch', 'checkSearch'];
+  const rest = names.filter((name) => !internal.includes(name) && !name.startsWith('assert'));
+  assert.equal(rest.sort(), Object.keys(METHODS).sort());
+});
+
+test('open: everything is allowed, in a folder and in memory', async () => {
+  const folder = await sample();
+  await using stored = await VectorIndex.open(folder);
+  await using memory = await VectorIndex.create({ dim: DIM });
+  await memory.add(noise(20, DIM, 3));
+  for (const index of [stored, memory]) {
+    for (const [name, { call }] of Object.entries(METHODS)) {
+      assert.is(await outcome(() => call(index)), 'ok', name);
+    }
+    assert.not.ok(index.isClosed);
+  }
+  assert.is(memory.path, undefined);
+  assert.is(stored.path, folder);
+});
+
+test('read-only: readers are allowed, writers are ERR_READ_ONLY', async () => {
+  await using index = await VectorIndex.open(await sample(), { readOnly: true });
+  assert.ok(index.isReadOnly);
+  for (const [name, { writes, call }] of Object.entries(METHODS)) {
+    assert.is(await outcome(() => call(index)), writes ? 'ERR_READ_ONLY' : 'ok', name);
+  }
+});
+
+for (const readOnly of [false, true]) {
+  test(`closing and closed${readOnly ? ', read-only' : ''}: everything is ERR_CLOSED`, async () => {
+    const index = await VectorIndex.open(await sample(), { readOnly });
+    const closing = index.close();
+    assert.ok(index.isClosed);
+    for (const state of ['closing', 'closed']) {
+      for (const [name, { call }] of Object.entries(METHODS)) {
+        assert.is(await outcome(() => call(index)), 'ERR_CLOSED', `${name} while ${state}`);
+      }
+      assert.is(index.close(), closing, 'the second close is the first');
+      await closing;
+    }
+    assert.is(index.count, 20, 'figures stay');
+    assert.is(index.liveCount, 20);
+  });
+}
+
+test('close waits for every kind of work under way', async () => {
+  const folder = await sample();
+  const index = await VectorIndex.open(folder);
+  const work = [
+    index.add(noise(5000, DIM, 4), {
+      keys: Float64Array.from({ length: 5000 }, (_, i) => 5000 + i),
+    }),
+    index.remove([3]),
+    index.save(),
+    index.verify(),
+    index.searchBatch(noise(500, DIM, 5), 5),
+    index.searchAsync(query, 5),
+    index.searchExactAsync(query, 5),
+  ];
+  const settled = Promise.allSettled(work);
+  await index.close();
+  for (const result of await settled) {
+    // Searches are not queued behind the writers: one that has not begun may be refused.
+    if (result.status === 'rejected')
+      assert.is((result.reason as { code: string }).code, 'ERR_CLOSED');
+  }
+  await using again = await VectorIndex.open(folder, { readOnly: true });
+  assert.is(again.count, 5020);
+  assert.is(again.liveCount, 5019);
+});
+
+test('the lock is one per handle, also within a process, and close frees it', async () => {
+  const folder = await sample();
+  const first = await VectorIndex.open(folder);
+  assert.is(await outcome(() => VectorIndex.open(folder)), 'ERR_FILE_LOCKED');
+  await first.close();
+  await using second = await VectorIndex.open(folder);
+  assert.is(second.count, 20);
+});
+
+test.run();
