@@ -92,6 +92,7 @@ export async function openLibrary(
       catalog.createSpace(SPACE, clip.identity, clip.dim);
     }
     checkModel(catalog, clip.identity);
+    checkRoot(catalog, absRoot, dir, readOnly);
     index = await openIndex(dir, clip, readOnly);
     if (!readOnly) await reconcile({ catalog, index, space: SPACE });
     return new OpenedLibrary(absRoot, dir, readOnly, catalog, clip, index);
@@ -121,6 +122,26 @@ function checkModel(catalog: Catalog, identity: ModelIdentity): void {
       'folder and sync again',
     { details: { library: model, given: identity } },
   );
+}
+
+/**
+ * A library that lies outside its root remembers it: given with another root it would take every
+ * file it knows for gone. One inside its root moves with it, and needs no memory.
+ *
+ * @throws ERR_ARG_RANGE
+ */
+function checkRoot(catalog: Catalog, root: string, dir: string, readOnly: boolean): void {
+  const isInside = !path.relative(root, dir).startsWith('..');
+  const known = catalog.meta('root');
+  if (isInside || known === root) return;
+  if (known !== undefined) {
+    throw makeError(
+      'ERR_ARG_RANGE',
+      `the library ${dir} belongs to ${known}, not to ${root}: use another folder for this root`,
+      { details: { dir, known, root } },
+    );
+  }
+  if (!readOnly) catalog.setMeta('root', root);
 }
 
 const spaceDir = (dir: string): string => path.join(dir, 'spaces', SPACE);

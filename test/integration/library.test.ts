@@ -265,6 +265,15 @@ test('verify finds a stored frame that is gone, and repair brings it back', asyn
   assert.is(await topPath(library, 'a red circle'), 'red.jpg');
 });
 
+test('a library outside its root serves that root only', async () => {
+  const root = await fourDiscs();
+  const dir = path.join(makeTempDir('outside'), 'library');
+  await (await openLibrary(root, { dir })).close();
+  assert.is(await codeOf(() => openLibrary(makeTempDir('other'), { dir })), 'ERR_ARG_RANGE');
+  await using library = await openLibrary(root, { dir });
+  assert.is((await library.sync()).indexed, 4);
+});
+
 test('no library, no folder, wrong options: each has its code', async () => {
   const root = makeTempDir('none');
   assert.is(findLibrary(root), undefined);
