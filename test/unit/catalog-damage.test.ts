@@ -350,32 +350,33 @@ test('writing while a listing is open works, with nothing shown twice', async ()
   catalog.close();
 });
 
-test('settling a long queue costs the same for each batch', async () => {
-  const catalog = await filled(makeTempDir('catalog'), []);
-  const total = 12_000;
-  for (let done = 0; done < total; done += 1000)
-    catalog.recordIngested(
-      Array.from({ length: 1000 }, (_, i) => picture(catalog, `${done + i}.jpg`)),
-    );
-  const cpu = (first: number): number => {
-    const before = process.cpuUsage();
-    for (let at = first; at < first + 1000; at += 50)
+test('settling a frame costs the same with a long queue and many rows as with few', async () => {
+  /** Processor time of settling 500 frames when as many rows are there and as many frames wait. */
+  const cost = async (others: number): Promise<number> => {
+    const catalog = await filled(makeTempDir('catalog'), []);
+    const names = Array.from({ length: 2 * others + 500 }, (_, i) => `${i}.jpg`);
+    catalog.recordIngested(names.map((name) => picture(catalog, name)));
+    const settle = (from: number, to: number): void =>
       catalog.recordRows(
         'clip',
-        Array.from({ length: 50 }, (_, i) => ({ frameId: asFrameId(at + i), row: asRow(at + i) })),
+        Array.from({ length: to - from }, (_, i) => ({
+          frameId: asFrameId(from + i),
+          row: asRow(from + i),
+        })),
         [],
-        at + 50,
+        to,
       );
+    settle(0, others);
+    const before = process.cpuUsage();
+    settle(others, others + 500);
     const { user, system } = process.cpuUsage(before);
+    catalog.close();
     return user + system;
   };
-  for (let at = 0; at < 3000; at += 1000) cpu(at);
-  const early = cpu(3000);
-  for (let at = 4000; at < total - 1000; at += 1000) cpu(at);
-  const late = cpu(total - 1000);
-  // A plan that walks the queue for each frame makes the early one many times the late one.
-  assert.ok(early < late * 4, `${early} us with a long queue, ${late} us with a short one`);
-  catalog.close();
+  await cost(100);
+  const [few, many] = [await cost(100), await cost(6000)];
+  // A plan that walks the queue or the rows for each frame makes this 20 times and more.
+  assert.ok(many < few * 5, `${few} us among few, ${many} us among many`);
 });
 
 test('an export that fails leaves the old file, no rest, and a typed error', async () => {

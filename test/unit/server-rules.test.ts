@@ -189,7 +189,7 @@ test('a log line stays one printable line whatever is put into it', () => {
   assert.is(lines.length, 1);
   const line = lines[0] ?? '';
   assert.ok(line.endsWith('}\n') && line.length < 1000);
-   
+
   assert.not.match(line.trimEnd(), /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\ufeff]/);
   assert.is((JSON.parse(line) as { message: string }).message.slice(0, nasty.length), nasty);
   assert.is(toLine({ a: 1, b: undefined }), '{"a":1}');
