@@ -42,6 +42,8 @@ let shown = { key: '', hits: [] };
 const answers = new Map();
 let running;
 let isTypingStep = false;
+/** A note that was read and put away; the next visit may show it again. */
+let dismissedHint;
 /** Timer of letters that were typed and not yet searched for. */
 let pause;
 
@@ -106,13 +108,32 @@ function showAnswer(key, answer) {
     hits.length === 0
       ? 'Nothing found'
       : `${count(hits.length, 'result')} in ${answer.took_ms < 10 ? answer.took_ms.toFixed(1) : Math.round(answer.took_ms)} ms`;
-  byId('hint').textContent = answer.hint ?? '';
-  byId('hint').hidden = answer.hint === undefined;
+  showHint(answer.hint);
   byId('more').hidden = hits.length < state.k || state.k >= MAX_K;
   if (hits.length > 0) notice.hide();
   else if (health?.frames === 0) notice.emptyLibrary(health);
   else notice.nothingFound(state, health);
   showViewer();
+}
+
+/** What the server wants people to know, until they have read it. */
+function showHint(text) {
+  const hint = byId('hint');
+  hint.hidden = text === undefined || text === dismissedHint;
+  hint.replaceChildren(
+    el('span', { text: text ?? '' }),
+    el('button', {
+      type: 'button',
+      text: '×',
+      'aria-label': 'Hide this note',
+      on: {
+        click: () => {
+          dismissedHint = text;
+          hint.hidden = true;
+        },
+      },
+    }),
+  );
 }
 
 function showHits(key, hits) {

@@ -113,6 +113,10 @@ inPage('typing is enough: results come, with number, bar, name and count', async
   assert.ok(Math.abs(Number(bar) - similarity) < 1e-9);
   assert.match((await first.getAttribute('aria-label')) ?? '', /similarity \d\.\d\d, 1 of \d+$/);
   await page.waitForSelector('#hint:visible');
+  await page.click('#hint button');
+  await page.fill('#q', 'a green heart');
+  await settled(page, '?q=a+green+heart');
+  assert.ok(await page.isHidden('#hint'), 'read once is enough');
 });
 
 inPage('a slow answer to an older query is dropped', async (page) => {
@@ -330,6 +334,7 @@ inPage(
   { address: '/?q=a+star', width: 390, height: 844, colorScheme: 'dark' },
 );
 
+// SIGHTLINE_SCREENSHOT_URL takes it from another server, for example that of `sightline demo`.
 test('SIGHTLINE_SCREENSHOT=FILE draws the page as the README shows it', async () => {
   const file = process.env.SIGHTLINE_SCREENSHOT;
   if (browser === undefined || file === undefined || file === '') return;
