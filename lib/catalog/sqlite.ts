@@ -66,7 +66,7 @@ function loadNodeSqlite(): Driver | undefined {
   if (module === undefined) return undefined;
   return {
     name: 'node:sqlite',
-    // Versions that do not know `defensive` ignore it.
+    // Node 22 does not know `defensive` and ignores it; the check of the schema stands in for it.
     open: (file, readOnly) => new module.DatabaseSync(file, { readOnly, defensive: true }),
   };
 }
