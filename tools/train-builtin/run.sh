@@ -1,5 +1,5 @@
 #!/bin/sh
-# Trains the built-in model from nothing and writes models/builtin. One to two hours on two cores.
+# Trains the built-in model from nothing and writes models/builtin. About an hour on two cores.
 #
 #   tools/train-builtin/run.sh [work folder, default build/train-builtin]
 #
@@ -32,6 +32,6 @@ train() {
   "$python" -u tools/train-builtin/train.py --data "$work" --threads 2 "$@"
 }
 train --out "$work/run-1" --steps $((steps * 34 / 10)) --stop "$steps" --unknown 0 --seed 7
-train --out "$work/run" --start "$work/run-1/checkpoint.pt" --steps $((steps / 2)) --rate 1e-3 --seed 8
+train --out "$work/run" --start "$work/run-1/checkpoint.pt" --steps $((steps * 41 / 100)) --rate 1e-3 --seed 8
 "$python" tools/train-builtin/export.py --run "$work/run" --out models/builtin
 node dist/tools/train-builtin/evaluate.js --run "$work/run" --card models/builtin/README.md
