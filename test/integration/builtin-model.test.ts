@@ -3,6 +3,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openClip, type ClipModel } from '../../lib/encode';
+import { randomScene, renderPicture } from '../../lib/scenes';
 import { examineHeldOut, examineOtherStyle } from '../../tools/train-builtin/exam';
 import { productExaminee } from '../../tools/train-builtin/product-examinee';
 
@@ -35,6 +36,28 @@ test('upper case, punctuation and unknown words do not hide what a query asks', 
   const cosine = (a: Float32Array, b: Float32Array): number =>
     a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
   assert.ok(cosine(row(0), row(1)) > cosine(row(0), row(2)) + 0.2);
+});
+
+test('a query without a known word is far from every picture', async () => {
+  const scenes = Array.from({ length: 60 }, (_, i) => randomScene(7000 + i));
+  const pictures: Uint8Array[] = [];
+  for (const scene of scenes) pictures.push(await renderPicture(scene, 160));
+  const rows = await clip.image.encode(pictures);
+  const nearest = async (text: string): Promise<number> => {
+    const query = await clip.text.encode([text]);
+    const cosines = scenes.map((_, i) =>
+      query.reduce((sum, value, c) => sum + value * (rows[i * clip.dim + c] as number), 0),
+    );
+    return Math.max(...cosines);
+  };
+  for (const text of ['dog', 'a photo of a dog', 'my birthday party']) {
+    const cosine = await nearest(text);
+    assert.ok(cosine < 0.15, `${text}: ${cosine}`);
+  }
+  for (const text of ['snow', 'something purple', 'a star']) {
+    const cosine = await nearest(text);
+    assert.ok(cosine > 0.25, `${text}: ${cosine}`);
+  }
 });
 
 test('the model folder holds at most 6 MB and no weights outside its graphs', () => {
