@@ -4,6 +4,8 @@
  * that is killed as a whole. Knows nothing of frames.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { makeError, messageOf, type LibraryError } from '../errors';
 import { LIMITS } from './limits';
@@ -11,11 +13,18 @@ import { LIMITS } from './limits';
 /** Descriptor of the media file inside the child; 3 is the frame index. */
 const MEDIA_FD = 4;
 
+/** Windows hands no descriptors on; a container may lack the folder. */
+const hasDescriptorFolder = process.platform !== 'win32' && existsSync('/dev/fd');
+
 /**
- * How the child names its input. The descriptor, not the path: it is the very file that was checked,
- * and no file name can be taken for an option, a protocol or a pattern.
+ * How the child names its input. The descriptor where there is a way: it is the very file that was
+ * checked, and no file name can be taken for an option, a protocol or a pattern. Else the absolute
+ * path behind `file:`, which leaves a moment in which the file could be swapped for another.
  */
-export const INPUT_NAME = `file:/dev/fd/${MEDIA_FD}`;
+export function inputName(absPath: string): string {
+  return hasDescriptorFolder ? `file:/dev/fd/${MEDIA_FD}` : `file:${absPath}`;
+}
+
 export const INDEX_NAME = 'pipe:3';
 
 export interface FfmpegRun {
@@ -58,7 +67,7 @@ export class FfmpegProcess {
       // Standard input, frames, log, index, media.
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', options.mediaFd],
       env: ffmpegEnvironment(),
-      cwd: '/',
+      cwd: path.parse(process.cwd()).root,
       detached: process.platform !== 'win32',
       windowsHide: true,
     });

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { makeError } from '../errors';
 import type { Ffmpeg } from './ffmpeg-find';
-import { INDEX_NAME, INPUT_NAME } from './ffmpeg-process';
+import { INDEX_NAME } from './ffmpeg-process';
 import { LIMITS } from './limits';
 import type { VideoFormat } from './sniff';
 
@@ -55,7 +55,12 @@ export function samplingOf({ fps, everyNFrames, keyframes }: SamplingOptions): S
   };
 }
 
-export function inputArgs(format: VideoFormat, extra: readonly string[]): string[] {
+/** @param input  the input as ffmpeg is to name it */
+export function inputArgs(
+  format: VideoFormat,
+  input: string,
+  extra: readonly string[] = [],
+): string[] {
   return [
     ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info'],
     ...['-threads', String(Math.min(MOST_THREADS, availableParallelism()))],
@@ -63,7 +68,7 @@ export function inputArgs(format: VideoFormat, extra: readonly string[]): string
     ...extra,
     // Forced demuxer and the two lists: no playlist, no second file, no socket, whatever is inside.
     ...['-f', format, '-format_whitelist', format, '-protocol_whitelist', 'file'],
-    ...['-i', INPUT_NAME],
+    ...['-i', input],
   ];
 }
 

@@ -7,7 +7,7 @@
  */
 import { makeError } from '../errors';
 import { findFfmpeg } from './ffmpeg-find';
-import { FfmpegProcess, type FfmpegRun } from './ffmpeg-process';
+import { FfmpegProcess, inputName, type FfmpegRun } from './ffmpeg-process';
 import type { DecodedFrame } from './frame';
 import { checkMaxSize } from './image';
 import { LIMITS } from './limits';
@@ -55,7 +55,7 @@ export async function* sampleVideo(
   try {
     const format = await videoFormatOf(opened);
     const args = [
-      ...inputArgs(format, sampling.input),
+      ...inputArgs(format, inputName(file.absPath), sampling.input),
       ...outputArgs(ffmpeg, sampling.select, maxSize),
     ];
     const child = new FfmpegProcess(runOf(ffmpeg.ffmpeg, args, opened, options.signal));
@@ -78,7 +78,7 @@ export async function probeVideo(
   const ffmpeg = await findFfmpeg();
   const opened = await openMedia(file.absPath);
   try {
-    const args = inputArgs(await videoFormatOf(opened), []);
+    const args = inputArgs(await videoFormatOf(opened), inputName(file.absPath));
     const child = new FfmpegProcess(runOf(ffmpeg.ffmpeg, args, opened, options.signal));
     try {
       const { log, ended } = followLog(child);
