@@ -1,6 +1,7 @@
 // Searching and reading.
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -52,7 +53,7 @@ Status RunBatch(const Index& index, size_t threads, Batch* batch) {
   batch->nodes.resize(room);
   batch->distances.resize(room);
   batch->counts.resize(n);
-  batch->keys.assign(room, 0);
+  batch->keys.assign(room, std::numeric_limits<double>::quiet_NaN());
   SL_RETURN_IF_ERROR(index.SearchBatch(batch->queries.data(), n, batch->options, threads,
                                        batch->nodes.data(), batch->distances.data(),
                                        batch->counts.data()));

@@ -1,0 +1,402 @@
+/** Files of the engine: their bytes, reopening, crashes, damage, locks, readers beside a writer. */
+import { spawn } from 'node:child_process';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { isLibraryError, VectorIndex } from '../../lib/engine';
+import { CRASH_DIM, rowOfKey } from '../helpers/engine-oracle';
+import { makeTempDir } from '../helpers/temp';
+import { clipLike, noise, randomOf } from '../helpers/vectors';
+
+const SEED = 20_241_121;
+const FILES = ['embeddings.dat', 'embeddings.idx', 'hnsw_index.bin'] as const;
+
+async function codeOf(work: () => unknown): Promise<string> {
+  try {
+    await work();
+    return 'no error';
+  } catch (error) {
+    return isLibraryError(error) ? error.code : `not ours: ${String(error)}`;
+  }
+}
+
+const floatsOf = (file: string) => {
+  const bytes = readFileSync(file);
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+};
+
+test('embeddings.dat is the rows and nothing else, little-endian float32', async () => {
+  const folder = path.join(makeTempDir(), 'a/b');
+  const base = noise(300, 7, SEED);
+  await using index = await VectorIndex.create({ dim: 7, metric: 'euclidean', path: folder });
+  await index.add(base.subarray(0, 100 * 7));
+  await index.add(base.subarray(100 * 7));
+  const bytes = readFileSync(path.join(folder, 'embeddings.dat'));
+  assert.is(bytes.length, 300 * 7 * 4);
+  for (let i = 0; i < base.length; i += 131) assert.is(bytes.readFloatLE(i * 4), base[i]);
+  assert.equal(floatsOf(path.join(folder, 'embeddings.dat')), base);
+  assert.equal(
+    index.vectors([299, 0]),
+    Float32Array.of(...base.subarray(299 * 7), ...base.subarray(0, 7)),
+  );
+});
+
+test('cosine rows are stored at unit length; unit rows bit for bit', async () => {
+  await using index = await VectorIndex.create({ dim: 64 });
+  const unit = clipLike(50, 64, SEED, 0);
+  await index.add(unit);
+  await index.add(unit.map((x) => x * 7));
+  assert.equal(index.vectors(Array.from({ length: 50 }, (_, i) => i)), unit);
+  const scaled = index.vectors(Array.from({ length: 50 }, (_, i) => 50 + i));
+  scaled.forEach((x, i) => assert.ok(Math.abs(x - unit[i]!) < 1e-6));
+});
+
+test('reopening gives the same rows, keys, removals and answers', async () => {
+  const folder = path.join(makeTempDir(), 'index');
+  const dim = 32;
+  const base = clipLike(3_000, dim, SEED + 1, 0);
+  const queries = clipLike(20, dim, SEED + 1, 1);
+  const ask = (index: VectorIndex) =>
+    Array.from({ length: 20 }, (_, q) =>
+      index.search(queries.subarray(q * dim, (q + 1) * dim), 10),
+    );
+  let before: unknown;
+  {
+    await using index = await VectorIndex.create({
+      dim,
+      path: folder,
+      label: 'modèle',
+      M: 12,
+      seed: 7,
+    });
+    await index.add(base, {
+      keys: Float64Array.from({ length: 3_000 }, (_, i) => (i * 7919) % 3_000),
+    });
+    await index.remove([1, 2, 3]);
+    await index.add(base.subarray(0, dim), { keys: [2] });
+    before = [ask(index), index.rowOf(2), index.rowOf(1), index.stats().levels];
+  }
+  for (const readOnly of [true, false, true]) {
+    await using index = await VectorIndex.open(folder, { readOnly, label: 'modèle' });
+    assert.equal([ask(index), index.rowOf(2), index.rowOf(1), index.stats().levels], before);
+    assert.is(index.count, 3_001);
+    assert.is(index.liveCount, 2_998);
+    assert.equal((await index.verify()).problems, []);
+    assert.is(index.stats().isUnsaved, false);
+  }
+  assert.is(await codeOf(() => VectorIndex.open(folder, { label: 'other' })), 'ERR_MODEL_MISMATCH');
+  assert.is(await codeOf(() => VectorIndex.create({ dim, path: folder })), 'ERR_FILE_EXISTS');
+  assert.is(await codeOf(() => VectorIndex.open(path.join(folder, 'x'))), 'ERR_FILE_MISSING');
+});
+
+test('a second writer is ERR_FILE_LOCKED and is told who holds it; readers are welcome', async () => {
+  const folder = path.join(makeTempDir(), 'index');
+  await using writer = await VectorIndex.create({ dim: 4, path: folder });
+  await writer.add(noise(10, 4, SEED));
+  await writer.save();
+  try {
+    await VectorIndex.open(folder);
+    assert.unreachable();
+  } catch (error) {
+    assert.ok(isLibraryError(error) && error.code === 'ERR_FILE_LOCKED');
+    assert.match(error.message, new RegExp(`\\b${process.pid}\\b`));
+  }
+  await using reader = await VectorIndex.open(folder, { readOnly: true });
+  await writer.add(noise(10, 4, SEED + 1));
+  assert.is(reader.count, 10, 'a reader sees what was there when it opened');
+  await using later = await VectorIndex.open(folder, { readOnly: true });
+  assert.is(later.count, 20, 'rows the snapshot lacks are linked');
+  assert.is(later.search(noise(1, 4, SEED), 20).nodes.length, 20);
+});
+
+test('a graph that is older than a rollback, foreign or missing is built again', async () => {
+  const dir = makeTempDir();
+  const folder = path.join(dir, 'index');
+  const dim = 16;
+  const base = clipLike(2_000, dim, SEED + 2, 0);
+  const make = async (at: string) => {
+    const index = await VectorIndex.create({ dim, path: at });
+    await index.add(base);
+    await index.save();
+    return index;
+  };
+  const index = await make(folder);
+  copyFileSync(path.join(folder, 'hnsw_index.bin'), path.join(dir, 'old.bin'));
+  await index.rollbackTo(1_500);
+  await index.add(base.subarray(0, 600 * dim), {
+    keys: Float64Array.from({ length: 600 }, (_, i) => 5_000 + i),
+  });
+  await index.close();
+  await (await make(path.join(dir, 'other'))).close();
+  const query = base.subarray(10 * dim, 11 * dim);
+  for (const [name, source, problem] of [
+    ['stale', path.join(dir, 'old.bin'), /older than a rollback/],
+    ['foreign', path.join(dir, 'other/hnsw_index.bin'), /another index/],
+    ['missing', undefined, undefined],
+  ] as const) {
+    if (source === undefined) rmSync(path.join(folder, 'hnsw_index.bin'));
+    else copyFileSync(source, path.join(folder, 'hnsw_index.bin'));
+    await using again = await VectorIndex.open(folder);
+    const { graphProblem, graphRows } = again.stats();
+    assert.is(graphRows, 2_100, name);
+    if (problem === undefined) assert.is(graphProblem, undefined);
+    else assert.match(graphProblem ?? '', problem);
+    assert.equal((await again.verify()).problems, []);
+    assert.equal(again.search(query, 1).distances, again.searchExact(query, 1).distances);
+  }
+});
+
+test('a log that lost commits which the graph has seen is refused, with the remedy', async () => {
+  const folder = path.join(makeTempDir(), 'index');
+  const log = path.join(folder, 'embeddings.idx');
+  const index = await VectorIndex.create({ dim: 4, path: folder });
+  await index.add(noise(5, 4, SEED));
+  const size = statSync(log).size;
+  await index.add(noise(5, 4, SEED + 1));
+  await index.close();
+  truncateSync(log, size);
+  try {
+    await VectorIndex.open(folder);
+    assert.unreachable();
+  } catch (error) {
+    assert.ok(isLibraryError(error) && error.code === 'ERR_FILE_CORRUPT');
+    assert.match(error.message, /delete hnsw_index\.bin/);
+  }
+  rmSync(path.join(folder, 'hnsw_index.bin'));
+  await using again = await VectorIndex.open(folder);
+  assert.is(again.count, 5);
+});
+
+/** A small index with three adds, a removal and a rollback, and what it answers. */
+async function fixture(folder: string) {
+  const dim = 24;
+  const base = clipLike(1_400, dim, SEED + 3, 0);
+  const queries = clipLike(4, dim, SEED + 3, 1);
+  {
+    await using index = await VectorIndex.create({ dim, path: folder });
+    await index.add(base.subarray(0, 700 * dim));
+    await index.add(base.subarray(700 * dim));
+    await index.remove([5, 600]);
+    await index.rollbackTo(1_350);
+    await index.add(base.subarray(1_350 * dim), {
+      keys: Float64Array.from({ length: 50 }, (_, i) => 9_000 + i),
+    });
+  }
+  const ask = (index: VectorIndex) =>
+    Array.from({ length: 4 }, (_, q) => {
+      const query = queries.subarray(q * dim, (q + 1) * dim);
+      return [
+        Array.from(index.search(query, 10).keys),
+        Array.from(index.searchExact(query, 10).keys),
+      ];
+    });
+  return { ask };
+}
+
+test('any flipped bit in any file: a typed error or the right answers', async () => {
+  console.log(`seed ${SEED}`);
+  const dir = makeTempDir();
+  const folder = path.join(dir, 'index');
+  const { ask } = await fixture(folder);
+  const random = randomOf(SEED);
+  const clean = await VectorIndex.open(folder, { readOnly: true });
+  const answers = ask(clean);
+  await clean.close();
+  const work = path.join(dir, 'work');
+  cpSync(folder, work, { recursive: true });
+  const seen: Record<string, number> = {};
+  for (let round = 0; round < 360; round++) {
+    const name = FILES[round % 3] as string;
+    const file = path.join(work, name);
+    const bytes = readFileSync(path.join(folder, name));
+    // Half of the flips among the first 20 KB, where the headers are.
+    const reach = random() < 0.5 ? Math.min(bytes.length, 20_000) : bytes.length;
+    const at = Math.floor(random() * reach);
+    bytes[at] = (bytes[at] as number) ^ (1 << Math.floor(random() * 8));
+    writeFileSync(file, bytes);
+    const readOnly = random() < 0.5;
+    const where = `${name} byte ${at}, ${readOnly ? 'reader' : 'writer'}`;
+    let index: VectorIndex | undefined;
+    let outcome: string;
+    try {
+      index = await VectorIndex.open(work, { readOnly });
+      const got = ask(index);
+      assert.equal(
+        got.map((pair) => pair[1]),
+        answers.map((pair) => pair[1]),
+        where,
+      );
+      if (name !== 'hnsw_index.bin') assert.equal(got, answers, where);
+      outcome = 'right';
+      if (name !== 'hnsw_index.bin') {
+        assert.not.ok((await index.verify()).ok, `${where}: verify finds it`);
+        outcome = 'right, found by verify';
+      } else if (index.stats().graphProblem !== undefined) outcome = 'graph not used';
+    } catch (error) {
+      if (!isLibraryError(error)) throw error;
+      assert.ok(
+        ['ERR_FILE_CORRUPT', 'ERR_FILE_VERSION'].includes(error.code),
+        `${where}: ${error.code} ${error.message}`,
+      );
+      outcome = error.code;
+    }
+    await index?.close().catch(() => undefined);
+    seen[`${name}: ${outcome}`] = (seen[`${name}: ${outcome}`] ?? 0) + 1;
+    for (const each of FILES) copyFileSync(path.join(folder, each), path.join(work, each));
+  }
+  console.log(seen);
+  assert.ok((seen['embeddings.idx: ERR_FILE_CORRUPT'] ?? 0) > 80);
+  assert.ok((seen['embeddings.dat: ERR_FILE_CORRUPT'] ?? 0) > 100);
+  assert.ok((seen['hnsw_index.bin: graph not used'] ?? 0) > 60);
+});
+
+test('any truncation of any file: an earlier commit, a typed error or the right answers', async () => {
+  console.log(`seed ${SEED}`);
+  const dir = makeTempDir();
+  const folder = path.join(dir, 'index');
+  const { ask } = await fixture(folder);
+  const random = randomOf(SEED + 1);
+  const clean = await VectorIndex.open(folder, { readOnly: true });
+  const answers = ask(clean);
+  await clean.close();
+  /** Rows after each record, see the fixture. */
+  const commits = [0, 700, 1_400, 1_350];
+  const work = path.join(dir, 'work');
+  mkdirSync(work);
+  for (let round = 0; round < 240; round++) {
+    for (const each of FILES) copyFileSync(path.join(folder, each), path.join(work, each));
+    const name = FILES[round % 3] as string;
+    const size = statSync(path.join(work, name)).size;
+    const length = round < 30 ? Math.max(0, size - 1 - (round >> 1)) : Math.floor(random() * size);
+    truncateSync(path.join(work, name), length);
+    // Without the graph, which would tell that the log lost its end.
+    const noGraph = name === 'embeddings.idx' && random() < 0.7;
+    if (noGraph) rmSync(path.join(work, 'hnsw_index.bin'));
+    const where = `${name} cut to ${length} of ${size}`;
+    try {
+      await using index = await VectorIndex.open(work, { readOnly: random() < 0.5 });
+      if (name === 'embeddings.idx') {
+        assert.ok(noGraph, where);
+        assert.ok(commits.includes(index.count), `${where}: ${index.count} rows`);
+        assert.equal((await index.verify()).problems, [], where);
+      } else {
+        assert.is(name, 'hnsw_index.bin', where);
+        assert.equal(
+          ask(index).map((pair) => pair[1]),
+          answers.map((pair) => pair[1]),
+          where,
+        );
+        assert.ok(index.stats().graphProblem !== undefined, where);
+      }
+    } catch (error) {
+      if (!isLibraryError(error)) throw error;
+      assert.is(error.code, 'ERR_FILE_CORRUPT', `${where}: ${error.message}`);
+    }
+  }
+});
+
+test('odd names in the folder do not matter', async () => {
+  const folder = path.join(makeTempDir(), 'index');
+  const { ask } = await fixture(folder);
+  const before = await VectorIndex.open(folder, { readOnly: true });
+  const answers = ask(before);
+  await before.close();
+  for (const name of [
+    'embeddings.idx.tmp',
+    'hnsw_index.bin.tmp',
+    'x~',
+    '.hidden',
+    'y'.repeat(255),
+  ]) {
+    writeFileSync(path.join(folder, name), 'junk');
+  }
+  mkdirSync(path.join(folder, 'sub'));
+  await using index = await VectorIndex.open(folder);
+  assert.equal(ask(index), answers);
+  await index.add(noise(1, 24, SEED), { keys: [77_777] });
+  await index.save();
+});
+
+test('kill -9 at any moment: every acknowledged row is there, bit for bit, and searchable', async () => {
+  console.log(`seed ${SEED}`);
+  const random = randomOf(SEED + 2);
+  const folder = path.join(makeTempDir(), 'index');
+  await (
+    await VectorIndex.create({
+      dim: CRASH_DIM,
+      metric: 'euclidean',
+      path: folder,
+      efConstruction: 40,
+    })
+  ).close();
+  const acknowledged = new Set<number>();
+  let kills = 0;
+  for (let round = 0; round < 20; round++) {
+    const child = spawn(
+      process.execPath,
+      [path.join(__dirname, '../helpers/engine-writer.js'), folder],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    // After so many acknowledgements and then some: the moment within a batch is the scheduler's.
+    const after = 1 + Math.floor(random() * 12);
+    const spin = Math.floor(random() * 400_000);
+    let acks = 0;
+    let pending = '';
+    let problem = '';
+    child.stderr.on('data', (chunk) => (problem += chunk));
+    child.stdout.on('data', (chunk) => {
+      pending += chunk;
+      const lines = pending.split('\n');
+      pending = lines.pop() ?? '';
+      for (const line of lines) {
+        const [first, rows] = line.split(' ').map(Number) as [number, number];
+        for (let key = first; key < first + rows; key++) acknowledged.add(key);
+        acks++;
+      }
+      if (acks >= after) {
+        for (let i = 0, x = 0; i < spin; i++) x = Math.imul(x, 31) + i;
+        child.kill('SIGKILL');
+      }
+    });
+    const signal = await new Promise((resolve) => child.on('close', (_code, by) => resolve(by)));
+    assert.is(signal, 'SIGKILL', problem);
+    kills++;
+    await using index = await VectorIndex.open(folder, { readOnly: round % 2 === 0 });
+    assert.ok(
+      index.count >= acknowledged.size,
+      `${index.count} rows, ${acknowledged.size} acknowledged`,
+    );
+    assert.is(index.liveCount, index.count);
+    for (let key = 0; key < index.count; key++) {
+      const row = index.rowOf(key);
+      assert.is(row, key, 'rows that were not acknowledged are wholly there or not at all');
+      assert.equal(index.vectors([key]), rowOfKey(key));
+    }
+    for (const key of [0, Math.floor(index.count / 2), index.count - 1]) {
+      assert.is(index.search(rowOfKey(key), 1).keys[0], key);
+    }
+    assert.equal((await index.verify()).problems, []);
+  }
+  console.log(`${kills} kills, ${acknowledged.size} rows acknowledged`);
+  assert.equal(
+    readdirSync(folder).filter(
+      (name) => !['LOCK', 'hnsw_index.bin.tmp', ...FILES].includes(name as never),
+    ),
+    [],
+  );
+});
+
+test.run();
