@@ -202,6 +202,7 @@ test('public errors have no path and no cause', () => {
     makeError('ERR_IO', `cannot read ${secret}`),
     makeError('ERR_CATALOG', `SQLITE_CORRUPT in ${secret}: SELECT * FROM media`),
     makeError('ERR_MODEL_MISSING', `no model at ${secret}`),
+    makeError('ERR_IO', 'someone pulled the plug'),
     makeError('ERR_NOT_FOUND', `${secret} is not there`),
     makeError('ERR_MEDIA_DECODE', `C:\\Users\\x\\y.jpg is damaged`),
     `thrown text ${secret}`,
