@@ -11,72 +11,15 @@ import {
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openCatalog, type Catalog, type IngestedItem } from '../../lib/catalog';
+import { openCatalog } from '../../lib/catalog';
 import { catalogError, sqliteDriver, type SqliteDatabase } from '../../lib/catalog/sqlite';
 import { Statements } from '../../lib/catalog/statements';
 import { isLibraryError } from '../../lib/errors';
-import { asFrameId, asRow, type MediaId } from '../../lib/types';
+import { asRow } from '../../lib/types';
+import { codeOf, filled, raw } from '../helpers/catalog';
 import { makeTempDir } from '../helpers/temp';
 
 console.log(`SQLite by ${sqliteDriver().name}`);
-
-function picture(catalog: Catalog, name: string, frames = 1): IngestedItem {
-  const isVideo = name.endsWith('.mp4');
-  return {
-    replaces: undefined,
-    path: name,
-    kind: isVideo ? 'video' : 'image',
-    sizeBytes: 10,
-    mtimeMs: 1234.5678,
-    contentHash: 'ab',
-    state: 'pending',
-    code: null,
-    reason: null,
-    width: 20,
-    height: 10,
-    capturedAt: '2020-01-02T03:04:05',
-    attempts: 1,
-    frames: Array.from({ length: frames }, (_, i) => ({
-      frameId: catalog.nextFrameId(),
-      timestamp: isVideo ? i / 3 : null,
-      width: 20,
-      height: 10,
-    })),
-  };
-}
-
-async function filled(dir: string, names: readonly string[]): Promise<Catalog> {
-  const catalog = await openCatalog(dir);
-  catalog.createSpace('clip', { id: 'm', revision: '1', sha256: 'ab', preprocessVersion: 1 }, 4);
-  add(catalog, names);
-  return catalog;
-}
-
-/** Records files and gives each frame the next row. */
-function add(catalog: Catalog, names: readonly string[]): void {
-  const items = names.map((name) => picture(catalog, name, name.endsWith('.mp4') ? 3 : 1));
-  catalog.recordIngested(items);
-  const first = catalog.space('clip')?.committedRows ?? 0;
-  const ids = items.flatMap((item) => item.frames.map((frame) => frame.frameId));
-  catalog.recordRows(
-    'clip',
-    ids.map((frameId, i) => ({ frameId, row: asRow(first + i) })),
-    [],
-    first + ids.length,
-  );
-}
-
-const codeOf = (work: () => unknown): string => {
-  try {
-    work();
-    return 'ok';
-  } catch (error) {
-    assert.ok(isLibraryError(error), String(error));
-    return error.code;
-  }
-};
-
-const raw = (catalog: Catalog): SqliteDatabase => (catalog as unknown as { db: SqliteDatabase }).db;
 
 const openCode = async (dir: string, options = {}): Promise<string> => {
   try {
@@ -304,82 +247,6 @@ test('settings are those of the reliability page', async () => {
   catalog.close();
 });
 
-test('a filter follows commits, removals and renames, also those of another process', async () => {
-  const dir = makeTempDir('catalog');
-  const catalog = await filled(dir, ['x/a.jpg', 'y/b.mp4']);
-  const reader = await openCatalog(dir, { readOnly: true });
-  const bits = (of: Catalog): number[] => {
-    const set = of.filterRows('clip', { path: (name) => name.startsWith('x/') });
-    return Array.from({ length: set.length * 8 }, (_, row) => row).filter(
-      (row) => ((set[row >> 3] ?? 0) >> (row & 7)) & 1,
-    );
-  };
-  const both = (): number[] => {
-    const mine = bits(catalog);
-    assert.equal(bits(reader), mine, 'the reader agrees');
-    return mine;
-  };
-  assert.equal(both(), [0]);
-  add(catalog, ['x/c.jpg', 'x/d.mp4']);
-  assert.equal(both(), [0, 4, 5, 6, 7]);
-  const idOf = (name: string): MediaId => catalog.mediaByPath(name)?.mediaId as MediaId;
-  catalog.rename(idOf('y/b.mp4'), 'x/b.mp4', 2);
-  assert.equal(both(), [0, 1, 2, 3, 4, 5, 6, 7]);
-  catalog.rename(idOf('x/d.mp4'), 'z/d.mp4', 2);
-  assert.equal(both(), [0, 1, 2, 3, 4]);
-  catalog.removeMedia([idOf('x/a.jpg')]);
-  assert.equal(both(), [1, 2, 3, 4]);
-  catalog.forgetRows('clip', 3);
-  assert.equal(both(), [1, 2]);
-  catalog.recordIngested([{ ...picture(catalog, 'x/b.mp4', 1), replaces: idOf('x/b.mp4') }]);
-  assert.equal(both(), []);
-  reader.close();
-  catalog.close();
-});
-
-test('writing while a listing is open works, with nothing shown twice', async () => {
-  const catalog = await filled(makeTempDir('catalog'), []);
-  const names = Array.from({ length: 1200 }, (_, i) => `a/${String(i).padStart(4, '0')}.jpg`);
-  catalog.recordIngested(names.map((name) => picture(catalog, name)));
-  const seen = new Set<string>();
-  for (const media of catalog.media()) {
-    assert.not.ok(seen.has(media.path));
-    seen.add(media.path);
-    if (seen.size === 100) catalog.recordIngested([picture(catalog, 'b/late.jpg')]);
-  }
-  assert.is(seen.size, 1201);
-  catalog.close();
-});
-
-test('settling a frame costs the same with a long queue and many rows as with few', async () => {
-  /** Processor time of settling 500 frames when as many rows are there and as many frames wait. */
-  const cost = async (others: number): Promise<number> => {
-    const catalog = await filled(makeTempDir('catalog'), []);
-    const names = Array.from({ length: 2 * others + 500 }, (_, i) => `${i}.jpg`);
-    catalog.recordIngested(names.map((name) => picture(catalog, name)));
-    const settle = (from: number, to: number): void =>
-      catalog.recordRows(
-        'clip',
-        Array.from({ length: to - from }, (_, i) => ({
-          frameId: asFrameId(from + i),
-          row: asRow(from + i),
-        })),
-        [],
-        to,
-      );
-    settle(0, others);
-    const before = process.cpuUsage();
-    settle(others, others + 500);
-    const { user, system } = process.cpuUsage(before);
-    catalog.close();
-    return user + system;
-  };
-  await cost(100);
-  const [few, many] = [await cost(100), await cost(12_000)];
-  // A plan that walks the queue or the rows for each frame makes this ten times and more.
-  assert.ok(many < few * 4, `${few} us among few, ${many} us among many`);
-});
-
 test('an export that fails leaves the old file, no rest, and a typed error', async () => {
   const dir = makeTempDir('catalog');
   const catalog = await filled(dir, ['a.jpg']);
@@ -405,25 +272,6 @@ test('an export that fails leaves the old file, no rest, and a typed error', asy
   raw(catalog).exec('UPDATE frames SET width = 3');
   assert.is(await code(file), 'ERR_CATALOG');
   assert.is(readFileSync(file, 'utf8'), before);
-  catalog.close();
-});
-
-test('a second writer waits its turn and then says who is in the way', async () => {
-  const dir = makeTempDir('catalog');
-  const catalog = await filled(dir, ['a.jpg']);
-  const other = await openCatalog(dir);
-  raw(other).exec('PRAGMA busy_timeout=1');
-  raw(catalog).exec('BEGIN IMMEDIATE');
-  assert.is(
-    codeOf(() => other.setMeta('x', 'y')),
-    'ERR_FILE_LOCKED',
-  );
-  raw(catalog).exec('COMMIT');
-  assert.is(
-    codeOf(() => other.setMeta('x', 'y')),
-    'ok',
-  );
-  other.close();
   catalog.close();
 });
 
