@@ -152,7 +152,7 @@ test('every answer carries the security headers: routes, errors, 404, broken HTT
   const requests: [number, string, string, number][] = [
     [port, 'GET', '/', 200],
     [port, 'GET', '/app.js', 200],
-    [port, 'GET', '/style.css', 200],
+    [port, 'GET', '/base.css', 200],
     [port, 'GET', '/icon.svg', 200],
     [port, 'GET', '/search?q=x', 200],
     [port, 'GET', '/search', 400],
