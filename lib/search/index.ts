@@ -1,5 +1,5 @@
 /**
- * Search over one library: query -> vector -> hits -> results. May use catalog, encode and vectors;
+ * Search over one library: query -> vector -> hits -> results. May use catalog, media, encode and vectors;
  * knows nothing of HTTP or the command line.
  */
 export {

@@ -1,9 +1,10 @@
 /**
  * Turns what a person asks with - words, a picture, a frame of the library, a vector - into one unit
- * vector of the library's space. Knows encoders and the index, not the catalog's contents.
+ * vector of the library's space. Knows decoder, encoders and the index, not the catalog's contents.
  */
 import { makeError } from '../errors';
 import type { ClipModel } from '../encode';
+import { decodeImage } from '../media';
 import type { VectorIndex } from '../vectors';
 import type { Row, SearchQuery } from '../types';
 
@@ -56,7 +57,10 @@ export async function resolveQuery(
     return done(await sources.clip.text.encode([text]), text);
   }
   if (query.image !== undefined) {
-    return done(await sources.clip.image.encode([query.image]), '<image>');
+    // Through the decoder children, like every file: hostile bytes stay out of this process, and the
+    // query is normalised as the stored frames are.
+    const { jpeg } = await decodeImage({ bytes: query.image });
+    return done(await sources.clip.image.encode([jpeg]), '<image>');
   }
   if (query.frame !== undefined) {
     const row = sources.rowOfFrame(query.frame);
