@@ -15,8 +15,9 @@
 //     of two heaps: same result, no allocation.
 //  3. All levels are searched before any link is written; then forward links on all levels, then
 //     backward ones. A node that others can see can be walked on from, on every level it has.
-//  4. A candidate as near to a chosen neighbor as to the new node is dropped too (`<=` instead of
-//     `<`), so that copies of one picture do not fill a list. See select.cc.
+//  4. Of several copies of the new node's vector only one is chosen, so that copies of one picture
+//  do
+//     not fill a list: select.cc.
 //  5. keepPrunedConnections only for the new node's own list, see select.cc.
 //  6. A node that no neighbor kept is spliced into its nearest neighbor's list, see insert.cc:
 //     without it copies beyond the 2M-th can end up with no way in. Nodes that lose their last way

@@ -59,8 +59,9 @@ Walk Inserter::Plan(const Space& space, uint32_t node, uint32_t level, const Ent
   if (walk != Walk::kOk) return walk;
   const uint32_t top = std::min(level, entry.level);
   if (scratch->plan.size() <= top) scratch->plan.resize(top + 1);
+  const PoolLimits limits = PoolLimits::For(ef_construction_, graph_->m());
   for (uint32_t l = top + 1; l-- > 0;) {
-    walk = SearchLayer(*graph_, space, row, l, ef_construction_, nearest, nodes, scratch);
+    walk = SearchLayer(*graph_, space, row, l, limits, nearest, nodes, scratch);
     if (walk != Walk::kOk) return walk;
     // Another thread may have linked to this node already if it is being linked again.
     scratch->pool.erase(std::remove_if(scratch->pool.begin(), scratch->pool.end(),

@@ -101,9 +101,11 @@ Walk Descend(const Graph& graph, const Space& space, const float* query, uint32_
 }
 
 Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uint32_t level,
-                 size_t ef, const Neighbor& start, uint32_t nodes, Scratch* scratch) {
+                 const PoolLimits& limits, const Neighbor& start, uint32_t nodes,
+                 Scratch* scratch) {
   std::vector<Neighbor>& pool = scratch->pool;
   pool.assign(1, start);
+  size_t distinct = 1;  // different distances in the pool
   scratch->visited.Begin(nodes);
   scratch->visited.Add(start.row);
   // `next` is the best candidate that was not expanded yet; everything before it was.
@@ -115,7 +117,7 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
     size_t first_new = next + 1;
     for (size_t i = 0; i < scratch->ids.size(); ++i) {
       const float distance = scratch->distances[i];
-      const bool full = pool.size() >= ef;
+      const bool full = distinct >= limits.ef;
       if (full && !(distance < pool.back().distance)) continue;
       // By distance alone, behind equal ones: rows carry the flag here. Ties are put right at the
       // end, among what was kept.
@@ -123,7 +125,15 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
           pool.begin(), pool.end(), distance,
           [](float value, const Neighbor& candidate) { return value < candidate.distance; });
       const size_t place = static_cast<size_t>(at - pool.begin());
-      if (full) pool.pop_back();
+      if (place > 0 && pool[place - 1].distance == distance) {
+        // One more copy.
+        if (place >= limits.copies && pool[place - limits.copies].distance == distance) continue;
+      } else if (full) {
+        const float worst = pool.back().distance;
+        while (!pool.empty() && pool.back().distance == worst) pool.pop_back();
+      } else {
+        ++distinct;
+      }
       pool.insert(pool.begin() + static_cast<std::ptrdiff_t>(place),
                   Neighbor{distance, scratch->ids[i]});
       first_new = std::min(first_new, place);
@@ -152,7 +162,8 @@ Walk SearchGraph(const Graph& graph, const Space& space, const float* query,
   if (limits.allowed != nullptr) {
     return SearchFiltered(graph, space, query, limits, start, nodes, scratch, out);
   }
-  const Walk layer = SearchLayer(graph, space, query, 0, limits.ef, start, nodes, scratch);
+  const Walk layer = SearchLayer(graph, space, query, 0, PoolLimits::For(limits.ef, limits.k),
+                                 start, nodes, scratch);
   if (layer == Walk::kOk) out->assign(scratch->pool.begin(), scratch->pool.end());
   return layer;
 }

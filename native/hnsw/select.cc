@@ -18,8 +18,12 @@ bool NearAChosenOne(const Space& space, const Neighbor& candidate,
     for (size_t i = 0; i < n; ++i) ids[i] = selected[at + i].row;
     space.Distances(row, ids, n, distances);
     for (size_t i = 0; i < n; ++i) {
-      // `<=`, not the paper's `<`: of several copies of one picture only the first is chosen.
-      if (distances[i] <= candidate.distance) return true;
+      if (distances[i] < candidate.distance) return true;
+      // The paper stops here. Of several copies of the node itself only one is chosen, or they
+      // would fill the list; a candidate that is just as far from a chosen copy as from the node is
+      // not a copy and stays: dropping it would cut the copies off from the rest.
+      const bool both_copies = selected[at + i].distance == candidate.distance;
+      if (both_copies && distances[i] == candidate.distance) return true;
     }
   }
   return false;

@@ -11,7 +11,7 @@
 namespace sightline {
 
 // Chooses up to `max` of `candidates`, which are sorted by distance to the node, best first, and
-// trusted. A candidate is dropped if it is as near to a chosen one as to the node, so that links
+// trusted. A candidate is dropped if it is nearer to a chosen one than to the node, so that links
 // point in different directions.
 //
 // keep_pruned  fill up with the nearest dropped ones. Measured on CLIP-like rows in docs/adr; used

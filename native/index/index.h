@@ -149,6 +149,9 @@ class Index {
   Space MakeSpace() const;
   Status SearchOne(const float* query, const SearchOptions& options, uint32_t* rows,
                    float* distances, size_t* found) const;
+  Status WalkGraph(const float* query, const SearchOptions& options, size_t ef,
+                   const uint64_t* allowed, uint64_t n, uint64_t matches, Scratch* scratch,
+                   bool* scan) const;
   Status ScanExact(const float* query, const uint64_t* allowed, uint64_t n, size_t k,
                    std::vector<Neighbor>* out) const;
   uint64_t Resident() const;

@@ -89,6 +89,49 @@ Status Index::ScanExact(const float* query, const uint64_t* allowed, uint64_t n,
   return Status::Ok();
 }
 
+// Fills scratch->hits by the graph, or sets *scan where a scan has to do it.
+Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t ef,
+                        const uint64_t* allowed, uint64_t n, uint64_t matches, Scratch* scratch,
+                        bool* scan) const {
+  std::vector<Neighbor>& hits = scratch->hits;
+  SearchLimits limits;
+  limits.k = options.k;
+  limits.ef = ef;
+  limits.allowed = allowed;
+  // Past this a scan of the matches would have been cheaper; together at most twice its price.
+  limits.budget = static_cast<size_t>(std::max<uint64_t>(matches, 10 * uint64_t{ef}));
+  const bool leave_out =
+      allowed != nullptr && options.filter == nullptr && FewAreRemoved(matches, n);
+  if (leave_out) {
+    limits.allowed = nullptr;
+    limits.ef += limits.ef * (n - matches) / matches;
+  }
+  switch (SearchGraph(*graph_, MakeSpace(), query, limits, scratch, &hits)) {
+    case Walk::kOk:
+      break;
+    case Walk::kGraphDamaged:
+      // The rows are the truth: from here on every search of this handle is a scan.
+      graph_damaged_.store(true, std::memory_order_relaxed);
+      *scan = true;
+      break;
+    case Walk::kBudget:
+      *scan = true;
+      break;
+    case Walk::kRowDamaged:
+      return Status(StatusCode::kFileCorrupt,
+                    path_ + ": a row that the search needs does not match its checksum");
+  }
+  // Nodes that are only now being linked may lie beyond what this search counts as there.
+  hits.erase(
+      std::remove_if(hits.begin(), hits.end(),
+                     [&](const Neighbor& hit) {
+                       return hit.row >= n ||
+                              (leave_out && ((allowed[hit.row >> 6] >> (hit.row & 63)) & 1) == 0);
+                     }),
+      hits.end());
+  return Status::Ok();
+}
+
 Status Index::SearchOne(const float* query, const SearchOptions& options, uint32_t* out_rows,
                         float* out_distances, size_t* found) const {
   *found = 0;
@@ -108,33 +151,11 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
   const size_t wanted = static_cast<size_t>(std::min<uint64_t>(options.k, matches));
   if (wanted == 0) return Status::Ok();
   std::vector<Neighbor>& hits = scratch->hits;
+  const size_t ef = std::max(options.ef, options.k);
   bool scan = options.exact || graph_damaged_.load(std::memory_order_relaxed) ||
-              ScanIsBetter(matches, n, options.k);
+              ScanIsBetter(matches, n, options.k, ef);
   if (!scan) {
-    SearchLimits limits;
-    limits.ef = std::max(options.ef, options.k);
-    limits.allowed = allowed;
-    // Past this a scan of the matches would have been cheaper; together at most twice its price.
-    limits.budget = static_cast<size_t>(std::max<uint64_t>(matches, 10 * limits.ef));
-    switch (SearchGraph(*graph_, MakeSpace(), q, limits, &*scratch, &hits)) {
-      case Walk::kOk:
-        break;
-      case Walk::kGraphDamaged:
-        // The rows are the truth: from here on every search of this handle is a scan.
-        graph_damaged_.store(true, std::memory_order_relaxed);
-        scan = true;
-        break;
-      case Walk::kBudget:
-        scan = true;
-        break;
-      case Walk::kRowDamaged:
-        return Status(StatusCode::kFileCorrupt,
-                      path_ + ": a row that the search needs does not match its checksum");
-    }
-    // Nodes that are only now being linked may lie beyond what this search counts as there.
-    hits.erase(
-        std::remove_if(hits.begin(), hits.end(), [n](const Neighbor& hit) { return hit.row >= n; }),
-        hits.end());
+    SL_RETURN_IF_ERROR(WalkGraph(q, options, ef, allowed, n, matches, &*scratch, &scan));
     scan |= hits.size() < wanted;
   }
   if (scan) SL_RETURN_IF_ERROR(ScanExact(q, allowed, n, wanted, &hits));
