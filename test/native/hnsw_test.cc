@@ -1,0 +1,207 @@
+// The graph: sound after every mutation, reachable, and safe to walk whatever its bytes say.
+#include "hnsw/hnsw.h"
+
+#include <algorithm>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "core/rng.h"
+#include "runner.h"
+
+namespace sightline {
+namespace {
+
+constexpr size_t kDim = 12;
+
+// A graph over rows in memory.
+struct Fixture {
+  std::vector<float> rows;
+  Space space;
+  Graph graph;
+  Inserter inserter;
+  Scratch scratch;
+
+  Fixture(uint32_t m, size_t ef, std::vector<float> data, Metric metric = Metric::kEuclidean)
+      : rows(std::move(data)), graph(m, 42), inserter(&graph, ef) {
+    const bool chosen = ChooseKernels(&space.kernels).ok();
+    space.metric = metric;
+    space.rows.base = reinterpret_cast<const unsigned char*>(rows.data());
+    space.rows.count = rows.size() / kDim;
+    space.rows.dim = kDim;
+    space.rows.stride = kDim * sizeof(float);
+    if (!chosen || !graph.Reserve(space.rows.count + 1).ok()) std::abort();
+  }
+  bool Add(uint32_t nodes) {
+    const uint32_t from = graph.size();
+    if (!graph.Prepare(nodes).ok()) return false;
+    for (uint32_t node = from; node < nodes; ++node) {
+      if (inserter.Insert(space, node, &scratch) != Walk::kOk) return false;
+    }
+    return true;
+  }
+  std::string FirstProblem() const {
+    const GraphReport report = ValidateGraph(graph);
+    return report.problems.empty() ? "" : report.problems[0];
+  }
+};
+
+std::vector<float> RandomRows(size_t n, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<float> rows(n * kDim);
+  for (float& value : rows) value = static_cast<float>(rng.Normal());
+  return rows;
+}
+
+}  // namespace
+
+SL_TEST(levels_have_the_paper_s_distribution_and_depend_on_the_seed_alone) {
+  for (const uint32_t m : {2u, 16u, 128u}) {
+    const Levels levels(m, 42);
+    const Levels other(m, 43);
+    uint32_t above = 0;
+    uint32_t different = 0;
+    constexpr uint32_t kNodes = 200000;
+    for (uint32_t node = 0; node < kNodes; ++node) {
+      CHECK_EQ(levels.Of(node), Levels(m, 42).Of(node));
+      above += levels.Of(node) > 0;
+      different += levels.Of(node) != other.Of(node);
+    }
+    const double expected = static_cast<double>(kNodes) / m;
+    CHECK(above > expected * 0.9 && above < expected * 1.1);
+    CHECK(different > expected);
+  }
+}
+
+SL_TEST(graph_is_sound_after_every_insert) {
+  for (const uint32_t m : {2u, 3u, 16u}) {
+    Fixture f(m, 20, RandomRows(300, m));
+    for (uint32_t nodes = 1; nodes <= 300; ++nodes) {
+      CHECK(f.Add(nodes));
+      CHECK_EQ(f.FirstProblem(), std::string());
+    }
+    uint64_t fixed = 0;
+    CHECK(Reconnect(&f.graph, f.space, &f.scratch, &fixed) == Walk::kOk);
+    const GraphReport report = ValidateGraph(f.graph);
+    CHECK_EQ(report.unreachable, 0u);
+    CHECK(report.problems.empty());
+  }
+}
+
+SL_TEST(graph_of_equal_rows_is_sound_and_wholly_reachable) {
+  Fixture f(4, 30, std::vector<float>(500 * kDim, 0.25f), Metric::kDot);
+  CHECK(f.Add(500));
+  uint64_t fixed = 0;
+  CHECK(Reconnect(&f.graph, f.space, &f.scratch, &fixed) == Walk::kOk);
+  CHECK_EQ(f.FirstProblem(), std::string());
+  CHECK_EQ(ValidateGraph(f.graph).unreachable, 0u);
+}
+
+SL_TEST(graph_truncated_to_any_size_is_sound_and_grows_again) {
+  Fixture f(5, 20, RandomRows(400, 9));
+  CHECK(f.Add(400));
+  for (const uint32_t nodes : {399u, 300u, 123u, 17u, 1u, 0u}) {
+    f.graph.Truncate(nodes);
+    CHECK_EQ(f.graph.size(), nodes);
+    CHECK_EQ(f.FirstProblem(), std::string());
+    uint64_t fixed = 0;
+    CHECK(Reconnect(&f.graph, f.space, &f.scratch, &fixed) == Walk::kOk);
+    CHECK_EQ(ValidateGraph(f.graph).unreachable, 0u);
+    CHECK_EQ(f.FirstProblem(), std::string());
+  }
+  CHECK(f.Add(400));
+  CHECK_EQ(f.FirstProblem(), std::string());
+}
+
+SL_TEST(graph_built_by_many_threads_while_others_search) {
+  constexpr uint32_t kNodes = 4000;
+  Fixture f(8, 40, RandomRows(kNodes, 11));
+  CHECK(f.Add(20));
+  CHECK(f.graph.Prepare(kNodes).ok());
+  std::atomic<uint32_t> next{20};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      Scratch scratch;
+      for (uint32_t node = next++; node < kNodes; node = next++) {
+        if (f.inserter.Insert(f.space, node, &scratch) != Walk::kOk) ++wrong;
+      }
+    });
+    threads.emplace_back([&, t] {
+      Scratch scratch;
+      std::vector<Neighbor> found;
+      SearchLimits limits;
+      limits.k = 10;
+      limits.ef = 40;
+      for (uint32_t i = 0; next < kNodes; i = (i + 7) % 20) {
+        const float* query = f.space.row(i + static_cast<uint32_t>(t));
+        if (SearchGraph(f.graph, f.space, query, limits, &scratch, &found) != Walk::kOk) ++wrong;
+        if (found.empty() || !std::is_sorted(found.begin(), found.end())) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK_EQ(wrong.load(), 0);
+  uint64_t fixed = 0;
+  CHECK(Reconnect(&f.graph, f.space, &f.scratch, &fixed) == Walk::kOk);
+  CHECK_EQ(f.FirstProblem(), std::string());
+  CHECK_EQ(ValidateGraph(f.graph).unreachable, 0u);
+}
+
+// What a file with right checksums but hostile content could bring in.
+SL_TEST(graph_with_hostile_links_is_walked_without_leaving_its_bounds) {
+  Rng rng(20241121);
+  std::vector<Neighbor> found;
+  for (int round = 0; round < 200; ++round) {
+    Fixture f(4, 20, RandomRows(120, 1));
+    CHECK(f.Add(120));
+    for (int i = 0; i < 60; ++i) {
+      const uint32_t node = rng.Below(120);
+      const LinkList list = f.graph.Links(node, rng.Below(f.graph.LevelOf(node) + 1));
+      const uint32_t values[] = {static_cast<uint32_t>(rng.Next()),
+                                 rng.Below(120),
+                                 120,
+                                 kNoRow - 1,
+                                 0x80000000u | rng.Below(120),
+                                 node};
+      StoreLink(&list.ids[rng.Below(list.capacity)], values[rng.Below(6)]);
+    }
+    const std::vector<uint64_t> allowed(2, 0x5555555555555555u);
+    for (int q = 0; q < 20; ++q) {
+      SearchLimits limits;
+      limits.k = 5;
+      limits.ef = 10;
+      if (q % 2 == 1) limits.allowed = allowed.data();
+      const float* query = f.space.row(rng.Below(120));
+      CHECK(SearchGraph(f.graph, f.space, query, limits, &f.scratch, &found) == Walk::kOk);
+      for (const Neighbor& hit : found) CHECK(hit.row < 120);
+    }
+    (void)ValidateGraph(f.graph);
+  }
+}
+
+SL_TEST(validator_names_each_broken_rule) {
+  const auto broken = [](auto&& damage) {
+    Fixture f(4, 20, RandomRows(50, 3));
+    if (!f.Add(50)) return std::string("not built");
+    damage(f.graph);
+    return f.FirstProblem();
+  };
+  const auto holds = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  CHECK(holds(broken([](Graph& g) { g.Links(3, 0).ids[0] = 50; }), "there are 50 nodes"));
+  CHECK(holds(broken([](Graph& g) { g.Links(3, 0).ids[0] = 3; }), "is the node itself"));
+  CHECK(
+      holds(broken([](Graph& g) { g.Links(3, 0).ids[1] = g.Links(3, 0).ids[0]; }), "stands twice"));
+  CHECK(holds(broken([](Graph& g) { g.Links(3, 0).ids[0] = kNoRow; }), "behind an unused place"));
+  CHECK(holds(broken([](Graph& g) {
+                uint32_t low = 0;
+                while (g.LevelOf(low) != g.entry().level - 1) ++low;
+                g.SetEntry(low, g.LevelOf(low));
+              }),
+              "highest level"));
+}
+
+}  // namespace sightline
