@@ -36,14 +36,14 @@ ReservedRange::~ReservedRange() { Release(); }
 ReservedRange::ReservedRange(ReservedRange&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       capacity_(std::exchange(other.capacity_, 0)),
-      committed_(std::exchange(other.committed_, 0)) {}
+      committed_(other.committed_.exchange(0)) {}
 
 ReservedRange& ReservedRange::operator=(ReservedRange&& other) noexcept {
   if (this != &other) {
     Release();
     data_ = std::exchange(other.data_, nullptr);
     capacity_ = std::exchange(other.capacity_, 0);
-    committed_ = std::exchange(other.committed_, 0);
+    committed_ = other.committed_.exchange(0);
   }
   return *this;
 }
@@ -51,7 +51,8 @@ ReservedRange& ReservedRange::operator=(ReservedRange&& other) noexcept {
 void ReservedRange::Release() {
   if (data_ != nullptr) ::munmap(data_, capacity_);
   data_ = nullptr;
-  capacity_ = committed_ = 0;
+  capacity_ = 0;
+  committed_ = 0;
 }
 
 Status ReservedRange::Reserve(size_t bytes, ReservedRange* out) {

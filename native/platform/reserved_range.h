@@ -8,6 +8,7 @@
 #ifndef SIGHTLINE_PLATFORM_RESERVED_RANGE_H_
 #define SIGHTLINE_PLATFORM_RESERVED_RANGE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -44,14 +45,15 @@ class ReservedRange {
 
   unsigned char* data() const { return data_; }
   size_t capacity() const { return capacity_; }
-  size_t committed() const { return committed_; }
+  // May be asked while another thread commits.
+  size_t committed() const { return committed_.load(std::memory_order_relaxed); }
 
  private:
   void Release();
 
   unsigned char* data_ = nullptr;
   size_t capacity_ = 0;
-  size_t committed_ = 0;
+  std::atomic<size_t> committed_{0};
 };
 
 }  // namespace sightline
