@@ -85,34 +85,38 @@ async function openCost(root: string): Promise<number> {
   );
 }
 
-async function main(): Promise<void> {
+/** A library of one video in a folder of its own: what opening a small one costs. */
+async function smallOpenCost(): Promise<number> {
   const root = mkdtempSync(path.join(tmpdir(), 'sightline-bench-'));
   try {
-    const videos = Math.ceil(target / FRAMES_PER_VIDEO);
-    const memory: { frames: number; mb: number }[] = [];
-    let openSmall = 0;
-    let elapsedMs = 0;
-    let frames = 0;
-    for (let part = 0; part < 2; part++) {
-      const [from, to] = part === 0 ? [0, 1] : [1, videos];
-      for (let i = from; i < to; i++)
-        writeVideo(path.join(root, `v${String(i).padStart(3, '0')}.mp4`), i);
-      const library = await openLibrary(root);
-      const before = frames;
-      const report = await library.sync({
-        fps: FPS,
-        onProgress: (event) => {
-          const now = before + event.frames;
-          if (now - (memory.at(-1)?.frames ?? 0) >= 1000)
-            memory.push({ frames: now, mb: mb(residentBytes()) });
-        },
-      });
-      frames = report.framesTotal;
-      elapsedMs += report.elapsedMs;
-      if (part === 1) await searchCost(library, frames, elapsedMs, memory, openSmall, root);
-      await library.close();
-      if (part === 0) openSmall = await openCost(root);
+    writeVideo(path.join(root, 'v.mp4'), 0);
+    const library = await openLibrary(root);
+    await library.sync({ fps: FPS });
+    await library.close();
+    return await openCost(root);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+async function main(): Promise<void> {
+  const openSmall = await smallOpenCost();
+  const root = mkdtempSync(path.join(tmpdir(), 'sightline-bench-'));
+  try {
+    for (let i = 0; i < Math.ceil(target / FRAMES_PER_VIDEO); i++) {
+      writeVideo(path.join(root, `v${String(i).padStart(3, '0')}.mp4`), i);
     }
+    const memory: { frames: number; mb: number }[] = [];
+    const library = await openLibrary(root);
+    const report = await library.sync({
+      fps: FPS,
+      onProgress: ({ frames }) => {
+        if (frames - (memory.at(-1)?.frames ?? 0) < 1000) return;
+        memory.push({ frames, mb: mb(residentBytes()) });
+      },
+    });
+    await searchCost(library, report.framesTotal, report.elapsedMs, memory, openSmall, root);
+    await library.close();
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
