@@ -17,16 +17,22 @@ namespace sightline::addon {
 Napi::Error MakeError(Napi::Env env, const Status& status);
 [[noreturn]] void Throw(Napi::Env env, const Status& status);
 
+// The caller's memory: good until the verb returns to JavaScript, no longer.
+template <typename T>
+struct Span {
+  T* data = nullptr;
+  size_t size = 0;
+};
+
 // All of these throw a kInvalidType or kInvalidRange error that names the argument's place.
 double NumberAt(const Napi::CallbackInfo& info, size_t at);
 // A whole number in [low, high].
 uint64_t IntegerAt(const Napi::CallbackInfo& info, size_t at, uint64_t low, uint64_t high);
 bool BoolAt(const Napi::CallbackInfo& info, size_t at);
 std::string StringAt(const Napi::CallbackInfo& info, size_t at);
-// Views of the caller's memory: good until the verb returns to JavaScript, no longer.
-Napi::Float32Array FloatsAt(const Napi::CallbackInfo& info, size_t at);
-Napi::Uint32Array Uint32sAt(const Napi::CallbackInfo& info, size_t at);
-Napi::Float64Array DoublesAt(const Napi::CallbackInfo& info, size_t at);
+Span<float> FloatsAt(const Napi::CallbackInfo& info, size_t at);
+Span<uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at);
+Span<double> DoublesAt(const Napi::CallbackInfo& info, size_t at);
 // Whole numbers of at most 2^53 in a Float64Array; undefined gives none.
 std::vector<int64_t> KeysAt(const Napi::CallbackInfo& info, size_t at);
 // Bytes of a Uint8Array; undefined gives a null pointer and 0.

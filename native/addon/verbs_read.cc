@@ -81,22 +81,18 @@ Napi::Value LiveCount(const Napi::CallbackInfo& info) {
 // Fills the three arrays, which have room for k; gives how many.
 Napi::Value Search(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
-  const Napi::Float32Array query = FloatsAt(info, 1);
-  Require(info, query.ElementLength() == index.parameters().dim, "the query has another dimension");
+  const Span<float> query = FloatsAt(info, 1);
+  Require(info, query.size == index.parameters().dim, "the query has another dimension");
   const SearchOptions options = OptionsAt2(info);
-  const Napi::Uint32Array nodes = Uint32sAt(info, 7);
-  const Napi::Float32Array distances = FloatsAt(info, 8);
-  const Napi::Float64Array keys = DoublesAt(info, 9);
-  Require(info,
-          nodes.ElementLength() >= options.k && distances.ElementLength() >= options.k &&
-              keys.ElementLength() >= options.k,
+  const Span<uint32_t> nodes = Uint32sAt(info, 7);
+  const Span<float> distances = FloatsAt(info, 8);
+  const Span<double> keys = DoublesAt(info, 9);
+  Require(info, nodes.size >= options.k && distances.size >= options.k && keys.size >= options.k,
           "an array for results is shorter than k");
   size_t found = 0;
   Status status;
   try {
-    status = index.Search(query.Data(), options, const_cast<uint32_t*>(nodes.Data()),
-                          const_cast<float*>(distances.Data()), const_cast<double*>(keys.Data()),
-                          &found);
+    status = index.Search(query.data, options, nodes.data, distances.data, keys.data, &found);
   } catch (const std::bad_alloc&) {
     status = Status(StatusCode::kNoMemory, "not enough memory to search");
   }
@@ -108,13 +104,12 @@ Napi::Value Search(const Napi::CallbackInfo& info) {
 //   Promise<{ nodes, distances, keys, counts }>, k places per query
 Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
-  const Napi::Float32Array queries = FloatsAt(info, 1);
-  Require(info, queries.ElementLength() % index->parameters().dim == 0,
-          "the queries have another dimension");
+  const Span<float> queries = FloatsAt(info, 1);
+  Require(info, queries.size % index->parameters().dim == 0, "the queries have another dimension");
   auto batch = std::make_shared<Batch>();
   batch->options = OptionsAt2(info);
   const size_t threads = static_cast<size_t>(IntegerAt(info, 7, 0, kMaxThreads));
-  batch->queries.assign(queries.Data(), queries.Data() + queries.ElementLength());
+  batch->queries.assign(queries.data, queries.data + queries.size);
   if (batch->options.filter != nullptr) {
     const uint8_t* bytes = batch->options.filter;
     batch->filter.assign(bytes, bytes + batch->options.filter_bytes);
@@ -136,11 +131,10 @@ Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
 // copyRows(handle, rows, out): void
 Napi::Value CopyRows(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
-  const Napi::Uint32Array rows = Uint32sAt(info, 1);
-  Napi::Float32Array out = FloatsAt(info, 2);
-  Require(info, out.ElementLength() / index.parameters().dim >= rows.ElementLength(),
-          "the array for rows is too short");
-  const Status status = index.CopyRows(rows.Data(), rows.ElementLength(), out.Data());
+  const Span<uint32_t> rows = Uint32sAt(info, 1);
+  const Span<float> out = FloatsAt(info, 2);
+  Require(info, out.size / index.parameters().dim >= rows.size, "the array for rows is too short");
+  const Status status = index.CopyRows(rows.data, rows.size, out.data);
   if (!status.ok()) Throw(info.Env(), status);
   return info.Env().Undefined();
 }
@@ -148,13 +142,13 @@ Napi::Value CopyRows(const Napi::CallbackInfo& info) {
 // copyKeys(handle, rows, out): void
 Napi::Value CopyKeys(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
-  const Napi::Uint32Array rows = Uint32sAt(info, 1);
-  Napi::Float64Array out = DoublesAt(info, 2);
-  Require(info, out.ElementLength() >= rows.ElementLength(), "the array for keys is too short");
-  std::vector<int64_t> keys(rows.ElementLength());
-  const Status status = index.CopyKeys(rows.Data(), keys.size(), keys.data());
+  const Span<uint32_t> rows = Uint32sAt(info, 1);
+  const Span<double> out = DoublesAt(info, 2);
+  Require(info, out.size >= rows.size, "the array for keys is too short");
+  std::vector<int64_t> keys(rows.size);
+  const Status status = index.CopyKeys(rows.data, keys.size(), keys.data());
   if (!status.ok()) Throw(info.Env(), status);
-  std::copy(keys.begin(), keys.end(), out.Data());
+  std::copy(keys.begin(), keys.end(), out.data);
   return info.Env().Undefined();
 }
 
@@ -162,9 +156,9 @@ Napi::Value CopyKeys(const Napi::CallbackInfo& info) {
 Napi::Value RowsOf(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
   const std::vector<int64_t> keys = KeysAt(info, 1);
-  Napi::Uint32Array out = Uint32sAt(info, 2);
-  Require(info, out.ElementLength() >= keys.size(), "the array for rows is too short");
-  const Status status = index.RowsOf(keys.data(), keys.size(), out.Data());
+  const Span<uint32_t> out = Uint32sAt(info, 2);
+  Require(info, out.size >= keys.size(), "the array for rows is too short");
+  const Status status = index.RowsOf(keys.data(), keys.size(), out.data);
   if (!status.ok()) Throw(info.Env(), status);
   return info.Env().Undefined();
 }

@@ -21,16 +21,16 @@ struct Rows {
 
 // Arguments 1 and 2: Float32Array [n * dim], keys [n] or undefined.
 std::shared_ptr<Rows> RowsAt1(const Napi::CallbackInfo& info, const Index& index) {
-  const Napi::Float32Array vectors = FloatsAt(info, 1);
+  const Span<float> vectors = FloatsAt(info, 1);
   const size_t dim = index.parameters().dim;
   auto rows = std::make_shared<Rows>();
   rows->keys = KeysAt(info, 2);
-  const size_t n = vectors.ElementLength() / dim;
-  if (vectors.ElementLength() != n * dim || (!info[2].IsUndefined() && rows->keys.size() != n)) {
+  const size_t n = vectors.size / dim;
+  if (vectors.size != n * dim || (!info[2].IsUndefined() && rows->keys.size() != n)) {
     Throw(info.Env(),
           Status(StatusCode::kDimMismatch, "vectors must hold dim floats for every key"));
   }
-  rows->vectors.assign(vectors.Data(), vectors.Data() + vectors.ElementLength());
+  rows->vectors.assign(vectors.data, vectors.data + vectors.size);
   return rows;
 }
 
