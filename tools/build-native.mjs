@@ -160,7 +160,8 @@ async function buildTarget(target) {
   let how = 'cmake-js';
   const problem = has('--direct') ? 'asked to' : cmakeBuild(target);
   if (problem !== undefined) {
-    if (has('--strict') || process.env.CI === 'true' || isOurError(problem)) throw new Error(problem);
+    if (has('--strict') || process.env.CI === 'true' || isOurError(problem))
+      throw new Error(problem);
     if (!has('--direct')) console.error(`native: building without CMake, because: ${problem}`);
     how = 'the compiler directly';
     await directBuild({ root, build, target, output, sources: nativeSources() });
