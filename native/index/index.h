@@ -130,13 +130,14 @@ class Index {
 
   // open.cc
   Status Reserve();
-  Status Replay(const GraphHeader* snapshot, bool* bound, uint64_t* committed_once);
+  Status Replay(const GraphHeader* snapshot, bool* bound);
   Status Apply(const LogRecord& record);
   Status LoadGraph(bool usable, size_t threads);
   std::string FileIn(const char* name) const { return path_ + "/" + name; }
 
   // write.cc
   Status MayWrite() const;
+  Status Store(const float* vectors, uint64_t rows, LogRecord* record);
   Status Commit(LogRecord* record);
   Status NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const;
   Status Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const;
@@ -161,6 +162,7 @@ class Index {
   const std::string path_;  // empty: in memory
   const bool read_only_;
   const KernelTable* kernels_ = nullptr;
+  uint64_t max_rows_ = 0;  // room reserved
 
   std::atomic<bool> closed_{false};
   mutable std::shared_mutex gate_;  // shared by every call, exclusive to Rollback and Close
@@ -176,6 +178,8 @@ class Index {
   std::unique_ptr<Inserter> inserter_;
   std::atomic<uint64_t> linked_{0};  // rows the graph holds
   mutable std::atomic<bool> graph_damaged_{false};
+  // The most rows any commit ever covered: another process may still map those (writer_).
+  uint64_t committed_once_ = 0;
   uint64_t tidied_ = 0;               // rows when the graph was last reconnected (writer_)
   std::atomic<bool> unsaved_{false};  // the graph differs from its snapshot
   std::string graph_problem_;         // set before the index is handed out

@@ -18,10 +18,7 @@ constexpr char kLockName[] = "LOCK";
 
 // Address space for the rows of one index; the machine has 2^47 bytes of it.
 constexpr uint64_t kRowSpace = uint64_t{1} << 38;
-
-uint64_t MaxRows(const IndexParameters& parameters) {
-  return std::min<uint64_t>(kMaxRows, kRowSpace / parameters.row_bytes());
-}
+constexpr uint64_t kFewestRows = uint64_t{1} << 15;
 
 }  // namespace
 
@@ -35,7 +32,17 @@ Index::~Index() { Close(); }
 
 Status Index::Reserve() {
   SL_RETURN_IF_ERROR(ChooseKernels(&kernels_));
-  return keys_.Reserve(MaxRows(parameters_));
+  // Rows, key, and twice the links: a rollback builds a second graph beside the first.
+  const uint64_t per_row = parameters_.row_bytes() + 8 + 2 * (16 * uint64_t{parameters_.m} + 4);
+  max_rows_ = std::min(kMaxRows, kRowSpace / parameters_.row_bytes());
+  for (;; max_rows_ /= 2) {
+    ReservedRange probe;
+    const Status room = ReservedRange::Reserve(max_rows_ * per_row, &probe);
+    if (room.ok()) break;
+    // Where address space is limited (ulimit -v) an index can be smaller, but not useless.
+    if (max_rows_ < kFewestRows) return room;
+  }
+  return keys_.Reserve(max_rows_);
 }
 
 Status Index::Create(const std::string& path, const IndexParameters& parameters,
@@ -44,7 +51,7 @@ Status Index::Create(const std::string& path, const IndexParameters& parameters,
   std::shared_ptr<Index> index(new Index(parameters, path, false));
   SL_RETURN_IF_ERROR(index->Reserve());
   if (path.empty()) {
-    SL_RETURN_IF_ERROR(index->rows_.OpenMemory(MaxRows(parameters)));
+    SL_RETURN_IF_ERROR(index->rows_.OpenMemory(index->max_rows_));
   } else {
     SL_RETURN_IF_ERROR(MakeFolders(path));
     SL_RETURN_IF_ERROR(FileLock::Acquire(index->FileIn(kLockName), &index->lock_));
@@ -55,8 +62,8 @@ Status Index::Create(const std::string& path, const IndexParameters& parameters,
     SL_RETURN_IF_ERROR(PathExists(index->FileIn(kLogName), &there));
     if (there) return exists(kLogName);
     // Rows first: a crash in between leaves an empty row file, which is nobody's data.
-    SL_RETURN_IF_ERROR(index->rows_.OpenFile(index->FileIn(kRowsName), OpenMode::kOpenCreate,
-                                             MaxRows(parameters)));
+    SL_RETURN_IF_ERROR(
+        index->rows_.OpenFile(index->FileIn(kRowsName), OpenMode::kOpenCreate, index->max_rows_));
     uint64_t bytes = 0;
     SL_RETURN_IF_ERROR(index->rows_.FileBytes(&bytes));
     if (bytes != 0) return exists(kRowsName);
@@ -94,17 +101,15 @@ Status Index::Open(const OpenOptions& options, std::shared_ptr<Index>* out) {
   SL_RETURN_IF_ERROR(index->Reserve());
   SL_RETURN_IF_ERROR(index->rows_.OpenFile(index->FileIn(kRowsName),
                                            writable ? OpenMode::kReadWrite : OpenMode::kRead,
-                                           MaxRows(index->parameters_)));
+                                           index->max_rows_));
   bool usable = graph_opened.ok();
   if (!usable && graph_opened.code() != StatusCode::kFileMissing) {
     index->graph_problem_ = graph_opened.message();
   }
-  uint64_t committed_once = 0;
-  SL_RETURN_IF_ERROR(
-      index->Replay(usable ? &index->graph_file_->header() : nullptr, &usable, &committed_once));
+  SL_RETURN_IF_ERROR(index->Replay(usable ? &index->graph_file_->header() : nullptr, &usable));
   if (writable) {
     SL_RETURN_IF_ERROR(index->log_.TrimTail());
-    SL_RETURN_IF_ERROR(index->rows_.TrimFile(committed_once));
+    SL_RETURN_IF_ERROR(index->rows_.TrimFile(index->committed_once_));
   }
   SL_RETURN_IF_ERROR(index->LoadGraph(usable, options.threads));
   *out = std::move(index);
@@ -139,10 +144,8 @@ Status Index::Apply(const LogRecord& record) {
 }
 
 // Brings rows and keys to the log's end.
-// bound           set to whether the snapshot belongs to this log and no row of it was dropped
-// since. committed_once  the most rows any commit ever covered: another process may still map
-// those.
-Status Index::Replay(const GraphHeader* snapshot, bool* bound, uint64_t* committed_once) {
+// bound  set to whether the snapshot belongs to this log and no row of it was dropped since.
+Status Index::Replay(const GraphHeader* snapshot, bool* bound) {
   const bool ours = snapshot != nullptr && snapshot->uuid == log_.uuid() &&
                     snapshot->m == parameters_.m && snapshot->seed == parameters_.seed;
   // Fewest rows since the snapshot was written.
@@ -150,7 +153,7 @@ Status Index::Replay(const GraphHeader* snapshot, bool* bound, uint64_t* committ
   bool found = ours && snapshot->sequence == 0 && snapshot->chain == log_.chain();
   const Status replayed = log_.ReadNew([&](const LogRecord& record) {
     SL_RETURN_IF_ERROR(Apply(record));
-    *committed_once = std::max(*committed_once, record.rows_after);
+    committed_once_ = std::max(committed_once_, record.rows_after);
     if (ours && record.sequence == snapshot->sequence) {
       found = record.crc == snapshot->chain;
       fewest = record.rows_after;
@@ -202,14 +205,6 @@ Status Index::LoadGraph(bool usable, size_t threads) {
   SL_RETURN_IF_ERROR(Link(graph_.get(), inserter_.get(), rows, threads));
   linked_ = rows;
   return Tidy(false);
-}
-
-Status Index::NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const {
-  auto made = std::make_unique<Graph>(parameters_.m, parameters_.seed);
-  SL_RETURN_IF_ERROR(made->Reserve(MaxRows(parameters_)));
-  *inserter = std::make_unique<Inserter>(made.get(), parameters_.ef_construction);
-  *graph = std::move(made);
-  return Status::Ok();
 }
 
 }  // namespace sightline

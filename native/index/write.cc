@@ -1,27 +1,11 @@
 // What changes an index: append, remove, roll back, save, close.
 #include <algorithm>
-#include <new>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "index/index.h"
 #include "index/vectors.h"
 
 namespace sightline {
-namespace {
-
-// Too few nodes to find neighbors among: threads that start together would not see each other's.
-constexpr uint64_t kLinkedAlone = 64;
-
-size_t ThreadCount(size_t wanted, uint64_t items) {
-  const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
-  return static_cast<size_t>(
-      std::min<uint64_t>(wanted == 0 ? cores : wanted, std::max<uint64_t>(1, items)));
-}
-
-}  // namespace
-
 Status Index::MayWrite() const {
   if (read_only_) return Status(StatusCode::kReadOnly, "the index was opened read-only");
   if (!broken_.ok()) {
@@ -52,6 +36,19 @@ Status Index::Commit(LogRecord* record) {
   return done;
 }
 
+// Rows, then their record, each durable.
+Status Index::Store(const float* vectors, uint64_t rows, LogRecord* record) {
+  Status stored = rows_.Write(vectors, rows, &record->crcs);
+  const bool may_retry =
+      stored.code() == StatusCode::kDiskFull || stored.code() == StatusCode::kNoMemory;
+  if (!stored.ok() && !may_retry) broken_ = stored;
+  if (stored.ok()) stored = Commit(record);
+  if (stored.ok()) committed_once_ = std::max(committed_once_, record->rows_after);
+  // Space taken for rows that did not come to count is what a full disk needs back.
+  if (!stored.ok() && !path_.empty()) (void)rows_.TrimFile(committed_once_);
+  return stored;
+}
+
 Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given, size_t threads,
                   AddResult* result) {
   const std::lock_guard<std::mutex> writing(writer_);
@@ -62,8 +59,8 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
   const uint64_t first = keys_.rows();
   *result = AddResult{first, rows};
   if (rows == 0) return Status::Ok();
-  if (rows > kMaxRows - first) {
-    return Status(StatusCode::kNoMemory, "an index holds at most " + std::to_string(kMaxRows) +
+  if (rows > max_rows_ - first) {
+    return Status(StatusCode::kNoMemory, "an index holds at most " + std::to_string(max_rows_) +
                                              " rows, removed ones included");
   }
   LogRecord record;
@@ -79,17 +76,10 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
     if (parameters_.unit_rows()) Normalise(vector, parameters_.dim);
   }
 
-  const Status written = rows_.Write(vectors->data(), rows, &record.crcs);
-  if (!written.ok()) {
-    if (written.code() != StatusCode::kDiskFull && written.code() != StatusCode::kNoMemory) {
-      broken_ = written;
-    }
-    return written;
-  }
   record.type = RecordType::kAppend;
   record.first_row = first;
   record.rows_after = first + rows;
-  SL_RETURN_IF_ERROR(Commit(&record));
+  SL_RETURN_IF_ERROR(Store(vectors->data(), rows, &record));
   // Committed: from here on a failure cannot undo it, only stop further writing.
   rows_.Publish(rows, record.crcs);
   unsaved_ = true;
@@ -101,60 +91,6 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
     return linked;
   }
   linked_ = first + rows;
-  return Status::Ok();
-}
-
-Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const {
-  const uint32_t from = graph->size();
-  SL_RETURN_IF_ERROR(graph->Prepare(static_cast<uint32_t>(rows)));
-  Space space = MakeSpace();
-  std::atomic<uint64_t> next{from};
-  std::atomic<int> failure{0};  // the first Walk that was not kOk, or -1 for no memory
-  const auto work = [&](uint64_t end) {
-    try {
-      ScratchPool::Lease scratch(&scratches_);
-      while (failure.load() == 0) {
-        const uint64_t node = next.fetch_add(1);
-        if (node >= end) return;
-        const Walk walk = inserter->Insert(space, static_cast<uint32_t>(node), &*scratch);
-        if (walk != Walk::kOk) failure = static_cast<int>(walk);
-      }
-    } catch (const std::bad_alloc&) {
-      failure = -1;
-    }
-  };
-  const uint64_t alone = std::min<uint64_t>(rows, std::max<uint64_t>(from, kLinkedAlone));
-  work(alone);
-  next = std::max<uint64_t>(alone, from);
-  std::vector<std::thread> helpers;
-  const size_t count = ThreadCount(threads, rows - next);
-  for (size_t i = 1; i < count; ++i) {
-    try {
-      helpers.emplace_back(work, rows);
-    } catch (const std::system_error&) {
-      break;  // no more threads to be had: those there are do the work
-    }
-  }
-  work(rows);
-  for (std::thread& helper : helpers) helper.join();
-  if (failure == 0) return Status::Ok();
-  if (failure == -1) return Status(StatusCode::kNoMemory, "no memory to link rows");
-  return Status(StatusCode::kFileCorrupt,
-                path_ + ": rows or links that are needed to link new rows are damaged");
-}
-
-Status Index::Tidy(bool now) {
-  const uint64_t rows = graph_->size();
-  const uint64_t added = rows - std::min(rows, tidied_);
-  // One visit per link: on average a few microseconds per row added.
-  if (added == 0 || (!now && added < rows / 50)) return Status::Ok();
-  ScratchPool::Lease scratch(&scratches_);
-  uint64_t reconnected = 0;
-  if (Reconnect(graph_.get(), MakeSpace(), &*scratch, &reconnected) != Walk::kOk) {
-    return Status(StatusCode::kFileCorrupt, path_ + ": a row that the graph needs is damaged");
-  }
-  tidied_ = rows;
-  if (reconnected > 0) unsaved_ = true;
   return Status::Ok();
 }
 

@@ -37,6 +37,28 @@ Status WriteSection(File* file, uint64_t* offset, const unsigned char* data, uin
   return Status::Ok();
 }
 
+Status WriteSnapshot(const std::string& path, GraphHeader header, const unsigned char* base,
+                     const unsigned char* upper) {
+  const GraphLayout layout = LayoutOf(header);
+  File file;
+  SL_RETURN_IF_ERROR(File::Open(path, OpenMode::kTruncate, &file));
+  SL_RETURN_IF_ERROR(file.Allocate(layout.file_bytes));
+  uint64_t offset = layout.base_offset;
+  uint32_t base_crc = 0;
+  std::vector<uint32_t> crcs;
+  SL_RETURN_IF_ERROR(WriteSection(&file, &offset, base, header.nodes * 8 * header.m,
+                                  layout.base_bytes, &base_crc, &crcs));
+  SL_RETURN_IF_ERROR(WriteSection(&file, &offset, upper, header.upper_lists * 4 * header.m,
+                                  layout.upper_bytes, &header.upper_crc, nullptr));
+  SL_RETURN_IF_ERROR(
+      WriteSection(&file, &offset, reinterpret_cast<const unsigned char*>(crcs.data()),
+                   crcs.size() * sizeof(uint32_t), layout.table_bytes, &header.table_crc, nullptr));
+  const std::vector<unsigned char> bytes = EncodeGraphHeader(header);
+  SL_RETURN_IF_ERROR(file.WriteAt(0, bytes.data(), bytes.size()));
+  SL_RETURN_IF_ERROR(file.Sync());
+  return file.Close();
+}
+
 }  // namespace
 
 Status GraphFile::Open(const std::string& path, GraphFile* out) {
@@ -93,28 +115,14 @@ Status GraphFile::CheckAll() {
   return Status::Ok();
 }
 
-Status WriteGraphFile(const std::string& path, GraphHeader header, const unsigned char* base,
+Status WriteGraphFile(const std::string& path, const GraphHeader& header, const unsigned char* base,
                       const unsigned char* upper) {
-  const GraphLayout layout = LayoutOf(header);
   const std::string beside = path + ".tmp";
-  File file;
-  SL_RETURN_IF_ERROR(File::Open(beside, OpenMode::kTruncate, &file));
-  SL_RETURN_IF_ERROR(file.Allocate(layout.file_bytes));
-  uint64_t offset = layout.base_offset;
-  uint32_t base_crc = 0;
-  std::vector<uint32_t> crcs;
-  SL_RETURN_IF_ERROR(WriteSection(&file, &offset, base, header.nodes * 8 * header.m,
-                                  layout.base_bytes, &base_crc, &crcs));
-  SL_RETURN_IF_ERROR(WriteSection(&file, &offset, upper, header.upper_lists * 4 * header.m,
-                                  layout.upper_bytes, &header.upper_crc, nullptr));
-  SL_RETURN_IF_ERROR(
-      WriteSection(&file, &offset, reinterpret_cast<const unsigned char*>(crcs.data()),
-                   crcs.size() * sizeof(uint32_t), layout.table_bytes, &header.table_crc, nullptr));
-  const std::vector<unsigned char> bytes = EncodeGraphHeader(header);
-  SL_RETURN_IF_ERROR(file.WriteAt(0, bytes.data(), bytes.size()));
-  SL_RETURN_IF_ERROR(file.Sync());
-  SL_RETURN_IF_ERROR(file.Close());
-  return RenameDurable(beside, path);
+  Status status = WriteSnapshot(beside, header, base, upper);
+  if (status.ok()) status = RenameDurable(beside, path);
+  // On a full disk the half-written file is what is in the way.
+  if (!status.ok()) (void)RemoveFile(beside);
+  return status;
 }
 
 }  // namespace sightline

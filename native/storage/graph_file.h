@@ -48,8 +48,9 @@ class GraphFile {
 };
 
 // Replaces the snapshot at `path`. base, upper: nodes * 8 * m and upper_lists * 4 * m bytes that no
-// one changes meanwhile. The header's two CRCs are computed here.
-Status WriteGraphFile(const std::string& path, GraphHeader header, const unsigned char* base,
+// one changes meanwhile. The header's two CRCs are computed here. On failure the old one is
+// untouched.
+Status WriteGraphFile(const std::string& path, const GraphHeader& header, const unsigned char* base,
                       const unsigned char* upper);
 
 }  // namespace sightline

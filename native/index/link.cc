@@ -1,0 +1,86 @@
+// Building the graph over rows that are stored already, with as many threads as wanted.
+#include <algorithm>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "index/index.h"
+
+namespace sightline {
+namespace {
+
+// Too few nodes to find neighbors among: threads that start together would not see each other's.
+constexpr uint64_t kLinkedAlone = 64;
+
+size_t ThreadCount(size_t wanted, uint64_t items) {
+  const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
+  return static_cast<size_t>(
+      std::min<uint64_t>(wanted == 0 ? cores : wanted, std::max<uint64_t>(1, items)));
+}
+
+}  // namespace
+
+Status Index::NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const {
+  auto made = std::make_unique<Graph>(parameters_.m, parameters_.seed);
+  SL_RETURN_IF_ERROR(made->Reserve(max_rows_));
+  *inserter = std::make_unique<Inserter>(made.get(), parameters_.ef_construction);
+  *graph = std::move(made);
+  return Status::Ok();
+}
+
+Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const {
+  const uint32_t from = graph->size();
+  SL_RETURN_IF_ERROR(graph->Prepare(static_cast<uint32_t>(rows)));
+  Space space = MakeSpace();
+  std::atomic<uint64_t> next{from};
+  std::atomic<int> failure{0};  // the first Walk that was not kOk, or -1 for no memory
+  const auto work = [&](uint64_t end) {
+    try {
+      ScratchPool::Lease scratch(&scratches_);
+      while (failure.load() == 0) {
+        const uint64_t node = next.fetch_add(1);
+        if (node >= end) return;
+        const Walk walk = inserter->Insert(space, static_cast<uint32_t>(node), &*scratch);
+        if (walk != Walk::kOk) failure = static_cast<int>(walk);
+      }
+    } catch (const std::bad_alloc&) {
+      failure = -1;
+    }
+  };
+  const uint64_t alone = std::min<uint64_t>(rows, std::max<uint64_t>(from, kLinkedAlone));
+  work(alone);
+  next = std::max<uint64_t>(alone, from);
+  std::vector<std::thread> helpers;
+  const size_t count = ThreadCount(threads, rows - next);
+  for (size_t i = 1; i < count; ++i) {
+    try {
+      helpers.emplace_back(work, rows);
+    } catch (const std::system_error&) {
+      break;  // no more threads to be had: those there are do the work
+    }
+  }
+  work(rows);
+  for (std::thread& helper : helpers) helper.join();
+  if (failure == 0) return Status::Ok();
+  if (failure == -1) return Status(StatusCode::kNoMemory, "no memory to link rows");
+  return Status(StatusCode::kFileCorrupt,
+                path_ + ": rows or links that are needed to link new rows are damaged");
+}
+
+Status Index::Tidy(bool now) {
+  const uint64_t rows = graph_->size();
+  const uint64_t added = rows - std::min(rows, tidied_);
+  // One visit per link: on average a few microseconds per row added.
+  if (added == 0 || (!now && added < rows / 50)) return Status::Ok();
+  ScratchPool::Lease scratch(&scratches_);
+  uint64_t reconnected = 0;
+  if (Reconnect(graph_.get(), MakeSpace(), &*scratch, &reconnected) != Walk::kOk) {
+    return Status(StatusCode::kFileCorrupt, path_ + ": a row that the graph needs is damaged");
+  }
+  tidied_ = rows;
+  if (reconnected > 0) unsaved_ = true;
+  return Status::Ok();
+}
+
+}  // namespace sightline
