@@ -11,6 +11,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { readEnvironment } from './environment';
 import { readOptions, USAGE, UsageError, type BenchOptions, type SuiteName } from './options';
+import { removeRun } from './engine-index';
 import type { SuiteResult } from './suite';
 
 function runSuite(name: SuiteName, options: BenchOptions): Promise<SuiteResult | string> {
@@ -37,6 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
   const defaults = {
     threads: availableParallelism(),
     output: path.join('bench-results', 'latest.json'),
+    run: `${process.pid}-${Date.now().toString(36)}`,
   };
   const options = readOptions(args, defaults, (file) => readFileSync(file, 'utf8').split('\n'));
   const environment = readEnvironment();
@@ -60,6 +62,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (result.skipped !== undefined) process.stdout.write(`skip: ${name}: ${result.skipped}\n\n`);
     for (const table of result.tables) process.stdout.write(`${table}\n`);
   }
+  removeRun(options.run);
   const document = { ...top, environment, options, suites };
   mkdirSync(path.dirname(path.resolve(options.output)), { recursive: true });
   writeFileSync(options.output, `${JSON.stringify(document, null, 2)}\n`);

@@ -1,6 +1,22 @@
 /** Command line of the benchmarks: `[root] --name value [value ...]`, with lists as spec 004 has them. */
 
-export const SUITES = ['kernels', 'build', 'search', 'overhead', 'query'] as const;
+import path from 'node:path';
+import { DATASETS, type DatasetName } from './peers/dataset';
+import { PEERS } from './peers/names';
+
+export const SUITES = [
+  'kernels',
+  'build',
+  'search',
+  'peers',
+  'filtered',
+  'batch',
+  'open',
+  'churn',
+  'loop',
+  'overhead',
+  'query',
+] as const;
 export type SuiteName = (typeof SUITES)[number];
 
 export interface BenchOptions {
@@ -16,7 +32,20 @@ export interface BenchOptions {
   readonly dim: number;
   readonly threads: number;
   readonly output: string;
+  /** Data sets and peers of the comparison; no peers named: all that are installed. */
+  readonly datasets: readonly DatasetName[];
+  readonly peers: readonly string[];
+  readonly buildThreads: readonly number[];
+  /** Where curves are drawn to; undefined: nowhere. */
+  readonly plots?: string;
+  /** Names the indexes of this run, so that no figure comes from another run's engine. */
+  readonly run: string;
 }
+
+/** Rows of the comparison with peers and of the suites that share its index. */
+export const comparedRows = ({ rows }: BenchOptions): number => Math.max(...rows);
+
+export const FULL_ROWS = 100_000;
 
 export const USAGE = `usage: bench [root] [options]
   --suite NAME...        ${SUITES.join(' | ')} | all (default all;
@@ -25,11 +54,17 @@ export const USAGE = `usage: bench [root] [options]
   --queries-file FILE    one prompt a line
   --ef-search N...       candidate list sizes, each >= k
   --k N                  results asked for (default 10)
-  --repeat N             measurements of each query (default 5)
+  --repeat N             measurements of each query, rounds of the comparison (default 5)
   --measure-build        also time the whole pipeline into a temporary library (slow)
   --rows N...            rows of the generated sets (default 5000 20000)
   --dim N                their dimension (default 512)
   --threads N            threads of the build suite (default: all)
+  --full                 the same as --rows ${FULL_ROWS}: a quarter of an hour and more
+  --dataset NAME...      of the comparison with peers: clip-like | clip-real | mnist784 (default all here)
+  --peer NAME...         hnswlib | hnswlib-node | usearch-f32 | usearch-f16 | usearch-i8 | faiss
+                         (default all installed; hnswlib and faiss are those of the system's Python)
+  --build-threads N...   of the comparison (default 1 and --threads)
+  --plots [DIR]          draw the curves as SVG (default docs/bench)
   --output FILE          where the JSON goes (default bench-results/latest.json)
 `;
 
@@ -78,12 +113,12 @@ function wholeNumbers(name: string, values: readonly string[], low: number): num
  */
 export function readOptions(
   args: readonly string[],
-  defaults: { readonly threads: number; readonly output: string },
+  defaults: { readonly threads: number; readonly output: string; readonly run?: string },
   readLines: (file: string) => string[],
 ): BenchOptions {
   const given = splitArguments(args);
   const known =
-    /^(|suite|queries(-file)?|ef-search|k|repeat|measure-build|rows|dim|threads|output)$/;
+    /^(|suite|queries(-file)?|ef-search|k|repeat|measure-build|rows|dim|(build-)?threads|output|full|dataset|peer|plots)$/;
   for (const name of given.keys())
     if (!known.test(name)) throw new UsageError(`unknown option --${name}`);
   const texts = (name: string): string[] | undefined => {
@@ -110,6 +145,14 @@ export function readOptions(
   );
   const wrong = named.find((name) => name !== 'all' && !SUITES.some((suite) => suite === name));
   if (wrong !== undefined) throw new UsageError(`unknown suite "${wrong}"`);
+  const datasets = (texts('dataset') ?? DATASETS).flatMap((name) => name.split(','));
+  const unknown = datasets.find((name) => !DATASETS.some((dataset) => dataset === name));
+  if (unknown !== undefined) throw new UsageError(`unknown data set "${unknown}"`);
+  const peers = (texts('peer') ?? []).flatMap((name) => name.split(','));
+  const noPeer = peers.find((name) => !PEERS.some((peer) => peer.name === name));
+  if (noPeer !== undefined) throw new UsageError(`unknown peer "${noPeer}"`);
+  const threads = one('threads', defaults.threads);
+  const plots = given.get('plots');
   return {
     suites: SUITES.filter((suite) => named.includes('all') || named.includes(suite)),
     ...(root === undefined ? {} : { root }),
@@ -118,9 +161,14 @@ export function readOptions(
     k,
     repeat: one('repeat', 5),
     measureBuild: given.has('measure-build'),
-    rows: many('rows', [5000, 20000], 100),
+    rows: many('rows', given.has('full') ? [FULL_ROWS] : [5000, 20000], 100),
     dim: one('dim', 512, 2),
-    threads: one('threads', defaults.threads),
+    threads,
     output: texts('output')?.at(-1) ?? defaults.output,
+    datasets: DATASETS.filter((name) => datasets.includes(name)),
+    peers,
+    buildThreads: [...new Set(many('build-threads', [1, threads], 1))],
+    ...(plots === undefined ? {} : { plots: plots.at(-1) ?? path.join('docs', 'bench') }),
+    run: defaults.run ?? 'run',
   };
 }

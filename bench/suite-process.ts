@@ -6,6 +6,12 @@ const LOADERS: Readonly<Record<SuiteName, () => Promise<Suite>>> = {
   kernels: async () => (await import('./suites/kernels.js')).kernelsSuite,
   build: async () => (await import('./suites/build.js')).buildSuite,
   search: async () => (await import('./suites/search.js')).searchSuite,
+  peers: async () => (await import('./suites/peers.js')).peersSuite,
+  filtered: async () => (await import('./suites/filtered.js')).filteredSuite,
+  batch: async () => (await import('./suites/batch.js')).batchSuite,
+  open: async () => (await import('./suites/open.js')).openSuite,
+  churn: async () => (await import('./suites/churn.js')).churnSuite,
+  loop: async () => (await import('./suites/loop.js')).loopSuite,
   overhead: async () => (await import('./suites/overhead.js')).overheadSuite,
   query: async () => (await import('./suites/query.js')).querySuite,
 };

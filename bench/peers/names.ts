@@ -1,0 +1,86 @@
+/** The peers there are, and which of them can run on this machine. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+/** Debian's packages belong to the system's interpreter, not to one earlier on PATH. */
+export const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
+/** dist/bench/peers -> the package, where the Python side lies beside the sources. */
+export const PYTHON_PEERS = path.resolve(__dirname, '../../../bench/peers/python_peers.py');
+
+export interface PeerName {
+  readonly name: string;
+  readonly runtime: 'node' | 'python';
+  /** What to install where it is missing. */
+  readonly remedy: string;
+  readonly module: string;
+  /** False: builds on one thread whatever it is told. */
+  readonly hasThreads: boolean;
+  readonly note?: string;
+}
+
+export const OURS = 'sightline';
+
+const node = (name: string, module: string, hasThreads: boolean, note?: string): PeerName => ({
+  name,
+  runtime: 'node',
+  module,
+  hasThreads,
+  remedy: `npm install --no-save ${module}`,
+  ...(note === undefined ? {} : { note }),
+});
+const python = (name: string, note: string): PeerName => ({
+  name,
+  runtime: 'python',
+  module: name,
+  hasThreads: true,
+  remedy: `apt-get install python3-${name}`,
+  note,
+});
+
+export const PEERS: readonly PeerName[] = [
+  node(OURS, '', true),
+  python(
+    'hnswlib',
+    'C++ through Python, queries in one call on one thread; baseline SSE in Debian',
+  ),
+  node(
+    'hnswlib-node',
+    'hnswlib-node',
+    false,
+    'an array of numbers per query; builds on one thread',
+  ),
+  node('usearch-f32', 'usearch', true),
+  node('usearch-f16', 'usearch', true),
+  node('usearch-i8', 'usearch', true),
+  python('faiss', 'IndexHNSWFlat through Python, queries in one call; baseline SSE in Debian'),
+];
+
+function isInstalled(peer: PeerName): boolean {
+  if (peer.module === '') return true;
+  if (peer.runtime === 'python') {
+    return (
+      existsSync(PYTHON_PEERS) &&
+      spawnSync(PYTHON, ['-c', `import numpy, ${peer.module}`], { timeout: 60_000 }).status === 0
+    );
+  }
+  try {
+    createRequire(__filename)(peer.module);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param wanted  names; empty: all */
+export function findPeers(wanted: readonly string[]): {
+  peers: PeerName[];
+  missing: PeerName[];
+} {
+  const asked = PEERS.filter(
+    ({ name }) => wanted.length === 0 || wanted.includes(name) || name === OURS,
+  );
+  const peers = asked.filter(isInstalled);
+  return { peers, missing: asked.filter((peer) => !peers.includes(peer)) };
+}

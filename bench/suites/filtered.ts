@@ -1,0 +1,84 @@
+/**
+ * Search of random subsets, 50 % to 0.1 % of the rows, at recall 0.95 and above; beside it the same
+ * index without a filter, and the exact scan of the subset alone, which recalls everything.
+ */
+import { VectorIndex } from '../../lib/vectors';
+import { Random } from '../clip-like';
+import { median, qpsAt, type CurvePoint } from '../curves';
+import { engineIndex } from '../engine-index';
+import type { BenchOptions } from '../options';
+import { recall, round } from '../statistics';
+import type { SuiteResult } from '../suite';
+import { formatTable } from '../table';
+
+const SHARES = [1, 0.5, 0.1, 0.01, 0.001];
+const EF_SEARCH = [10, 16, 32, 64, 128, 256, 512];
+const QUERIES = 200;
+const RECALL = 0.95;
+const SEED = 99;
+
+function randomMask(rows: number, share: number): Uint8Array {
+  const random = new Random(SEED);
+  const mask = new Uint8Array(Math.ceil(rows / 8));
+  for (let row = 0; row < rows; row++) {
+    if (random.unit() < share) mask[row >> 3] = (mask[row >> 3] ?? 0) | (1 << (row & 7));
+  }
+  return mask;
+}
+
+function rateOf(repeat: number, queries: readonly Float32Array[], run: (q: Float32Array) => void) {
+  const rates: number[] = [];
+  for (let turn = -1; turn < repeat; turn++) {
+    const before = process.cpuUsage();
+    for (const query of queries) run(query);
+    const { user, system } = process.cpuUsage(before);
+    if (turn >= 0) rates.push((queries.length * 1e6) / (user + system));
+  }
+  return median(rates);
+}
+
+export async function filteredSuite(options: BenchOptions): Promise<SuiteResult> {
+  const { folder, queries: all, dataset } = await engineIndex(options);
+  const { k, repeat } = options;
+  await using index = await VectorIndex.open(folder, { readOnly: true });
+  const queries = all.slice(0, QUERIES);
+  const found = SHARES.map((share) => {
+    const filter = share === 1 ? {} : { filter: randomMask(dataset.meta.rows, share) };
+    const truths = queries.map((query) => index.searchExact(query, k, filter).distances);
+    const points = EF_SEARCH.filter((ef) => ef >= k).map((efSearch): CurvePoint => {
+      const search = (query: Float32Array) => index.search(query, k, { efSearch, ...filter });
+      const hits = queries.map((query, i) => recall(search(query).distances, truths[i] ?? []));
+      return {
+        efSearch,
+        recall: hits.reduce((sum, value) => sum + value, 0) / hits.length,
+        qps: rateOf(repeat, queries, search),
+      };
+    });
+    const exactQps = rateOf(1, queries.slice(0, 50), (query) => {
+      index.searchExact(query, k, filter);
+    });
+    return { share, points, exactQps, qps: qpsAt(points, RECALL) };
+  });
+  const plain = found[0]?.qps ?? Number.NaN;
+  const rows = found.map(({ qps, ...more }) => ({
+    ...more,
+    qps: qps ?? null,
+    toUnfiltered: qps === undefined ? null : round(qps / plain, 3),
+  }));
+  return {
+    data: { dataset: dataset.meta, k, seed: SEED, recall: RECALL, queries: queries.length, rows },
+    tables: [
+      formatTable(
+        `filtered: ${dataset.meta.rows} rows, queries/s on one thread at recall ${RECALL}, random subsets`,
+        ['share', 'queries/s', 'to unfiltered', 'exact scan', 'recall at ef 64'],
+        rows.map(({ share, qps, toUnfiltered, exactQps, points }) => [
+          `${share * 100} %`,
+          qps ?? 'never',
+          toUnfiltered ?? '-',
+          exactQps,
+          points.find(({ efSearch }) => efSearch === 64)?.recall ?? '-',
+        ]),
+      ),
+    ],
+  };
+}
