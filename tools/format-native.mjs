@@ -15,6 +15,7 @@ const find = (dir) =>
 const files = [
   path.join(root, 'native'),
   path.join(root, 'test/native'),
+  path.join(root, 'test/harness'),
   path.join(root, 'bench/native'),
 ].flatMap((dir) => {
   try {

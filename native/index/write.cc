@@ -28,24 +28,26 @@ Status Index::Check(const float* vectors, size_t rows, const std::vector<int64_t
 }
 
 // A record that could not be made durable leaves the log's end unknown: nothing may follow it.
-// A full disk is noticed before anything is written and may be tried again.
+// A full disk is usually noticed before anything is written and may be tried again; one that only
+// the write or the sync reports is like any other failure.
 Status Index::Commit(LogRecord* record) {
   if (path_.empty()) return Status::Ok();
-  const Status done = log_.Append(record);
-  if (!done.ok() && done.code() != StatusCode::kDiskFull) broken_ = done;
+  bool untouched = false;
+  const Status done = log_.Append(record, &untouched);
+  if (!done.ok() && !untouched) broken_ = done;
   return done;
 }
 
 // Rows, then their record, each durable.
 Status Index::Store(const float* vectors, uint64_t rows, LogRecord* record) {
-  Status stored = rows_.Write(vectors, rows, &record->crcs);
-  const bool may_retry =
-      stored.code() == StatusCode::kDiskFull || stored.code() == StatusCode::kNoMemory;
-  if (!stored.ok() && !may_retry) broken_ = stored;
+  bool untouched = false;
+  Status stored = rows_.Write(vectors, rows, &record->crcs, &untouched);
+  if (!stored.ok() && !untouched) broken_ = stored;
   if (stored.ok()) stored = Commit(record);
   if (stored.ok()) committed_once_ = std::max(committed_once_, record->rows_after);
-  // Space taken for rows that did not come to count is what a full disk needs back.
-  if (!stored.ok() && !path_.empty()) (void)rows_.TrimFile(committed_once_);
+  // Space taken for rows that did not come to count is what a full disk needs back. Only while
+  // nothing was written of their record: it may be durable although its sync failed.
+  if (!stored.ok() && broken_.ok() && !path_.empty()) (void)rows_.TrimFile(committed_once_);
   return stored;
 }
 

@@ -74,9 +74,26 @@ Status RemoveFile(const std::string& path) {
 }
 
 Status MakeFolders(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  return error ? FromErrorCode("make folder", path, error) : Status::Ok();
+  // From the first one that is missing down, and each name durable in the folder above it: else a
+  // power cut could take a new folder away together with everything synced inside it.
+  std::string at;
+  for (size_t slash = 0; slash != std::string::npos;) {
+    slash = path.find('/', slash + 1);
+    at = path.substr(0, slash);
+    if (at.empty() || at.back() == '/') continue;
+    if (::mkdir(at.c_str(), 0755) == 0) {
+      const Status synced = SyncFolder(FolderOf(at));
+      // A folder we may add to but not read cannot be synced by us.
+      if (!synced.ok() && synced.code() != StatusCode::kReadOnly) return synced;
+      continue;
+    }
+    const int error = errno;
+    struct stat info;
+    if (::stat(at.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) continue;
+    errno = error == EEXIST ? ENOTDIR : error;
+    return ErrnoStatus("make folder", at);
+  }
+  return Status::Ok();
 }
 
 Status PathExists(const std::string& path, bool* out) {

@@ -81,7 +81,8 @@ Status CommitLog::TrimTail() {
   return file_.Sync();
 }
 
-Status CommitLog::Append(LogRecord* record) {
+Status CommitLog::Append(LogRecord* record, bool* untouched) {
+  *untouched = false;
   record->sequence = sequence_ + 1;
   record->chain = chain_;
   const std::vector<unsigned char> bytes = EncodeRecord(record);
@@ -89,6 +90,7 @@ Status CommitLog::Append(LogRecord* record) {
   if (!room.ok()) {
     // Nothing was written. If even cutting the reserved zeros off fails they read as a torn tail.
     (void)file_.Truncate(end_);
+    *untouched = room.code() == StatusCode::kDiskFull;
     return room;
   }
   SL_RETURN_IF_ERROR(file_.WriteAt(end_, bytes.data(), bytes.size()));

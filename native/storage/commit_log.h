@@ -37,9 +37,10 @@ class CommitLog {
   Status ReadNew(const Visitor& visit);
   // Cuts a torn tail off. For the writer, after ReadNew.
   Status TrimTail();
-  // Makes the record durable; sets its sequence, chain and crc. After an error that is not
-  // kDiskFull the file's end is unknown and the caller must stop writing.
-  Status Append(LogRecord* record);
+  // Makes the record durable; sets its sequence, chain and crc.
+  // untouched  set to whether a failure came before anything was written (a full disk). After any
+  // other the file's end is unknown and the caller must stop writing.
+  Status Append(LogRecord* record, bool* untouched);
 
  private:
   Status Check(const LogRecord& record) const;

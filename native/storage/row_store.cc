@@ -42,8 +42,10 @@ Status RowStore::CheckSize() const {
                                               " rows of " + std::to_string(OffsetOf(1)));
 }
 
-Status RowStore::Write(const float* data, uint64_t rows, std::vector<uint32_t>* crcs) {
+Status RowStore::Write(const float* data, uint64_t rows, std::vector<uint32_t>* crcs,
+                       bool* untouched) {
   crcs->clear();
+  *untouched = true;
   const uint64_t first = count();
   const uint64_t size = OffsetOf(rows);
   if (OffsetOf(first) + size > bytes_.capacity()) {
@@ -59,7 +61,9 @@ Status RowStore::Write(const float* data, uint64_t rows, std::vector<uint32_t>* 
     const uint64_t in_extent = std::min<uint64_t>(rows_per_extent_, rows - row);
     crcs->push_back(Crc32c(data + row * dim_, OffsetOf(in_extent)));
   }
-  SL_RETURN_IF_ERROR(file_.Allocate(OffsetOf(first) + size));
+  const Status room = file_.Allocate(OffsetOf(first) + size);
+  *untouched = room.code() == StatusCode::kDiskFull;
+  SL_RETURN_IF_ERROR(room);
   SL_RETURN_IF_ERROR(file_.WriteAt(OffsetOf(first), data, size));
   return file_.SyncData();
 }

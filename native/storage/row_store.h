@@ -40,7 +40,8 @@ class RowStore {
 
   // Writes `rows` rows behind the committed ones and makes them durable; they do not count until
   // Publish. crcs: their checksums, for the log (empty in memory).
-  Status Write(const float* data, uint64_t rows, std::vector<uint32_t>* crcs);
+  // untouched  set to whether a failure came before anything was written: no room.
+  Status Write(const float* data, uint64_t rows, std::vector<uint32_t>* crcs, bool* untouched);
   // The rows of the last Write count now, and are trusted: we computed their checksums ourselves.
   void Publish(uint64_t rows, const std::vector<uint32_t>& crcs);
 

@@ -1,0 +1,183 @@
+#include "workload.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/rng.h"
+
+namespace sightline::harness {
+
+std::vector<float> VectorOf(int64_t key) {
+  Rng rng(static_cast<uint64_t>(key) * 1000003 + 17);
+  std::vector<float> vector(kDim);
+  for (float& value : vector) value = static_cast<float>(rng.Normal());
+  return vector;
+}
+
+IndexParameters SmallParameters() {
+  IndexParameters parameters;
+  parameters.dim = kDim;
+  parameters.metric = Metric::kEuclidean;  // rows are stored bit for bit
+  parameters.m = 4;
+  parameters.ef_construction = 16;
+  return parameters;
+}
+
+std::vector<Operation> MakeScript(uint64_t seed, size_t length) {
+  Rng rng(seed);
+  std::vector<Operation> script(1);
+  script[0].verb = Verb::kCreate;
+  Content content;
+  int64_t next_key = 1;
+  // The first operations are fixed, so that every verb is there whatever the seed.
+  constexpr Verb kFirst[] = {Verb::kAdd, Verb::kSave, Verb::kRemove, Verb::kAdd, Verb::kRollback,
+                             Verb::kAdd, Verb::kSave, Verb::kReopen, Verb::kAdd, Verb::kSave};
+  while (script.size() < length) {
+    Operation operation;
+    const uint64_t dice = rng.Next() % 10;
+    const size_t number = script.size() - 1;
+    operation.verb = number < std::size(kFirst) ? kFirst[number]
+                     : dice < 5                 ? Verb::kAdd
+                     : dice < 6                 ? Verb::kRemove
+                     : dice < 7                 ? Verb::kRollback
+                     : dice < 9                 ? Verb::kSave
+                                                : Verb::kReopen;
+    if (operation.verb == Verb::kAdd) {
+      // 600 keys and more take two pages of the log, a few take one.
+      operation.rows = rng.Next() % 3 == 0 ? 600 + rng.Next() % 500 : 1 + rng.Next() % 40;
+      for (uint64_t i = 0; i < operation.rows; ++i) operation.keys.push_back(next_key++);
+    } else if (operation.verb == Verb::kRemove) {
+      for (size_t row = rng.Next() % 3; row < content.keys.size(); row += 1 + rng.Next() % 9) {
+        if (content.live[row]) operation.keys.push_back(content.keys[row]);
+      }
+    } else if (operation.verb == Verb::kRollback) {
+      const uint64_t rows = content.keys.size();
+      operation.rows = rows - std::min<uint64_t>(rows, rng.Next() % 30);
+    }
+    content = After(content, operation);
+    script.push_back(operation);
+  }
+  return script;
+}
+
+Content After(Content content, const Operation& operation) {
+  if (operation.verb == Verb::kAdd) {
+    content.keys.insert(content.keys.end(), operation.keys.begin(), operation.keys.end());
+    content.live.resize(content.keys.size(), true);
+  } else if (operation.verb == Verb::kRollback) {
+    const size_t rows = std::min<size_t>(operation.rows, content.keys.size());
+    content.keys.resize(rows);
+    content.live.resize(rows);
+  } else if (operation.verb == Verb::kRemove) {
+    for (size_t row = 0; row < content.keys.size(); ++row) {
+      if (std::binary_search(operation.keys.begin(), operation.keys.end(), content.keys[row])) {
+        content.live[row] = false;
+      }
+    }
+  }
+  return content;
+}
+
+Status Do(const Operation& operation, const std::string& folder, std::shared_ptr<Index>* index) {
+  AddResult added;
+  uint64_t removed = 0;
+  switch (operation.verb) {
+    case Verb::kCreate:
+      return Index::Create(folder, SmallParameters(), index);
+    case Verb::kAdd: {
+      std::vector<float> vectors;
+      for (const int64_t key : operation.keys) {
+        const std::vector<float> vector = VectorOf(key);
+        vectors.insert(vectors.end(), vector.begin(), vector.end());
+      }
+      return (*index)->Add(&vectors, operation.keys, 1, &added);
+    }
+    case Verb::kRemove:
+      return (*index)->Remove(operation.keys, &removed);
+    case Verb::kRollback:
+      // A script may hold fewer rows than it planned with, when an operation before failed.
+      return (*index)->Rollback(std::min((*index)->count(), operation.rows), 1);
+    case Verb::kSave:
+      return (*index)->Save();
+    case Verb::kReopen: {
+      if (*index != nullptr) (*index)->Close();
+      index->reset();
+      OpenOptions options;
+      options.path = folder;
+      options.threads = 1;
+      return Index::Open(options, index);
+    }
+  }
+  return Status::Ok();
+}
+
+std::string Compare(const Index& index, const Content& content) {
+  const size_t rows = content.keys.size();
+  if (index.count() != rows) {
+    return "holds " + std::to_string(index.count()) + " rows, expected " + std::to_string(rows);
+  }
+  const auto live =
+      static_cast<uint64_t>(std::count(content.live.begin(), content.live.end(), true));
+  if (index.live_count() != live) {
+    return "has " + std::to_string(index.live_count()) + " live rows, expected " +
+           std::to_string(live);
+  }
+  for (uint32_t row = 0; row < rows; ++row) {
+    const std::string name = "row " + std::to_string(row);
+    float got[kDim];
+    int64_t key = 0;
+    uint32_t found = 0;
+    Status status = index.CopyRows(&row, 1, got);
+    if (status.ok()) status = index.CopyKeys(&row, 1, &key);
+    if (status.ok()) status = index.RowsOf(&content.keys[row], 1, &found);
+    if (!status.ok()) return name + ": " + status.message();
+    if (key != content.keys[row]) return name + " has another key";
+    if (!std::equal(got, got + kDim, VectorOf(key).begin())) return name + " has other bytes";
+    if (found != (content.live[row] ? row : kNoRow)) return name + " is found by its key wrongly";
+  }
+  // Some rows by search, each of which must find itself, or not if it was removed.
+  for (uint32_t i = 0; i < std::min<size_t>(rows, 8); ++i) {
+    const uint32_t row = static_cast<uint32_t>(i * rows / std::min<size_t>(rows, 8));
+    const std::vector<float> query = VectorOf(content.keys[row]);
+    SearchOptions options;
+    options.k = 1;
+    options.ef = 60;
+    uint32_t hit = kNoRow;
+    float distance = 0;
+    double key = 0;
+    size_t found = 0;
+    const Status status = index.Search(query.data(), options, &hit, &distance, &key, &found);
+    if (!status.ok()) return "search: " + status.message();
+    if (found != std::min<size_t>(1, live)) return "a search finds nothing";
+    if (found == 1 && (hit == row) != content.live[row]) {
+      return "row " + std::to_string(row) + " is not found by a search, or although removed";
+    }
+  }
+  return "";
+}
+
+std::string ScratchFolder(const std::string& name) {
+  const char* place = std::getenv("TMPDIR");
+  std::string base = place != nullptr ? place : "/tmp";
+  if (place == nullptr && ::access("/dev/shm", W_OK) == 0) base = "/dev/shm";
+  std::string folder = base + "/sightline-" + name + "-" + std::to_string(::getpid());
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
+uint64_t Argument(int count, char** arguments, const std::string& name, uint64_t otherwise) {
+  const std::string start = "--" + name + "=";
+  for (int i = 1; i < count; ++i) {
+    const std::string argument = arguments[i];
+    if (argument.compare(0, start.size(), start) == 0) {
+      return std::strtoull(argument.c_str() + start.size(), nullptr, 10);
+    }
+  }
+  return otherwise;
+}
+
+}  // namespace sightline::harness

@@ -1,0 +1,31 @@
+/** Short forms of the harnesses of docs/TESTING.md: faults, power cuts, damage, races, hostile files. */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const root = path.resolve(__dirname, '../../..');
+
+const HARNESSES = [
+  ['faults', 'every I/O call that fails is a typed error and loses nothing acknowledged'],
+  ['power_cut', 'a power cut at any moment loses nothing acknowledged'],
+] as const;
+
+function skipReason(): string | undefined {
+  if (process.platform !== 'linux') return 'they are written for Linux';
+  if (spawnSync('cmake', ['--version']).status !== 0) return 'cmake is not installed';
+  return undefined;
+}
+
+for (const [name, sentence] of HARNESSES) {
+  test(sentence, () => {
+    const reason = skipReason();
+    if (reason !== undefined) return console.log(`skip: harness ${name}: ${reason}`);
+    const tool = path.join(root, 'tools/harness.mjs');
+    const run = spawnSync(process.execPath, [tool, name], { cwd: root, encoding: 'utf8' });
+    assert.is(run.status, 0, `${run.stdout}${run.stderr}`);
+    console.log(run.stdout.trim());
+  });
+}
+
+test.run();
