@@ -14,7 +14,7 @@ namespace sightline {
 // trusted. A candidate is dropped if it is nearer to a chosen one than to the node, so that links
 // point in different directions.
 //
-// keep_pruned  fill up with the nearest dropped ones. Measured on CLIP-like rows in docs/adr; used
+// keep_pruned  fill up with the nearest dropped ones. Measured in docs/adr/0006; used
 //              for a new node's own list, not when a full list is cut: lists that are full again
 //              at once would be cut again at every link.
 void SelectNeighbors(const Space& space, const std::vector<Neighbor>& candidates, size_t max,
