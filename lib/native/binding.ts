@@ -33,10 +33,14 @@ export interface NativeStats {
   readonly levels: number[];
 }
 
+/** Whole numbers of at most 2^53 - 1, or all 64 bits. */
+export type NativeKeys = Float64Array | BigInt64Array;
+
 export interface NativeBatch {
   readonly nodes: Uint32Array;
   readonly distances: Float32Array;
-  readonly keys: Float64Array;
+  /** BigInt64Array if asked for; else NaN for keys beyond 2^53. */
+  readonly keys: NativeKeys;
   readonly counts: Uint32Array;
 }
 
@@ -81,23 +85,41 @@ export interface NativeBinding {
     filter: Uint8Array | undefined,
     threshold: number,
     threads: number,
+    bigints: boolean,
   ): Promise<NativeBatch>;
   copyRows(handle: NativeHandle, rows: Uint32Array, out: Float32Array): void;
-  copyKeys(handle: NativeHandle, rows: Uint32Array, out: Float64Array): void;
+  copyKeys(handle: NativeHandle, rows: Uint32Array, out: NativeKeys): void;
   /** 0xffffffff for keys without a live row. */
-  rowsOf(handle: NativeHandle, keys: Float64Array, out: Uint32Array): void;
+  rowsOf(handle: NativeHandle, keys: NativeKeys, out: Uint32Array): void;
   check(
     handle: NativeHandle,
     vectors: Float32Array,
-    keys: Float64Array | undefined,
+    keys: NativeKeys | undefined,
     offset: number,
   ): Promise<void>;
   add(
     handle: NativeHandle,
     vectors: Float32Array,
-    keys: Float64Array | undefined,
+    keys: NativeKeys | undefined,
     threads: number,
   ): Promise<{ firstRow: number; rows: number }>;
-  remove(handle: NativeHandle, keys: Float64Array): Promise<number>;
+  update(
+    handle: NativeHandle,
+    vectors: Float32Array,
+    keys: NativeKeys,
+    insertMissing: boolean,
+    threads: number,
+  ): Promise<{ firstRow: number; rows: number }>;
+  remove(handle: NativeHandle, keys: NativeKeys): Promise<number>;
   rollback(handle: NativeHandle, rows: number, threads: number): Promise<void>;
+  /** Compaction: `native/index/compact.cc`. */
+  createBeside(handle: NativeHandle): Promise<NativeHandle>;
+  copyLive(
+    handle: NativeHandle,
+    fresh: NativeHandle,
+    first: number,
+    threads: number,
+  ): Promise<number>;
+  adopt(handle: NativeHandle, fresh: NativeHandle): Promise<NativeHandle>;
+  abandon(handle: NativeHandle, fresh: NativeHandle): Promise<void>;
 }

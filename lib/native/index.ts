@@ -7,7 +7,14 @@ import nodeGypBuild from 'node-gyp-build';
 import { codeOfNativeStatus, makeError, messageOf } from '../errors';
 import type { NativeBinding } from './binding';
 
-export type { NativeBinding, NativeHandle, NativeInfo, NativeStats } from './binding';
+export type {
+  NativeBatch,
+  NativeBinding,
+  NativeHandle,
+  NativeInfo,
+  NativeKeys,
+  NativeStats,
+} from './binding';
 
 /** From dist/lib/native to the package. */
 const PACKAGE_ROOT = path.resolve(__dirname, '../../..');

@@ -1,47 +1,64 @@
-/** `VectorIndex.add`: cuts large inputs into commits, so that memory, progress and abort stay small. */
+/** `add` and `update`: cut into commits, so that memory, progress and abort stay small. */
 import { makeError } from '../errors';
-import type { NativeBinding, NativeHandle } from '../native';
-import type { AddOptions } from './types';
+import type { NativeBinding, NativeHandle, NativeKeys } from '../native';
+import { toFloats, type VectorInput } from './input';
+import type { AddOptions, UpdateOptions } from './types';
 import {
+  checkBoolean,
   checkKeys,
   checkOptions,
+  checkProgress,
+  checkSignal,
   checkThreads,
   checkVectors,
   findRepeatedKey,
-  wrongType,
+  throwIfAborted,
+  type Progress,
 } from './validate';
 
 /** Rows of one commit: 4096, or fewer where rows are long. At most 32 MB are copied at a time. */
 const COMMIT_ROWS = 4096;
 const COMMIT_FLOATS = 8 * 1024 * 1024;
+const NO_ROW = 0xffffffff;
 
 export interface Append {
-  readonly vectors: Float32Array;
-  readonly keys: Float64Array | undefined;
+  readonly vectors: VectorInput;
+  readonly keys: NativeKeys | undefined;
   readonly rows: number;
+  /** For an update: whether keys that are not there are added. */
+  readonly update: { readonly insertMissing: boolean } | undefined;
   readonly threads: number;
   readonly signal: AbortSignal | undefined;
-  readonly onProgress: ((done: number, total: number) => void) | undefined;
+  readonly onProgress: Progress | undefined;
 }
 
 export function checkAppend(vectors: unknown, options: AddOptions, dim: number): Append {
-  const rows = checkVectors('vectors', vectors, dim);
+  const input = checkVectors('vectors', vectors, dim);
   checkOptions(options);
-  const { signal, onProgress } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw wrongType('signal', 'an AbortSignal', signal);
-  }
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw wrongType('onProgress', 'a function', onProgress);
-  }
+  const signal = checkSignal(options.signal);
+  const onProgress = checkProgress(options.onProgress);
   const keys = options.keys === undefined ? undefined : checkKeys('keys', options.keys);
+  const rows = input.length / dim;
   if (keys !== undefined && keys.length !== rows) {
     throw makeError('ERR_DIM_MISMATCH', `${keys.length} keys for ${rows} vectors`, {
       details: { keys: keys.length, vectors: rows },
     });
   }
   const threads = checkThreads(options.threads);
-  return { vectors: vectors as Float32Array, keys, rows, threads, signal, onProgress };
+  return { vectors: input, keys, rows, update: undefined, threads, signal, onProgress };
+}
+
+export function checkUpdate(
+  keys: unknown,
+  vectors: unknown,
+  options: UpdateOptions,
+  dim: number,
+): Append {
+  checkOptions(options);
+  const checked = checkKeys('keys', keys);
+  const job = checkAppend(vectors, { ...options, keys: checked }, dim);
+  const insertMissing = checkBoolean('insertMissing', options.insertMissing);
+  return { ...job, update: { insertMissing } };
 }
 
 /**
@@ -56,31 +73,48 @@ export async function append(
 ): Promise<{ firstRow: number; rows: number }> {
   const firstRow = binding.count(handle);
   const partRows = Math.max(1, Math.min(COMMIT_ROWS, Math.floor(COMMIT_FLOATS / dim)));
-  const part = (start: number): [Float32Array, Float64Array | undefined] => {
+  const part = (start: number): [Float32Array, NativeKeys | undefined] => {
     const end = Math.min(job.rows, start + partRows);
-    return [job.vectors.subarray(start * dim, end * dim), job.keys?.subarray(start, end)];
+    return [toFloats(job.vectors.subarray(start * dim, end * dim)), job.keys?.subarray(start, end)];
   };
-  throwIfAborted(job, 0);
+  const stop = (done: number): void =>
+    throwIfAborted(job.signal, `${done} of ${job.rows} rows were added`, { rows: done });
+  stop(0);
   if (job.rows > partRows) {
     const repeated = job.keys && findRepeatedKey(job.keys);
     if (repeated) throw repeated;
+    if (job.update?.insertMissing === false) checkAllThere(binding, handle, job.keys);
     for (let start = 0; start < job.rows; start += partRows) {
-      await binding.check(handle, ...part(start), start);
-      throwIfAborted(job, 0);
+      const [vectors, keys] = part(start);
+      // Keys of an update are there already, which is what this check would complain about.
+      await binding.check(handle, vectors, job.update ? undefined : keys, start);
+      stop(0);
     }
   }
   for (let start = 0; start < job.rows; start += partRows) {
-    throwIfAborted(job, start);
-    const added = await binding.add(handle, ...part(start), job.threads);
+    stop(start);
+    const [vectors, keys] = part(start);
+    const added =
+      job.update && keys
+        ? await binding.update(handle, vectors, keys, job.update.insertMissing, job.threads)
+        : await binding.add(handle, vectors, keys, job.threads);
     job.onProgress?.(start + added.rows, job.rows);
   }
   return { firstRow, rows: job.rows };
 }
 
-function throwIfAborted(job: Append, done: number): void {
-  if (job.signal?.aborted !== true) return;
-  throw makeError('ERR_ABORTED', `aborted after ${done} of ${job.rows} rows were added`, {
-    details: { rows: done },
-    cause: job.signal.reason,
+function checkAllThere(
+  binding: NativeBinding,
+  handle: NativeHandle,
+  keys: NativeKeys | undefined,
+): void {
+  if (keys === undefined) return;
+  const rows = new Uint32Array(keys.length);
+  binding.rowsOf(handle, keys, rows);
+  const at = rows.indexOf(NO_ROW);
+  if (at < 0) return;
+  const key = keys[at];
+  throw makeError('ERR_NOT_FOUND', `key ${key} is not in the index, so it cannot be updated`, {
+    details: { key },
   });
 }

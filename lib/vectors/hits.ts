@@ -1,6 +1,6 @@
 /** Results: from the addon's flat arrays to the facade's, and from distance to similarity. */
-import type { NativeBatch } from '../native/binding';
-import type { BatchHits, Hits, Metric } from './types';
+import type { NativeBatch, NativeKeys } from '../native';
+import type { BatchHits, Metric } from './types';
 
 /** See Hits.similarities. */
 export function similaritiesOf(metric: Metric, distances: Float32Array): Float32Array {
@@ -13,25 +13,68 @@ export function similaritiesOf(metric: Metric, distances: Float32Array): Float32
   return similarities;
 }
 
-/** The first query of a batch as single hits. */
-export function firstOf(metric: Metric, batch: NativeBatch): Hits {
-  const count = batch.counts[0] ?? 0;
-  const distances = batch.distances.slice(0, count);
-  return {
-    keys: batch.keys.slice(0, count),
-    nodes: batch.nodes.slice(0, count),
-    distances,
-    similarities: similaritiesOf(metric, distances),
-  };
+/** A key as a number, or NaN where a number would round it to another key. */
+function asNumber(key: bigint): number {
+  const number = Number(key);
+  return Number.isSafeInteger(number) ? number : NaN;
+}
+
+/** The fields of a result for keys as the addon gave them. */
+export function keysOf(keys: NativeKeys): { keys: Float64Array; keys64?: BigInt64Array } {
+  if (keys instanceof Float64Array) return { keys };
+  return { keys: Float64Array.from(keys, asNumber), keys64: keys };
 }
 
 export function batchOf(metric: Metric, k: number, batch: NativeBatch): BatchHits {
+  const found = keysOf(batch.keys);
+  if (found.keys64 !== undefined) {
+    // Unused places have no key; zero is one.
+    for (let i = 0; i < found.keys.length; i++) {
+      if (i % k >= (batch.counts[Math.floor(i / k)] ?? 0)) found.keys[i] = NaN;
+    }
+  }
   return {
     k,
     counts: batch.counts,
-    keys: batch.keys,
+    ...found,
     nodes: batch.nodes,
     distances: batch.distances,
     similarities: similaritiesOf(metric, batch.distances),
+  };
+}
+
+interface Flat<T> extends ArrayLike<unknown> {
+  set(from: T, at: number): void;
+}
+
+function fill<T extends Flat<T>>(out: T, parts: readonly T[]): T {
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** Batches of consecutive queries as one. */
+export function joinBatches(parts: readonly NativeBatch[], bigints: boolean): NativeBatch {
+  const size = parts.reduce((sum, part) => sum + part.nodes.length, 0);
+  const queries = parts.reduce((sum, part) => sum + part.counts.length, 0);
+  const nodes = parts.map((part) => part.nodes);
+  const distances = parts.map((part) => part.distances);
+  const counts = parts.map((part) => part.counts);
+  return {
+    nodes: fill(new Uint32Array(size), nodes),
+    distances: fill(new Float32Array(size), distances),
+    counts: fill(new Uint32Array(queries), counts),
+    keys: bigints
+      ? fill(
+          new BigInt64Array(size),
+          parts.map((part) => part.keys as BigInt64Array),
+        )
+      : fill(
+          new Float64Array(size),
+          parts.map((part) => part.keys as Float64Array),
+        ),
   };
 }

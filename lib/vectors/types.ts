@@ -1,4 +1,7 @@
 /** Types of the engine's facade. */
+import type { VectorInput } from './input';
+
+export type { VectorInput } from './input';
 
 export type Metric = 'cosine' | 'euclidean' | 'dot';
 /** What the graph is walked on. `f16` and `i8` are to come; until then they are ERR_ARG_RANGE. */
@@ -30,8 +33,8 @@ export interface OpenOptions {
   readonly threads?: number;
 }
 
-/** Whole numbers from -(2^53 - 1) to 2^53 - 1. */
-export type Keys = readonly number[] | Float64Array | BigInt64Array;
+/** Whole numbers from -(2^53 - 1) to 2^53 - 1, or any 64 bits as bigint. */
+export type Keys = readonly number[] | readonly bigint[] | Float64Array | BigInt64Array;
 
 export interface AddOptions {
   /** One per vector; default: the row numbers. */
@@ -43,6 +46,28 @@ export interface AddOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+export interface UpdateOptions extends Omit<AddOptions, 'keys'> {
+  /** Add keys that are not there, instead of ERR_NOT_FOUND; default false. */
+  readonly insertMissing?: boolean;
+}
+
+export interface CompactOptions {
+  /** Threads that link; default one per core. */
+  readonly threads?: number;
+  /** Looked at every few thousand rows; the index stays as it was. */
+  readonly signal?: AbortSignal;
+  /** Rows looked at, of all rows. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface CompactReport {
+  /** Rows left out: removed and replaced ones. */
+  readonly dropped: number;
+  readonly rows: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
 /**
  * A bitset over rows (bit `r & 7` of byte `r >> 3`; rows beyond it are left out), keys, or a predicate
  * on keys. Keys and predicates are compiled to a bitset on each call: keep the result of
@@ -51,11 +76,16 @@ export interface AddOptions {
 export type Filter = Uint8Array | Keys | ((key: number) => boolean);
 
 export interface SearchOptions {
-  /** Candidate list size, 1..10000, raised to k; default 50. More is slower and finds more. */
+  /**
+   * Candidate list size, 1..10000, raised to k; default what `tune` found, else 50. More is slower
+   * and finds more.
+   */
   readonly efSearch?: number;
   readonly filter?: Filter;
   /** Largest distance returned, inclusive. */
   readonly threshold?: number;
+  /** Give `keys64` too: for keys beyond 2^53 - 1. */
+  readonly keys64?: boolean;
 }
 
 export interface BatchOptions extends SearchOptions {
@@ -63,11 +93,17 @@ export interface BatchOptions extends SearchOptions {
   readonly threads?: number;
   /** Linear scan instead of the graph. */
   readonly exact?: boolean;
+  /** Looked at every few hundred queries. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Best first; equal distances by smaller node. All of one length, newly allocated. */
 export interface Hits {
+  /** NaN for a key beyond 2^53 - 1: ask for `keys64`. */
   readonly keys: Float64Array;
+  /** When asked for. Unused places of a batch: 0. */
+  readonly keys64?: BigInt64Array;
   /** Row numbers. */
   readonly nodes: Uint32Array;
   /** cosine `1 - a.b/(|a||b|)`; euclidean `sqrt(sum (a-b)^2)`; dot `-a.b`. */
@@ -83,6 +119,40 @@ export interface BatchHits extends Hits {
   readonly counts: Uint32Array;
 }
 
+/** Recall of the graph against the exact scan. */
+export interface MeasuredRecall {
+  /** Found true neighbors / k, mean over the queries. */
+  readonly recall: number;
+  readonly k: number;
+  readonly efSearch: number;
+  readonly queries: number;
+}
+
+export interface TuneOptions {
+  /** To be reached, above 0 and at most 1; default 0.95. */
+  readonly recall?: number;
+  /** Results per query the recall is about; default 10. */
+  readonly k?: number;
+  /** Queries like those to come, shape [n, dim]. Left out: rows of the index, each without itself. */
+  readonly queries?: VectorInput;
+  /** How many rows are taken as queries; default 200. */
+  readonly sampleQueries?: number;
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface TuneStep extends MeasuredRecall {
+  /** Of all threads together. */
+  readonly queriesPerSecond: number;
+}
+
+export interface TuneReport extends MeasuredRecall {
+  /** False if no efSearch up to 10000 reaches the recall; the best one is kept then. */
+  readonly isReached: boolean;
+  /** Everything that was measured, by rising efSearch. */
+  readonly steps: readonly TuneStep[];
+}
+
 export interface IndexStats {
   /** Rows, removed ones included. */
   readonly count: number;
@@ -92,6 +162,10 @@ export interface IndexStats {
   readonly M: number;
   readonly efConstruction: number;
   readonly label: string;
+  /** What a search uses that names none: 50, or what `tune` found. */
+  readonly efSearch: number;
+  /** Of the last `tune` or `verify`, when there was one. */
+  readonly measured?: MeasuredRecall;
   readonly maxLevel: number;
   /** Nodes whose highest level is i. */
   readonly levels: readonly number[];
@@ -111,4 +185,6 @@ export interface IndexVerifyReport {
   readonly ok: boolean;
   readonly problems: readonly string[];
   readonly rowsChecked: number;
+  /** Of the default efSearch with some of the rows as queries; absent where nothing is live. */
+  readonly measured?: MeasuredRecall;
 }

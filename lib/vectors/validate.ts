@@ -1,6 +1,11 @@
 /** Checks of arguments: the right type, the right range, and a message that says what was received. */
 import { makeError, type LibraryError } from '../errors';
-import type { CreateOptions, Keys, Metric } from './types';
+import type { NativeKeys } from '../native';
+import { outOfRange, wrongLength, wrongType } from './describe';
+import { checkInput, toFloats, type VectorInput } from './input';
+import type { CreateOptions, Metric } from './types';
+
+export { wrongType } from './describe';
 
 /** On disk: never renumber. */
 const METRICS: Record<Metric, number> = { cosine: 0, euclidean: 1, dot: 2 };
@@ -13,29 +18,6 @@ export const MAX_ROWS = 2 ** 28;
 const MAX_LABEL_BYTES = 255;
 
 export const metricName = (number: number): Metric => METRIC_NAMES[number] as Metric;
-
-/** What a message calls a value. */
-function describe(value: unknown): string {
-  if (value === null) return 'null';
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 64));
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value !== 'object') return `a ${typeof value}`;
-  const name: unknown = Object.prototype.toString.call(value).slice(8, -1);
-  return `an object (${String(name)})`;
-}
-
-export function wrongType(name: string, expected: string, value: unknown): LibraryError {
-  return makeError('ERR_ARG_TYPE', `${name} must be ${expected}, received ${describe(value)}`, {
-    details: { name, expected },
-  });
-}
-
-function outOfRange(name: string, expected: string, value: unknown): LibraryError {
-  return makeError('ERR_ARG_RANGE', `${name} must be ${expected}, received ${describe(value)}`, {
-    details: { name, expected, value },
-  });
-}
 
 export function checkInteger(name: string, value: unknown, low: number, high: number): number {
   if (typeof value !== 'number') throw wrongType(name, 'a number', value);
@@ -114,50 +96,77 @@ export function checkCreateOptions(options: CreateOptions): CheckedParameters {
   };
 }
 
-/** Rows in a flat array of vectors. */
-export function checkVectors(name: string, value: unknown, dim: number): number {
-  if (!(value instanceof Float32Array)) throw wrongType(name, 'a Float32Array', value);
-  if (value.length % dim !== 0) {
-    throw makeError(
-      'ERR_DIM_MISMATCH',
-      `${name} has ${value.length} values, which is no multiple of the index's dim ${dim}`,
-      { details: { length: value.length, dim } },
-    );
-  }
-  return value.length / dim;
+/** @throws ERR_ARG_TYPE | ERR_DIM_MISMATCH */
+export function checkVectors(name: string, value: unknown, dim: number): VectorInput {
+  const input = checkInput(name, value);
+  if (input.length % dim === 0) return input;
+  throw wrongLength(
+    `${name} has ${input.length} values, which is no multiple of the index's dim ${dim}`,
+    input.length,
+    dim,
+  );
 }
 
-export function checkQuery(value: unknown, dim: number): asserts value is Float32Array {
-  if (!(value instanceof Float32Array)) throw wrongType('query', 'a Float32Array', value);
-  if (value.length !== dim) {
-    throw makeError(
-      'ERR_DIM_MISMATCH',
-      `query has ${value.length} values, the index holds ${dim}`,
-      {
-        details: { length: value.length, dim },
-      },
-    );
-  }
+/** The query as floats. */
+export function checkQuery(value: unknown, dim: number): Float32Array {
+  const query = value instanceof Float32Array ? value : toFloats(checkInput('query', value));
+  if (query.length === dim) return query;
+  throw wrongLength(`query has ${query.length} values, the index holds ${dim}`, query.length, dim);
 }
 
-/** A copy as Float64Array. */
-export function checkKeys(name: string, value: unknown): Float64Array {
-  if (!Array.isArray(value) && !(value instanceof Float64Array || value instanceof BigInt64Array)) {
+/** A copy; bigints as BigInt64Array, numbers as Float64Array. */
+export function checkKeys(name: string, value: unknown): NativeKeys {
+  if (value instanceof BigInt64Array) return value.slice();
+  if (!Array.isArray(value) && !(value instanceof Float64Array)) {
     throw wrongType(name, 'an array of numbers, a Float64Array or a BigInt64Array', value);
   }
+  if (typeof value[0] === 'bigint') return checkBigints(name, value as unknown[]);
   const keys = new Float64Array(value.length);
   for (let i = 0; i < keys.length; i++) {
     const key: unknown = value[i];
-    if (typeof key !== 'number' && !(typeof key === 'bigint' && value instanceof BigInt64Array)) {
-      throw wrongType(`${name}[${i}]`, 'a number', key);
+    if (typeof key !== 'number') throw wrongType(`${name}[${i}]`, 'a number', key);
+    if (!Number.isSafeInteger(key)) {
+      throw outOfRange(
+        `${name}[${i}]`,
+        'a whole number of at most 2^53 - 1 (larger ones: as bigint)',
+        key,
+      );
     }
-    const number = Number(key);
-    if (!Number.isSafeInteger(number)) {
-      throw outOfRange(`${name}[${i}]`, 'a whole number of at most 2^53 - 1', key);
-    }
-    keys[i] = number;
+    keys[i] = key;
   }
   return keys;
+}
+
+function checkBigints(name: string, values: readonly unknown[]): BigInt64Array {
+  const keys = new BigInt64Array(values.length);
+  for (const [i, key] of values.entries()) {
+    if (typeof key !== 'bigint') throw wrongType(`${name}[${i}]`, 'a bigint like the first', key);
+    keys[i] = key;
+    if (keys[i] !== key) throw outOfRange(`${name}[${i}]`, 'a 64-bit whole number', key);
+  }
+  return keys;
+}
+
+export function checkSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value;
+  throw wrongType('signal', 'an AbortSignal', value);
+}
+
+export type Progress = (done: number, total: number) => void;
+
+export function checkProgress(value: unknown): Progress | undefined {
+  if (value === undefined || typeof value === 'function') return value as Progress | undefined;
+  throw wrongType('onProgress', 'a function', value);
+}
+
+/** @throws ERR_ABORTED with `details.done`, if the signal says so */
+export function throwIfAborted(
+  signal: AbortSignal | undefined,
+  what: string,
+  details: Readonly<Record<string, unknown>>,
+): void {
+  if (signal?.aborted !== true) return;
+  throw makeError('ERR_ABORTED', `aborted after ${what}`, { details, cause: signal.reason });
 }
 
 /** A copy as Uint32Array. */
@@ -172,16 +181,13 @@ export function checkRows(value: ArrayLike<number>): Uint32Array {
 }
 
 /** The error for keys that stand twice, or undefined. */
-export function findRepeatedKey(keys: Float64Array | Keys): LibraryError | undefined {
-  const seen = new Set<number>();
+export function findRepeatedKey(keys: NativeKeys): LibraryError | undefined {
+  const seen = new Set<number | bigint>();
   for (const key of keys) {
-    const number = Number(key);
-    if (seen.has(number)) {
-      return makeError('ERR_KEY_EXISTS', `key ${number} is given twice`, {
-        details: { key: number },
-      });
+    if (seen.has(key)) {
+      return makeError('ERR_KEY_EXISTS', `key ${key} is given twice`, { details: { key } });
     }
-    seen.add(number);
+    seen.add(key);
   }
   return undefined;
 }

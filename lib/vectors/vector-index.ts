@@ -1,29 +1,42 @@
 /** The typed facade of one native index: checks, converts, orders writers, owns close. */
 import path from 'node:path';
 import { makeError } from '../errors';
+import { native, type NativeBinding, type NativeHandle } from '../native';
+import { append, checkAppend, checkUpdate, type Append } from './append';
+import { checkCompact, compact } from './compact';
 import {
-  fromNative,
-  native,
-  type NativeBinding,
-  type NativeHandle,
-  type NativeInfo,
-} from '../native';
-import { append, checkAppend } from './append';
+  assertOpen,
+  assertWritable,
+  attempt,
+  DEFAULT_EF_SEARCH,
+  rethrow,
+  type IndexCore,
+} from './core';
+import { statsOf, verify } from './figures';
 import { compileFilter } from './filters';
-import { batchOf, firstOf, similaritiesOf } from './hits';
+import { searchBatch, searchOne, searchSync } from './search';
+import { checkTune, tune } from './tune';
+import { readTuning, writeTuning } from './tuning-file';
 import type {
   AddOptions,
   BatchHits,
   BatchOptions,
+  CompactOptions,
+  CompactReport,
   CreateOptions,
   Filter,
   Hits,
   IndexStats,
   IndexVerifyReport,
   Keys,
+  MeasuredRecall,
   Metric,
   OpenOptions,
   SearchOptions,
+  TuneOptions,
+  TuneReport,
+  UpdateOptions,
+  VectorInput,
 } from './types';
 import {
   checkBoolean,
@@ -33,19 +46,13 @@ import {
   checkLabel,
   checkOptions,
   checkPath,
-  checkQuery,
   checkRows,
   checkThreads,
-  checkThreshold,
-  checkVectors,
-  MAX_EF,
-  MAX_K,
   MAX_ROWS,
   metricName,
 } from './validate';
 import { WriteQueue } from './write-queue';
 
-const DEFAULT_EF_SEARCH = 50;
 const NO_ROW = 0xffffffff;
 const NO_OPTIONS = {};
 
@@ -64,17 +71,31 @@ export class VectorIndex implements AsyncDisposable {
   readonly isReadOnly: boolean;
   private readonly writes = new WriteQueue();
   private closing: Promise<void> | undefined;
+  private readonly core: IndexCore;
 
   private constructor(
-    private readonly binding: NativeBinding,
-    private readonly handle: NativeHandle,
-    private readonly info: NativeInfo,
+    binding: NativeBinding,
+    handle: NativeHandle,
     folder: string | undefined,
+    measured?: MeasuredRecall,
   ) {
+    const info = binding.info(handle);
     this.dim = info.dim;
     this.metric = metricName(info.metric);
     this.isReadOnly = info.readOnly;
     this.path = folder;
+    this.core = {
+      binding,
+      handle,
+      info,
+      dim: this.dim,
+      metric: this.metric,
+      path: folder,
+      isClosing: false,
+      efSearch: measured?.efSearch ?? DEFAULT_EF_SEARCH,
+      measured,
+      reads: new Set(),
+    };
   }
 
   /**
@@ -90,7 +111,7 @@ export class VectorIndex implements AsyncDisposable {
     const handle = await binding
       .create(folder ?? '', p.dim, p.metric, p.M, p.efConstruction, p.seed, p.label)
       .catch(rethrow);
-    return new VectorIndex(binding, handle, binding.info(handle), folder);
+    return new VectorIndex(binding, handle, folder);
   }
 
   /**
@@ -116,16 +137,16 @@ export class VectorIndex implements AsyncDisposable {
         { details: { path: full, label: info.label, expected: label } },
       );
     }
-    return new VectorIndex(binding, handle, info, full);
+    return new VectorIndex(binding, handle, full, await readTuning(full));
   }
 
   /** Rows, removed ones included. */
   get count(): number {
-    return this.binding.count(this.handle);
+    return this.core.binding.count(this.core.handle);
   }
 
   get liveCount(): number {
-    return this.binding.liveCount(this.handle);
+    return this.core.binding.liveCount(this.core.handle);
   }
 
   /** True as soon as `close()` was called. */
@@ -144,12 +165,30 @@ export class VectorIndex implements AsyncDisposable {
    *   was added then, unless `details.rows` says how many.
    */
   async add(
-    vectors: Float32Array,
+    vectors: VectorInput,
     options: AddOptions = NO_OPTIONS,
   ): Promise<{ firstRow: number; rows: number }> {
-    this.assertWritable();
-    const job = checkAppend(vectors, options, this.dim);
-    return this.writes.run(() => append(this.binding, this.handle, this.dim, job)).catch(rethrow);
+    assertWritable(this.core);
+    return this.appendQueued(checkAppend(vectors, options, this.dim));
+  }
+
+  /**
+   * Gives keys new vectors. One commit brings the new rows and removes the old ones: after a crash a
+   * key has either its old vector or its new one, and a search sees the same. Inputs of more than
+   * about 4096 rows are several such commits.
+   *
+   * @param vectors  shape [keys.length, dim], as for `add`
+   * @returns the new rows; the old ones stay in the files until `compact`
+   * @throws ERR_NOT_FOUND (a key is not there; not with `insertMissing`) | ERR_KEY_EXISTS (a key stands
+   *   twice) and the rest as `add`
+   */
+  async update(
+    keys: Keys,
+    vectors: VectorInput,
+    options: UpdateOptions = NO_OPTIONS,
+  ): Promise<{ firstRow: number; rows: number }> {
+    assertWritable(this.core);
+    return this.appendQueued(checkUpdate(keys, vectors, options, this.dim));
   }
 
   /**
@@ -157,36 +196,34 @@ export class VectorIndex implements AsyncDisposable {
    * Exactly `min(k, matches)` results, fewer only for `threshold`. Takes some hundred microseconds and
    * blocks that long.
    *
-   * @param query  dim floats, any length > 0
+   * @param query  dim values, any length > 0
    * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_VECTOR_INVALID | ERR_FILE_CORRUPT
    */
-  search(query: Float32Array, k: number, options: SearchOptions = NO_OPTIONS): Hits {
-    return this.searchSync(query, k, options, false);
+  search(query: VectorInput, k: number, options: SearchOptions = NO_OPTIONS): Hits {
+    return searchSync(this.core, query, k, options, false);
   }
 
   /** The same by linear scan: the ground truth. Takes milliseconds and blocks that long. */
-  searchExact(query: Float32Array, k: number, options: SearchOptions = NO_OPTIONS): Hits {
-    return this.searchSync(query, k, options, true);
+  searchExact(query: VectorInput, k: number, options: SearchOptions = NO_OPTIONS): Hits {
+    return searchSync(this.core, query, k, options, true);
   }
 
   /** `search` off the main thread. */
   async searchAsync(
-    query: Float32Array,
+    query: VectorInput,
     k: number,
     options: SearchOptions = NO_OPTIONS,
   ): Promise<Hits> {
-    checkQuery(query, this.dim);
-    return firstOf(this.metric, await this.nativeBatch(query, k, options, false, 1));
+    return searchOne(this.core, query, k, options, false);
   }
 
   /** `searchExact` off the main thread. */
   async searchExactAsync(
-    query: Float32Array,
+    query: VectorInput,
     k: number,
     options: SearchOptions = NO_OPTIONS,
   ): Promise<Hits> {
-    checkQuery(query, this.dim);
-    return firstOf(this.metric, await this.nativeBatch(query, k, options, true, 1));
+    return searchOne(this.core, query, k, options, true);
   }
 
   /**
@@ -194,23 +231,20 @@ export class VectorIndex implements AsyncDisposable {
    *
    * @param queries  shape [q, dim]
    * @returns shape [q, k]
+   * @throws as `search`, and ERR_ABORTED
    */
   async searchBatch(
-    queries: Float32Array,
+    queries: VectorInput,
     k: number,
     options: BatchOptions = NO_OPTIONS,
   ): Promise<BatchHits> {
-    checkVectors('queries', queries, this.dim);
-    checkOptions(options);
-    const exact = checkBoolean('exact', options.exact);
-    const threads = checkThreads(options.threads);
-    return batchOf(this.metric, k, await this.nativeBatch(queries, k, options, exact, threads));
+    return searchBatch(this.core, queries, k, options);
   }
 
   /** Compiles keys or a predicate on keys to a bitset over the rows there are now. */
   compileFilter(filter: Filter): Uint8Array {
-    this.assertOpen();
-    return attempt(() => compileFilter(this.binding, this.handle, filter));
+    assertOpen(this.core);
+    return attempt(() => compileFilter(this.core.binding, this.core.handle, filter));
   }
 
   /**
@@ -220,81 +254,114 @@ export class VectorIndex implements AsyncDisposable {
    * @throws ERR_ARG_RANGE for a row that is not there
    */
   vectors(rows: ArrayLike<number>): Float32Array {
-    this.assertOpen();
+    assertOpen(this.core);
     const wanted = checkRows(rows);
     const out = new Float32Array(wanted.length * this.dim);
-    attempt(() => this.binding.copyRows(this.handle, wanted, out));
+    attempt(() => this.core.binding.copyRows(this.core.handle, wanted, out));
     return out;
   }
 
-  /** Keys the rows were added with, removed ones too. */
+  /** Keys the rows were added with, removed ones too; NaN for those beyond 2^53 - 1. */
   keysOf(rows: ArrayLike<number>): Float64Array {
-    this.assertOpen();
-    const wanted = checkRows(rows);
-    const out = new Float64Array(wanted.length);
-    attempt(() => this.binding.copyKeys(this.handle, wanted, out));
-    return out;
+    return this.copyKeys(rows, (n) => new Float64Array(n));
+  }
+
+  /** The same with all 64 bits. */
+  keys64Of(rows: ArrayLike<number>): BigInt64Array {
+    return this.copyKeys(rows, (n) => new BigInt64Array(n));
   }
 
   /** The live row of a key. */
-  rowOf(key: number): number | undefined {
-    this.assertOpen();
+  rowOf(key: number | bigint): number | undefined {
+    assertOpen(this.core);
     const out = new Uint32Array(1);
     const keys = checkKeys('key', [key]);
-    attempt(() => this.binding.rowsOf(this.handle, keys, out));
+    attempt(() => this.core.binding.rowsOf(this.core.handle, keys, out));
     return out[0] === NO_ROW ? undefined : out[0];
   }
 
   /**
-   * Takes keys out, durably. Their rows stay in the files and are never returned again.
+   * Takes keys out, durably. Their rows stay in the files until `compact` and are never returned again.
    *
    * @returns how many were there
    */
   async remove(keys: Keys): Promise<number> {
-    this.assertWritable();
+    assertWritable(this.core);
     const checked = checkKeys('keys', keys);
-    return this.writes.run(() => this.binding.remove(this.handle, checked)).catch(rethrow);
+    return this.writes
+      .run(() => this.core.binding.remove(this.core.handle, checked))
+      .catch(rethrow);
   }
 
-  /** Drops the rows from `rowCount` on, durably, as if they had never been added. */
+  /**
+   * Drops the rows from `rowCount` on, durably, as if they had never been added. What they removed by
+   * replacing it stays removed.
+   */
   async rollbackTo(rowCount: number): Promise<void> {
-    this.assertWritable();
+    assertWritable(this.core);
     const rows = checkInteger('rowCount', rowCount, 0, MAX_ROWS);
-    return this.writes.run(() => this.binding.rollback(this.handle, rows, 0)).catch(rethrow);
+    return this.writes
+      .run(() => this.core.binding.rollback(this.core.handle, rows, 0))
+      .catch(rethrow);
+  }
+
+  /**
+   * Rewrites the index without removed and replaced rows. Rows get new numbers, keys stay; filters
+   * compiled to bitsets must be compiled again. Searches go on meanwhile, other writers wait. The new
+   * files take the place of the old ones in one step: after a crash it is one or the other. Readers in
+   * other processes keep the files they have open and see the new ones when they open again. Needs
+   * room for both on disk; takes as long as adding the live rows again.
+   *
+   * @throws ERR_ABORTED (also when the index is closed meanwhile; it is as it was) | ERR_DISK_FULL |
+   *   ERR_IO | ERR_FILE_CORRUPT (a damaged row is not copied)
+   */
+  async compact(options: CompactOptions = NO_OPTIONS): Promise<CompactReport> {
+    assertWritable(this.core);
+    const job = checkCompact(options);
+    return this.writes.run(() => compact(this.core, job)).catch(rethrow);
+  }
+
+  /**
+   * Finds the smallest efSearch that reaches a recall, by measuring against the exact scan, and makes
+   * it the default of this index; in a folder that is kept, unless it was opened read-only.
+   * Takes an exact scan per query and a dozen rounds of searches.
+   *
+   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_NOT_FOUND (no live rows) | ERR_ABORTED | ERR_IO
+   */
+  async tune(options: TuneOptions = NO_OPTIONS): Promise<TuneReport> {
+    assertOpen(this.core);
+    const job = checkTune(options, this.dim);
+    // As a writer: rows that come or go meanwhile would make the truth untrue.
+    const report = await this.writes.run(() => tune(this.core, job)).catch(rethrow);
+    if (this.path !== undefined && !this.isReadOnly) {
+      await writeTuning(this.path, report).catch((cause: unknown) => {
+        throw makeError('ERR_IO', `${this.path}: tuning.json could not be written`, { cause });
+      });
+    }
+    return report;
   }
 
   /** Writes the graph snapshot, so that the next open need not link rows. Rows are durable without. */
   async save(): Promise<void> {
-    this.assertWritable();
-    return this.writes.run(() => this.binding.save(this.handle)).catch(rethrow);
+    assertWritable(this.core);
+    return this.writes.run(() => this.core.binding.save(this.core.handle)).catch(rethrow);
   }
 
   stats(): IndexStats {
-    this.assertOpen();
-    const { unsaved, graphProblem, ...figures } = attempt(() => this.binding.stats(this.handle));
-    const { M, efConstruction, label } = this.info;
-    return {
-      ...figures,
-      dim: this.dim,
-      metric: this.metric,
-      M,
-      efConstruction,
-      label,
-      isUnsaved: unsaved,
-      ...(graphProblem === '' ? {} : { graphProblem }),
-    };
+    assertOpen(this.core);
+    return statsOf(this.core);
   }
 
-  /** Reads every byte on disk and walks every link. */
+  /** Reads every byte on disk, walks every link, and measures the recall if all of that is sound. */
   async verify(): Promise<IndexVerifyReport> {
-    this.assertOpen();
-    const report = await this.writes.run(() => this.binding.verify(this.handle)).catch(rethrow);
-    return { ok: report.problems.length === 0, ...report };
+    assertOpen(this.core);
+    return this.writes.run(() => verify(this.core)).catch(rethrow);
   }
 
   /**
    * Refuses new calls at once, waits for those under way, saves the graph if it changed, releases
-   * files, lock and memory. The second call gives the first one's promise.
+   * files, lock and memory. A compaction under way is given up. The second call gives the first one's
+   * promise.
    *
    * @throws what saving threw; the index is closed all the same, and the next open links again
    */
@@ -308,94 +375,29 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   private async finish(): Promise<void> {
+    this.core.isClosing = true;
+    const { binding } = this.core;
     await this.writes.idle();
     try {
-      if (!this.isReadOnly) await this.binding.save(this.handle);
-    } catch (error) {
-      throw fromNative(error);
+      if (!this.isReadOnly) await binding.save(this.core.handle).catch(rethrow);
     } finally {
-      await this.binding.close(this.handle);
+      await binding.close(this.core.handle);
     }
   }
 
-  private searchSync(query: Float32Array, k: number, options: SearchOptions, exact: boolean): Hits {
-    this.assertOpen();
-    checkQuery(query, this.dim);
-    const { efSearch, filter, threshold } = this.checkSearch(k, options);
-    let nodes = new Uint32Array(k);
-    let distances = new Float32Array(k);
-    let keys = new Float64Array(k);
-    let found: number;
-    try {
-      found = this.binding.search(
-        this.handle,
-        query,
-        k,
-        efSearch,
-        exact,
-        filter,
-        threshold,
-        nodes,
-        distances,
-        keys,
-      );
-    } catch (error) {
-      throw fromNative(error);
-    }
-    if (found < k) {
-      nodes = nodes.slice(0, found);
-      distances = distances.slice(0, found);
-      keys = keys.slice(0, found);
-    }
-    return { keys, nodes, distances, similarities: similaritiesOf(this.metric, distances) };
+  private appendQueued(job: Append): Promise<{ firstRow: number; rows: number }> {
+    const { core } = this;
+    return this.writes.run(() => append(core.binding, core.handle, this.dim, job)).catch(rethrow);
   }
 
-  private async nativeBatch(
-    queries: Float32Array,
-    k: number,
-    options: SearchOptions,
-    exact: boolean,
-    threads: number,
-  ) {
-    this.assertOpen();
-    const { efSearch, filter, threshold } = this.checkSearch(k, options);
-    return this.binding
-      .searchBatch(this.handle, queries, k, efSearch, exact, filter, threshold, threads)
-      .catch(rethrow);
-  }
-
-  private checkSearch(k: number, options: SearchOptions) {
-    checkInteger('k', k, 1, MAX_K);
-    checkOptions(options);
-    return {
-      efSearch: checkInteger('efSearch', options.efSearch ?? DEFAULT_EF_SEARCH, 1, MAX_EF),
-      threshold: checkThreshold(options.threshold),
-      filter: options.filter === undefined ? undefined : this.compileFilter(options.filter),
-    };
-  }
-
-  private assertOpen(): void {
-    if (this.closing !== undefined) {
-      throw makeError('ERR_CLOSED', `the index ${this.path ?? 'in memory'} is closed`);
-    }
-  }
-
-  private assertWritable(): void {
-    this.assertOpen();
-    if (this.isReadOnly) {
-      throw makeError('ERR_READ_ONLY', `the index ${this.path} was opened read-only`);
-    }
-  }
-}
-
-function rethrow(error: unknown): never {
-  throw fromNative(error);
-}
-
-function attempt<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw fromNative(error);
+  private copyKeys<T extends Float64Array | BigInt64Array>(
+    rows: ArrayLike<number>,
+    make: (n: number) => T,
+  ): T {
+    assertOpen(this.core);
+    const wanted = checkRows(rows);
+    const out = make(wanted.length);
+    attempt(() => this.core.binding.copyKeys(this.core.handle, wanted, out));
+    return out;
   }
 }

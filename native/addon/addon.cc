@@ -30,8 +30,13 @@ constexpr Export kExports[] = {
     {"rowsOf", RowsOf},
     {"check", Check},
     {"add", Add},
+    {"update", Update},
     {"remove", Remove},
     {"rollback", Rollback},
+    {"createBeside", CreateBeside},
+    {"copyLive", CopyLive},
+    {"adopt", Adopt},
+    {"abandon", Abandon},
 };
 
 }  // namespace

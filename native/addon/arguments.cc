@@ -1,6 +1,7 @@
 #include "addon/arguments.h"
 
 #include <cmath>
+#include <limits>
 
 namespace sightline::addon {
 namespace {
@@ -78,9 +79,18 @@ Span<double> DoublesAt(const Napi::CallbackInfo& info, size_t at) {
   return ArrayAt<double>(info, at, napi_float64_array, "a Float64Array");
 }
 
+Span<int64_t> BigintsAt(const Napi::CallbackInfo& info, size_t at) {
+  return ArrayAt<int64_t>(info, at, napi_bigint64_array, "a BigInt64Array");
+}
+
 std::vector<int64_t> KeysAt(const Napi::CallbackInfo& info, size_t at) {
   std::vector<int64_t> keys;
   if (info[at].IsUndefined()) return keys;
+  if (IsBigInt64s(info[at])) {
+    const Span<int64_t> values = BigintsAt(info, at);
+    keys.assign(values.data, values.data + values.size);
+    return keys;
+  }
   const Span<double> values = DoublesAt(info, at);
   keys.reserve(values.size);
   for (size_t i = 0; i < values.size; ++i) {
@@ -92,6 +102,16 @@ std::vector<int64_t> KeysAt(const Napi::CallbackInfo& info, size_t at) {
     keys.push_back(static_cast<int64_t>(value));
   }
   return keys;
+}
+
+double KeyAsNumber(int64_t key) {
+  const double number = static_cast<double>(key);
+  return std::fabs(number) <= kMaxSafeInteger ? number : std::numeric_limits<double>::quiet_NaN();
+}
+
+bool IsBigInt64s(const Napi::Value& value) {
+  return value.IsTypedArray() &&
+         value.As<Napi::TypedArray>().TypedArrayType() == napi_bigint64_array;
 }
 
 const uint8_t* BytesAt(const Napi::CallbackInfo& info, size_t at, size_t* size) {

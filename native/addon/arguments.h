@@ -33,8 +33,12 @@ std::string StringAt(const Napi::CallbackInfo& info, size_t at);
 Span<float> FloatsAt(const Napi::CallbackInfo& info, size_t at);
 Span<uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at);
 Span<double> DoublesAt(const Napi::CallbackInfo& info, size_t at);
-// Whole numbers of at most 2^53 in a Float64Array; undefined gives none.
+Span<int64_t> BigintsAt(const Napi::CallbackInfo& info, size_t at);
+// Whole numbers of at most 2^53 in a Float64Array, or a BigInt64Array; undefined gives none.
 std::vector<int64_t> KeysAt(const Napi::CallbackInfo& info, size_t at);
+// For JavaScript's numbers: NaN instead of a neighbor that a double would round the key to.
+double KeyAsNumber(int64_t key);
+bool IsBigInt64s(const Napi::Value& value);
 // Bytes of a Uint8Array; undefined gives a null pointer and 0.
 const uint8_t* BytesAt(const Napi::CallbackInfo& info, size_t at, size_t* size);
 

@@ -34,17 +34,20 @@ void Finalize(napi_env env, void* data, void*) {
   delete handle;
 }
 
-Handle* HandleAt0(const Napi::CallbackInfo& info) {
+Handle* HandleAt(const Napi::CallbackInfo& info, size_t at) {
   const napi_env env = info.Env();
-  const Napi::Value value = info[0];
+  const Napi::Value value = info[at];
   bool ours = false;
   void* data = nullptr;
   if (!value.IsObject() || napi_check_object_type_tag(env, value, &kIndexTag, &ours) != napi_ok ||
       !ours || napi_unwrap(env, value, &data) != napi_ok) {
-    Throw(env, Status(StatusCode::kInvalidType, "argument 0 must be an index"));
+    Throw(env,
+          Status(StatusCode::kInvalidType, "argument " + std::to_string(at) + " must be an index"));
   }
   return static_cast<Handle*>(data);
 }
+
+Handle* HandleAt0(const Napi::CallbackInfo& info) { return HandleAt(info, 0); }
 
 class Job : public Napi::AsyncWorker {
  public:
@@ -99,6 +102,8 @@ Napi::Value WrapIndex(Napi::Env env, std::shared_ptr<Index> index) {
 }
 
 std::shared_ptr<Index> IndexAt0(const Napi::CallbackInfo& info) { return HandleAt0(info)->index; }
+
+std::shared_ptr<Index> IndexAt1(const Napi::CallbackInfo& info) { return HandleAt(info, 1)->index; }
 
 Index& IndexRefAt0(const Napi::CallbackInfo& info) { return *HandleAt0(info)->index; }
 

@@ -18,6 +18,7 @@ namespace sightline::addon {
 Napi::Value WrapIndex(Napi::Env env, std::shared_ptr<Index> index);
 // The index of argument 0; throws kInvalidType if it is no handle of ours.
 std::shared_ptr<Index> IndexAt0(const Napi::CallbackInfo& info);
+std::shared_ptr<Index> IndexAt1(const Napi::CallbackInfo& info);
 // The same for verbs that do not outlive their call, without counting a reference.
 Index& IndexRefAt0(const Napi::CallbackInfo& info);
 // Tells the collector how much memory the index of argument 0 holds by now.

@@ -29,8 +29,15 @@ Napi::Value RowsOf(const Napi::CallbackInfo& info);
 // verbs_write.cc
 Napi::Value Check(const Napi::CallbackInfo& info);
 Napi::Value Add(const Napi::CallbackInfo& info);
+Napi::Value Update(const Napi::CallbackInfo& info);
 Napi::Value Remove(const Napi::CallbackInfo& info);
 Napi::Value Rollback(const Napi::CallbackInfo& info);
+
+// verbs_compact.cc
+Napi::Value CreateBeside(const Napi::CallbackInfo& info);
+Napi::Value CopyLive(const Napi::CallbackInfo& info);
+Napi::Value Adopt(const Napi::CallbackInfo& info);
+Napi::Value Abandon(const Napi::CallbackInfo& info);
 
 }  // namespace sightline::addon
 

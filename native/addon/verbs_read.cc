@@ -1,5 +1,6 @@
 // Searching and reading.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -13,6 +14,7 @@ namespace sightline::addon {
 namespace {
 
 constexpr uint64_t kMaxThreads = 256;
+constexpr double kUnsafeInteger = 9007199254740992.0;  // 2^53
 
 void Require(const Napi::CallbackInfo& info, bool holds, const char* what) {
   if (!holds) Throw(info.Env(), Status(StatusCode::kDimMismatch, what));
@@ -44,8 +46,20 @@ struct Batch {
   std::vector<uint32_t> nodes;
   std::vector<float> distances;
   std::vector<uint32_t> counts;
-  std::vector<double> keys;
+  std::vector<int64_t> keys;
 };
+
+// As BigInt64Array, or as numbers with NaN in unused places.
+Napi::Value KeysOut(Napi::Env env, const Batch& batch, bool as_bigints) {
+  if (as_bigints) return CopyOut<Napi::BigInt64Array>(env, batch.keys);
+  auto out = Napi::Float64Array::New(env, batch.keys.size());
+  const size_t k = batch.options.k;
+  for (size_t i = 0; i < batch.keys.size(); ++i) {
+    const bool used = i % k < batch.counts[i / k];
+    out.Data()[i] = used ? KeyAsNumber(batch.keys[i]) : std::numeric_limits<double>::quiet_NaN();
+  }
+  return out;
+}
 
 Status RunBatch(const Index& index, size_t threads, Batch* batch) {
   const size_t n = batch->queries.size() / index.parameters().dim;
@@ -53,15 +67,14 @@ Status RunBatch(const Index& index, size_t threads, Batch* batch) {
   batch->nodes.resize(room);
   batch->distances.resize(room);
   batch->counts.resize(n);
-  batch->keys.assign(room, std::numeric_limits<double>::quiet_NaN());
+  batch->keys.assign(room, 0);
   SL_RETURN_IF_ERROR(index.SearchBatch(batch->queries.data(), n, batch->options, threads,
                                        batch->nodes.data(), batch->distances.data(),
                                        batch->counts.data()));
-  std::vector<int64_t> keys(batch->options.k);
   for (size_t i = 0; i < n; ++i) {
     const size_t at = i * batch->options.k;
-    SL_RETURN_IF_ERROR(index.CopyKeys(batch->nodes.data() + at, batch->counts[i], keys.data()));
-    std::copy_n(keys.begin(), batch->counts[i], batch->keys.begin() + static_cast<long>(at));
+    SL_RETURN_IF_ERROR(
+        index.CopyKeys(batch->nodes.data() + at, batch->counts[i], batch->keys.data() + at));
   }
   return Status::Ok();
 }
@@ -97,10 +110,16 @@ Napi::Value Search(const Napi::CallbackInfo& info) {
     status = Status(StatusCode::kNoMemory, "not enough memory to search");
   }
   if (!status.ok()) Throw(info.Env(), status);
+  // What the core rounded. (No key of 2^53 or more rounds to less.)
+  for (size_t i = 0; i < found; ++i) {
+    if (!(std::fabs(keys.data[i]) < kUnsafeInteger)) {
+      keys.data[i] = std::numeric_limits<double>::quiet_NaN();
+    }
+  }
   return Napi::Number::New(info.Env(), static_cast<double>(found));
 }
 
-// searchBatch(handle, queries, k, efSearch, exact, filter, threshold, threads):
+// searchBatch(handle, queries, k, efSearch, exact, filter, threshold, threads, bigints):
 //   Promise<{ nodes, distances, keys, counts }>, k places per query
 Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
@@ -109,6 +128,7 @@ Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
   auto batch = std::make_shared<Batch>();
   batch->options = OptionsAt2(info);
   const size_t threads = static_cast<size_t>(IntegerAt(info, 7, 0, kMaxThreads));
+  const bool bigints = BoolAt(info, 8);
   batch->queries.assign(queries.data, queries.data + queries.size);
   if (batch->options.filter != nullptr) {
     const uint8_t* bytes = batch->options.filter;
@@ -122,7 +142,7 @@ Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
         Napi::Object out = Napi::Object::New(env);
         out.Set("nodes", CopyOut<Napi::Uint32Array>(env, batch->nodes));
         out.Set("distances", CopyOut<Napi::Float32Array>(env, batch->distances));
-        out.Set("keys", CopyOut<Napi::Float64Array>(env, batch->keys));
+        out.Set("keys", KeysOut(env, *batch, bigints));
         out.Set("counts", CopyOut<Napi::Uint32Array>(env, batch->counts));
         return out;
       });
@@ -139,16 +159,21 @@ Napi::Value CopyRows(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// copyKeys(handle, rows, out): void
+// copyKeys(handle, rows, out): void; out a Float64Array or a BigInt64Array
 Napi::Value CopyKeys(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
   const Span<uint32_t> rows = Uint32sAt(info, 1);
-  const Span<double> out = DoublesAt(info, 2);
-  Require(info, out.size >= rows.size, "the array for keys is too short");
+  const bool bigints = IsBigInt64s(info[2]);
+  const size_t room = bigints ? BigintsAt(info, 2).size : DoublesAt(info, 2).size;
+  Require(info, room >= rows.size, "the array for keys is too short");
   std::vector<int64_t> keys(rows.size);
   const Status status = index.CopyKeys(rows.data, keys.size(), keys.data());
   if (!status.ok()) Throw(info.Env(), status);
-  std::copy(keys.begin(), keys.end(), out.data);
+  if (bigints) {
+    std::copy(keys.begin(), keys.end(), BigintsAt(info, 2).data);
+  } else {
+    std::transform(keys.begin(), keys.end(), DoublesAt(info, 2).data, KeyAsNumber);
+  }
   return info.Env().Undefined();
 }
 

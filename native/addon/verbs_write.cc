@@ -34,6 +34,13 @@ std::shared_ptr<Rows> RowsAt1(const Napi::CallbackInfo& info, const Index& index
   return rows;
 }
 
+Napi::Value ResultOf(Napi::Env env, const AddResult& result) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("firstRow", Napi::Number::New(env, static_cast<double>(result.first_row)));
+  out.Set("rows", Napi::Number::New(env, static_cast<double>(result.rows)));
+  return out;
+}
+
 }  // namespace
 
 // check(handle, vectors, keys, offset): Promise<void>; rejects as add would
@@ -58,13 +65,25 @@ Napi::Value Add(const Napi::CallbackInfo& info) {
   ReportMemory(info);
   return RunAsync(
       info.Env(), [=] { return index->Add(&rows->vectors, rows->keys, threads, &rows->result); },
-      [=](Napi::Env env) -> Napi::Value {
-        Napi::Object out = Napi::Object::New(env);
-        const AddResult& result = rows->result;
-        out.Set("firstRow", Napi::Number::New(env, static_cast<double>(result.first_row)));
-        out.Set("rows", Napi::Number::New(env, static_cast<double>(result.rows)));
-        return out;
-      });
+      [=](Napi::Env env) { return ResultOf(env, rows->result); });
+}
+
+// update(handle, vectors, keys, insertMissing, threads): Promise<{ firstRow, rows }>
+Napi::Value Update(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  std::shared_ptr<Rows> rows = RowsAt1(info, *index);
+  if (info[2].IsUndefined()) {
+    Throw(info.Env(), Status(StatusCode::kInvalidType, "an update needs keys"));
+  }
+  const bool insert_missing = BoolAt(info, 3);
+  const size_t threads = static_cast<size_t>(IntegerAt(info, 4, 0, kMaxThreads));
+  ReportMemory(info);
+  return RunAsync(
+      info.Env(),
+      [=] {
+        return index->Update(&rows->vectors, rows->keys, insert_missing, threads, &rows->result);
+      },
+      [=](Napi::Env env) { return ResultOf(env, rows->result); });
 }
 
 // remove(handle, keys): Promise<number>

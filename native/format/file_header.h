@@ -12,7 +12,7 @@
 namespace sightline {
 
 inline constexpr uint16_t kMajorVersion = 1;
-inline constexpr uint16_t kMinorVersion = 0;
+inline constexpr uint16_t kMinorVersion = 1;
 inline constexpr uint32_t kByteOrder = 0x01020304;
 
 // CR LF and ^Z show a file that went through a text-mode copy, the first byte a 7-bit one.

@@ -16,7 +16,8 @@ constexpr size_t kCrcOffset = 56;
 constexpr size_t kHeadCrcOffset = 60;
 constexpr size_t kLabelOffset = 96;
 constexpr size_t kLabelRoom = 256;
-constexpr size_t kReservedOffset = kLabelOffset + kLabelRoom;
+constexpr size_t kCompactionsOffset = kLabelOffset + kLabelRoom;
+constexpr size_t kReservedOffset = kCompactionsOffset + 4;
 constexpr size_t kHeaderCrcOffset = kLogPage - 4;
 
 Status Corrupt(const std::string& name, const std::string& what) {
@@ -86,6 +87,7 @@ std::vector<unsigned char> EncodeLogHeader(const IndexParameters& p, const Uuid&
   PutLe<uint32_t>(b, 88, p.rows_per_extent());
   PutLe<uint32_t>(b, 92, static_cast<uint32_t>(p.label.size()));
   std::memcpy(b + kLabelOffset, p.label.data(), p.label.size());
+  PutLe<uint32_t>(b, kCompactionsOffset, p.compactions);
   PutLe<uint32_t>(b, kHeaderCrcOffset, Crc32c(b, kHeaderCrcOffset));
   return bytes;
 }
@@ -101,6 +103,7 @@ Status DecodeLogHeader(const unsigned char* b, const std::string& name, IndexPar
   p.m = GetLe<uint32_t>(b, 72);
   p.ef_construction = GetLe<uint32_t>(b, 76);
   p.seed = GetLe<uint64_t>(b, 80);
+  p.compactions = GetLe<uint32_t>(b, kCompactionsOffset);
   const uint32_t label = GetLe<uint32_t>(b, 92);
   if (label > kMaxLabelBytes) return Corrupt(name, "label of " + std::to_string(label) + " bytes");
   p.label.assign(reinterpret_cast<const char*>(b + kLabelOffset), label);
@@ -122,7 +125,7 @@ std::vector<unsigned char> EncodeRecord(LogRecord* record) {
       record->keys.size() * 8 + record->crcs.size() * 4 + record->rows.size() * 4;
   std::vector<unsigned char> bytes(PaddedLength(payload), kPadding);
   unsigned char* b = bytes.data();
-  const bool append = record->type == RecordType::kAppend;
+  const bool append = record->type == RecordType::kAppend || record->type == RecordType::kReplace;
   PutLe<uint32_t>(b, 0, kRecordMagic);
   PutLe<uint32_t>(b, 4, static_cast<uint32_t>(record->type));
   PutLe<uint64_t>(b, 8, record->sequence);
@@ -154,17 +157,19 @@ RecordState DecodeRecord(const unsigned char* b, size_t available, uint32_t rows
   const uint32_t type = GetLe<uint32_t>(b, 4);
   const uint64_t count = GetLe<uint64_t>(b, 32);
   const uint32_t extents = GetLe<uint32_t>(b, 52);
-  if (GetLe<uint32_t>(b, 0) != kRecordMagic || type < 1 || type > 3 || count > kMaxRows) {
+  if (GetLe<uint32_t>(b, 0) != kRecordMagic || type < 1 || type > 4 || count > kMaxRows) {
     return RecordState::kDamaged;
   }
-  const bool append = type == static_cast<uint32_t>(RecordType::kAppend);
+  const bool replace = type == static_cast<uint32_t>(RecordType::kReplace);
+  const bool append = replace || type == static_cast<uint32_t>(RecordType::kAppend);
   const bool rollback = type == static_cast<uint32_t>(RecordType::kRollback);
   const bool counts_fit = rollback ? count == 0 : count > 0;
   const bool extents_fit = append     ? extents == ExtentsOf(count, rows_per_extent)
                            : rollback ? extents <= 1
                                       : extents == 0;
   if (!counts_fit || !extents_fit) return RecordState::kDamaged;
-  const uint64_t payload = (append ? count * 8 : count * 4) + uint64_t{extents} * 4;
+  const uint64_t payload =
+      (append ? count * 8 : 0) + (append && !replace ? 0 : count * 4) + uint64_t{extents} * 4;
   const size_t expected = PaddedLength(payload);
   if (GetLe<uint64_t>(b, 16) != expected) return RecordState::kDamaged;
   *length = expected;
@@ -179,13 +184,13 @@ RecordState DecodeRecord(const unsigned char* b, size_t available, uint32_t rows
   record->chain = GetLe<uint32_t>(b, 48);
   record->keys.resize(append ? count : 0);
   record->crcs.resize(extents);
-  record->rows.resize(append ? 0 : count);
+  record->rows.resize(append && !replace ? 0 : count);
   const unsigned char* at = b + kLogRecordHeader;
   if (append) std::memcpy(record->keys.data(), at, count * 8);
-  if (!append && count > 0) std::memcpy(record->rows.data(), at, count * 4);
-  if (extents > 0) {
-    std::memcpy(record->crcs.data(), at + record->keys.size() * 8, size_t{extents} * 4);
-  }
+  at += record->keys.size() * 8;
+  if (extents > 0) std::memcpy(record->crcs.data(), at, size_t{extents} * 4);
+  at += size_t{extents} * 4;
+  if (!record->rows.empty()) std::memcpy(record->rows.data(), at, count * 4);
   return RecordState::kValid;
 }
 

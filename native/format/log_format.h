@@ -24,6 +24,8 @@ struct IndexParameters {
   uint32_t ef_construction = 200;
   uint64_t seed = 42;
   std::string label;  // UTF-8, at most kMaxLabelBytes
+  // How often the folder was compacted; names the rows' file while they move, see FORMAT.md.
+  uint32_t compactions = 0;
 
   size_t row_bytes() const { return size_t{dim} * sizeof(float); }
   // Cosine rows are stored at unit length.
@@ -39,18 +41,18 @@ struct IndexParameters {
 Status CheckParameters(const IndexParameters& parameters);
 
 // On disk: never renumber.
-enum class RecordType : uint32_t { kAppend = 1, kRemove = 2, kRollback = 3 };
+enum class RecordType : uint32_t { kAppend = 1, kRemove = 2, kRollback = 3, kReplace = 4 };
 
 struct LogRecord {
   RecordType type = RecordType::kAppend;
   uint64_t sequence = 0;
-  uint64_t first_row = 0;      // append: first row; rollback: rows kept
+  uint64_t first_row = 0;      // append, replace: first row; rollback: rows kept
   uint64_t rows_after = 0;     // committed rows after this record
   uint32_t chain = 0;          // crc of the record before
   uint32_t crc = 0;            // of this record, set by encode and decode
-  std::vector<int64_t> keys;   // append
-  std::vector<uint32_t> crcs;  // append: one per extent; rollback: see FORMAT.md
-  std::vector<uint32_t> rows;  // remove
+  std::vector<int64_t> keys;   // append, replace
+  std::vector<uint32_t> crcs;  // append, replace: one per extent; rollback: see FORMAT.md
+  std::vector<uint32_t> rows;  // remove; replace: per key the row it had, or kNoRow
 };
 
 // kLogPage bytes.

@@ -91,12 +91,28 @@ class Index {
   // keys     one per row, or empty for the row numbers.
   Status Add(std::vector<float>* vectors, const std::vector<int64_t>& keys, size_t threads,
              AddResult* result);
+  // The same for keys that have a row: one commit brings the new rows and removes the old ones, and
+  // every search sees either all of the old or all of the new. kNotFound for a key without a row,
+  // unless `insert_missing`.
+  Status Update(std::vector<float>* vectors, const std::vector<int64_t>& keys, bool insert_missing,
+                size_t threads, AddResult* result);
   // How many of the keys named a live row; these are removed, durably.
   Status Remove(const std::vector<int64_t>& keys, uint64_t* removed);
   // Drops the rows from `rows` on, durably.
   Status Rollback(uint64_t rows, size_t threads);
   // Writes the graph snapshot. Nothing to do in memory.
   Status Save();
+
+  // Compaction, in steps so that the caller can report and stop between them; searches go on, other
+  // writers must not: CreateBeside, CopyLive until *next is count(), then Adopt or Abandon.
+  // An empty index with the same parameters, in memory or in a folder inside ours.
+  Status CreateBeside(std::shared_ptr<Index>* out) const;
+  // Adds the next few thousand live rows from `first` on to `fresh`, with their keys.
+  Status CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* next) const;
+  // Puts the files of `fresh` in the place of ours, atomically, and opens them. This index can be
+  // searched until it is closed, but not written to any more. Folders only.
+  Status Adopt(Index* fresh, std::shared_ptr<Index>* out);
+  Status Abandon(Index* fresh) const;
 
   // Writes up to k rows, distances and keys, best first, and how many. Any query of dim floats.
   Status Search(const float* query, const SearchOptions& options, uint32_t* rows, float* distances,
@@ -129,16 +145,24 @@ class Index {
   Index(const IndexParameters& parameters, const std::string& path, bool read_only);
 
   // open.cc
+  static Status OpenLocked(const OpenOptions& options, FileLock lock, std::shared_ptr<Index>* out);
+  Status OpenRows();
   Status Reserve();
   Status Replay(const GraphHeader* snapshot, bool* bound);
   Status Apply(const LogRecord& record);
   Status LoadGraph(bool usable, size_t threads);
   std::string FileIn(const char* name) const { return path_ + "/" + name; }
+  // Rows of compaction number `n` on their way to their name.
+  std::string RowsOnTheWay(uint32_t n) const {
+    return FileIn("embeddings.dat.") + std::to_string(n);
+  }
+  std::string CompactFolder() const { return FileIn("compact.tmp"); }
 
   // write.cc
   Status MayWrite() const;
   Status Store(const float* vectors, uint64_t rows, LogRecord* record);
   Status Commit(LogRecord* record);
+  Status Append(std::vector<float>* vectors, LogRecord* record, size_t threads, AddResult* result);
   Status NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const;
   Status Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const;
 

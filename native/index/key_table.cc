@@ -71,6 +71,53 @@ Status KeyTable::Append(const int64_t* keys, size_t n) {
   return Status::Ok();
 }
 
+Status KeyTable::FindReplaced(const int64_t* keys, size_t n, bool missing_ok,
+                              std::vector<uint32_t>* rows) const {
+  rows->assign(n, kNoRow);
+  std::unordered_set<int64_t> seen;
+  for (size_t i = 0; i < n; ++i) {
+    if (!seen.insert(keys[i]).second) {
+      return Status(StatusCode::kKeyExists, "key " + std::to_string(keys[i]) + " is given twice");
+    }
+    (*rows)[i] = RowOf(keys[i]);
+    if ((*rows)[i] == kNoRow && !missing_ok) {
+      return Status(StatusCode::kNotFound, "key " + std::to_string(keys[i]) +
+                                               " is not in the index, so it cannot be updated");
+    }
+  }
+  return Status::Ok();
+}
+
+Status KeyTable::AppendDead(const int64_t* keys, size_t n) {
+  const uint64_t first = rows();
+  SL_RETURN_IF_ERROR(keys_.Grow(first + n));
+  SL_RETURN_IF_ERROR(alive_.Grow((first + n) / 64 + 1));
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (size_t i = 0; i < n; ++i) {
+    const uint64_t row = first + i;
+    if (row > 0 && keys[i] <= keys_[row - 1]) rising_ = false;
+    keys_[row] = keys[i];
+  }
+  rows_.store(first + n, std::memory_order_release);
+  return Status::Ok();
+}
+
+void KeyTable::Swap(uint64_t first, const std::vector<uint32_t>& old) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  swaps_.fetch_add(1, std::memory_order_acq_rel);
+  for (size_t i = 0; i < old.size(); ++i) {
+    const uint64_t row = first + i;
+    alive_[row >> 6].fetch_or(uint64_t{1} << (row & 63), std::memory_order_acq_rel);
+    if (has_map_) map_[keys_[row]] = static_cast<uint32_t>(row);
+    if (old[i] == kNoRow) {
+      live_.fetch_add(1, std::memory_order_acq_rel);
+    } else {
+      alive_[old[i] >> 6].fetch_and(~(uint64_t{1} << (old[i] & 63)), std::memory_order_acq_rel);
+    }
+  }
+  swaps_.fetch_add(1, std::memory_order_acq_rel);
+}
+
 Status KeyTable::Remove(const std::vector<uint32_t>& removed) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const uint32_t row : removed) {

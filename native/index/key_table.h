@@ -31,7 +31,18 @@ class KeyTable {
   // kKeyExists if a key names a live row or stands twice.
   Status CheckNew(const int64_t* keys, size_t n) const;
 
+  // The rows the keys have now, kNoRow for those without. kNotFound if there is such a key and
+  // `missing_ok` is false; kKeyExists if a key stands twice.
+  Status FindReplaced(const int64_t* keys, size_t n, bool missing_ok,
+                      std::vector<uint32_t>* rows) const;
+
   Status Append(const int64_t* keys, size_t n);
+  // Rows that are there but not live yet, and then, at once for every reader: `old` (kNoRow: none)
+  // are removed, the rows from `first` on are live.
+  Status AppendDead(const int64_t* keys, size_t n);
+  void Swap(uint64_t first, const std::vector<uint32_t>& old);
+  // Changes while a swap is under way (odd) and with each swap: who reads several words compares.
+  uint64_t swaps() const { return swaps_.load(std::memory_order_acquire); }
   // Rows must be live, each once: kFileCorrupt otherwise (only a damaged log asks for it).
   Status Remove(const std::vector<uint32_t>& rows);
   void Truncate(uint64_t rows);
@@ -46,6 +57,7 @@ class KeyTable {
   GrowingArray<std::atomic<uint64_t>> alive_;
   std::atomic<uint64_t> rows_{0};
   std::atomic<uint64_t> live_{0};
+  std::atomic<uint64_t> swaps_{0};
   // Keys that only ever rise (frame ids do) are found by halving; a map is built when they do not.
   bool rising_ = true;
   mutable std::mutex mutex_;

@@ -16,6 +16,9 @@ constexpr char kLogName[] = "embeddings.idx";
 constexpr char kGraphName[] = "hnsw_index.bin";
 constexpr char kLockName[] = "LOCK";
 
+// A reader that meets a compaction's renames looks again; each is over in milliseconds.
+constexpr int kOpenAttempts = 100;
+
 // Address space for the rows of one index; the machine has 2^47 bytes of it.
 constexpr uint64_t kRowSpace = uint64_t{1} << 38;
 constexpr uint64_t kFewestRows = uint64_t{1} << 15;
@@ -79,12 +82,44 @@ Status Index::Create(const std::string& path, const IndexParameters& parameters,
 Status Index::Open(const OpenOptions& options, std::shared_ptr<Index>* out) {
   const std::string& path = options.path;
   FileLock lock;
-  CommitLog log;
-  const bool writable = !options.read_only;
   bool there = false;
   SL_RETURN_IF_ERROR(PathExists(path + "/" + kLogName, &there));
   if (!there) return Status(StatusCode::kFileMissing, path + " holds no index");
-  if (writable) SL_RETURN_IF_ERROR(FileLock::Acquire(path + "/" + kLockName, &lock));
+  if (!options.read_only) {
+    SL_RETURN_IF_ERROR(FileLock::Acquire(path + "/" + kLockName, &lock));
+    return OpenLocked(options, std::move(lock), out);
+  }
+  for (int attempt = 1;; ++attempt) {
+    const Status opened = OpenLocked(options, FileLock(), out);
+    if (opened.code() != StatusCode::kBusy || attempt == kOpenAttempts) return opened;
+  }
+}
+
+// The rows under the name they have now. A compaction gives them a number first, replaces the log,
+// which says the number, and then renames them.
+Status Index::OpenRows() {
+  const uint32_t number = parameters_.compactions;
+  if (read_only_) {
+    if (number > 0) {
+      const Status opened = rows_.OpenFile(RowsOnTheWay(number), OpenMode::kRead, max_rows_);
+      if (opened.code() != StatusCode::kFileMissing) return opened;
+    }
+    return rows_.OpenFile(FileIn(kRowsName), OpenMode::kRead, max_rows_);
+  }
+  // What a crash left of a compaction: finish it, or sweep it away if it was never committed.
+  bool there = false;
+  if (number > 0) SL_RETURN_IF_ERROR(PathExists(RowsOnTheWay(number), &there));
+  if (there) SL_RETURN_IF_ERROR(RenameDurable(RowsOnTheWay(number), FileIn(kRowsName)));
+  SL_RETURN_IF_ERROR(RemoveFile(RowsOnTheWay(number + 1)));
+  SL_RETURN_IF_ERROR(RemoveFolder(CompactFolder()));
+  return rows_.OpenFile(FileIn(kRowsName), OpenMode::kReadWrite, max_rows_);
+}
+
+// The lock is held unless options.read_only. kBusy: the log was replaced meanwhile, try again.
+Status Index::OpenLocked(const OpenOptions& options, FileLock lock, std::shared_ptr<Index>* out) {
+  const std::string& path = options.path;
+  const bool writable = !options.read_only;
+  CommitLog log;
   // The graph before the log: a writer beside us may save between the two, and a snapshot that is
   // newer than the log we have read would look like a log that lost its end.
   auto graph_file = std::make_unique<GraphFile>();
@@ -99,9 +134,11 @@ Status Index::Open(const OpenOptions& options, std::shared_ptr<Index>* out) {
   index->log_ = std::move(log);
   index->graph_file_ = std::move(graph_file);
   SL_RETURN_IF_ERROR(index->Reserve());
-  SL_RETURN_IF_ERROR(index->rows_.OpenFile(index->FileIn(kRowsName),
-                                           writable ? OpenMode::kReadWrite : OpenMode::kRead,
-                                           index->max_rows_));
+  const Status rows_opened = index->OpenRows();
+  bool current = true;
+  SL_RETURN_IF_ERROR(index->log_.IsCurrent(&current));
+  if (!current) return Status(StatusCode::kBusy, path + " is being compacted again and again");
+  SL_RETURN_IF_ERROR(rows_opened);
   bool usable = graph_opened.ok();
   if (!usable && graph_opened.code() != StatusCode::kFileMissing) {
     index->graph_problem_ = graph_opened.message();
@@ -129,6 +166,23 @@ Status Index::Apply(const LogRecord& record) {
       }
       SL_RETURN_IF_ERROR(rows_.Adopt(record.keys.size(), record.crcs));
       return keys_.Append(record.keys.data(), record.keys.size());
+    case RecordType::kReplace: {
+      if (record.first_row != before || record.rows_after != before + record.keys.size()) {
+        return wrong("does not append behind the last row");
+      }
+      std::vector<uint32_t> replaced;
+      for (size_t i = 0; i < record.rows.size(); ++i) {
+        const uint32_t row = record.rows[i];
+        if (row == kNoRow) continue;
+        if (row >= before || keys_.key_of(row) != record.keys[i]) {
+          return wrong("replaces a row of another key");
+        }
+        replaced.push_back(row);
+      }
+      SL_RETURN_IF_ERROR(keys_.Remove(replaced));
+      SL_RETURN_IF_ERROR(rows_.Adopt(record.keys.size(), record.crcs));
+      return keys_.Append(record.keys.data(), record.keys.size());
+    }
     case RecordType::kRemove:
       if (record.rows_after != before) return wrong("removes, but changes the number of rows");
       return keys_.Remove(record.rows);

@@ -27,8 +27,8 @@ float DistanceOf(Metric metric, float ordering) {
 }
 
 // words: live rows of `keys`, of those the ones the filter allows. Returns how many.
-uint64_t CompileAllowed(const KeyTable& keys, uint64_t rows, const SearchOptions& options,
-                        std::vector<uint64_t>* words) {
+uint64_t CompileOnce(const KeyTable& keys, uint64_t rows, const SearchOptions& options,
+                     std::vector<uint64_t>* words) {
   const size_t size = static_cast<size_t>((rows + 63) / 64);
   words->resize(size);
   uint64_t matches = 0;
@@ -47,6 +47,16 @@ uint64_t CompileAllowed(const KeyTable& keys, uint64_t rows, const SearchOptions
     matches += static_cast<uint64_t>(__builtin_popcountll(word));
   }
   return matches;
+}
+
+// Again if rows were replaced meanwhile: a search sees all old rows of an update or all new ones.
+uint64_t CompileAllowed(const KeyTable& keys, uint64_t rows, const SearchOptions& options,
+                        std::vector<uint64_t>* words) {
+  for (;;) {
+    const uint64_t before = keys.swaps();
+    const uint64_t matches = CompileOnce(keys, rows, options, words);
+    if (before % 2 == 0 && keys.swaps() == before) return matches;
+  }
 }
 
 }  // namespace

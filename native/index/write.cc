@@ -58,6 +58,35 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayWrite());
   const uint64_t rows = vectors->size() / parameters_.dim;
+  LogRecord record;
+  record.type = RecordType::kAppend;
+  record.keys = given;
+  if (given.empty()) {
+    for (uint64_t i = 0; i < rows; ++i) {
+      record.keys.push_back(static_cast<int64_t>(keys_.rows() + i));
+    }
+  }
+  SL_RETURN_IF_ERROR(keys_.CheckNew(record.keys.data(), record.keys.size()));
+  return Append(vectors, &record, threads, result);
+}
+
+Status Index::Update(std::vector<float>* vectors, const std::vector<int64_t>& keys,
+                     bool insert_missing, size_t threads, AddResult* result) {
+  const std::lock_guard<std::mutex> writing(writer_);
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  SL_RETURN_IF_ERROR(MayWrite());
+  LogRecord record;
+  record.type = RecordType::kReplace;
+  record.keys = keys;
+  SL_RETURN_IF_ERROR(keys_.FindReplaced(keys.data(), keys.size(), insert_missing, &record.rows));
+  return Append(vectors, &record, threads, result);
+}
+
+// The common part of Add and Update; type, keys and replaced rows of the record are set.
+Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t threads,
+                     AddResult* result) {
+  const uint64_t rows = record->keys.size();
   const uint64_t first = keys_.rows();
   *result = AddResult{first, rows};
   if (rows == 0) return Status::Ok();
@@ -65,12 +94,6 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
     return Status(StatusCode::kNoMemory, "an index holds at most " + std::to_string(max_rows_) +
                                              " rows, removed ones included");
   }
-  LogRecord record;
-  record.keys = given;
-  if (given.empty()) {
-    for (uint64_t i = 0; i < rows; ++i) record.keys.push_back(static_cast<int64_t>(first + i));
-  }
-  SL_RETURN_IF_ERROR(keys_.CheckNew(record.keys.data(), record.keys.size()));
   for (uint64_t i = 0; i < rows; ++i) {
     float* vector = vectors->data() + i * parameters_.dim;
     const std::string name = "vector " + std::to_string(i);
@@ -78,14 +101,15 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
     if (parameters_.unit_rows()) Normalise(vector, parameters_.dim);
   }
 
-  record.type = RecordType::kAppend;
-  record.first_row = first;
-  record.rows_after = first + rows;
-  SL_RETURN_IF_ERROR(Store(vectors->data(), rows, &record));
+  record->first_row = first;
+  record->rows_after = first + rows;
+  SL_RETURN_IF_ERROR(Store(vectors->data(), rows, record));
   // Committed: from here on a failure cannot undo it, only stop further writing.
-  rows_.Publish(rows, record.crcs);
+  rows_.Publish(rows, record->crcs);
   unsaved_ = true;
-  Status linked = keys_.Append(record.keys.data(), record.keys.size());
+  const bool replaces = record->type == RecordType::kReplace;
+  Status linked = replaces ? keys_.AppendDead(record->keys.data(), rows)
+                           : keys_.Append(record->keys.data(), rows);
   if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, threads);
   if (linked.ok()) linked = Tidy(false);
   if (!linked.ok()) {
@@ -93,6 +117,8 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
     return linked;
   }
   linked_ = first + rows;
+  // Not before the new rows are linked: until then searches find the old ones.
+  if (replaces) keys_.Swap(first, record->rows);
   return Status::Ok();
 }
 

@@ -188,6 +188,19 @@ Status File::Size(uint64_t* out) const {
   return Status::Ok();
 }
 
+Status File::IsNamed(bool* out) const {
+  struct stat held;
+  struct stat named;
+  if (fstat(descriptor_, &held) != 0) return ErrnoStatus("stat", path_);
+  // Gone is another answer than no answer.
+  if (stat(path_.c_str(), &named) != 0) {
+    *out = false;
+    return errno == ENOENT ? Status::Ok() : ErrnoStatus("stat", path_);
+  }
+  *out = held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+  return Status::Ok();
+}
+
 Status File::Truncate(uint64_t size) {
   SL_RETURN_IF_ERROR(CheckRange("truncate", path_, size, 0));
   if (RetryInterrupted([&] { return ftruncate(descriptor_, static_cast<off_t>(size)); }) != 0) {

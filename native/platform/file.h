@@ -48,6 +48,8 @@ class File {
   Status WriteAt(uint64_t offset, const void* data, size_t size);
 
   Status Size(uint64_t* out) const;
+  // Whether path() still names this file.
+  Status IsNamed(bool* out) const;
   Status Truncate(uint64_t size);
   // Reserves blocks for [0, size) and grows the file to it (never shrinks), so that a full disk is
   // an error now and not a SIGBUS in a mapping later.
@@ -73,6 +75,8 @@ Status ReplaceFile(const std::string& path, const void* data, size_t size);
 Status ReadWholeFile(const std::string& path, std::vector<unsigned char>* out);
 // No error if it is not there.
 Status RemoveFile(const std::string& path);
+// With everything in it; no error if it is not there. Links are removed, not followed.
+Status RemoveFolder(const std::string& path);
 // Makes the folder and its parents; no error if there. 0755.
 Status MakeFolders(const std::string& path);
 Status PathExists(const std::string& path, bool* out);

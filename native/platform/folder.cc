@@ -96,6 +96,12 @@ Status MakeFolders(const std::string& path) {
   return Status::Ok();
 }
 
+Status RemoveFolder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  return error ? FromErrorCode("remove folder", path, error) : Status::Ok();
+}
+
 Status PathExists(const std::string& path, bool* out) {
   std::error_code error;
   *out = std::filesystem::exists(path, error);

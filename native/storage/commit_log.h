@@ -31,6 +31,8 @@ class CommitLog {
   // A newer version wrote something only it may change.
   bool read_only_features() const { return read_only_features_; }
   uint64_t bytes() const { return end_; }
+  // Whether the path still names the file that was opened; false after a compaction.
+  Status IsCurrent(bool* out) const { return file_.IsNamed(out); }
 
   // Visits, in order, the records that were not visited yet. Stops at a torn tail.
   // Returns  kFileCorrupt for damage, or what the visitor returned.

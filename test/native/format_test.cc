@@ -5,6 +5,7 @@
 
 #include "core/rng.h"
 #include "format/graph_format.h"
+#include "format/limits.h"
 #include "format/log_format.h"
 #include "runner.h"
 
@@ -17,6 +18,7 @@ IndexParameters Sample() {
   IndexParameters p;
   p.dim = 512;
   p.label = "a model";
+  p.compactions = 3;
   return p;
 }
 
@@ -46,7 +48,8 @@ SL_TEST(log_header_round_trip_and_every_flipped_bit) {
   uint32_t crc = 0;
   bool read_only = true;
   CHECK_OK(DecodeLogHeader(bytes.data(), "log", &p, &read, &crc, &read_only));
-  CHECK(read == uuid && p.dim == 512 && p.label == "a model" && p.m == 16 && !read_only);
+  CHECK(read == uuid && p.dim == 512 && p.label == "a model" && p.m == 16 && p.compactions == 3 &&
+        !read_only);
   for (size_t bit = 0; bit < kLogPage * 8; ++bit) {
     std::vector<unsigned char> flipped = bytes;
     flipped[bit / 8] ^= static_cast<unsigned char>(1u << (bit % 8));
@@ -74,18 +77,24 @@ SL_TEST(log_record_round_trip) {
   rollback.type = RecordType::kRollback;
   rollback.first_row = rollback.rows_after = 4;
   rollback.crcs = {123};
-  for (LogRecord* record : {&remove, &rollback}) {
+  LogRecord replace = Append(4, 9);
+  replace.type = RecordType::kReplace;
+  replace.rows = {0, 5, kNoRow, 7, 8, 9, 10, 11, 12};
+  for (LogRecord* record : {&remove, &rollback, &replace}) {
     LogRecord read;
     size_t length = 0;
     CHECK(Decode(EncodeRecord(record), &read, &length) == RecordState::kValid);
     CHECK(read.type == record->type && read.rows == record->rows && read.crcs == record->crcs);
+    CHECK(read.keys == record->keys);
   }
 }
 
 // A cut anywhere is torn, a flipped bit anywhere is damage: the two are never taken for each other,
 // or a damaged acknowledged commit would be dropped in silence.
 SL_TEST(log_record_cut_is_torn_and_flip_is_damaged) {
-  LogRecord record = Append(1, 600);
+  LogRecord record = Append(1, 400);
+  record.type = RecordType::kReplace;  // the one with all three parts
+  for (uint32_t row = 0; row < 400; ++row) record.rows.push_back(row);
   const std::vector<unsigned char> bytes = EncodeRecord(&record);
   CHECK_EQ(bytes.size(), 2 * kLogPage);
   LogRecord read;

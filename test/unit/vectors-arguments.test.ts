@@ -171,10 +171,7 @@ test('add refuses every wrong argument and adds nothing', async () => {
     'ERR_ARG_RANGE',
     (keys) => index.add(two, { keys }),
   );
-  assert.is(
-    await codeOf(() => index.add(two, { keys: BigInt64Array.of(1n, 2n ** 60n) })),
-    'ERR_ARG_RANGE',
-  );
+  assert.is(await codeOf(() => index.add(two, { keys: [1n, 2n ** 63n] })), 'ERR_ARG_RANGE');
   assert.is(await codeOf(() => index.add(two, { keys: [1] })), 'ERR_DIM_MISMATCH');
   await expectCodes(
     'keys',
@@ -261,7 +258,7 @@ test('rows, keys, remove and rollback refuse what is not there', async () => {
       index[name](v),
     );
   }
-  await expectCodes('rowOf', ['1', null, 1n], 'ERR_ARG_TYPE', (key) => index.rowOf(key));
+  await expectCodes('rowOf', ['1', null], 'ERR_ARG_TYPE', (key) => index.rowOf(key));
   await expectCodes('rowOf', [0.5, NaN, 2 ** 53], 'ERR_ARG_RANGE', (key) => index.rowOf(key));
   assert.is(index.rowOf(99), undefined);
   await expectCodes('remove', [null, 1, ['x']], 'ERR_ARG_TYPE', (keys) => index.remove(keys));

@@ -1,0 +1,48 @@
+/** What the facade's parts share about one index. */
+import { makeError } from '../errors';
+import { fromNative, type NativeBinding, type NativeHandle, type NativeInfo } from '../native';
+import type { MeasuredRecall, Metric } from './types';
+
+export const DEFAULT_EF_SEARCH = 50;
+
+export interface IndexCore {
+  readonly binding: NativeBinding;
+  /** Another one after a compaction. */
+  handle: NativeHandle;
+  readonly info: NativeInfo;
+  readonly dim: number;
+  readonly metric: Metric;
+  /** Folder, absolute; undefined in memory. */
+  readonly path: string | undefined;
+  isClosing: boolean;
+  /** Searches that name no efSearch. */
+  efSearch: number;
+  measured: MeasuredRecall | undefined;
+  /** Work on the present handle that must end before the handle may go. */
+  readonly reads: Set<Promise<unknown>>;
+}
+
+/** @throws ERR_CLOSED */
+export function assertOpen(core: IndexCore): void {
+  if (!core.isClosing) return;
+  throw makeError('ERR_CLOSED', `the index ${core.path ?? 'in memory'} is closed`);
+}
+
+/** @throws ERR_CLOSED | ERR_READ_ONLY */
+export function assertWritable(core: IndexCore): void {
+  assertOpen(core);
+  if (!core.info.readOnly) return;
+  throw makeError('ERR_READ_ONLY', `the index ${core.path} was opened read-only`);
+}
+
+export function rethrow(error: unknown): never {
+  throw fromNative(error);
+}
+
+export function attempt<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw fromNative(error);
+  }
+}

@@ -1,0 +1,37 @@
+/** `stats` and `verify`: the native figures with what the facade knows. */
+import { attempt, type IndexCore } from './core';
+import { measureDefault } from './tune';
+import type { IndexStats, IndexVerifyReport } from './types';
+
+export function statsOf(core: IndexCore): IndexStats {
+  const { unsaved, graphProblem, ...figures } = attempt(() => core.binding.stats(core.handle));
+  const { M, efConstruction, label } = core.info;
+  const { efSearch, measured } = core;
+  return {
+    ...figures,
+    dim: core.dim,
+    metric: core.metric,
+    M,
+    efConstruction,
+    label,
+    efSearch,
+    isUnsaved: unsaved,
+    ...(measured === undefined ? {} : { measured }),
+    ...(graphProblem === '' ? {} : { graphProblem }),
+  };
+}
+
+/** To be called as the one writer. */
+export async function verify(core: IndexCore): Promise<IndexVerifyReport> {
+  const report = await core.binding.verify(core.handle);
+  const ok = report.problems.length === 0;
+  if (!ok || core.isClosing) return { ok, ...report };
+  const measured = await measureDefault(core).catch((error: unknown) => {
+    // The files are checked; a close meanwhile only takes the figure away.
+    if (core.isClosing) return undefined;
+    throw error;
+  });
+  if (measured === undefined) return { ok, ...report };
+  core.measured = measured;
+  return { ok, ...report, measured };
+}

@@ -1,0 +1,163 @@
+/** Searches: checks of their options, the sync call, and batches cut so that they can be stopped. */
+import { fromNative, type NativeBatch } from '../native';
+import { assertOpen, rethrow, type IndexCore } from './core';
+import { compileFilter } from './filters';
+import { batchOf, joinBatches, keysOf, similaritiesOf } from './hits';
+import { toFloats } from './input';
+import type { BatchHits, BatchOptions, Hits, SearchOptions } from './types';
+import {
+  checkBoolean,
+  checkInteger,
+  checkOptions,
+  checkProgress,
+  checkQuery,
+  checkSignal,
+  checkThreads,
+  checkThreshold,
+  checkVectors,
+  MAX_EF,
+  MAX_K,
+  throwIfAborted,
+} from './validate';
+
+/** Queries between two looks at the signal: some tens of milliseconds. */
+const PART_QUERIES = 256;
+
+export interface CheckedSearch {
+  readonly efSearch: number;
+  readonly threshold: number;
+  readonly filter: Uint8Array | undefined;
+  readonly bigints: boolean;
+}
+
+export function checkSearch(core: IndexCore, k: number, options: SearchOptions): CheckedSearch {
+  checkInteger('k', k, 1, MAX_K);
+  checkOptions(options);
+  return {
+    efSearch: checkInteger('efSearch', options.efSearch ?? core.efSearch, 1, MAX_EF),
+    threshold: checkThreshold(options.threshold),
+    filter:
+      options.filter === undefined
+        ? undefined
+        : compileFilter(core.binding, core.handle, options.filter),
+    bigints: checkBoolean('keys64', options.keys64),
+  };
+}
+
+/** One query on the calling thread. */
+export function searchSync(
+  core: IndexCore,
+  given: unknown,
+  k: number,
+  options: SearchOptions,
+  exact: boolean,
+): Hits {
+  assertOpen(core);
+  const query = checkQuery(given, core.dim);
+  const { efSearch, filter, threshold, bigints } = checkSearch(core, k, options);
+  let nodes = new Uint32Array(k);
+  let distances = new Float32Array(k);
+  let keys = new Float64Array(k);
+  let keys64: BigInt64Array | undefined;
+  try {
+    const found = core.binding.search(
+      core.handle,
+      query,
+      k,
+      efSearch,
+      exact,
+      filter,
+      threshold,
+      nodes,
+      distances,
+      keys,
+    );
+    if (found < k) {
+      nodes = nodes.slice(0, found);
+      distances = distances.slice(0, found);
+      keys = keys.slice(0, found);
+    }
+    if (bigints) {
+      keys64 = new BigInt64Array(found);
+      core.binding.copyKeys(core.handle, nodes, keys64);
+    }
+  } catch (error) {
+    throw fromNative(error);
+  }
+  const similarities = similaritiesOf(core.metric, distances);
+  const hits = { keys, nodes, distances, similarities };
+  return keys64 === undefined ? hits : { ...hits, keys64 };
+}
+
+/** Queries off the calling thread, in one native call. */
+function searchPart(
+  core: IndexCore,
+  queries: Float32Array,
+  k: number,
+  search: CheckedSearch,
+  exact: boolean,
+  threads: number,
+): Promise<NativeBatch> {
+  const { efSearch, filter, threshold, bigints } = search;
+  const work = core.binding
+    .searchBatch(core.handle, queries, k, efSearch, exact, filter, threshold, threads, bigints)
+    .catch(rethrow);
+  // So that a compaction keeps the old files until this is done.
+  core.reads.add(work);
+  const done = (): void => void core.reads.delete(work);
+  work.then(done, done);
+  return work;
+}
+
+/** One query off the calling thread. */
+export async function searchOne(
+  core: IndexCore,
+  given: unknown,
+  k: number,
+  options: SearchOptions,
+  exact: boolean,
+): Promise<Hits> {
+  assertOpen(core);
+  const query = checkQuery(given, core.dim);
+  const batch = await searchPart(core, query, k, checkSearch(core, k, options), exact, 1);
+  const count = batch.counts[0] ?? 0;
+  const distances = batch.distances.slice(0, count);
+  return {
+    ...keysOf(batch.keys.slice(0, count)),
+    nodes: batch.nodes.slice(0, count),
+    distances,
+    similarities: similaritiesOf(core.metric, distances),
+  };
+}
+
+/** Many queries; in parts if somebody wants to stop them or to know. */
+export async function searchBatch(
+  core: IndexCore,
+  given: unknown,
+  k: number,
+  options: BatchOptions,
+): Promise<BatchHits> {
+  assertOpen(core);
+  const queries = checkVectors('queries', given, core.dim);
+  const search = checkSearch(core, k, options);
+  const exact = checkBoolean('exact', options.exact);
+  const threads = checkThreads(options.threads);
+  const signal = checkSignal(options.signal);
+  const onProgress = checkProgress(options.onProgress);
+  const total = queries.length / core.dim;
+  if (signal === undefined && onProgress === undefined) {
+    const batch = await searchPart(core, toFloats(queries), k, search, exact, threads);
+    return batchOf(core.metric, k, batch);
+  }
+  const parts: NativeBatch[] = [];
+  for (let start = 0; start < total; start += PART_QUERIES) {
+    throwIfAborted(signal, `${start} of ${total} queries`, { queries: start });
+    assertOpen(core);
+    const end = Math.min(total, start + PART_QUERIES);
+    const part = toFloats(queries.subarray(start * core.dim, end * core.dim));
+    parts.push(await searchPart(core, part, k, search, exact, threads));
+    onProgress?.(end, total);
+  }
+  throwIfAborted(signal, `${total} of ${total} queries`, { queries: total });
+  return batchOf(core.metric, k, joinBatches(parts, search.bigints));
+}

@@ -1,0 +1,98 @@
+// Compaction: the live rows in new files, without those that were removed or replaced.
+//
+//   compact.tmp/        an ordinary index, filled beside the one in use
+//   embeddings.dat.<n>  1. its rows, n = compactions of the new log
+//   embeddings.idx      2. its log in the place of ours: from here on the new files count
+//   hnsw_index.bin      3. its graph; a graph of the old log is told by its uuid and built again
+//   embeddings.dat      4. the rows under their own name
+//
+// A crash before 2 leaves the old index, after it the new one; the next writer to open finishes or
+// sweeps up (open.cc). Readers keep the files they have open, by the kernel's count of them.
+#include <algorithm>
+#include <utility>
+
+#include "index/index.h"
+#include "platform/file.h"
+
+namespace sightline {
+namespace {
+
+// Rows copied in one step: 4096, or 32 MB of them where rows are long.
+constexpr uint64_t kStepRows = 4096;
+constexpr uint64_t kStepFloats = 8 * 1024 * 1024;
+
+}  // namespace
+
+Status Index::CreateBeside(std::shared_ptr<Index>* out) const {
+  {
+    const std::lock_guard<std::mutex> writing(writer_);
+    SL_RETURN_IF_ERROR(MayWrite());
+  }
+  IndexParameters parameters = parameters_;
+  if (path_.empty()) return Create("", parameters, out);
+  if (parameters.compactions == UINT32_MAX) {
+    return Status(StatusCode::kInvalidRange, path_ + " was compacted 2^32 - 1 times");
+  }
+  ++parameters.compactions;
+  SL_RETURN_IF_ERROR(RemoveFolder(CompactFolder()));
+  return Create(CompactFolder(), parameters, out);
+}
+
+Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* next) const {
+  const uint64_t most =
+      std::max<uint64_t>(1, std::min<uint64_t>(kStepRows, kStepFloats / parameters_.dim));
+  std::vector<uint32_t> rows;
+  {
+    Reading reading;
+    SL_RETURN_IF_ERROR(Enter(&reading));
+    const uint64_t end = keys_.rows();
+    for (; first < end && rows.size() < most; ++first) {
+      if (keys_.alive(first)) rows.push_back(static_cast<uint32_t>(first));
+    }
+  }
+  *next = first;
+  if (rows.empty()) return Status::Ok();
+  std::vector<float> vectors(rows.size() * parameters_.dim);
+  std::vector<int64_t> keys(rows.size());
+  // Checks the rows first, so that damage is not copied under a new checksum.
+  SL_RETURN_IF_ERROR(CopyRows(rows.data(), rows.size(), vectors.data()));
+  SL_RETURN_IF_ERROR(CopyKeys(rows.data(), rows.size(), keys.data()));
+  AddResult ignored;
+  return fresh->Add(&vectors, keys, threads, &ignored);
+}
+
+Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
+  const std::lock_guard<std::mutex> writing(writer_);
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  SL_RETURN_IF_ERROR(MayWrite());
+  if (path_.empty() || fresh->path_ != CompactFolder()) {
+    return Status(StatusCode::kInvalidType, "that index was not made to replace this one");
+  }
+  if (fresh->count() != live_count() || fresh->live_count() != live_count()) {
+    return Status(StatusCode::kBusy, path_ + " changed while it was compacted");
+  }
+  SL_RETURN_IF_ERROR(fresh->Save());
+  fresh->Close();
+  const std::string from = CompactFolder() + "/";
+  const std::string rows = RowsOnTheWay(parameters_.compactions + 1);
+  SL_RETURN_IF_ERROR(RenameDurable(from + "embeddings.dat", rows));
+  const Status replaced = RenameDurable(from + "embeddings.idx", FileIn("embeddings.idx"));
+  // Even if only making it durable failed, the log we have open may be nobody's by now.
+  broken_ = replaced.ok() ? Status(StatusCode::kClosed, path_ + " was compacted") : replaced;
+  SL_RETURN_IF_ERROR(replaced);
+  // Committed. Should one of these two fail, opening mends it.
+  (void)RenameDurable(from + "hnsw_index.bin", FileIn("hnsw_index.bin"));
+  (void)RenameDurable(rows, FileIn("embeddings.dat"));
+  OpenOptions options;
+  options.path = path_;
+  return OpenLocked(options, std::move(lock_), out);
+}
+
+Status Index::Abandon(Index* fresh) const {
+  fresh->Close();
+  if (path_.empty() || fresh->path_ != CompactFolder()) return Status::Ok();
+  return RemoveFolder(CompactFolder());
+}
+
+}  // namespace sightline
