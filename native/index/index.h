@@ -190,8 +190,11 @@ class Index {
 
   std::atomic<bool> closed_{false};
   mutable std::shared_mutex gate_;  // shared by every call, exclusive to Rollback and Close
-  mutable std::mutex writer_;       // one writer; taken before gate_
-  Status broken_;                   // why nothing more is written (writer_)
+  // The system's lock lets new readers in before a waiting writer, for ever if they never pause.
+  mutable std::mutex turn_;  // held by Rollback while it waits for gate_
+  std::atomic<bool> waiting_{false};
+  mutable std::mutex writer_;  // one writer; taken before gate_
+  Status broken_;              // why nothing more is written (writer_)
 
   FileLock lock_;
   CommitLog log_;

@@ -62,6 +62,9 @@ uint64_t CompileAllowed(const KeyTable& keys, uint64_t rows, const SearchOptions
 }  // namespace
 
 Status Index::Enter(Reading* lock) const {
+  if (waiting_.load(std::memory_order_relaxed)) {
+    const std::lock_guard<std::mutex> turn(turn_);
+  }
   const Status refused(StatusCode::kClosed, "the index is closed");
   if (closed()) return refused;
   *lock = Reading(gate_);

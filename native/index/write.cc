@@ -169,7 +169,11 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   SL_RETURN_IF_ERROR(Commit(&record));
   reading.unlock();
   // From here on no reader holds a row number that is about to go.
+  std::unique_lock<std::mutex> turn(turn_);
+  waiting_.store(true, std::memory_order_relaxed);
   const std::unique_lock<std::shared_mutex> alone(gate_);
+  waiting_.store(false, std::memory_order_relaxed);
+  turn.unlock();
   if (closed()) return Status(StatusCode::kClosed, "the index was closed");
   keys_.Truncate(rows);
   rows_.Truncate(rows, record.crcs);

@@ -100,6 +100,38 @@ SL_TEST(index_with_every_kind_of_call_at_once) {
   }
 }
 
+SL_TEST(index_rolled_back_while_readers_never_pause) {
+  std::shared_ptr<Index> index;
+  CHECK_OK(Index::Create("", Small(), &index));
+  CHECK_OK(AddRows(index.get(), 1200, 1, 0));
+  std::atomic<int> ended{0};
+  std::atomic<bool> done{false};
+  std::vector<std::thread> readers;
+  for (int t = 0; t < 6; ++t) {
+    readers.emplace_back([&] {
+      const std::vector<float> query = RandomRows(1, 16, 9);
+      uint32_t rows[10];
+      float distances[10];
+      double keys[10];
+      size_t found = 0;
+      SearchOptions options;
+      options.exact = true;
+      // An end of its own: a rollback that never gets its turn must fail the test, not hang it.
+      for (int i = 0; i < 20000 && !done; ++i) {
+        if (!index->Search(query.data(), options, rows, distances, keys, &found).ok()) break;
+      }
+      ended += !done;
+    });
+  }
+  Status status;
+  for (uint64_t i = 1; i <= 5 && status.ok(); ++i) status = index->Rollback(1200 - i, 1);
+  const int too_late = ended;
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  CHECK_OK(status);
+  CHECK_EQ(too_late, 0);
+}
+
 // A rollback that cuts an extent records what is left of it; later appends must not spoil that.
 SL_TEST(index_rolled_back_into_the_middle_of_an_extent_stays_verifiable) {
   const std::string folder = test::TempFolder() + "/index";
