@@ -5,6 +5,7 @@ on one thread, so that Python's own cost per call is not part of the figures.
 """
 
 import base64
+import importlib.metadata
 import json
 import os
 import sys
@@ -23,7 +24,8 @@ class Hnswlib:
         self.module, self.job = hnswlib, job
         space = "ip" if job["meta"]["metric"] == "dot" else "l2"
         self.index = hnswlib.Index(space=space, dim=job["meta"]["dim"])
-        self.version = getattr(hnswlib, "__version__", "unknown")
+        # The module itself does not say.
+        self.version = importlib.metadata.version("hnswlib")
 
     def build(self, base):
         job = self.job

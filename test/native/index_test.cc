@@ -70,7 +70,10 @@ SL_TEST(index_with_every_kind_of_call_at_once) {
           float row[16];
           uint32_t own = kNoRow;
           const int64_t key = 3;
-          if (!index->CopyRows(rows, 1, row).ok() || !index->RowsOf(&key, 1, &own).ok()) ++wrong;
+          // The rollback may have taken the row away since the search.
+          const StatusCode copied = index->CopyRows(rows, 1, row).code();
+          if (copied != StatusCode::kOk && copied != StatusCode::kInvalidRange) ++wrong;
+          if (!index->RowsOf(&key, 1, &own).ok()) ++wrong;
           IndexStats stats;
           if (i == 3 && !index->Stats(&stats).ok()) ++wrong;
         }
