@@ -17,6 +17,8 @@ export interface NativeInfo {
   readonly seed: number;
   readonly label: string;
   readonly readOnly: boolean;
+  /** 0 f32, 1 f16, 2 i8, 3 i4, 4 inline. */
+  readonly storage: number;
 }
 
 export interface NativeStats {
@@ -54,8 +56,15 @@ export interface NativeBinding {
     efConstruction: number,
     seed: number,
     label: string,
+    /** As NativeInfo's. */
+    storage: number,
   ): Promise<NativeHandle>;
-  open(path: string, readOnly: boolean, threads: number): Promise<NativeHandle>;
+  open(
+    path: string,
+    readOnly: boolean,
+    threads: number,
+    storage: number,
+  ): Promise<NativeHandle>;
   info(handle: NativeHandle): NativeInfo;
   stats(handle: NativeHandle): NativeStats;
   verify(handle: NativeHandle): Promise<{ problems: string[]; rowsChecked: number }>;

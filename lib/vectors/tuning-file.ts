@@ -1,60 +1,77 @@
 /**
- * `tuning.json` in an index's folder: the efSearch that `tune` found. A hint and no truth: a file that
- * is absent, damaged or odd is as if there were none. Layout: docs/FORMAT.md.
+ * `tuning.json` in an index's folder: how it is searched, that is the efSearch `tune` found and the
+ * storage it was made with. A hint and no truth: a file that is absent, damaged or odd is as if there
+ * were none. Layout: docs/FORMAT.md.
  */
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import type { MeasuredRecall } from './types';
-import { MAX_EF, MAX_K } from './validate';
+import type { MeasuredRecall, Storage } from './types';
+import { isStorage, MAX_EF, MAX_K } from './validate';
 
 const MAX_BYTES = 4096;
 const VERSION = 1;
 
+export interface Tuning {
+  readonly measured?: MeasuredRecall;
+  readonly storage?: Storage;
+}
+
 const isInteger = (value: unknown, high: number): value is number =>
   Number.isInteger(value) && (value as number) >= 1 && (value as number) <= high;
 
-/** The file's content if it makes sense. */
-export function parseTuning(text: string): MeasuredRecall | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { version, efSearch, recall, k, queries } = value as Record<string, unknown>;
-  if (version !== VERSION || typeof recall !== 'number' || !(recall >= 0 && recall <= 1)) {
-    return undefined;
-  }
+function measuredOf(value: Record<string, unknown>): MeasuredRecall | undefined {
+  const { efSearch, recall, k, queries } = value;
+  if (typeof recall !== 'number' || !(recall >= 0 && recall <= 1)) return undefined;
   if (!isInteger(efSearch, MAX_EF) || !isInteger(k, MAX_K) || !isInteger(queries, 2 ** 31)) {
     return undefined;
   }
   return { efSearch, recall, k, queries };
 }
 
-export async function readTuning(folder: string): Promise<MeasuredRecall | undefined> {
+/** What of the file's content makes sense. */
+export function parseTuning(text: string): Tuning {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return {};
+  }
+  if (typeof value !== 'object' || value === null) return {};
+  const content = value as Record<string, unknown>;
+  if (content['version'] !== VERSION) return {};
+  const measured = measuredOf(content);
+  const { storage } = content;
+  return {
+    ...(measured === undefined ? {} : { measured }),
+    ...(isStorage(storage) ? { storage } : {}),
+  };
+}
+
+export async function readTuning(folder: string): Promise<Tuning> {
   let file: FileHandle | undefined;
   try {
     file = await open(path.join(folder, 'tuning.json'), 'r');
     const buffer = Buffer.alloc(MAX_BYTES + 1);
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-    return bytesRead > MAX_BYTES ? undefined : parseTuning(buffer.toString('utf8', 0, bytesRead));
+    return bytesRead > MAX_BYTES ? {} : parseTuning(buffer.toString('utf8', 0, bytesRead));
   } catch {
-    return undefined;
+    return {};
   } finally {
     await file?.close();
   }
 }
 
 /** Replaces the file as a whole. */
-export async function writeTuning(folder: string, tuning: MeasuredRecall): Promise<void> {
-  const { efSearch, recall, k, queries } = tuning;
+export async function writeTuning(folder: string, tuning: Tuning): Promise<void> {
   const target = path.join(folder, 'tuning.json');
   const beside = `${target}.tmp`;
   try {
     const file = await open(beside, 'w');
     try {
-      const content = { version: VERSION, efSearch, recall, k, queries };
+      const { measured, storage } = tuning;
+      const { efSearch, recall, k, queries } = measured ?? {};
+      // Absent values leave no trace in JSON.
+      const content = { version: VERSION, storage, efSearch, recall, k, queries };
       await file.writeFile(`${JSON.stringify(content)}\n`);
       await file.sync();
     } finally {

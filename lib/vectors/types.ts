@@ -4,8 +4,11 @@ import type { VectorInput } from './input';
 export type { VectorInput } from './input';
 
 export type Metric = 'cosine' | 'euclidean' | 'dot';
-/** What the graph is walked on. `f16` and `i8` are to come; until then they are ERR_ARG_RANGE. */
-export type Storage = 'f32' | 'f16' | 'i8';
+/**
+ * What the graph is walked on, in memory beside the rows. Results and their distances are exact in
+ * every mode: candidates are priced again from the float32 rows.
+ */
+export type Storage = 'f32' | 'f16' | 'i8' | 'i4' | 'inline';
 
 export interface CreateOptions {
   /** Floats per vector, 1..8192. */
@@ -17,6 +20,7 @@ export interface CreateOptions {
   readonly efConstruction?: number;
   /** Decides the levels of nodes; default 42. */
   readonly seed?: number;
+  /** Default `f32`. A folder remembers it in tuning.json. */
   readonly storage?: Storage;
   /** Folder of the index; left out: in memory. */
   readonly path?: string;
@@ -29,6 +33,8 @@ export interface OpenOptions {
   readonly readOnly?: boolean;
   /** Must equal the label the index was made with. */
   readonly label?: string;
+  /** Default: what the index was made with, or opened with for writing since. */
+  readonly storage?: Storage;
   /** Threads for linking rows the graph snapshot lacks; default one per core. */
   readonly threads?: number;
 }
@@ -159,6 +165,7 @@ export interface IndexStats {
   readonly liveCount: number;
   readonly dim: number;
   readonly metric: Metric;
+  readonly storage: Storage;
   readonly M: number;
   readonly efConstruction: number;
   readonly label: string;

@@ -3,12 +3,14 @@ import { makeError, type LibraryError } from '../errors';
 import type { NativeKeys } from '../native';
 import { outOfRange, wrongLength, wrongType } from './describe';
 import { checkInput, toFloats, type VectorInput } from './input';
-import type { CreateOptions, Metric } from './types';
+import type { CreateOptions, Metric, Storage } from './types';
 
 export { wrongType } from './describe';
 
 /** On disk: never renumber. */
 const METRICS: Record<Metric, number> = { cosine: 0, euclidean: 1, dot: 2 };
+/** In the order of their native numbers. */
+const STORAGES: readonly Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline'];
 const METRIC_NAMES: readonly Metric[] = ['cosine', 'euclidean', 'dot'];
 
 export const MAX_K = 10_000;
@@ -74,18 +76,17 @@ export interface CheckedParameters {
   readonly efConstruction: number;
   readonly seed: number;
   readonly label: string;
+  readonly storage: number;
 }
 
 /** Applies the defaults. */
 export function checkCreateOptions(options: CreateOptions): CheckedParameters {
   checkOptions(options);
-  const { metric = 'cosine', storage = 'f32' } = options;
+  const { metric = 'cosine' } = options;
   if (typeof metric !== 'string') throw wrongType('metric', 'a string', metric);
   if (!Object.hasOwn(METRICS, metric)) {
     throw outOfRange('metric', METRIC_NAMES.map((name) => `'${name}'`).join(', '), metric);
   }
-  if (typeof storage !== 'string') throw wrongType('storage', 'a string', storage);
-  if (storage !== 'f32') throw outOfRange('storage', "'f32'", storage);
   return {
     dim: checkInteger('dim', options.dim, 1, 8192),
     metric: METRICS[metric],
@@ -93,7 +94,28 @@ export function checkCreateOptions(options: CreateOptions): CheckedParameters {
     efConstruction: checkInteger('efConstruction', options.efConstruction ?? 200, 1, MAX_EF),
     seed: checkInteger('seed', options.seed ?? 42, 0, Number.MAX_SAFE_INTEGER),
     label: checkLabel(options.label ?? ''),
+    storage: storageNumber(checkStorage(options.storage) ?? 'f32'),
   };
+}
+
+/** undefined where none is named. */
+export function checkStorage(value: unknown): Storage | undefined {
+  if (value === undefined || isStorage(value)) return value;
+  if (typeof value !== 'string') throw wrongType('storage', 'a string', value);
+  throw outOfRange('storage', STORAGES.map((name) => `'${name}'`).join(', '), value);
+}
+
+export function isStorage(value: unknown): value is Storage {
+  return STORAGES.includes(value as Storage);
+}
+
+/** The native number. */
+export function storageNumber(storage: Storage): number {
+  return STORAGES.indexOf(storage);
+}
+
+export function storageName(storage: number): Storage {
+  return STORAGES[storage] as Storage;
 }
 
 /** @throws ERR_ARG_TYPE | ERR_DIM_MISMATCH */

@@ -16,7 +16,7 @@ import { statsOf, verify } from './figures';
 import { compileFilter } from './filters';
 import { searchBatch, searchOne, searchSync } from './search';
 import { checkTune, tune } from './tune';
-import { readTuning, writeTuning } from './tuning-file';
+import { readTuning, writeTuning, type Tuning } from './tuning-file';
 import type {
   AddOptions,
   BatchHits,
@@ -29,7 +29,6 @@ import type {
   IndexStats,
   IndexVerifyReport,
   Keys,
-  MeasuredRecall,
   Metric,
   OpenOptions,
   SearchOptions,
@@ -47,14 +46,23 @@ import {
   checkOptions,
   checkPath,
   checkRows,
+  checkStorage,
   checkThreads,
   MAX_ROWS,
   metricName,
+  storageName,
+  storageNumber,
 } from './validate';
 import { WriteQueue } from './write-queue';
 
 const NO_ROW = 0xffffffff;
 const NO_OPTIONS = {};
+
+async function keepTuning(folder: string, tuning: Tuning): Promise<void> {
+  await writeTuning(folder, tuning).catch((cause: unknown) => {
+    throw makeError('ERR_IO', `${folder}: tuning.json could not be written`, { cause });
+  });
+}
 
 /**
  * Vectors with keys, searched by a graph (HNSW) or a linear scan, in a folder or in memory.
@@ -77,7 +85,7 @@ export class VectorIndex implements AsyncDisposable {
     binding: NativeBinding,
     handle: NativeHandle,
     folder: string | undefined,
-    measured?: MeasuredRecall,
+    { measured }: Tuning = NO_OPTIONS,
   ) {
     const info = binding.info(handle);
     this.dim = info.dim;
@@ -109,8 +117,11 @@ export class VectorIndex implements AsyncDisposable {
     const folder = options.path === undefined ? undefined : path.resolve(checkPath(options.path));
     const binding = native();
     const handle = await binding
-      .create(folder ?? '', p.dim, p.metric, p.M, p.efConstruction, p.seed, p.label)
+      .create(folder ?? '', p.dim, p.metric, p.M, p.efConstruction, p.seed, p.label, p.storage)
       .catch(rethrow);
+    if (folder !== undefined && p.storage !== storageNumber('f32')) {
+      await keepTuning(folder, { storage: storageName(p.storage) });
+    }
     return new VectorIndex(binding, handle, folder);
   }
 
@@ -126,8 +137,14 @@ export class VectorIndex implements AsyncDisposable {
     checkOptions(options);
     const readOnly = checkBoolean('readOnly', options.readOnly);
     const label = options.label === undefined ? undefined : checkLabel(options.label);
+    const threads = checkThreads(options.threads);
+    const asked = checkStorage(options.storage);
+    const tuning = await readTuning(full);
+    const storage = asked ?? tuning.storage ?? 'f32';
     const binding = native();
-    const handle = await binding.open(full, readOnly, checkThreads(options.threads)).catch(rethrow);
+    const handle = await binding
+      .open(full, readOnly, threads, storageNumber(storage))
+      .catch(rethrow);
     const info = binding.info(handle);
     if (label !== undefined && label !== info.label) {
       await binding.close(handle);
@@ -137,7 +154,10 @@ export class VectorIndex implements AsyncDisposable {
         { details: { path: full, label: info.label, expected: label } },
       );
     }
-    return new VectorIndex(binding, handle, full, await readTuning(full));
+    if (!readOnly && storage !== (tuning.storage ?? 'f32')) {
+      await keepTuning(full, { ...tuning, storage });
+    }
+    return new VectorIndex(binding, handle, full, tuning);
   }
 
   /** Rows, removed ones included. */
@@ -334,8 +354,9 @@ export class VectorIndex implements AsyncDisposable {
     // As a writer: rows that come or go meanwhile would make the truth untrue.
     const report = await this.writes.run(() => tune(this.core, job)).catch(rethrow);
     if (this.path !== undefined && !this.isReadOnly) {
-      await writeTuning(this.path, report).catch((cause: unknown) => {
-        throw makeError('ERR_IO', `${this.path}: tuning.json could not be written`, { cause });
+      await keepTuning(this.path, {
+        measured: report,
+        storage: storageName(this.core.info.storage),
       });
     }
     return report;

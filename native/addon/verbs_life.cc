@@ -27,7 +27,8 @@ Napi::Value KernelName(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), kernels->name);
 }
 
-// create(path, dim, metric, M, efConstruction, seed, label): Promise<handle>; path '' is memory.
+// create(path, dim, metric, M, efConstruction, seed, label, storage): Promise<handle>; path '' is
+// memory.
 Napi::Value Create(const Napi::CallbackInfo& info) {
   const std::string path = StringAt(info, 0);
   IndexParameters parameters;
@@ -37,18 +38,20 @@ Napi::Value Create(const Napi::CallbackInfo& info) {
   parameters.ef_construction = static_cast<uint32_t>(IntegerAt(info, 4, 1, kMaxEf));
   parameters.seed = IntegerAt(info, 5, 0, kMaxSafeInteger);
   parameters.label = StringAt(info, 6);
+  const auto storage = static_cast<Storage>(IntegerAt(info, 7, 0, kLastStorage));
   auto made = std::make_shared<std::shared_ptr<Index>>();
   return RunAsync(
-      info.Env(), [=] { return Index::Create(path, parameters, made.get()); },
+      info.Env(), [=] { return Index::Create(path, parameters, made.get(), storage); },
       [=](Napi::Env env) { return WrapIndex(env, *made); });
 }
 
-// open(path, readOnly, threads): Promise<handle>
+// open(path, readOnly, threads, storage): Promise<handle>
 Napi::Value Open(const Napi::CallbackInfo& info) {
   OpenOptions options;
   options.path = StringAt(info, 0);
   options.read_only = BoolAt(info, 1);
   options.threads = IntegerAt(info, 2, 0, kMaxThreads);
+  options.storage = static_cast<Storage>(IntegerAt(info, 3, 0, kLastStorage));
   auto opened = std::make_shared<std::shared_ptr<Index>>();
   return RunAsync(
       info.Env(), [=] { return Index::Open(options, opened.get()); },
@@ -67,6 +70,7 @@ Napi::Value Info(const Napi::CallbackInfo& info) {
   out.Set("efConstruction", Number(env, parameters.ef_construction));
   out.Set("seed", Number(env, parameters.seed));
   out.Set("label", Napi::String::New(env, parameters.label));
+  out.Set("storage", Number(env, static_cast<uint32_t>(index.storage())));
   out.Set("readOnly", Napi::Boolean::New(env, index.read_only()));
   return out;
 }

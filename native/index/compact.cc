@@ -29,13 +29,13 @@ Status Index::CreateBeside(std::shared_ptr<Index>* out) const {
     SL_RETURN_IF_ERROR(MayWrite());
   }
   IndexParameters parameters = parameters_;
-  if (path_.empty()) return Create("", parameters, out);
+  if (path_.empty()) return Create("", parameters, out, storage_);
   if (parameters.compactions == UINT32_MAX) {
     return Status(StatusCode::kInvalidRange, path_ + " was compacted 2^32 - 1 times");
   }
   ++parameters.compactions;
   SL_RETURN_IF_ERROR(RemoveFolder(CompactFolder()));
-  return Create(CompactFolder(), parameters, out);
+  return Create(CompactFolder(), parameters, out, storage_);
 }
 
 Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* next) const {
@@ -86,6 +86,7 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
   (void)RenameDurable(rows, FileIn("embeddings.dat"));
   OpenOptions options;
   options.path = path_;
+  options.storage = storage_;
   return OpenLocked(options, std::move(lock_), out);
 }
 

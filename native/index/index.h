@@ -32,10 +32,23 @@
 
 namespace sightline {
 
+// What the graph is walked on. Float32 rows stay the truth in every mode and decide the order of
+// what is returned. Not part of the files: each opener chooses (the facade keeps the choice in
+// tuning.json, where the numbers do not appear).
+enum class Storage : uint32_t {
+  kFloat32 = 0,
+  kFloat16 = 1,  // halves of the rows
+  kInt8 = 2,     // 8-bit codes of the rows
+  kInt4 = 3,     // 4-bit codes of the rows
+  kInline = 4,   // 1-bit codes of a node's neighbors beside its links
+};
+inline constexpr uint32_t kLastStorage = 4;
+
 struct OpenOptions {
   std::string path;
   bool read_only = false;
   size_t threads = 0;  // for linking rows the snapshot lacks; 0: one per core
+  Storage storage = Storage::kFloat32;
 };
 
 struct SearchOptions {
@@ -71,13 +84,14 @@ class Index {
  public:
   // path empty: in memory. kFileExists if the folder holds an index; kFileLocked.
   static Status Create(const std::string& path, const IndexParameters& parameters,
-                       std::shared_ptr<Index>* out);
+                       std::shared_ptr<Index>* out, Storage storage = Storage::kFloat32);
   // Links the rows the snapshot lacks, or builds the graph again, before it returns.
   static Status Open(const OpenOptions& options, std::shared_ptr<Index>* out);
   ~Index();
 
   const IndexParameters& parameters() const { return parameters_; }
   bool read_only() const { return read_only_; }
+  Storage storage() const { return storage_; }
   bool closed() const { return closed_.load(std::memory_order_acquire); }
   uint64_t count() const { return keys_.rows(); }
   uint64_t live_count() const { return keys_.live(); }
@@ -142,7 +156,8 @@ class Index {
  private:
   using Reading = std::shared_lock<std::shared_mutex>;
 
-  Index(const IndexParameters& parameters, const std::string& path, bool read_only);
+  Index(const IndexParameters& parameters, const std::string& path, bool read_only,
+        Storage storage);
 
   // open.cc
   static Status OpenLocked(const OpenOptions& options, FileLock lock, std::shared_ptr<Index>* out);
@@ -185,6 +200,7 @@ class Index {
   const IndexParameters parameters_;
   const std::string path_;  // empty: in memory
   const bool read_only_;
+  const Storage storage_;
   const KernelTable* kernels_ = nullptr;
   uint64_t max_rows_ = 0;  // room reserved
 

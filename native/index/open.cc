@@ -25,10 +25,12 @@ constexpr uint64_t kFewestRows = uint64_t{1} << 15;
 
 }  // namespace
 
-Index::Index(const IndexParameters& parameters, const std::string& path, bool read_only)
+Index::Index(const IndexParameters& parameters, const std::string& path, bool read_only,
+             Storage storage)
     : parameters_(parameters),
       path_(path),
       read_only_(read_only),
+      storage_(storage),
       rows_(parameters.dim, parameters.rows_per_extent()) {}
 
 Index::~Index() { Close(); }
@@ -49,9 +51,9 @@ Status Index::Reserve() {
 }
 
 Status Index::Create(const std::string& path, const IndexParameters& parameters,
-                     std::shared_ptr<Index>* out) {
+                     std::shared_ptr<Index>* out, Storage storage) {
   SL_RETURN_IF_ERROR(CheckParameters(parameters));
-  std::shared_ptr<Index> index(new Index(parameters, path, false));
+  std::shared_ptr<Index> index(new Index(parameters, path, false, storage));
   SL_RETURN_IF_ERROR(index->Reserve());
   if (path.empty()) {
     SL_RETURN_IF_ERROR(index->rows_.OpenMemory(index->max_rows_));
@@ -129,7 +131,8 @@ Status Index::OpenLocked(const OpenOptions& options, FileLock lock, std::shared_
     return Status(StatusCode::kFileVersion,
                   path + " was written by a newer version and can only be opened read-only");
   }
-  std::shared_ptr<Index> index(new Index(log.parameters(), path, options.read_only));
+  std::shared_ptr<Index> index(
+      new Index(log.parameters(), path, options.read_only, options.storage));
   index->lock_ = std::move(lock);
   index->log_ = std::move(log);
   index->graph_file_ = std::move(graph_file);

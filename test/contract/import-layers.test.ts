@@ -37,6 +37,7 @@ const NATIVE_ORDER = [
   'core',
   'platform',
   'kernels',
+  'codes',
   'format',
   'storage',
   'hnsw',
