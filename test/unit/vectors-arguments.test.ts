@@ -279,6 +279,7 @@ test('the raw addon survives wrong calls: an error, never a crash', async () => 
     10,
     1,
     '',
+    0,
   );
   const seed = 20_241_121;
   console.log(`seed ${seed}`);
