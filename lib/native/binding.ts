@@ -32,6 +32,7 @@ export interface NativeStats {
   /** Why the graph snapshot could not be used; empty when it could. */
   readonly graphProblem: string;
   readonly kernel: string;
+  readonly walksOnCodes: boolean;
   readonly levels: number[];
 }
 
@@ -121,6 +122,10 @@ export interface NativeBinding {
   ): Promise<{ firstRow: number; rows: number }>;
   remove(handle: NativeHandle, keys: NativeKeys): Promise<number>;
   rollback(handle: NativeHandle, rows: number, threads: number): Promise<void>;
+  /** Nodes whose links have no current codes; 0 unless storage is inline. */
+  uncoded(handle: NativeHandle): number;
+  /** Gives the node to go on from; the number of nodes when all is done. */
+  codeLinks(handle: NativeHandle, first: number, threads: number): Promise<number>;
   /** Compaction: `native/index/compact.cc`. */
   createBeside(handle: NativeHandle): Promise<NativeHandle>;
   copyLive(

@@ -1,7 +1,7 @@
 /** What the facade's parts share about one index. */
 import { makeError } from '../errors';
 import { fromNative, type NativeBinding, type NativeHandle, type NativeInfo } from '../native';
-import type { MeasuredRecall, Metric } from './types';
+import type { MeasuredRecall, Metric, Storage } from './types';
 
 export const DEFAULT_EF_SEARCH = 50;
 
@@ -15,6 +15,9 @@ export interface IndexCore {
   /** Folder, absolute; undefined in memory. */
   readonly path: string | undefined;
   isClosing: boolean;
+  readonly storage: Storage;
+  /** Since it was opened; counted for warming up only. */
+  searches: number;
   /** Searches that name no efSearch. */
   efSearch: number;
   measured: MeasuredRecall | undefined;

@@ -33,6 +33,8 @@ constexpr Export kExports[] = {
     {"update", Update},
     {"remove", Remove},
     {"rollback", Rollback},
+    {"uncoded", Uncoded},
+    {"codeLinks", CodeLinks},
     {"createBeside", CreateBeside},
     {"copyLive", CopyLive},
     {"adopt", Adopt},

@@ -32,6 +32,8 @@ Napi::Value Add(const Napi::CallbackInfo& info);
 Napi::Value Update(const Napi::CallbackInfo& info);
 Napi::Value Remove(const Napi::CallbackInfo& info);
 Napi::Value Rollback(const Napi::CallbackInfo& info);
+Napi::Value Uncoded(const Napi::CallbackInfo& info);
+Napi::Value CodeLinks(const Napi::CallbackInfo& info);
 
 // verbs_compact.cc
 Napi::Value CreateBeside(const Napi::CallbackInfo& info);

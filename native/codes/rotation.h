@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/kernels.h"
+
 namespace sightline {
 
 // Rounds of random signs and a Hadamard transform. Lengths and angles stay as they are. Where the
@@ -13,17 +15,19 @@ namespace sightline {
 // values, which overlap.
 class Rotation {
  public:
-  Rotation(size_t dim, uint64_t seed);
+  // multiple: what the padded length is a multiple of; a power of two, >= 8.
+  Rotation(const KernelTable* kernels, size_t dim, uint64_t seed, size_t multiple = 64);
 
-  // `dim` rounded up to 64.
+  // `dim` rounded up.
   size_t padded() const { return padded_; }
   // values: padded() floats, those from dim on are zero. In place.
   void Apply(float* values) const;
 
  private:
+  const KernelTable* kernels_;
   size_t padded_;
-  size_t power_;              // largest power of two that fits
-  std::vector<float> signs_;  // +1 or -1, padded_ per round
+  size_t power_;                // largest power of two that fits
+  std::vector<float> factors_;  // per round and value: a random sign and what keeps the length
 };
 
 }  // namespace sightline

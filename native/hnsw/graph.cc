@@ -6,6 +6,14 @@
 namespace sightline {
 namespace {
 
+bool LinksTo(const LinkList& list, uint32_t nodes) {
+  for (uint32_t i = 0; i < list.capacity; ++i) {
+    const uint32_t id = LoadLink(&list.ids[i]);
+    if (id != kNoRow && id >= nodes) return true;
+  }
+  return false;
+}
+
 // Removes ids >= nodes, keeping the order of the others.
 void DropFrom(const LinkList& list, uint32_t nodes) {
   uint32_t kept = 0;
@@ -71,7 +79,12 @@ void Graph::Truncate(uint32_t nodes) {
   EntryPoint entry;
   for (uint32_t node = 0; node < nodes; ++node) {
     const uint32_t level = LevelOf(node);
-    for (uint32_t l = 0; l <= level; ++l) DropFrom(Links(node, l), nodes);
+    for (uint32_t l = 0; l <= level; ++l) {
+      const LinkList list = Links(node, l);
+      if (!LinksTo(list, nodes)) continue;
+      if (l == 0) Touch(node);
+      DropFrom(list, nodes);
+    }
     if (!entry.exists() || level > entry.level) entry = {node, level};
   }
   upper_lists_ = upper_first_[nodes];

@@ -71,6 +71,18 @@ class Graph {
     const size_t first = size_t{node} * 8 * m_;
     return guard_.Ok(first / kGraphBlock) && guard_.Ok((first + 8 * m_ - 1) / kGraphBlock);
   }
+  // From now on Touch(node) clears bit node & 63 of word node >> 6; nullptr: no longer. The words
+  // must reach as far as size() does.
+  void Watch(std::atomic<uint64_t>* words) { watched_ = words; }
+  // To be called before the level 0 list of `node` is changed: what was derived from it is old
+  // then.
+  void Touch(uint32_t node) {
+    if (watched_ == nullptr) return;
+    const uint64_t bit = uint64_t{1} << (node & 63);
+    // Most lists that change were changed before: a read shares the line, a write would not.
+    if ((watched_[node >> 6].load(std::memory_order_acquire) & bit) == 0) return;
+    watched_[node >> 6].fetch_and(~bit, std::memory_order_acq_rel);
+  }
   // Every block was checked: ask no more. Needed before anything is inserted.
   void TrustAll() { guard_ = LazyCheck{}; }
 
@@ -91,6 +103,7 @@ class Graph {
   std::atomic<uint32_t> size_{0};
   std::atomic<uint64_t> entry_{kNoRow};
   LazyCheck guard_;
+  std::atomic<uint64_t>* watched_ = nullptr;
 };
 
 }  // namespace sightline

@@ -76,6 +76,7 @@ Walk Inserter::Plan(const Space& space, uint32_t node, uint32_t level, const Ent
 void Inserter::WriteForward(uint32_t node, uint32_t level, const std::vector<Neighbor>& chosen) {
   const std::lock_guard<std::mutex> lock(LockOf(node));
   const LinkList list = graph_->Links(node, level);
+  if (level == 0) graph_->Touch(node);
   for (uint32_t i = 0; i < chosen.size(); ++i) StoreLink(&list.ids[i], chosen[i].row);
 }
 
@@ -88,6 +89,7 @@ bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, u
     if (list.ids[i] == to.row) return true;
   }
   if (count < list.capacity) {
+    if (level == 0) graph_->Touch(from);
     StoreLink(&list.ids[count], to.row);
     return true;
   }
@@ -101,6 +103,7 @@ bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, u
   std::sort(candidates.begin(), candidates.end());
   SelectNeighbors(space, candidates, list.capacity, false, &scratch->selected);
   bool kept = false;
+  if (level == 0) graph_->Touch(from);
   for (uint32_t i = 0; i < list.capacity; ++i) {
     const bool used = i < scratch->selected.size();
     StoreLink(&list.ids[i], used ? scratch->selected[i].row : kNoRow);
@@ -119,6 +122,7 @@ void Inserter::Splice(const Space&, uint32_t node, uint32_t nearest) {
     const uint32_t count = CountOf(list);
     const uint32_t place = count < list.capacity ? count : count - 1;
     last = list.ids[place];
+    graph_->Touch(nearest);
     StoreLink(&list.ids[place], node);
   }
   if (last == kNoRow || last == node) return;
@@ -129,7 +133,9 @@ void Inserter::Splice(const Space&, uint32_t node, uint32_t nearest) {
     if (list.ids[i] == last) return;
   }
   // M of 2M places are taken by the node's own choice, so there is room.
-  if (count < list.capacity) StoreLink(&list.ids[count], last);
+  if (count == list.capacity) return;
+  graph_->Touch(node);
+  StoreLink(&list.ids[count], last);
 }
 
 }  // namespace sightline

@@ -29,9 +29,11 @@ int LastPlace(const LinkList& list) {
   return place;
 }
 
-void PutBehind(const Graph& graph, uint32_t near, uint32_t node) {
-  const LinkList from = graph.Links(near, 0);
-  const LinkList own = graph.Links(node, 0);
+void PutBehind(Graph* graph, uint32_t near, uint32_t node) {
+  const LinkList from = graph->Links(near, 0);
+  const LinkList own = graph->Links(node, 0);
+  graph->Touch(near);
+  graph->Touch(node);
   const int last = LastPlace(from);
   if (last + 1 < static_cast<int>(from.capacity)) {
     StoreLink(&from.ids[last + 1], node);
@@ -69,13 +71,13 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
     // A search comes down from upper levels, where the node may be linked although not below.
     for (const Neighbor& candidate : near) {
       if (!seen[candidate.row]) continue;
-      PutBehind(*graph, candidate.row, node);
+      PutBehind(graph, candidate.row, node);
       ++*reconnected;
       Mark(*graph, node, &seen);
       break;
     }
     if (!seen[node]) {
-      PutBehind(*graph, entry.node, node);
+      PutBehind(graph, entry.node, node);
       ++*reconnected;
       Mark(*graph, node, &seen);
     }

@@ -10,7 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "codes/inline_rows.h"
 #include "core/top_k.h"
+#include "format/limits.h"
 
 namespace sightline {
 
@@ -39,6 +41,57 @@ class Visited {
   uint16_t epoch_ = 0;
 };
 
+// A set of node numbers that is small and forgotten often: it lives in the first cache level where
+// a tag per node would not.
+class SmallSet {
+ public:
+  // expected: members there will usually be at most; more are no error.
+  void Begin(size_t expected) {
+    size_t size = 256;
+    while (size < 4 * expected) size *= 2;
+    // A longer table that one large search needed is not kept for all small ones after it.
+    slots_.assign(size, kNoRow);
+    SetShift();
+    count_ = 0;
+  }
+  bool Has(uint32_t id) const { return slots_[Find(id)] == id; }
+  // True the first time.
+  bool Add(uint32_t id) {
+    const size_t at = Find(id);
+    if (slots_[at] == id) return false;
+    slots_[at] = id;
+    if (++count_ * 2 > slots_.size()) Double();
+    return true;
+  }
+
+ private:
+  size_t Find(uint32_t id) const {
+    size_t at = (id * 0x9e3779b1u) >> shift_;
+    while (slots_[at] != kNoRow && slots_[at] != id) at = (at + 1) & (slots_.size() - 1);
+    return at;
+  }
+  void SetShift() { shift_ = 32 - static_cast<unsigned>(__builtin_ctzll(slots_.size())); }
+  void Double() {
+    std::vector<uint32_t> old(2 * slots_.size(), kNoRow);
+    old.swap(slots_);
+    SetShift();
+    for (const uint32_t id : old) {
+      if (id != kNoRow) slots_[Find(id)] = id;
+    }
+  }
+
+  std::vector<uint32_t> slots_;
+  unsigned shift_ = 0;
+  size_t count_ = 0;
+};
+
+struct InlineWalk {
+  std::vector<float> distances;
+  std::vector<uint32_t> ids;
+  SmallSet expanded;
+  InlineQuery query;
+};
+
 struct Scratch {
   Visited visited;
   std::vector<Neighbor> pool;      // candidates of an unfiltered search, sorted
@@ -53,6 +106,7 @@ struct Scratch {
   std::vector<uint64_t> words;  // bitset of allowed rows
   std::vector<float> query;     // at unit length for cosine
   std::vector<Neighbor> hits;
+  InlineWalk inline_walk;
 };
 
 // Threads  any. As many scratches exist as were ever used at once.

@@ -20,6 +20,8 @@
 #include <string>
 #include <vector>
 
+#include "codes/inline_rows.h"
+#include "core/grace.h"
 #include "core/status.h"
 #include "format/limits.h"
 #include "format/log_format.h"
@@ -76,6 +78,7 @@ struct IndexStats {
   uint64_t bytes_on_disk = 0;
   uint64_t bytes_resident = 0;  // memory of ours; mapped rows belong to the page cache
   bool unsaved = false;         // the graph differs from its snapshot
+  bool walks_on_codes = false;  // false also while there are too few rows for codes
   std::string graph_problem;    // why the snapshot could not be used, when it could not
   const char* kernel = "";
 };
@@ -116,6 +119,12 @@ class Index {
   Status Rollback(uint64_t rows, size_t threads);
   // Writes the graph snapshot. Nothing to do in memory.
   Status Save();
+
+  // For Storage::kInline: how many nodes have no current codes beside their links, and coding some
+  // of them, from node `first` on; `*next` is where to go on, the number of nodes when all is done.
+  // Searches use what there is. Writes wait meanwhile, readers do not.
+  uint64_t uncoded() const;
+  Status CodeLinks(uint64_t first, size_t threads, uint64_t* next);
 
   // Compaction, in steps so that the caller can report and stop between them; searches go on, other
   // writers must not: CreateBeside, CopyLive until *next is count(), then Adopt or Abandon.
@@ -184,6 +193,16 @@ class Index {
   // Reconnects the graph if enough rows came since the last time; `now`: if any came.
   Status Tidy(bool now);
 
+  // inline.cc
+  Status ReserveInline();
+  Status MarkInline(uint64_t rows);
+  void WatchLinks();
+  void CountInline();
+  void CodeNode(const Space& space, const VectorView& view, uint32_t node,
+                InlineRows::Scratch* scratch);
+  Walk WalkCodes(const float* query, const SearchOptions& options, size_t ef,
+                 const uint64_t* allowed, uint64_t n, uint64_t matches, Scratch* scratch) const;
+
   // read.cc
   Status Enter(Reading* lock) const;
   Space MakeSpace() const;
@@ -223,7 +242,10 @@ class Index {
   mutable std::atomic<bool> graph_damaged_{false};
   // The most rows any commit ever covered: another process may still map those (writer_).
   uint64_t committed_once_ = 0;
-  uint64_t tidied_ = 0;               // rows when the graph was last reconnected (writer_)
+  uint64_t tidied_ = 0;                 // rows when the graph was last reconnected (writer_)
+  std::unique_ptr<InlineRows> inline_;  // Storage::kInline only
+  std::atomic<bool> walks_inline_{false};
+  mutable Grace grace_;               // between who walks on codes and who rewrites them
   std::atomic<bool> unsaved_{false};  // the graph differs from its snapshot
   std::string graph_problem_;         // set before the index is handed out
   mutable ScratchPool scratches_;

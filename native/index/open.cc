@@ -38,7 +38,11 @@ Index::~Index() { Close(); }
 Status Index::Reserve() {
   SL_RETURN_IF_ERROR(ChooseKernels(&kernels_));
   // Rows, key, and twice the links: a rollback builds a second graph beside the first.
-  const uint64_t per_row = parameters_.row_bytes() + 8 + 2 * (16 * uint64_t{parameters_.m} + 4);
+  uint64_t per_row = parameters_.row_bytes() + 8 + 2 * (16 * uint64_t{parameters_.m} + 4);
+  // Codes of 2M neighbors: a bit for each of their values, and factors.
+  if (storage_ == Storage::kInline) {
+    per_row += parameters_.m * (uint64_t{parameters_.dim} + 8) / 4 + 160;
+  }
   max_rows_ = std::min(kMaxRows, kRowSpace / parameters_.row_bytes());
   for (;; max_rows_ /= 2) {
     ReservedRange probe;
@@ -47,6 +51,7 @@ Status Index::Reserve() {
     // Where address space is limited (ulimit -v) an index can be smaller, but not useless.
     if (max_rows_ < kFewestRows) return room;
   }
+  SL_RETURN_IF_ERROR(ReserveInline());
   return keys_.Reserve(max_rows_);
 }
 
@@ -77,6 +82,7 @@ Status Index::Create(const std::string& path, const IndexParameters& parameters,
     SL_RETURN_IF_ERROR(CommitLog::Create(index->FileIn(kLogName), parameters, uuid, &index->log_));
   }
   SL_RETURN_IF_ERROR(index->NewGraph(&index->graph_, &index->inserter_));
+  index->WatchLinks();
   *out = std::move(index);
   return Status::Ok();
 }
@@ -256,6 +262,8 @@ Status Index::LoadGraph(bool usable, size_t threads) {
       SL_RETURN_IF_ERROR(NewGraph(&graph_, &inserter_));
     }
   }
+  SL_RETURN_IF_ERROR(MarkInline(rows));
+  WatchLinks();
   linked_ = tidied_ = graph_->size();
   if (linked_ == rows) return Status::Ok();
   unsaved_ = true;

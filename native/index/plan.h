@@ -21,6 +21,14 @@ inline bool ScanIsBetter(uint64_t matches, uint64_t rows, size_t k, size_t ef) {
   return matches <= floor || matches * matches <= 30 * uint64_t{ef} * rows;
 }
 
+// The same for a walk on codes beside links, which expands about one node for each two places of
+// its list, as long as it takes to scan five rows (100,000 x 512 floats, AVX2: 0.6 us against
+// 0.13).
+inline bool ScanIsBetterThanCodes(uint64_t matches, uint64_t rows, size_t k, size_t ef) {
+  const uint64_t floor = std::max<uint64_t>(kAlwaysScan, k);
+  return matches <= floor || matches * matches <= 5 * (uint64_t{ef} * matches + k * rows);
+}
+
 // Few rows are removed: better to walk as if none were and leave them out of the result.
 inline bool FewAreRemoved(uint64_t live, uint64_t rows) { return live >= rows - rows / 5; }
 

@@ -16,7 +16,8 @@ uint64_t BytesOf(const std::string& path) {
 
 uint64_t Index::Resident() const {
   const uint64_t rows = path_.empty() ? keys_.rows() * parameters_.row_bytes() : 0;
-  return rows + graph_->resident_bytes() + keys_.resident_bytes();
+  const uint64_t codes = inline_ == nullptr ? 0 : inline_->resident_bytes();
+  return rows + graph_->resident_bytes() + keys_.resident_bytes() + codes;
 }
 
 uint64_t Index::resident_bytes() const {
@@ -38,6 +39,7 @@ Status Index::Stats(IndexStats* out) const {
                             ? "the snapshot was damaged after it was opened; searches scan"
                             : graph_problem_;
   stats.kernel = kernels_->name;
+  stats.walks_on_codes = walks_inline_;
   stats.bytes_resident = Resident();
   if (!path_.empty()) {
     for (const char* name : {"embeddings.dat", "embeddings.idx", "hnsw_index.bin"}) {

@@ -110,6 +110,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   const bool replaces = record->type == RecordType::kReplace;
   Status linked = replaces ? keys_.AppendDead(record->keys.data(), rows)
                            : keys_.Append(record->keys.data(), rows);
+  if (linked.ok()) linked = MarkInline(first + rows);
   if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, threads);
   if (linked.ok()) linked = Tidy(false);
   if (!linked.ok()) {
@@ -117,6 +118,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
     return linked;
   }
   linked_ = first + rows;
+  CountInline();
   // Not before the new rows are linked: until then searches find the old ones.
   if (replaces) keys_.Swap(first, record->rows);
   return Status::Ok();
@@ -177,6 +179,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   if (closed()) return Status(StatusCode::kClosed, "the index was closed");
   keys_.Truncate(rows);
   rows_.Truncate(rows, record.crcs);
+  if (inline_ != nullptr) inline_->Forget(graph != nullptr ? 0 : rows);
   if (graph != nullptr) {
     graph_ = std::move(graph);
     inserter_ = std::move(inserter);
@@ -184,7 +187,9 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   } else {
     graph_->Truncate(static_cast<uint32_t>(rows));
   }
+  WatchLinks();
   linked_ = rows;
+  CountInline();
   unsaved_ = true;
   tidied_ = 0;
   return Tidy(true);
@@ -224,6 +229,7 @@ void Index::Close() {
 void Index::Release() {
   inserter_.reset();
   graph_.reset();
+  inline_.reset();
   graph_file_.reset();
   log_ = CommitLog();
   rows_.Close();

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/link_codes.h"
+
 namespace sightline {
 
 // Pair of vectors of `dim` floats, any alignment; nothing beyond the last float is read.
@@ -42,6 +44,7 @@ struct KernelTable {
   PairFn squared_l2;  // sum (a-b)^2
   ManyFn dot_many;
   ManyFn squared_l2_many;
+  const LinkCodeKernels* link_codes;
 };
 
 }  // namespace sightline

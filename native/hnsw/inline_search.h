@@ -1,0 +1,50 @@
+// Walking level 0 on the codes that lie beside the links (codes/inline_rows.h).
+//
+// Where it departs from algorithm 2 of the paper:
+//  1. A node's neighbors are priced by estimates from one block of memory; its own exact distance
+//  is
+//     computed when it is expanded, which is also what makes it a result. (SymphonyQG)
+//  2. A node may stand in the list several times, once for each neighbor it was met through: each
+//     estimate is another chance, and copies of good nodes crowd the list, so that fewer nodes are
+//     expanded. At equal recall that reads a third less than one place per node. `distinct` walks
+//     otherwise, for searches that want nearly as many results as the list has places.
+//  3. The next node is chosen before the present one is worked on, so that its bytes are fetched
+//     meanwhile, a line per step of the table look-ups. The order is a step behind the best one,
+//     which costs a tenth more nodes and saves the wait for memory, half of the time.
+// Measured in docs/adr/0009.
+#ifndef SIGHTLINE_HNSW_INLINE_SEARCH_H_
+#define SIGHTLINE_HNSW_INLINE_SEARCH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "codes/inline_rows.h"
+#include "core/top_k.h"
+#include "hnsw/graph.h"
+#include "hnsw/scratch.h"
+#include "hnsw/search.h"
+#include "hnsw/space.h"
+
+namespace sightline {
+
+struct InlineLimits {
+  size_t places = 0;                  // of the candidate list
+  size_t keep = 0;                    // results wanted, best first
+  bool distinct = false;              // each node at most once in the list
+  const uint64_t* allowed = nullptr;  // bitset over rows: only these are results; nullptr: all
+};
+
+// Finds rows near `query`, exact distances, best first, ties by smaller row; at most limits.keep.
+//
+// query    dim floats, unit length for cosine, finite; prepared: the same, by rows.Prepare.
+// out      replaced.
+// Threads  many at once, also while nodes are inserted; the caller keeps blocks of current nodes
+//          from being rewritten meanwhile (core/grace.h).
+Walk WalkInline(const Graph& graph, const Space& space, const InlineRows& rows, const float* query,
+                const InlineQuery& prepared, const InlineLimits& limits, Scratch* scratch,
+                std::vector<Neighbor>* out);
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_HNSW_INLINE_SEARCH_H_

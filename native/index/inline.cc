@@ -1,0 +1,138 @@
+// Keeping the codes beside the links current, and searching on them. docs/adr/0009 has the figures.
+#include <algorithm>
+#include <atomic>
+#include <new>
+#include <system_error>
+#include <thread>
+
+#include "hnsw/inline_search.h"
+#include "index/index.h"
+
+namespace sightline {
+namespace {
+
+// Below this all rows fit the cache and a walk on them is as fast.
+constexpr uint64_t kInlineFrom = 2048;
+// Nodes coded by one call: some 20 us each, so that a caller can stop between calls.
+constexpr uint64_t kNodesPerCall = 16384;
+
+}  // namespace
+
+Status Index::ReserveInline() {
+  if (storage_ != Storage::kInline) return Status::Ok();
+  inline_ = std::make_unique<InlineRows>(kernels_, parameters_.metric, parameters_.dim,
+                                         2 * size_t{parameters_.m}, parameters_.seed);
+  return inline_->Reserve(max_rows_);
+}
+
+// From here on nodes whose links change are marked as not coded.
+void Index::WatchLinks() {
+  if (inline_ != nullptr) graph_->Watch(inline_->current_words());
+}
+
+Status Index::MarkInline(uint64_t rows) {
+  return inline_ == nullptr ? Status::Ok() : inline_->GrowMarks(rows);
+}
+
+// Whether most nodes are coded, so that a walk on codes is the faster one.
+void Index::CountInline() {
+  if (inline_ == nullptr) return;
+  const uint64_t nodes = graph_->size();
+  walks_inline_ = nodes >= kInlineFrom && 2 * inline_->CountCurrent(nodes) >= nodes;
+}
+
+uint64_t Index::uncoded() const {
+  Reading reading;
+  if (!Enter(&reading).ok() || inline_ == nullptr) return 0;
+  const uint64_t nodes = graph_->size();
+  return nodes < kInlineFrom ? 0 : nodes - std::min(nodes, inline_->CountCurrent(nodes));
+}
+
+Status Index::CodeLinks(uint64_t first, size_t threads, uint64_t* next) {
+  const std::lock_guard<std::mutex> writing(writer_);
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  const uint32_t nodes = graph_->size();
+  *next = nodes;
+  if (inline_ == nullptr || first >= nodes || nodes < kInlineFrom) return Status::Ok();
+  std::vector<uint32_t> due;
+  for (; first < nodes && due.size() < kNodesPerCall; ++first) {
+    if (!inline_->Current(static_cast<uint32_t>(first))) {
+      due.push_back(static_cast<uint32_t>(first));
+    }
+  }
+  *next = first;
+  SL_RETURN_IF_ERROR(inline_->Grow(nodes));
+  VectorView view = rows_.view();
+  view.count = nodes;
+  if (!inline_->centred()) {
+    SL_RETURN_IF_ERROR(rows_.EnsureTrusted(0, nodes));
+    inline_->Centre(view);
+  }
+  // Who began to read one of these while it was current has to be gone before it is written.
+  grace_.Wait();
+  const Space space = MakeSpace();
+  std::atomic<size_t> at{0};
+  std::atomic<bool> no_memory{false};
+  const auto work = [&] {
+    try {
+      InlineRows::Scratch scratch;
+      for (size_t i = at.fetch_add(1); i < due.size(); i = at.fetch_add(1)) {
+        CodeNode(space, view, due[i], &scratch);
+      }
+    } catch (const std::bad_alloc&) {
+      no_memory = true;
+    }
+  };
+  const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
+  const size_t count = std::min<size_t>(threads == 0 ? cores : threads, 1 + due.size() / 256);
+  std::vector<std::thread> helpers;
+  for (size_t i = 1; i < count; ++i) {
+    try {
+      helpers.emplace_back(work);
+    } catch (const std::system_error&) {
+      break;
+    }
+  }
+  work();
+  for (std::thread& helper : helpers) helper.join();
+  CountInline();
+  return no_memory ? Status(StatusCode::kNoMemory, "no memory to code links") : Status::Ok();
+}
+
+// A node near damage stays uncoded: searches read its neighbors' rows and report what they meet.
+void Index::CodeNode(const Space& space, const VectorView& view, uint32_t node,
+                     InlineRows::Scratch* scratch) {
+  if (!space.Trusted(node) || !graph_->BaseOk(node)) return;
+  const LinkList list = graph_->Links(node, 0);
+  uint32_t ids[2 * kMaxM];
+  uint32_t n = 0;
+  for (; n < list.capacity; ++n) {
+    ids[n] = LoadLink(&list.ids[n]);
+    if (ids[n] >= view.count) break;
+    if (!space.Trusted(ids[n])) return;
+  }
+  inline_->Encode(view, node, ids, n, scratch);
+  inline_->SetCurrent(node);
+}
+
+// Fills scratch->hits.
+Walk Index::WalkCodes(const float* query, const SearchOptions& options, size_t ef,
+                      const uint64_t* allowed, uint64_t n, uint64_t matches,
+                      Scratch* scratch) const {
+  // To find k among those allowed, as many as k are of them all have to be met.
+  const size_t near =
+      static_cast<size_t>(std::min<uint64_t>(n, (uint64_t{options.k} * n + matches - 1) / matches));
+  InlineLimits limits;
+  limits.places = 2 * ef + 2 * (near - std::min(near, options.k));
+  limits.keep = options.k;
+  limits.distinct = 4 * near > limits.places;
+  limits.allowed = allowed;
+  inline_->Prepare(query, &scratch->inline_walk.query);
+  const Space space = MakeSpace();
+  const Grace::Reading reading(&grace_);
+  return WalkInline(*graph_, space, *inline_, query, scratch->inline_walk.query, limits, scratch,
+                    &scratch->hits);
+}
+
+}  // namespace sightline

@@ -1,0 +1,80 @@
+// Kernels of the 1-bit codes that lie beside a node's links; codes/inline_rows.h tells what they
+// mean. Plain on purpose, like kernel_table.h.
+//
+// 32 neighbors are priced at once ("fast scan": Andre, Kermarrec and Le Scouarnec,
+// arXiv:1704.07355). Four signs of a neighbor's difference are a number of 4 bits; a table says
+// what each of the 16 numbers contributes to the sum, and one byte shuffle looks up 32 of them:
+//
+//   codes   group g: 16 bytes; byte i holds the 4 bits of lane i (low half) and lane 16 + i (high
+//   half) table   group g: 16 bytes; entry c is the sum of those of the query's values 4g..4g+3
+//   whose bit is
+//           set in c, shifted and scaled to 0..kTableTop
+#ifndef SIGHTLINE_KERNELS_LINK_CODES_H_
+#define SIGHTLINE_KERNELS_LINK_CODES_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace sightline {
+
+constexpr size_t kLanes = 32;
+// Four entries fit a byte, so that bytes are widened once for four look-ups. The rounding of
+// entries is a hundredth of the deviation that 1-bit codes have anyway.
+constexpr int kTableTop = 63;
+// Groups whose entries fit the sum of 16 bits.
+constexpr size_t kGroupsPerSum = 1024;
+
+// Sum of the query over the set bits of a lane = scale * (its table entries) + bias.
+struct SignTable {
+  const uint8_t* entries = nullptr;  // 16 per group
+  size_t groups = 0;                 // even
+  float scale = 0;
+  float bias = 0;
+};
+
+// 32 neighbors of one node, ready to be priced against any query.
+//   distance(lane) = base + offset_low + offset_step * offset[lane]
+//                    - slope_step * slope[lane] * (the lane's signed sum over the query)
+struct LinkBlock {
+  uint8_t offset[kLanes];
+  uint8_t slope[kLanes];
+  float offset_low;
+  float offset_step;
+  float slope_step;
+  float unused;
+  // 16 * groups bytes of codes follow.
+  const uint8_t* codes() const { return reinterpret_cast<const uint8_t*>(this + 1); }
+  uint8_t* codes() { return reinterpret_cast<uint8_t*>(this + 1); }
+};
+
+// What to fetch into the cache meanwhile, a line per step of the work. A fetch past the end of
+// memory is a hint that is ignored.
+struct FetchAhead {
+  const char* at[3] = {};
+  size_t lines[3] = {};
+};
+
+struct LinkCodeKernels {
+  // One Hadamard transform in place, not scaled. n: a power of two, >= 8.
+  void (*hadamard)(float* values, size_t n);
+  // Fills entries (16 bytes per group) for `values`, 4 * groups of them, groups even.
+  void (*fill_table)(const float* values, size_t groups, uint8_t* entries, float* scale,
+                     float* bias);
+  // Codes one lane from the signs of `difference`, and sums |difference| and `from` under those
+  // signs. `codes` was zero in this lane.
+  void (*encode)(const float* difference, const float* from, size_t groups, size_t lane,
+                 uint8_t* codes, float* sum_of_sizes, float* signed_sum);
+  // Writes 32 distances; bit l of the result: the distance of lane l is below `worst`.
+  // total: sum of the query's values.
+  uint32_t (*price)(const SignTable& table, float total, const LinkBlock& block, float base,
+                    float worst, const FetchAhead& ahead, float* distances);
+};
+
+extern const LinkCodeKernels kScalarLinkCodes;
+#if defined(__x86_64__) || defined(_M_X64)
+extern const LinkCodeKernels kAvx2LinkCodes;
+#endif
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_KERNELS_LINK_CODES_H_
