@@ -1,0 +1,17 @@
+/**
+ * Vector files: numpy's `.npy` and TEXMEX `.fvecs .bvecs .ivecs`.
+ * Reads and writes them by position and in blocks, so that they may be larger than memory; what a file
+ * says of itself is checked against its length before it is used. May use `lib/vectors` around it,
+ * `lib/native` types and `lib/errors`.
+ */
+export type { Dtype, Values } from './dtypes';
+export type { VectorFormat } from './formats';
+export { readKeys, writeKeys } from './key-file';
+export {
+  openVectors,
+  readVectors,
+  type ReadOptions,
+  type VectorFile,
+  type Vectors,
+} from './vector-file';
+export { writeVectors, type VectorSource, type WriteOptions } from './write-vectors';
