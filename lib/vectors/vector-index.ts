@@ -13,6 +13,13 @@ import {
   type IndexCore,
 } from './core';
 import { statsOf, verify } from './figures';
+import { addFile, checkAddFile, type AddFileOptions } from './files/add-file';
+import {
+  checkExport,
+  exportFile,
+  type ExportOptions,
+  type ExportReport,
+} from './files/export-file';
 import { compileFilter } from './filters';
 import { searchBatch, searchOne, searchSync } from './search';
 import { checkTune, tune } from './tune';
@@ -170,6 +177,37 @@ export class VectorIndex implements AsyncDisposable {
   ): Promise<{ firstRow: number; rows: number }> {
     assertWritable(this.core);
     return this.appendQueued(checkAppend(vectors, options, this.dim));
+  }
+
+  /**
+   * Appends the rows of a vector file (`.npy`, `.fvecs`, `.bvecs`, `.ivecs`), which may be larger than
+   * memory: it is read in blocks, twice, once to check all of it before anything is added.
+   *
+   * @returns the rows in the index, without gaps
+   * @throws what `openVectors` and `add` throw; nothing was added then, unless `details.rows` says how
+   *   many of the file's
+   */
+  async addFile(
+    file: string,
+    options: AddFileOptions = NO_OPTIONS,
+  ): Promise<{ firstRow: number; rows: number }> {
+    assertWritable(this.core);
+    const job = checkAddFile(file, options);
+    return this.writes.run(() => addFile(this.core, job)).catch(rethrow);
+  }
+
+  /**
+   * Writes the live rows as they are stored (cosine: at unit length), float32, and their keys, int64,
+   * in the order of rows, as two `.npy` files. Each appears whole or not at all, the keys first.
+   * Writers wait meanwhile.
+   *
+   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_ABORTED | ERR_DISK_FULL | ERR_IO | ERR_FILE_MISSING (no
+   *   such folder) | ERR_FILE_CORRUPT (a damaged row is not written)
+   */
+  async exportFile(file: string, options: ExportOptions = NO_OPTIONS): Promise<ExportReport> {
+    assertOpen(this.core);
+    const job = checkExport(file, options);
+    return this.writes.run(() => exportFile(this.core, job)).catch(rethrow);
   }
 
   /**

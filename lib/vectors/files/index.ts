@@ -4,7 +4,9 @@
  * says of itself is checked against its length before it is used. May use `lib/vectors` around it,
  * `lib/native` types and `lib/errors`.
  */
+export type { AddFileOptions } from './add-file';
 export type { Dtype, Values } from './dtypes';
+export type { ExportOptions, ExportReport } from './export-file';
 export type { VectorFormat } from './formats';
 export { readKeys, writeKeys } from './key-file';
 export {
