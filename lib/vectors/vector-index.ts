@@ -20,6 +20,7 @@ import {
   type ExportOptions,
   type ExportReport,
 } from './files/export-file';
+import { importIndex, type ImportOptions } from './files/import-index';
 import { compileFilter } from './filters';
 import { searchBatch, searchOne, searchSync } from './search';
 import { checkTune, tune } from './tune';
@@ -145,6 +146,21 @@ export class VectorIndex implements AsyncDisposable {
       );
     }
     return new VectorIndex(binding, handle, full, await readTuning(full));
+  }
+
+  /**
+   * Makes an index of an index file of another engine: live rows, keys, and the parameters the file
+   * knows. The graph is built anew, so this takes as long as `add`. A folder appears when it is
+   * complete; it must be absent or empty.
+   *
+   * @param file  what hnswlib's `saveIndex` or usearch's `save` wrote; docs/VECTOR-FILES.md
+   * @throws ERR_ARG_TYPE (also: the file does not say which metric) | ERR_ARG_RANGE | ERR_DIM_MISMATCH |
+   *   ERR_FILE_MISSING | ERR_FILE_CORRUPT | ERR_FILE_VERSION | ERR_FILE_UNSUPPORTED | ERR_FILE_EXISTS |
+   *   ERR_VECTOR_INVALID | ERR_KEY_EXISTS (several vectors of one key) | ERR_ABORTED | ERR_DISK_FULL |
+   *   ERR_IO. Nothing is left behind then.
+   */
+  static importFrom(file: string, options: ImportOptions = NO_OPTIONS): Promise<VectorIndex> {
+    return importIndex(VectorIndex, file, options);
   }
 
   /** Rows, removed ones included. */
