@@ -26,3 +26,4 @@ export type {
   UpdateOptions,
   VectorInput,
 } from './types';
+export * from './files';

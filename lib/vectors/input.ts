@@ -32,7 +32,7 @@ function tableOfHalves(): Float32Array {
 }
 
 /** A Float16Array of the runtime as its bits; anything else as it is. */
-function withoutHalfType(value: unknown): unknown {
+export function withoutHalfType(value: unknown): unknown {
   if (Object.prototype.toString.call(value) !== '[object Float16Array]') return value;
   const array = value as Uint16Array;
   return new Uint16Array(array.buffer, array.byteOffset, array.length);

@@ -13,6 +13,14 @@ import {
   type IndexCore,
 } from './core';
 import { statsOf, verify } from './figures';
+import { addFile, checkAddFile, type AddFileOptions } from './files/add-file';
+import {
+  checkExport,
+  exportFile,
+  type ExportOptions,
+  type ExportReport,
+} from './files/export-file';
+import { importIndex, type ImportOptions } from './files/import-index';
 import { compileFilter } from './filters';
 import { searchBatch, searchOne, searchSync } from './search';
 import { checkTune, tune } from './tune';
@@ -160,6 +168,21 @@ export class VectorIndex implements AsyncDisposable {
     return new VectorIndex(binding, handle, full, tuning);
   }
 
+  /**
+   * Makes an index of an index file of another engine: live rows, keys, and the parameters the file
+   * knows. The graph is built anew, so this takes as long as `add`. A folder appears when it is
+   * complete; it must be absent or empty.
+   *
+   * @param file  what hnswlib's `saveIndex` or usearch's `save` wrote; docs/VECTOR-FILES.md
+   * @throws ERR_ARG_TYPE (also: the file does not say which metric) | ERR_ARG_RANGE | ERR_DIM_MISMATCH |
+   *   ERR_FILE_MISSING | ERR_FILE_CORRUPT | ERR_FILE_VERSION | ERR_FILE_UNSUPPORTED | ERR_FILE_EXISTS |
+   *   ERR_VECTOR_INVALID | ERR_KEY_EXISTS (several vectors of one key) | ERR_ABORTED | ERR_DISK_FULL |
+   *   ERR_IO. Nothing is left behind then.
+   */
+  static importFrom(file: string, options: ImportOptions = NO_OPTIONS): Promise<VectorIndex> {
+    return importIndex(VectorIndex, file, options);
+  }
+
   /** Rows, removed ones included. */
   get count(): number {
     return this.core.binding.count(this.core.handle);
@@ -190,6 +213,37 @@ export class VectorIndex implements AsyncDisposable {
   ): Promise<{ firstRow: number; rows: number }> {
     assertWritable(this.core);
     return this.appendQueued(checkAppend(vectors, options, this.dim));
+  }
+
+  /**
+   * Appends the rows of a vector file (`.npy`, `.fvecs`, `.bvecs`, `.ivecs`), which may be larger than
+   * memory: it is read in blocks, twice, once to check all of it before anything is added.
+   *
+   * @returns the rows in the index, without gaps
+   * @throws what `openVectors` and `add` throw; nothing was added then, unless `details.rows` says how
+   *   many of the file's
+   */
+  async addFile(
+    file: string,
+    options: AddFileOptions = NO_OPTIONS,
+  ): Promise<{ firstRow: number; rows: number }> {
+    assertWritable(this.core);
+    const job = checkAddFile(file, options);
+    return this.writes.run(() => addFile(this.core, job)).catch(rethrow);
+  }
+
+  /**
+   * Writes the live rows as they are stored (cosine: at unit length), float32, and their keys, int64,
+   * in the order of rows, as two `.npy` files. Each appears whole or not at all, the keys first.
+   * Writers wait meanwhile.
+   *
+   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_ABORTED | ERR_DISK_FULL | ERR_IO | ERR_FILE_MISSING (no
+   *   such folder) | ERR_FILE_CORRUPT (a damaged row is not written)
+   */
+  async exportFile(file: string, options: ExportOptions = NO_OPTIONS): Promise<ExportReport> {
+    assertOpen(this.core);
+    const job = checkExport(file, options);
+    return this.writes.run(() => exportFile(this.core, job)).catch(rethrow);
   }
 
   /**

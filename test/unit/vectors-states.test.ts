@@ -2,18 +2,29 @@
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError, VectorIndex } from '../../lib/engine';
+import { isLibraryError, VectorIndex, writeVectors } from '../../lib/engine';
 import { makeTempDir } from '../helpers/temp';
 import { noise } from '../helpers/vectors';
 
 const DIM = 4;
 const query = noise(1, DIM, 1);
 
+const files = makeTempDir('states');
+const oneRow = (async () => {
+  const file = path.join(files, 'one.npy');
+  await writeVectors(file, noise(1, DIM, 8), DIM);
+  return file;
+})();
+
 /** What each method does to a sound index; `writes` ones are refused by a reader. */
 const METHODS: Record<string, { writes: boolean; call: (index: VectorIndex) => unknown }> = {
   add: {
     writes: true,
     call: (index) => index.add(noise(1, DIM, 2), { keys: [1000 + index.count] }),
+  },
+  addFile: {
+    writes: true,
+    call: async (index) => index.addFile(await oneRow, { keys: [2000 + index.count] }),
   },
   update: {
     writes: true,
@@ -36,6 +47,10 @@ const METHODS: Record<string, { writes: boolean; call: (index: VectorIndex) => u
   rowOf: { writes: false, call: (index) => index.rowOf(0) },
   stats: { writes: false, call: (index) => index.stats() },
   verify: { writes: false, call: (index) => index.verify() },
+  exportFile: {
+    writes: false,
+    call: (index) => index.exportFile(path.join(files, 'exported.npy')),
+  },
 };
 
 async function outcome(work: () => unknown): Promise<string> {

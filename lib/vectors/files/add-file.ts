@@ -1,0 +1,148 @@
+/** `addFile`: rows of a vector file into an index, block by block, each block one commit. */
+import { makeError } from '../../errors';
+import type { NativeKeys } from '../../native';
+import type { IndexCore } from '../core';
+import type { AddOptions, Keys } from '../types';
+import {
+  checkInteger,
+  checkKeys,
+  checkOptions,
+  checkPath,
+  checkProgress,
+  checkSignal,
+  checkThreads,
+  throwIfAborted,
+  type Progress,
+} from '../validate';
+import type { VectorFormat } from './formats';
+import { readKeys } from './key-file';
+import { openVectors, type VectorFile } from './vector-file';
+
+export interface AddFileOptions extends Omit<AddOptions, 'keys'> {
+  /** One per row that is taken, or the name of a file of whole numbers; default: the row numbers. */
+  readonly keys?: Keys | string;
+  /** Left out: what the name's ending says, else what the first bytes say. */
+  readonly format?: VectorFormat;
+  /** First row of the file to take, default 0: `details.rows` of an ERR_ABORTED says where to go on. */
+  readonly first?: number;
+  /** Rows to take; default: up to the end. */
+  readonly count?: number;
+}
+
+export interface AddFile {
+  readonly file: string;
+  readonly format: VectorFormat | undefined;
+  readonly keys: NativeKeys | string | undefined;
+  readonly first: number;
+  readonly count: number | undefined;
+  readonly threads: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: Progress | undefined;
+}
+
+export function checkAddFile(file: unknown, options: AddFileOptions): AddFile {
+  checkOptions(options);
+  const { keys, first, count } = options;
+  const whole = (name: string, value: unknown): number =>
+    checkInteger(name, value, 0, Number.MAX_SAFE_INTEGER);
+  return {
+    file: checkPath(file),
+    format: options.format,
+    keys:
+      keys === undefined || typeof keys === 'string'
+        ? keys && checkPath(keys)
+        : checkKeys('keys', keys),
+    first: first === undefined ? 0 : whole('first', first),
+    count: count === undefined ? undefined : whole('count', count),
+    threads: checkThreads(options.threads),
+    signal: checkSignal(options.signal),
+    onProgress: checkProgress(options.onProgress),
+  };
+}
+
+interface Span {
+  readonly first: number;
+  readonly rows: number;
+}
+
+/**
+ * To be called as the one writer. Reads the file twice: everything is checked before anything is
+ * added, so that a NaN in the last row is not found out after hours of linking.
+ */
+export async function addFile(
+  core: IndexCore,
+  job: AddFile,
+): Promise<{ firstRow: number; rows: number }> {
+  await using source = await openVectors(job.file, { format: job.format });
+  const span = spanOf(job, source);
+  if (span.rows > 0 && source.dim !== core.dim) {
+    throw makeError(
+      'ERR_DIM_MISMATCH',
+      `${source.path} has ${source.dim} values a row, the index holds ${core.dim}`,
+      { details: { path: source.path, dim: source.dim, expected: core.dim } },
+    );
+  }
+  const keys = typeof job.keys === 'string' ? await readKeys(job.keys) : job.keys;
+  checkKeysFit(source, span, keys);
+  const { binding } = core;
+  const firstRow = binding.count(core.handle);
+  await eachBlock(job, source, span, keys, 0, async (vectors, part, at) => {
+    await binding.check(core.handle, vectors, part, span.first + at);
+    return 0;
+  });
+  await eachBlock(job, source, span, keys, 1, async (vectors, part) => {
+    const added = await binding.add(core.handle, vectors, part, job.threads);
+    return added.rows;
+  });
+  return { firstRow, rows: span.rows };
+}
+
+/** `step`: 0 for a pass that adds nothing and so reports nothing, 1 for the one that does. */
+async function eachBlock(
+  job: AddFile,
+  source: VectorFile,
+  span: Span,
+  keys: NativeKeys | undefined,
+  step: 0 | 1,
+  work: (vectors: Float32Array, keys: NativeKeys | undefined, at: number) => Promise<number>,
+): Promise<void> {
+  const size = source.blockRows;
+  for (let at = 0; at < span.rows; at += size) {
+    const done = at * step;
+    throwIfAborted(job.signal, `${done} of ${span.rows} rows were added`, { rows: done });
+    const count = Math.min(size, span.rows - at);
+    const vectors = await source.read(span.first + at, count);
+    const added = await work(vectors, keys?.subarray(at, at + count), at);
+    if (step === 1) job.onProgress?.(at + added, span.rows);
+  }
+}
+
+function spanOf(job: AddFile, source: VectorFile): Span {
+  const { first } = job;
+  const rows = job.count ?? Math.max(0, source.rows - first);
+  if (first <= source.rows && rows <= source.rows - first) return { first, rows };
+  throw makeError(
+    'ERR_ARG_RANGE',
+    `rows ${first} to ${first + rows} were asked for, ${source.path} has ${source.rows}`,
+    { details: { path: source.path, first, count: rows, rows: source.rows } },
+  );
+}
+
+function checkKeysFit(source: VectorFile, span: Span, keys: NativeKeys | undefined): void {
+  if (keys === undefined) return;
+  if (keys.length !== span.rows) {
+    throw makeError(
+      'ERR_DIM_MISMATCH',
+      `${keys.length} keys for ${span.rows} rows of ${source.path}`,
+      { details: { path: source.path, keys: keys.length, vectors: span.rows } },
+    );
+  }
+  // Sorted, and not put in a Set: that takes some 40 bytes a key, and no more than 2^24 of them.
+  const sorted = keys.slice().sort();
+  for (let i = 1; i < sorted.length; i++) {
+    if (sorted[i] !== sorted[i - 1]) continue;
+    throw makeError('ERR_KEY_EXISTS', `key ${sorted[i]} is given twice`, {
+      details: { key: sorted[i] },
+    });
+  }
+}

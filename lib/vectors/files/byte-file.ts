@@ -1,0 +1,120 @@
+/** A file read by position, whose length is known: no count from inside a file is believed before it fits. */
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { makeError, messageOf, type LibraryError } from '../../errors';
+
+/** One read asks the system for at most this much: more than 2 GiB at once is refused. */
+const MAX_READ_BYTES = 64 * 1024 * 1024;
+
+/** The error for a file that is not what it must be; `details` has the numbers. */
+export function corrupt(
+  path: string,
+  what: string,
+  details: Readonly<Record<string, unknown>> = {},
+): LibraryError {
+  return makeError('ERR_FILE_CORRUPT', `${path}: ${what}`, { details: { path, ...details } });
+}
+
+/** The error for a file that may be sound, of a kind that is not read. */
+export function unsupported(path: string, what: string): LibraryError {
+  return makeError('ERR_FILE_UNSUPPORTED', `${path}: ${what}`, { details: { path } });
+}
+
+/** A system error as one of ours; anything else as it is. */
+export function fileError(path: string, what: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return error;
+  const isMissing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
+  const isFull = error.code === 'ENOSPC' || error.code === 'EDQUOT';
+  const code = isMissing ? 'ERR_FILE_MISSING' : isFull ? 'ERR_DISK_FULL' : 'ERR_IO';
+  return makeError(code, `${path} could not be ${what}: ${messageOf(error)}`, {
+    details: { path },
+    cause: error,
+  });
+}
+
+/**
+ * An array of `length` numbers.
+ *
+ * @throws ERR_NO_MEMORY instead of the RangeError of an array that is too long
+ */
+export function allocate<T>(
+  path: string,
+  length: number,
+  Type: { readonly BYTES_PER_ELEMENT: number; new (length: number): T },
+): T {
+  try {
+    return new Type(length);
+  } catch (cause) {
+    const bytes = length * Type.BYTES_PER_ELEMENT;
+    throw makeError('ERR_NO_MEMORY', `${path}: no memory for ${bytes} bytes; read it in blocks`, {
+      details: { path, bytes },
+      cause,
+    });
+  }
+}
+
+export class ByteFile {
+  private constructor(
+    readonly path: string,
+    readonly size: number,
+    private readonly handle: FileHandle,
+  ) {}
+
+  /** @throws ERR_FILE_MISSING | ERR_FILE_UNSUPPORTED (a folder, a pipe) | ERR_IO */
+  static async open(path: string): Promise<ByteFile> {
+    let handle: FileHandle | undefined;
+    try {
+      // Before opening: opening a pipe waits for its other end.
+      if (!(await stat(path)).isFile()) throw unsupported(path, 'not a regular file');
+      handle = await open(path, 'r');
+      return new ByteFile(path, (await handle.stat()).size, handle);
+    } catch (error) {
+      await handle?.close();
+      throw fileError(path, 'opened', error);
+    }
+  }
+
+  /** Whether `length` bytes from `offset` on lie inside. By subtraction, so that nothing can wrap. */
+  holds(offset: number, length: number): boolean {
+    return offset >= 0 && offset <= this.size && length >= 0 && length <= this.size - offset;
+  }
+
+  /**
+   * Exactly these bytes, in a buffer of their own that starts at its first byte.
+   *
+   * @throws ERR_FILE_CORRUPT if the file ends before | ERR_IO | ERR_NO_MEMORY
+   */
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    if (!this.holds(offset, length)) throw this.endsBefore(offset, length);
+    const bytes = allocate(this.path, length, Uint8Array);
+    for (let done = 0; done < length;) {
+      const wanted = Math.min(MAX_READ_BYTES, length - done);
+      const got = await this.readSome(bytes, done, wanted, offset + done);
+      // It was longer when it was opened.
+      if (got === 0) throw this.endsBefore(offset, length);
+      done += got;
+    }
+    return bytes;
+  }
+
+  /** Waits for reads under way. */
+  async close(): Promise<void> {
+    await this.handle.close();
+  }
+
+  private async readSome(
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    position: number,
+  ): Promise<number> {
+    try {
+      return (await this.handle.read(bytes, at, length, position)).bytesRead;
+    } catch (error) {
+      throw fileError(this.path, 'read', error);
+    }
+  }
+
+  private endsBefore(offset: number, length: number): LibraryError {
+    return corrupt(this.path, `ends before byte ${offset + length}`, { offset, length });
+  }
+}

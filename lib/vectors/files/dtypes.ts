@@ -1,0 +1,66 @@
+/** Types of numbers in files: their width, the array that holds them as they are, and as floats. */
+import { toFloats } from '../input';
+
+/** numpy's short names. `f2` is held as the 16 bits of an IEEE 754 binary16. */
+export type Dtype = 'f4' | 'f2' | 'f8' | 'i1' | 'u1' | 'i4' | 'u4' | 'i8' | 'u8';
+
+/** And bfloat16, which other engines' index files hold and numpy does not know. */
+export type StoredType = Dtype | 'bf16';
+
+/** Values as a file holds them; float16 and bfloat16 as their bits. */
+export type Values =
+  | Float32Array
+  | Uint16Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+const ARRAYS = {
+  f4: Float32Array,
+  f2: Uint16Array,
+  f8: Float64Array,
+  i1: Int8Array,
+  u1: Uint8Array,
+  i4: Int32Array,
+  u4: Uint32Array,
+  i8: BigInt64Array,
+  u8: BigUint64Array,
+  bf16: Uint16Array,
+} as const;
+
+export const isDtype = (name: string): name is Dtype =>
+  Object.hasOwn(ARRAYS, name) && name !== 'bf16';
+
+export const widthOf = (type: StoredType): number => ARRAYS[type].BYTES_PER_ELEMENT;
+
+/** The name for an array's type; undefined for one that no file holds. */
+export function dtypeOf(values: unknown): Dtype | undefined {
+  for (const [name, type] of Object.entries(ARRAYS)) {
+    if (values instanceof type && isDtype(name)) return name;
+  }
+  return undefined;
+}
+
+/** The bytes seen as numbers, without a copy: `bytes` must start and end where its buffer does. */
+export function valuesOf(type: StoredType, bytes: Uint8Array): Values {
+  return new ARRAYS[type](bytes.buffer as ArrayBuffer);
+}
+
+/** True where a float can say what the number means; whole numbers of 64 bits are keys, not vectors. */
+export const hasFloats = (type: StoredType): boolean => type !== 'i8' && type !== 'u8';
+
+/** The same array for `f4`, else a rounded copy. Not for types without floats. */
+export function floatsOf(type: StoredType, values: Values): Float32Array {
+  if (values instanceof Float32Array) return values;
+  if (type === 'bf16') {
+    // The upper half of a float32.
+    return new Float32Array(Uint32Array.from(values as Uint16Array, (bits) => bits << 16).buffer);
+  }
+  return values instanceof Uint16Array
+    ? toFloats(values)
+    : new Float32Array(values as Exclude<Values, BigInt64Array | BigUint64Array>);
+}

@@ -1,0 +1,113 @@
+/** The formats of plain vector files: which one a file is, and where its rows lie. */
+import path from 'node:path';
+import { outOfRange, wrongType } from '../describe';
+import { corrupt, unsupported, type ByteFile } from './byte-file';
+import { widthOf, type Dtype } from './dtypes';
+import { isNpy, npyTextSpan, NPY_PREFIX_BYTES, parseNpyText } from './npy-header';
+import { checkFits, type RecordLayout } from './record-layout';
+
+/** numpy's array file, and TEXMEX files: each row led by its dim as int32, then f4, u1 or i4. */
+export type VectorFormat = 'npy' | 'fvecs' | 'bvecs' | 'ivecs';
+
+export interface PlainLayout extends RecordLayout {
+  readonly type: Dtype;
+  readonly format: VectorFormat;
+}
+
+const TEXMEX: Record<Exclude<VectorFormat, 'npy'>, Dtype> = {
+  fvecs: 'f4',
+  bvecs: 'u1',
+  ivecs: 'i4',
+};
+const FORMATS: readonly VectorFormat[] = ['npy', 'fvecs', 'bvecs', 'ivecs'];
+
+export const isFormat = (name: string): name is VectorFormat =>
+  (FORMATS as readonly string[]).includes(name);
+
+/** The type a format is bound to; undefined for npy, which has a header for that. */
+export const typeOfFormat = (format: VectorFormat): Dtype | undefined =>
+  format === 'npy' ? undefined : TEXMEX[format];
+
+/**
+ * What the caller says, else what the name's ending says.
+ *
+ * @throws ERR_ARG_TYPE | ERR_ARG_RANGE
+ */
+export function checkFormat(file: string, format: unknown): VectorFormat | undefined {
+  if (format === undefined) {
+    const ending = path.extname(file).slice(1).toLowerCase();
+    return isFormat(ending) ? ending : undefined;
+  }
+  if (typeof format !== 'string') throw wrongType('format', 'a string', format);
+  if (isFormat(format)) return format;
+  throw outOfRange('format', FORMATS.map((name) => `'${name}'`).join(', '), format);
+}
+
+/**
+ * Reads the header; afterwards every row lies inside the file.
+ *
+ * @throws ERR_FILE_CORRUPT | ERR_FILE_VERSION | ERR_FILE_UNSUPPORTED | ERR_IO
+ */
+export async function layoutOf(
+  file: ByteFile,
+  format: VectorFormat | undefined,
+): Promise<PlainLayout> {
+  if (format === undefined) {
+    const prefix = await file.read(0, Math.min(file.size, NPY_PREFIX_BYTES));
+    if (!isNpy(prefix)) {
+      throw unsupported(file.path, 'neither its name nor its content says what it is: give format');
+    }
+  }
+  return format === undefined || format === 'npy' ? npyLayout(file) : texmexLayout(file, format);
+}
+
+async function npyLayout(file: ByteFile): Promise<PlainLayout> {
+  const prefix = await file.read(0, Math.min(file.size, NPY_PREFIX_BYTES));
+  const text = npyTextSpan(file.path, prefix);
+  const header = parseNpyText(file.path, await file.read(text.offset, text.length));
+  const [rows, dim = 1] = header.shape;
+  if (rows === undefined || header.shape.length > 2) {
+    throw unsupported(file.path, `its array has ${header.shape.length} axes, not 1 or 2`);
+  }
+  // Rows of no bytes would let a short file announce any number of them.
+  if (dim === 0) throw unsupported(file.path, 'its vectors have no values');
+  const layout: PlainLayout = {
+    format: 'npy',
+    type: header.dtype,
+    rows,
+    dim,
+    offset: text.offset + text.length,
+    stride: dim * widthOf(header.dtype),
+    vectorAt: 0,
+  };
+  checkFits(file, layout, 0, true);
+  return layout;
+}
+
+async function texmexLayout(
+  file: ByteFile,
+  format: Exclude<VectorFormat, 'npy'>,
+): Promise<PlainLayout> {
+  const type = TEXMEX[format];
+  // An empty file has no rows, and nothing that could say their dim.
+  if (file.size === 0) {
+    return { format, type, rows: 0, dim: 0, offset: 0, stride: 4, vectorAt: 4 };
+  }
+  const dim = new DataView((await file.read(0, 4)).buffer).getInt32(0, true);
+  if (dim < 1) throw corrupt(file.path, `its first row announces ${dim} values`, { dim });
+  const stride = 4 + dim * widthOf(type);
+  if (file.size % stride !== 0) {
+    throw corrupt(
+      file.path,
+      `${file.size} bytes are no whole number of rows of ${dim} values (${stride} bytes each)`,
+      { bytes: file.size, dim },
+    );
+  }
+  const check = (record: DataView, row: number): void => {
+    const own = record.getInt32(0, true);
+    if (own === dim) return;
+    throw corrupt(file.path, `row ${row} has ${own} values where row 0 has ${dim}`, { row });
+  };
+  const rows = file.size / stride;
+  return { format, type, rows, dim, offset: 0, stride, vectorAt: 4, check };
+}

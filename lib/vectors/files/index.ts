@@ -1,0 +1,21 @@
+/**
+ * Vector files: numpy's `.npy`, TEXMEX `.fvecs .bvecs .ivecs`, and index files of hnswlib and usearch.
+ * Reads and writes them by position and in blocks, so that they may be larger than memory; what a file
+ * says of itself is checked against its length before it is used. May use `lib/vectors` around it,
+ * `lib/native` types and `lib/errors`. Formats and examples: docs/VECTOR-FILES.md.
+ */
+export type { AddFileOptions } from './add-file';
+export type { Dtype, Values } from './dtypes';
+export type { ExportOptions, ExportReport } from './export-file';
+export type { ForeignFormat } from './foreign-index';
+export type { VectorFormat } from './formats';
+export type { ImportOptions } from './import-index';
+export { readKeys, writeKeys } from './key-file';
+export {
+  openVectors,
+  readVectors,
+  type ReadOptions,
+  type VectorFile,
+  type Vectors,
+} from './vector-file';
+export { writeVectors, type VectorSource, type WriteOptions } from './write-vectors';

@@ -1,0 +1,149 @@
+/** `openVectors` and `readVectors`: rows of a vector file, by position, in blocks, or all at once. */
+import path from 'node:path';
+import { makeError } from '../../errors';
+import { checkInteger, checkOptions, checkPath } from '../validate';
+import { allocate, ByteFile, unsupported } from './byte-file';
+import { floatsOf, hasFloats, type Dtype, type Values } from './dtypes';
+import { checkFormat, layoutOf, type PlainLayout, type VectorFormat } from './formats';
+import { blockRows, checkRange, readRecords, vectorsOf } from './record-layout';
+
+export interface ReadOptions {
+  /** Left out: what the name's ending says, else what the first bytes say. */
+  readonly format?: VectorFormat;
+}
+
+/**
+ * A vector file, open for reading. The file may be larger than memory: only what is asked for is
+ * read. Iterating gives blocks of rows, so `for await (const block of file) await index.add(block)`
+ * adds everything. Calls may overlap.
+ */
+export class VectorFile implements AsyncDisposable, AsyncIterable<Float32Array> {
+  /** Absolute. */
+  readonly path: string;
+  readonly format: VectorFormat;
+  /** Of the numbers in the file, in numpy's words: 'f4' is float32. */
+  readonly dtype: Dtype;
+  readonly rows: number;
+  /** Numbers per row; 1 for an array of one axis, 0 for a TEXMEX file without rows. */
+  readonly dim: number;
+  /** Rows of a block when iterating: some thousand, fewer where rows are long. */
+  readonly blockRows: number;
+  private isClosed = false;
+
+  /** Use `openVectors`. @internal */
+  constructor(
+    private readonly file: ByteFile,
+    private readonly layout: PlainLayout,
+  ) {
+    this.path = file.path;
+    this.format = layout.format;
+    this.dtype = layout.type;
+    this.rows = layout.rows;
+    this.dim = layout.dim;
+    this.blockRows = blockRows(layout);
+  }
+
+  /**
+   * Rows as floats, rounded where the file holds wider numbers.
+   *
+   * @param first  first row
+   * @param count  at most `rows - first`
+   * @returns shape [count, dim], newly allocated
+   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_CLOSED | ERR_FILE_CORRUPT | ERR_FILE_UNSUPPORTED (64-bit
+   *   whole numbers: `readValues`) | ERR_IO | ERR_NO_MEMORY
+   */
+  async read(first: number, count: number): Promise<Float32Array> {
+    if (!hasFloats(this.dtype)) {
+      throw unsupported(
+        this.path,
+        `holds 64-bit whole numbers (${this.dtype}), which are no vectors`,
+      );
+    }
+    return floatsOf(this.dtype, await this.readValues(first, count));
+  }
+
+  /** The same as the file holds them; `f2` as 16 bits in a Uint16Array, which `add` takes as it is. */
+  async readValues(first: number, count: number): Promise<Values> {
+    this.assertOpen();
+    checkRange(this.layout, first, count);
+    return vectorsOf(this.layout, await readRecords(this.file, this.layout, first, count));
+  }
+
+  /**
+   * All rows in order, shape [n, dim] each.
+   *
+   * @param rowsPerBlock  default: `blockRows`
+   */
+  async *blocks(rowsPerBlock = this.blockRows): AsyncGenerator<Float32Array, void, void> {
+    checkInteger('rowsPerBlock', rowsPerBlock, 1, Number.MAX_SAFE_INTEGER);
+    for (let first = 0; first < this.rows; first += rowsPerBlock) {
+      yield await this.read(first, Math.min(rowsPerBlock, this.rows - first));
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Float32Array, void, void> {
+    return this.blocks();
+  }
+
+  /** Waits for reads under way. The second call does nothing. */
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    await this.file.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private assertOpen(): void {
+    if (this.isClosed) throw makeError('ERR_CLOSED', `the file ${this.path} is closed`);
+  }
+}
+
+/**
+ * Opens a vector file and reads its header.
+ *
+ * @param file  `.npy` (versions 1.0 to 3.0, C order, one or two axes), `.fvecs`, `.bvecs` or `.ivecs`
+ * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_FILE_MISSING | ERR_FILE_CORRUPT (its length is not what its
+ *   header says) | ERR_FILE_VERSION | ERR_FILE_UNSUPPORTED (Fortran order, pickled objects, other
+ *   numbers) | ERR_IO
+ */
+export async function openVectors(file: string, options: ReadOptions = {}): Promise<VectorFile> {
+  const full = path.resolve(checkPath(file));
+  checkOptions(options);
+  const format = checkFormat(full, options.format);
+  const bytes = await ByteFile.open(full);
+  try {
+    return new VectorFile(bytes, await layoutOf(bytes, format));
+  } catch (error) {
+    await bytes.close();
+    throw error;
+  }
+}
+
+export interface Vectors {
+  /** Shape [rows, dim]. */
+  readonly vectors: Float32Array;
+  readonly rows: number;
+  readonly dim: number;
+  /** Of the numbers in the file. */
+  readonly dtype: Dtype;
+}
+
+/**
+ * A whole file as floats: takes `rows * dim * 4` bytes, and a block besides.
+ *
+ * @throws as `openVectors` and `read`
+ */
+export async function readVectors(file: string, options: ReadOptions = {}): Promise<Vectors> {
+  await using source = await openVectors(file, options);
+  const { rows, dim, dtype } = source;
+  const vectors = allocate(source.path, rows * dim, Float32Array);
+  let at = 0;
+  for await (const block of source) {
+    vectors.set(block, at);
+    at += block.length;
+  }
+  return { vectors, rows, dim, dtype };
+}
