@@ -16,8 +16,9 @@ export interface IndexCore {
   readonly path: string | undefined;
   isClosing: boolean;
   readonly storage: Storage;
-  /** Since it was opened; counted for warming up only. */
+  /** Since it was opened, see warm.ts. */
   searches: number;
+  warmUp: () => void;
   /** Searches that name no efSearch. */
   efSearch: number;
   measured: MeasuredRecall | undefined;

@@ -1,7 +1,6 @@
 /** `stats` and `verify`: the native figures with what the facade knows. */
 import { attempt, type IndexCore } from './core';
 import { measureDefault } from './tune';
-import { storageName } from './validate';
 import type { IndexStats, IndexVerifyReport } from './types';
 
 export function statsOf(core: IndexCore): IndexStats {
@@ -12,7 +11,7 @@ export function statsOf(core: IndexCore): IndexStats {
     ...figures,
     dim: core.dim,
     metric: core.metric,
-    storage: storageName(core.info.storage),
+    storage: core.storage,
     M,
     efConstruction,
     label,

@@ -19,6 +19,7 @@ import {
   MAX_K,
   throwIfAborted,
 } from './validate';
+import { countSearches } from './warm';
 
 /** Queries between two looks at the signal: some tens of milliseconds. */
 const PART_QUERIES = 256;
@@ -55,6 +56,7 @@ export function searchSync(
   assertOpen(core);
   const query = checkQuery(given, core.dim);
   const { efSearch, filter, threshold, bigints } = checkSearch(core, k, options);
+  countSearches(core, 1);
   let nodes = new Uint32Array(k);
   let distances = new Float32Array(k);
   let keys = new Float64Array(k);
@@ -99,6 +101,7 @@ function searchPart(
   threads: number,
 ): Promise<NativeBatch> {
   const { efSearch, filter, threshold, bigints } = search;
+  countSearches(core, queries.length / core.dim);
   const work = core.binding
     .searchBatch(core.handle, queries, k, efSearch, exact, filter, threshold, threads, bigints)
     .catch(rethrow);

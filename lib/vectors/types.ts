@@ -179,6 +179,8 @@ export interface IndexStats {
   /** Rows the graph holds. */
   readonly graphRows: number;
   readonly kernel: string;
+  /** Whether searches walk on codes: `storage` names some and there are rows enough. */
+  readonly walksOnCodes: boolean;
   readonly bytesOnDisk: number;
   /** Memory the index holds itself; mapped rows belong to the page cache. */
   readonly bytesResident: number;

@@ -1,17 +1,7 @@
 /** The typed facade of one native index: checks, converts, orders writers, owns close. */
-import path from 'node:path';
-import { makeError } from '../errors';
-import { native, type NativeBinding, type NativeHandle } from '../native';
 import { append, checkAppend, checkUpdate, type Append } from './append';
 import { checkCompact, compact } from './compact';
-import {
-  assertOpen,
-  assertWritable,
-  attempt,
-  DEFAULT_EF_SEARCH,
-  rethrow,
-  type IndexCore,
-} from './core';
+import { assertOpen, assertWritable, attempt, rethrow, type IndexCore } from './core';
 import { statsOf, verify } from './figures';
 import { addFile, checkAddFile, type AddFileOptions } from './files/add-file';
 import {
@@ -22,9 +12,9 @@ import {
 } from './files/export-file';
 import { importIndex, type ImportOptions } from './files/import-index';
 import { compileFilter } from './filters';
+import { createCore, keepTuning, openCore } from './open-core';
 import { searchBatch, searchOne, searchSync } from './search';
 import { checkTune, tune } from './tune';
-import { readTuning, writeTuning, type Tuning } from './tuning-file';
 import type {
   AddOptions,
   BatchHits,
@@ -46,31 +36,18 @@ import type {
   VectorInput,
 } from './types';
 import {
-  checkBoolean,
-  checkCreateOptions,
   checkInteger,
   checkKeys,
-  checkLabel,
   checkOptions,
-  checkPath,
   checkRows,
-  checkStorage,
   checkThreads,
   MAX_ROWS,
-  metricName,
-  storageName,
-  storageNumber,
 } from './validate';
+import { codeIfDue, codeLinks } from './warm';
 import { WriteQueue } from './write-queue';
 
 const NO_ROW = 0xffffffff;
 const NO_OPTIONS = {};
-
-async function keepTuning(folder: string, tuning: Tuning): Promise<void> {
-  await writeTuning(folder, tuning).catch((cause: unknown) => {
-    throw makeError('ERR_IO', `${folder}: tuning.json could not be written`, { cause });
-  });
-}
 
 /**
  * Vectors with keys, searched by a graph (HNSW) or a linear scan, in a folder or in memory.
@@ -89,29 +66,14 @@ export class VectorIndex implements AsyncDisposable {
   private closing: Promise<void> | undefined;
   private readonly core: IndexCore;
 
-  private constructor(
-    binding: NativeBinding,
-    handle: NativeHandle,
-    folder: string | undefined,
-    { measured }: Tuning = NO_OPTIONS,
-  ) {
-    const info = binding.info(handle);
-    this.dim = info.dim;
-    this.metric = metricName(info.metric);
-    this.isReadOnly = info.readOnly;
-    this.path = folder;
-    this.core = {
-      binding,
-      handle,
-      info,
-      dim: this.dim,
-      metric: this.metric,
-      path: folder,
-      isClosing: false,
-      efSearch: measured?.efSearch ?? DEFAULT_EF_SEARCH,
-      measured,
-      reads: new Set(),
-    };
+  private constructor(core: IndexCore) {
+    this.core = core;
+    this.dim = core.dim;
+    this.metric = core.metric;
+    this.isReadOnly = core.info.readOnly;
+    this.path = core.path;
+    // In the background: codes are only a faster way, so failing to make them is no error.
+    core.warmUp = () => void this.writes.run(() => codeLinks(core, 1)).catch(() => undefined);
   }
 
   /**
@@ -121,16 +83,7 @@ export class VectorIndex implements AsyncDisposable {
    *   ERR_FILE_LOCKED | ERR_IO | ERR_ADDON_LOAD | ERR_CPU_UNSUPPORTED
    */
   static async create(options: CreateOptions): Promise<VectorIndex> {
-    const p = checkCreateOptions(options);
-    const folder = options.path === undefined ? undefined : path.resolve(checkPath(options.path));
-    const binding = native();
-    const handle = await binding
-      .create(folder ?? '', p.dim, p.metric, p.M, p.efConstruction, p.seed, p.label, p.storage)
-      .catch(rethrow);
-    if (folder !== undefined && p.storage !== storageNumber('f32')) {
-      await keepTuning(folder, { storage: storageName(p.storage) });
-    }
-    return new VectorIndex(binding, handle, folder);
+    return new VectorIndex(await createCore(options));
   }
 
   /**
@@ -141,31 +94,7 @@ export class VectorIndex implements AsyncDisposable {
    *   ERR_FILE_CORRUPT | ERR_FILE_VERSION | ERR_MODEL_MISMATCH (another label)
    */
   static async open(folder: string, options: OpenOptions = NO_OPTIONS): Promise<VectorIndex> {
-    const full = path.resolve(checkPath(folder));
-    checkOptions(options);
-    const readOnly = checkBoolean('readOnly', options.readOnly);
-    const label = options.label === undefined ? undefined : checkLabel(options.label);
-    const threads = checkThreads(options.threads);
-    const asked = checkStorage(options.storage);
-    const tuning = await readTuning(full);
-    const storage = asked ?? tuning.storage ?? 'f32';
-    const binding = native();
-    const handle = await binding
-      .open(full, readOnly, threads, storageNumber(storage))
-      .catch(rethrow);
-    const info = binding.info(handle);
-    if (label !== undefined && label !== info.label) {
-      await binding.close(handle);
-      throw makeError(
-        'ERR_MODEL_MISMATCH',
-        `${full} was made with label "${info.label}", not "${label}"`,
-        { details: { path: full, label: info.label, expected: label } },
-      );
-    }
-    if (!readOnly && storage !== (tuning.storage ?? 'f32')) {
-      await keepTuning(full, { ...tuning, storage });
-    }
-    return new VectorIndex(binding, handle, full, tuning);
+    return new VectorIndex(await openCore(folder, options));
   }
 
   /**
@@ -392,7 +321,13 @@ export class VectorIndex implements AsyncDisposable {
   async compact(options: CompactOptions = NO_OPTIONS): Promise<CompactReport> {
     assertWritable(this.core);
     const job = checkCompact(options);
-    return this.writes.run(() => compact(this.core, job)).catch(rethrow);
+    return this.writes
+      .run(async () => {
+        const report = await compact(this.core, job);
+        await codeIfDue(this.core, job.threads);
+        return report;
+      })
+      .catch(rethrow);
   }
 
   /**
@@ -410,7 +345,7 @@ export class VectorIndex implements AsyncDisposable {
     if (this.path !== undefined && !this.isReadOnly) {
       await keepTuning(this.path, {
         measured: report,
-        storage: storageName(this.core.info.storage),
+        storage: this.core.storage,
       });
     }
     return report;
@@ -420,6 +355,18 @@ export class VectorIndex implements AsyncDisposable {
   async save(): Promise<void> {
     assertWritable(this.core);
     return this.writes.run(() => this.core.binding.save(this.core.handle)).catch(rethrow);
+  }
+
+  /**
+   * Makes the codes of `storage: 'inline'` now, about 20 us of processor time a row, so that searches
+   * are at full speed when it resolves. Without it they are made after rows are added and, of an opened
+   * index, in the background after some hundred searches. Other storages have nothing to warm.
+   */
+  async warm(options: { readonly threads?: number } = NO_OPTIONS): Promise<void> {
+    assertOpen(this.core);
+    checkOptions(options);
+    const threads = checkThreads(options.threads);
+    return this.writes.run(() => codeLinks(this.core, threads)).catch(rethrow);
   }
 
   stats(): IndexStats {
@@ -462,7 +409,13 @@ export class VectorIndex implements AsyncDisposable {
 
   private appendQueued(job: Append): Promise<{ firstRow: number; rows: number }> {
     const { core } = this;
-    return this.writes.run(() => append(core.binding, core.handle, this.dim, job)).catch(rethrow);
+    return this.writes
+      .run(async () => {
+        const added = await append(core.binding, core.handle, this.dim, job);
+        await codeIfDue(core, job.threads);
+        return added;
+      })
+      .catch(rethrow);
   }
 
   private copyKeys<T extends Float64Array | BigInt64Array>(

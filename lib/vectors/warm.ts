@@ -26,7 +26,10 @@ export async function codeIfDue(core: IndexCore, threads: number): Promise<void>
   if (due * DUE_SHARE >= core.binding.count(core.handle) && due > 0) await codeLinks(core, threads);
 }
 
-/** Counts a search; true when it is time to make the codes. Asked on every search: one comparison. */
-export function isTimeToWarm(core: IndexCore): boolean {
-  return core.storage === 'inline' && ++core.searches === SEARCHES_BEFORE;
+/** Counts searches, and begins to make the codes when it is time. */
+export function countSearches(core: IndexCore, searches: number): void {
+  if (core.storage !== 'inline') return;
+  const before = core.searches;
+  core.searches += searches;
+  if (before < SEARCHES_BEFORE && core.searches >= SEARCHES_BEFORE) core.warmUp();
 }

@@ -10,9 +10,9 @@
 
 namespace sightline {
 
-// Rounds of random signs and a Hadamard transform. Lengths and angles stay as they are. Where the
-// padded length is no power of two, the transform runs over its first and then over its last 2^p
-// values, which overlap.
+// Passes of random signs and a Hadamard transform. Lengths and angles stay as they are. Where the
+// padded length is no power of two, passes run over its first and its last 2^p values in turn. Each
+// has signs of its own: two transforms of nearly the same values would otherwise undo each other.
 class Rotation {
  public:
   // multiple: what the padded length is a multiple of; a power of two, >= 8.
@@ -26,8 +26,9 @@ class Rotation {
  private:
   const KernelTable* kernels_;
   size_t padded_;
-  size_t power_;                // largest power of two that fits
-  std::vector<float> factors_;  // per round and value: a random sign and what keeps the length
+  size_t power_;  // largest power of two that fits
+  size_t passes_;
+  std::vector<float> factors_;  // per pass and value: a random sign and what keeps the length
 };
 
 }  // namespace sightline

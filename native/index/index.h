@@ -198,6 +198,7 @@ class Index {
   Status MarkInline(uint64_t rows);
   void WatchLinks();
   void CountInline();
+  void LookForCopies();
   void CodeNode(const Space& space, const VectorView& view, uint32_t node,
                 InlineRows::Scratch* scratch);
   Walk WalkCodes(const float* query, const SearchOptions& options, size_t ef,
@@ -245,6 +246,7 @@ class Index {
   uint64_t tidied_ = 0;                 // rows when the graph was last reconnected (writer_)
   std::unique_ptr<InlineRows> inline_;  // Storage::kInline only
   std::atomic<bool> walks_inline_{false};
+  bool copies_crowd_ = false;         // (writer_)
   mutable Grace grace_;               // between who walks on codes and who rewrites them
   std::atomic<bool> unsaved_{false};  // the graph differs from its snapshot
   std::string graph_problem_;         // set before the index is handed out

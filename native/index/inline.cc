@@ -15,6 +15,8 @@ namespace {
 constexpr uint64_t kInlineFrom = 2048;
 // Nodes coded by one call: some 20 us each, so that a caller can stop between calls.
 constexpr uint64_t kNodesPerCall = 16384;
+// Nodes looked at to see whether rows repeat.
+constexpr uint64_t kCopySample = 512;
 
 }  // namespace
 
@@ -38,7 +40,29 @@ Status Index::MarkInline(uint64_t rows) {
 void Index::CountInline() {
   if (inline_ == nullptr) return;
   const uint64_t nodes = graph_->size();
-  walks_inline_ = nodes >= kInlineFrom && 2 * inline_->CountCurrent(nodes) >= nodes;
+  walks_inline_ =
+      nodes >= kInlineFrom && !copies_crowd_ && 2 * inline_->CountCurrent(nodes) >= nodes;
+}
+
+// Copies of one picture fill a list of estimates, which cannot be told to be of one distance, and
+// hide the rest: 200 pictures 30 times over are found with recall 0.85 at efSearch 50, by the walk
+// on rows with 0.99. So where a quarter of the links lead to copies, searches walk on rows.
+void Index::LookForCopies() {
+  const uint64_t nodes = graph_->size();
+  const uint64_t step = std::max<uint64_t>(1, nodes / kCopySample);
+  uint64_t links = 0;
+  uint64_t copies = 0;
+  for (uint64_t node = 0; node < nodes; node += step) {
+    if (!inline_->Current(static_cast<uint32_t>(node))) continue;
+    const LinkList list = graph_->Links(static_cast<uint32_t>(node), 0);
+    for (uint32_t i = 0; i < list.capacity && LoadLink(&list.ids[i]) != kNoRow; ++i) {
+      ++links;
+      const LinkBlock& block = inline_->Block(static_cast<uint32_t>(node), i / kLanes);
+      // No length, no slope.
+      copies += block.slope[i % kLanes] == 0;
+    }
+  }
+  copies_crowd_ = copies * 4 > links;
 }
 
 uint64_t Index::uncoded() const {
@@ -96,6 +120,7 @@ Status Index::CodeLinks(uint64_t first, size_t threads, uint64_t* next) {
   }
   work();
   for (std::thread& helper : helpers) helper.join();
+  LookForCopies();
   CountInline();
   return no_memory ? Status(StatusCode::kNoMemory, "no memory to code links") : Status::Ok();
 }
@@ -126,7 +151,10 @@ Walk Index::WalkCodes(const float* query, const SearchOptions& options, size_t e
   InlineLimits limits;
   limits.places = 2 * ef + 2 * (near - std::min(near, options.k));
   limits.keep = options.k;
+  // Nearly as many results as places: estimates are too rough to say which of them are the nearest.
+  // (k 100 of 5,000 rows of 64 floats at efSearch 100: recall 0.82 without the additional places.)
   limits.distinct = 4 * near > limits.places;
+  if (limits.distinct) limits.places += 2 * near;
   limits.allowed = allowed;
   inline_->Prepare(query, &scratch->inline_walk.query);
   const Space space = MakeSpace();

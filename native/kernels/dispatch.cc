@@ -1,4 +1,5 @@
 // Chooses the kernel table: the only place that asks for CPU features on behalf of distances.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -51,6 +52,67 @@ bool Agrees(const Checked& check, const std::vector<float>& query, const std::ve
   return true;
 }
 
+// Codes to the bit, table entries to one unit, distances to rounding.
+bool LinkCodesAgree(const LinkCodeKernels& checked, Rng* rng, size_t groups) {
+  const LinkCodeKernels& scalar = kScalarLinkCodes;
+  const size_t n = 4 * groups;
+  std::vector<float> a(n);
+  std::vector<float> b(n);
+  for (float& value : a) value = static_cast<float>(2.0 * rng->Unit() - 1.0);
+  for (float& value : b) value = static_cast<float>(2.0 * rng->Unit() - 1.0);
+  const auto close = [n](float x, float y) {
+    return std::fabs(x - y) <= 1e-5f * static_cast<float>(n);
+  };
+  std::vector<uint8_t> tables[2] = {std::vector<uint8_t>(16 * groups),
+                                    std::vector<uint8_t>(16 * groups)};
+  float scale[2];
+  float bias[2];
+  scalar.fill_table(a.data(), groups, tables[0].data(), &scale[0], &bias[0]);
+  checked.fill_table(a.data(), groups, tables[1].data(), &scale[1], &bias[1]);
+  if (!close(scale[0], scale[1]) || !close(bias[0], bias[1])) return false;
+  for (size_t i = 0; i < tables[0].size(); ++i) {
+    if (std::abs(tables[0][i] - tables[1][i]) > 1) return false;
+  }
+  std::vector<unsigned char> blocks[2];
+  for (int i = 0; i < 2; ++i) {
+    const LinkCodeKernels& kernels = i == 0 ? scalar : checked;
+    blocks[i].assign(sizeof(LinkBlock) + 16 * groups, 0);
+    LinkBlock& block = *reinterpret_cast<LinkBlock*>(blocks[i].data());
+    for (const size_t lane : {0, 5, 15, 16, 31}) {
+      float sums[2];
+      kernels.encode(a.data(), b.data(), groups, lane, block.codes(), &sums[0], &sums[1]);
+      std::rotate(a.begin(), a.begin() + 1, a.end());
+      block.offset[lane] = static_cast<uint8_t>(lane);
+      block.slope[lane] = static_cast<uint8_t>(7 * lane);
+    }
+    std::rotate(a.rbegin(), a.rbegin() + 5, a.rend());
+    block.offset_low = 0.5f;
+    block.offset_step = 0.25f;
+    block.slope_step = 0.125f;
+  }
+  if (blocks[0] != blocks[1]) return false;
+  const LinkBlock& block = *reinterpret_cast<const LinkBlock*>(blocks[0].data());
+  const SignTable table{tables[0].data(), groups, scale[0], bias[0]};
+  float got[2][kLanes];
+  scalar.price(table, 0.5f, block, 1.0f, 0.0f, FetchAhead{}, got[0]);
+  const uint32_t below = checked.price(table, 0.5f, block, 1.0f, 0.0f, FetchAhead{}, got[1]);
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    // Slopes of up to 255 units of an eighth multiply the rounding of the sums.
+    if (std::fabs(got[0][lane] - got[1][lane]) > 1e-3f * static_cast<float>(n)) return false;
+    if (((below >> lane) & 1) != (got[1][lane] < 0.0f)) return false;
+  }
+  if ((n & (n - 1)) != 0) return true;
+  scalar.hadamard(a.data(), n);
+  std::vector<float> c = a;
+  scalar.hadamard(a.data(), n);
+  checked.hadamard(c.data(), n);
+  // The transform of the transform is n times what went in.
+  for (size_t i = 0; i < n; ++i) {
+    if (std::fabs(a[i] - c[i]) > 1e-4f * static_cast<float>(n)) return false;
+  }
+  return true;
+}
+
 std::string SupportedNames() {
   std::string names;
   for (const KernelTable* table : kTables) {
@@ -92,6 +154,10 @@ bool PassesSelfCheck(const KernelTable& table) {
                 dim)) {
       return false;
     }
+  }
+  if (table.link_codes == &kScalarLinkCodes) return true;
+  for (const size_t groups : {2, 4, 6, 8, 10, 32, 128}) {
+    if (!LinkCodesAgree(*table.link_codes, &rng, groups)) return false;
   }
   return true;
 }

@@ -1,0 +1,109 @@
+/** Makes and opens the native index behind a VectorIndex, with what tuning.json remembers. */
+import path from 'node:path';
+import { makeError } from '../errors';
+import { native, type NativeBinding, type NativeHandle } from '../native';
+import { DEFAULT_EF_SEARCH, rethrow, type IndexCore } from './core';
+import { readTuning, writeTuning, type Tuning } from './tuning-file';
+import type { CreateOptions, OpenOptions } from './types';
+import {
+  checkBoolean,
+  checkCreateOptions,
+  checkLabel,
+  checkOptions,
+  checkPath,
+  checkStorage,
+  checkThreads,
+  metricName,
+  storageName,
+  storageNumber,
+} from './validate';
+
+/** @throws ERR_IO */
+export async function keepTuning(folder: string, tuning: Tuning): Promise<void> {
+  await writeTuning(folder, tuning).catch((cause: unknown) => {
+    throw makeError('ERR_IO', `${folder}: tuning.json could not be written`, { cause });
+  });
+}
+
+function coreOf(
+  binding: NativeBinding,
+  handle: NativeHandle,
+  folder: string | undefined,
+  measured: Tuning['measured'],
+): IndexCore {
+  const info = binding.info(handle);
+  return {
+    binding,
+    handle,
+    info,
+    dim: info.dim,
+    metric: metricName(info.metric),
+    storage: storageName(info.storage),
+    path: folder,
+    isClosing: false,
+    searches: 0,
+    warmUp: () => undefined,
+    efSearch: measured?.efSearch ?? DEFAULT_EF_SEARCH,
+    measured,
+    reads: new Set(),
+  };
+}
+
+/** What follows an open; if it fails the handle goes, and with it the lock. */
+async function orClose<T>(
+  binding: NativeBinding,
+  handle: NativeHandle,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await binding.close(handle);
+    throw error;
+  }
+}
+
+/** Throws as VectorIndex.create. */
+export async function createCore(options: CreateOptions): Promise<IndexCore> {
+  const p = checkCreateOptions(options);
+  const folder = options.path === undefined ? undefined : path.resolve(checkPath(options.path));
+  const binding = native();
+  const handle = await binding
+    .create(folder ?? '', p.dim, p.metric, p.M, p.efConstruction, p.seed, p.label, p.storage)
+    .catch(rethrow);
+  return orClose(binding, handle, async () => {
+    const core = coreOf(binding, handle, folder, undefined);
+    if (folder !== undefined && core.storage !== 'f32') {
+      await keepTuning(folder, { storage: core.storage });
+    }
+    return core;
+  });
+}
+
+/** Throws as VectorIndex.open. */
+export async function openCore(folder: string, options: OpenOptions): Promise<IndexCore> {
+  const full = path.resolve(checkPath(folder));
+  checkOptions(options);
+  const readOnly = checkBoolean('readOnly', options.readOnly);
+  const label = options.label === undefined ? undefined : checkLabel(options.label);
+  const threads = checkThreads(options.threads);
+  const asked = checkStorage(options.storage);
+  const tuning = await readTuning(full);
+  const storage = asked ?? tuning.storage ?? 'f32';
+  const binding = native();
+  const handle = await binding.open(full, readOnly, threads, storageNumber(storage)).catch(rethrow);
+  return orClose(binding, handle, async () => {
+    const core = coreOf(binding, handle, full, tuning.measured);
+    if (label !== undefined && label !== core.info.label) {
+      throw makeError(
+        'ERR_MODEL_MISMATCH',
+        `${full} was made with label "${core.info.label}", not "${label}"`,
+        { details: { path: full, label: core.info.label, expected: label } },
+      );
+    }
+    if (!readOnly && storage !== (tuning.storage ?? 'f32')) {
+      await keepTuning(full, { ...tuning, storage });
+    }
+    return core;
+  });
+}
