@@ -29,6 +29,11 @@ inline bool ScanIsBetterThanCodes(uint64_t matches, uint64_t rows, size_t k, siz
   return matches <= floor || matches * matches <= 5 * (uint64_t{ef} * matches + k * rows);
 }
 
+// Estimates of one bit a value are too rough to tell the best hundred from the next: there the walk
+// on rows is the better one, unless the candidate list is long. (k 100 of 5,000 rows of 64 floats:
+// recall 0.82 on codes at efSearch 100, 0.99 on rows.)
+inline bool CodesSuit(size_t k, size_t ef) { return k <= 32 || ef >= 2 * k; }
+
 // Few rows are removed: better to walk as if none were and leave them out of the result.
 inline bool FewAreRemoved(uint64_t live, uint64_t rows) { return live >= rows - rows / 5; }
 

@@ -107,7 +107,7 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
                         const uint64_t* allowed, uint64_t n, uint64_t matches, Scratch* scratch,
                         bool* scan) const {
   std::vector<Neighbor>& hits = scratch->hits;
-  if (walks_inline_.load(std::memory_order_relaxed)) {
+  if (walks_inline_.load(std::memory_order_relaxed) && CodesSuit(options.k, ef)) {
     const Walk walk = WalkCodes(query, options, ef, allowed, n, matches, scratch);
     if (walk == Walk::kOk && hits.size() >= std::min<uint64_t>(options.k, matches)) {
       return Status::Ok();
@@ -172,7 +172,7 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
   if (wanted == 0) return Status::Ok();
   std::vector<Neighbor>& hits = scratch->hits;
   const size_t ef = std::max(options.ef, options.k);
-  const bool on_codes = walks_inline_.load(std::memory_order_relaxed);
+  const bool on_codes = walks_inline_.load(std::memory_order_relaxed) && CodesSuit(options.k, ef);
   bool scan = options.exact || graph_damaged_.load(std::memory_order_relaxed) ||
               (on_codes ? ScanIsBetterThanCodes(matches, n, options.k, ef)
                         : ScanIsBetter(matches, n, options.k, ef));
