@@ -16,7 +16,7 @@ import { statsOf, verify } from './figures';
 import { compileFilter } from './filters';
 import { searchBatch, searchOne, searchSync } from './search';
 import { checkTune, tune } from './tune';
-import { readTuning, writeTuning } from './tuning-file';
+import { readTuning, sweepTuning, writeTuning } from './tuning-file';
 import type {
   AddOptions,
   BatchHits,
@@ -137,6 +137,7 @@ export class VectorIndex implements AsyncDisposable {
         { details: { path: full, label: info.label, expected: label } },
       );
     }
+    if (!readOnly) await sweepTuning(full);
     return new VectorIndex(binding, handle, full, await readTuning(full));
   }
 
