@@ -185,7 +185,7 @@ uint64_t CountCases(const Fixture& fixture, bool is_cut) {
 
 int Main(int count, char** arguments) {
   const uint64_t seed = Argument(count, arguments, "seed", 5);
-  const uint64_t cases = Argument(count, arguments, "cases", 1200);
+  const uint64_t cases = Argument(count, arguments, "cases", 600);
   const uint64_t stride = Argument(count, arguments, "stride", 0);
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   const std::string base = ScratchFolder("damage");
