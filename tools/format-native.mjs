@@ -16,6 +16,7 @@ const files = [
   path.join(root, 'native'),
   path.join(root, 'test/native'),
   path.join(root, 'test/harness'),
+  path.join(root, 'test/fuzz'),
   path.join(root, 'bench/native'),
 ].flatMap((dir) => {
   try {

@@ -13,6 +13,10 @@ const plain = ['-DCMAKE_BUILD_TYPE=Release'];
 export const HARNESSES = {
   faults: { build: 'plain', options: plain, long: ['--scripts=12', '--length=24'] },
   power_cut: { build: 'plain', options: plain, long: ['--scripts=40', '--cuts=24', '--length=20'] },
+  damage: { build: 'plain', options: plain, long: ['--cases=0'] },
+  mixtures: { build: 'plain', options: plain, long: ['--histories=12'] },
+  // Not a binary: it kills processes that use the package (after `npm run build`).
+  kill: { script: 'dist/test/helpers/engine-kill.js', long: ['--kills=5000'] },
 };
 
 function run(command, parameters, cwd, quiet) {
@@ -25,9 +29,10 @@ function run(command, parameters, cwd, quiet) {
   return result.status ?? 1;
 }
 
-/** @returns the path of the binary, or undefined */
+/** @returns the path of the binary or script, or undefined */
 export function buildHarness(name, source) {
-  const { build, options } = HARNESSES[name];
+  const { build, options, script } = HARNESSES[name];
+  if (script !== undefined) return path.join(source, script);
   const folder = path.join(source, 'build', build);
   if (run('cmake', ['-S', source, '-B', folder, ...options], source, true) !== 0) return undefined;
   const target = `harness_${name}`;
@@ -54,7 +59,9 @@ function main(args) {
     if (binary === undefined) return 2;
     const long = args.includes('--long') ? HARNESSES[name].long : [];
     // The first of two equal arguments counts, so what was asked for wins.
-    if (run(binary, [...rest, ...long], root, false) !== 0) {
+    const isScript = binary.endsWith('.js');
+    const parameters = [...(isScript ? [binary] : []), ...rest, ...long];
+    if (run(isScript ? process.execPath : binary, parameters, root, false) !== 0) {
       console.error(`harness ${name} failed`);
       status = 1;
     }

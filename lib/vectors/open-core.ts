@@ -3,7 +3,7 @@ import path from 'node:path';
 import { makeError } from '../errors';
 import { native, type NativeBinding, type NativeHandle } from '../native';
 import { DEFAULT_EF_SEARCH, rethrow, type IndexCore } from './core';
-import { readTuning, writeTuning, type Tuning } from './tuning-file';
+import { readTuning, sweepTuning, writeTuning, type Tuning } from './tuning-file';
 import type { CreateOptions, OpenOptions } from './types';
 import {
   checkBoolean,
@@ -101,6 +101,7 @@ export async function openCore(folder: string, options: OpenOptions): Promise<In
         { details: { path: full, label: core.info.label, expected: label } },
       );
     }
+    if (!readOnly) await sweepTuning(full);
     if (!readOnly && storage !== (tuning.storage ?? 'f32')) {
       await keepTuning(full, { ...tuning, storage });
     }

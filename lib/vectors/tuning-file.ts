@@ -3,6 +3,7 @@
  * storage it was made with. A hint and no truth: a file that is absent, damaged or odd is as if there
  * were none. Layout: docs/FORMAT.md.
  */
+import { constants } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { MeasuredRecall, Storage } from './types';
@@ -50,7 +51,10 @@ export function parseTuning(text: string): Tuning {
 export async function readTuning(folder: string): Promise<Tuning> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path.join(folder, 'tuning.json'), 'r');
+    // Not to wait for somebody who writes to it, should the name be a pipe's.
+    const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+    file = await open(path.join(folder, 'tuning.json'), flags);
+    if (!(await file.stat()).isFile()) return {};
     const buffer = Buffer.alloc(MAX_BYTES + 1);
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
     return bytesRead > MAX_BYTES ? {} : parseTuning(buffer.toString('utf8', 0, bytesRead));
@@ -59,6 +63,11 @@ export async function readTuning(folder: string): Promise<Tuning> {
   } finally {
     await file?.close();
   }
+}
+
+/** What a process that was killed in writeTuning left. For writers: nobody else is at it. */
+export async function sweepTuning(folder: string): Promise<void> {
+  await rm(path.join(folder, 'tuning.json.tmp'), { force: true }).catch(() => undefined);
 }
 
 /** Replaces the file as a whole. */

@@ -55,7 +55,7 @@ Status DecodeGraphHeader(const unsigned char* b, uint64_t file_bytes, const std:
                          GraphHeader* header) {
   bool read_only = false;
   SL_RETURN_IF_ERROR(CheckFileHeader(kGraphMagic, b, name, &read_only));
-  if (Crc32c(b, kCrcOffset) != GetLe<uint32_t>(b, kCrcOffset)) {
+  if (!CrcMatches(Crc32c(b, kCrcOffset), GetLe<uint32_t>(b, kCrcOffset))) {
     return Corrupt(name, "the header's checksum is wrong");
   }
   GraphHeader h;

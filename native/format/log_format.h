@@ -77,7 +77,8 @@ RecordState DecodeRecord(const unsigned char* bytes, size_t available, uint32_t 
                          LogRecord* record, size_t* length);
 
 // Whether a record that checks by itself, with a sequence above `sequence`, starts at some page of
-// the `size` bytes: then what stands before it was no torn tail.
+// the `size` bytes: then what stands before it was no torn tail. True also for what only a hostile
+// file holds, sound heads that overlap many times. Sums at most 4 times `size`, and one record.
 bool HoldsLaterRecord(const unsigned char* bytes, size_t size, uint32_t rows_per_extent,
                       uint64_t sequence);
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "core/lazy_check.h"
 #include "core/vector_view.h"
@@ -23,17 +24,25 @@ struct Space {
   bool Trusted(uint32_t r) const { return guard.Ok(r); }
 
   float Distance(const float* a, const float* b) const {
-    return metric == Metric::kEuclidean ? kernels->squared_l2(a, b, rows.dim)
-                                        : -kernels->dot(a, b, rows.dim);
+    return Ordered(metric == Metric::kEuclidean ? kernels->squared_l2(a, b, rows.dim)
+                                                : -kernels->dot(a, b, rows.dim));
   }
   // out[i]: distance of `query` to row ids[i].
   void Distances(const float* query, const uint32_t* ids, size_t n, float* out) const {
     if (metric == Metric::kEuclidean) {
       kernels->squared_l2_many(query, rows.base, rows.stride, ids, n, rows.dim, out);
+      for (size_t i = 0; i < n; ++i) out[i] = Ordered(out[i]);
       return;
     }
     kernels->dot_many(query, rows.base, rows.stride, ids, n, rows.dim, out);
-    for (size_t i = 0; i < n; ++i) out[i] = -out[i];
+    for (size_t i = 0; i < n; ++i) out[i] = Ordered(-out[i]);
+  }
+
+ private:
+  // Only a hostile file holds a row that is not numbers. Its distance has no order, and std::sort
+  // with such values may leave the array: it is farther than everything.
+  static float Ordered(float distance) {
+    return distance == distance ? distance : std::numeric_limits<float>::infinity();
   }
 };
 

@@ -69,6 +69,30 @@ std::vector<uint64_t> CountLevels(const Graph& graph) {
   return counts;
 }
 
+bool LinksFit(const Graph& graph) {
+  const uint32_t nodes = graph.size();
+  if (nodes == 0) return true;
+  // All lists of level 0 stand one behind the other.
+  const uint32_t* base = graph.Links(0, 0).ids;
+  const size_t count = size_t{nodes} * graph.Links(0, 0).capacity;
+  uint32_t wrong = 0;
+  for (size_t i = 0; i < count; ++i) {
+    wrong |= static_cast<uint32_t>(base[i] >= nodes) & static_cast<uint32_t>(base[i] != kNoRow);
+  }
+  if (wrong != 0) return false;
+  for (uint32_t node = 0; node < nodes; ++node) {
+    const uint32_t top = graph.LevelOf(node);
+    for (uint32_t level = 1; level <= top; ++level) {
+      const LinkList list = graph.Links(node, level);
+      for (uint32_t i = 0; i < list.capacity; ++i) {
+        const uint32_t id = list.ids[i];
+        if (id != kNoRow && (id >= nodes || graph.LevelOf(id) < level)) return false;
+      }
+    }
+  }
+  return true;
+}
+
 GraphReport ValidateGraph(const Graph& graph) {
   GraphReport report;
   report.levels = CountLevels(graph);

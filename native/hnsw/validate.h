@@ -19,6 +19,13 @@ struct GraphReport {
 // Threads  not together with Insert.
 GraphReport ValidateGraph(const Graph& graph);
 
+// Whether every link leads to a node of the graph that has the link's level: what inserting relies
+// on, because it reads and writes the lists of the nodes it meets. Checksums do not say so: a file
+// may be made with wrong links and right checksums. Searches need no such check, they look at every
+// link they follow. Cost: below 1 ms per 100,000 nodes with their links in memory.
+// Threads  not together with Insert.
+bool LinksFit(const Graph& graph);
+
 // Nodes per highest level; cost: one multiplication per node.
 std::vector<uint64_t> CountLevels(const Graph& graph);
 

@@ -90,6 +90,33 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
   return OpenLocked(options, std::move(lock_), out);
 }
 
+// Whether `path` holds, checksum for checksum, the rows that our log counts. Reads all of it.
+bool Index::HoldsRowsOfLog(const std::string& path) const {
+  CommitLog log;
+  RowStore rows(parameters_.dim, parameters_.rows_per_extent());
+  Status status = CommitLog::Open(FileIn("embeddings.idx"), false, &log);
+  if (status.ok()) status = rows.OpenFile(path, OpenMode::kRead, max_rows_);
+  if (status.ok()) {
+    status = log.ReadNew([&](const LogRecord& record) {
+      if (record.type == RecordType::kRollback) rows.Truncate(record.rows_after, record.crcs);
+      return record.keys.empty() ? Status::Ok() : rows.Adopt(record.keys.size(), record.crcs);
+    });
+  }
+  if (status.ok()) status = rows.CheckSize();
+  std::vector<std::string> problems;
+  if (status.ok()) rows.Recheck(&problems);
+  return status.ok() && problems.empty();
+}
+
+// There is a file with the name that our rows have on their way. After a crash in a compaction it
+// is the one that counts, and what is called embeddings.dat belongs to the old log. But a name is
+// no proof: somebody may have kept a copy under it, and to put that in the place of good rows would
+// lose them.
+bool Index::AreOursOnTheWay() const {
+  return !HoldsRowsOfLog(FileIn("embeddings.dat")) ||
+         HoldsRowsOfLog(RowsOnTheWay(parameters_.compactions));
+}
+
 Status Index::Abandon(Index* fresh) const {
   fresh->Close();
   if (path_.empty() || fresh->path_ != CompactFolder()) return Status::Ok();

@@ -171,6 +171,8 @@ class Index {
   // open.cc
   static Status OpenLocked(const OpenOptions& options, FileLock lock, std::shared_ptr<Index>* out);
   Status OpenRows();
+  bool AreOursOnTheWay() const;  // compact.cc
+  bool HoldsRowsOfLog(const std::string& path) const;
   Status Reserve();
   Status Replay(const GraphHeader* snapshot, bool* bound);
   Status Apply(const LogRecord& record);

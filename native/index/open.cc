@@ -107,19 +107,23 @@ Status Index::Open(const OpenOptions& options, std::shared_ptr<Index>* out) {
 // which says the number, and then renames them.
 Status Index::OpenRows() {
   const uint32_t number = parameters_.compactions;
+  bool there = false;
+  if (number > 0) SL_RETURN_IF_ERROR(PathExists(RowsOnTheWay(number), &there));
+  if (there) there = AreOursOnTheWay();
   if (read_only_) {
-    if (number > 0) {
+    if (there) {
       const Status opened = rows_.OpenFile(RowsOnTheWay(number), OpenMode::kRead, max_rows_);
       if (opened.code() != StatusCode::kFileMissing) return opened;
     }
     return rows_.OpenFile(FileIn(kRowsName), OpenMode::kRead, max_rows_);
   }
   // What a crash left of a compaction: finish it, or sweep it away if it was never committed.
-  bool there = false;
-  if (number > 0) SL_RETURN_IF_ERROR(PathExists(RowsOnTheWay(number), &there));
   if (there) SL_RETURN_IF_ERROR(RenameDurable(RowsOnTheWay(number), FileIn(kRowsName)));
-  SL_RETURN_IF_ERROR(RemoveFile(RowsOnTheWay(number + 1)));
-  SL_RETURN_IF_ERROR(RemoveFolder(CompactFolder()));
+  // And what it left of a snapshot. Something else of such a name, which cannot be removed like
+  // this, is not in the way of opening.
+  (void)RemoveFile(RowsOnTheWay(number + 1));
+  (void)RemoveFolder(CompactFolder());
+  (void)RemoveFile(FileIn(kGraphName) + ".tmp");
   return rows_.OpenFile(FileIn(kRowsName), OpenMode::kReadWrite, max_rows_);
 }
 
@@ -256,6 +260,10 @@ Status Index::LoadGraph(bool usable, size_t threads) {
     if (loaded.ok() && changes) {
       loaded = file.CheckAll();
       graph_->TrustAll();
+      if (loaded.ok() && !LinksFit(*graph_)) {
+        loaded = Status(StatusCode::kFileCorrupt,
+                        file.path() + " has links to nodes that are not there");
+      }
     }
     if (!loaded.ok()) {
       graph_problem_ = loaded.message();

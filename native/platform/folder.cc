@@ -39,7 +39,9 @@ Status SyncFolder(const std::string& folder) {
 }
 
 Status RenameDurable(const std::string& from, const std::string& to) {
-  if (std::rename(from.c_str(), to.c_str()) != 0) return ErrnoStatus("rename", from);
+  if (std::rename(from.c_str(), to.c_str()) != 0) {
+    return ErrnoStatus("rename", from + " to " + to);
+  }
   return SyncFolder(FolderOf(to));
 }
 

@@ -75,7 +75,7 @@ Status GraphFile::Open(const std::string& path, GraphFile* out) {
 Status GraphFile::Map(ReservedRange* base, ReservedRange* upper) {
   std::vector<unsigned char> table(layout_.table_bytes);
   SL_RETURN_IF_ERROR(file_.ReadAt(layout_.table_offset, table.data(), table.size()));
-  if (Crc32c(table.data(), table.size()) != header_.table_crc) {
+  if (!CrcMatches(Crc32c(table.data(), table.size()), header_.table_crc)) {
     return Status(StatusCode::kFileCorrupt, path() + ": the block table's checksum is wrong");
   }
   crcs_.resize(layout_.blocks());
@@ -84,7 +84,7 @@ Status GraphFile::Map(ReservedRange* base, ReservedRange* upper) {
 
   SL_RETURN_IF_ERROR(upper->Commit(layout_.upper_bytes));
   SL_RETURN_IF_ERROR(file_.ReadAt(layout_.upper_offset, upper->data(), layout_.upper_bytes));
-  if (Crc32c(upper->data(), layout_.upper_bytes) != header_.upper_crc) {
+  if (!CrcMatches(Crc32c(upper->data(), layout_.upper_bytes), header_.upper_crc)) {
     return Status(StatusCode::kFileCorrupt, path() + ": the upper lists' checksum is wrong");
   }
   SL_RETURN_IF_ERROR(base->MapFileCopy(file_, layout_.base_offset, layout_.base_bytes));
@@ -100,7 +100,8 @@ bool GraphFile::CheckBlock(void* self, size_t block) {
   const std::lock_guard<std::mutex> lock(file.mutex_);
   const uint64_t bit = uint64_t{1} << (block & 63);
   if ((file.checked_[block >> 6].load(std::memory_order_acquire) & bit) != 0) return true;
-  if (Crc32c(file.base_ + block * kGraphBlock, kGraphBlock) != file.crcs_[block]) return false;
+  const uint32_t crc = Crc32c(file.base_ + block * kGraphBlock, kGraphBlock);
+  if (!CrcMatches(crc, file.crcs_[block])) return false;
   file.checked_[block >> 6].fetch_or(bit, std::memory_order_release);
   return true;
 }

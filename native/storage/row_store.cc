@@ -135,7 +135,8 @@ void RowStore::Trust(uint64_t first, uint64_t last) {
 }
 
 bool RowStore::ExtentMatches(const Extent& extent) const {
-  return Crc32c(bytes_.data() + OffsetOf(extent.first_row), OffsetOf(extent.rows)) == extent.crc;
+  const unsigned char* bytes = bytes_.data() + OffsetOf(extent.first_row);
+  return CrcMatches(Crc32c(bytes, OffsetOf(extent.rows)), extent.crc);
 }
 
 bool RowStore::CheckRow(void* self, size_t row) {

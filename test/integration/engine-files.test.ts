@@ -1,10 +1,8 @@
-/** Files of the engine: their bytes, reopening, crashes, damage, locks, readers beside a writer. */
-import { spawn } from 'node:child_process';
+/** Files of the engine: their bytes, reopening, damage, locks, readers beside a writer. */
 import {
   copyFileSync,
   cpSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -15,7 +13,6 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError, VectorIndex } from '../../lib/engine';
-import { CRASH_DIM, rowOfKey } from '../helpers/engine-oracle';
 import { makeTempDir } from '../helpers/temp';
 import { clipLike, noise, randomOf } from '../helpers/vectors';
 
@@ -326,77 +323,6 @@ test('odd names in the folder do not matter', async () => {
   assert.equal(ask(index), answers);
   await index.add(noise(1, 24, SEED), { keys: [77_777] });
   await index.save();
-});
-
-test('kill -9 at any moment: every acknowledged row is there, bit for bit, and searchable', async () => {
-  console.log(`seed ${SEED}`);
-  const random = randomOf(SEED + 2);
-  const folder = path.join(makeTempDir(), 'index');
-  await (
-    await VectorIndex.create({
-      dim: CRASH_DIM,
-      metric: 'euclidean',
-      path: folder,
-      efConstruction: 40,
-    })
-  ).close();
-  const acknowledged = new Set<number>();
-  let kills = 0;
-  for (let round = 0; round < 20; round++) {
-    const child = spawn(
-      process.execPath,
-      [path.join(__dirname, '../helpers/engine-writer.js'), folder],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
-    // After so many acknowledgements and then some: the moment within a batch is the scheduler's.
-    const after = 1 + Math.floor(random() * 12);
-    const spin = Math.floor(random() * 400_000);
-    let acks = 0;
-    let pending = '';
-    let problem = '';
-    child.stderr.on('data', (chunk) => (problem += chunk));
-    child.stdout.on('data', (chunk) => {
-      pending += chunk;
-      const lines = pending.split('\n');
-      pending = lines.pop() ?? '';
-      for (const line of lines) {
-        const [first, rows] = line.split(' ').map(Number) as [number, number];
-        for (let key = first; key < first + rows; key++) acknowledged.add(key);
-        acks++;
-      }
-      if (acks >= after) {
-        for (let i = 0, x = 0; i < spin; i++) x = Math.imul(x, 31) + i;
-        child.kill('SIGKILL');
-      }
-    });
-    const signal = await new Promise((resolve) => child.on('close', (_code, by) => resolve(by)));
-    assert.is(signal, 'SIGKILL', problem);
-    kills++;
-    await using index = await VectorIndex.open(folder, { readOnly: round % 2 === 0 });
-    assert.ok(
-      index.count >= acknowledged.size,
-      `${index.count} rows, ${acknowledged.size} acknowledged`,
-    );
-    assert.is(index.liveCount, index.count);
-    for (let key = 0; key < index.count; key++) {
-      const row = index.rowOf(key);
-      assert.is(row, key, 'rows that were not acknowledged are wholly there or not at all');
-      assert.equal(index.vectors([key]), rowOfKey(key));
-    }
-    for (const key of [0, Math.floor(index.count / 2), index.count - 1]) {
-      assert.is(index.search(rowOfKey(key), 1).keys[0], key);
-    }
-    assert.equal((await index.verify()).problems, []);
-  }
-  console.log(`${kills} kills, ${acknowledged.size} rows acknowledged`);
-  assert.equal(
-    readdirSync(folder).filter(
-      (name) => !['LOCK', 'hnsw_index.bin.tmp', ...FILES].includes(name as never),
-    ),
-    [],
-  );
 });
 
 test.run();

@@ -9,6 +9,8 @@ const root = path.resolve(__dirname, '../../..');
 const HARNESSES = [
   ['faults', 'every I/O call that fails is a typed error and loses nothing acknowledged'],
   ['power_cut', 'a power cut at any moment loses nothing acknowledged'],
+  ['damage', 'flipped bits and cut files give a typed error or the right answers'],
+  ['mixtures', 'files that do not belong together, and things that are not ours'],
 ] as const;
 
 function skipReason(): string | undefined {
@@ -27,5 +29,13 @@ for (const [name, sentence] of HARNESSES) {
     console.log(run.stdout.trim());
   });
 }
+
+test('fuzzed files are read without a crash, a leak or a hit out of order', () => {
+  const tool = path.join(root, 'tools/fuzz.mjs');
+  const parameters = [tool, '--seconds=6', '--seed=1'];
+  const run = spawnSync(process.execPath, parameters, { cwd: root, encoding: 'utf8' });
+  if (run.status !== 77) assert.is(run.status, 0, `${run.stdout}${run.stderr}`);
+  console.log(run.stdout.trim());
+});
 
 test.run();

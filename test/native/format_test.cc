@@ -1,4 +1,5 @@
 // Bytes of the commit log and of the graph snapshot: round trips, and every way to be wrong.
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -130,6 +131,26 @@ SL_TEST(log_later_record_is_found_behind_damage) {
   CHECK(HoldsLaterRecord(bytes.data(), bytes.size(), kRowsPerExtent, 1));
   CHECK(!HoldsLaterRecord(bytes.data(), bytes.size(), kRowsPerExtent, 2));
   CHECK(!HoldsLaterRecord(bytes.data(), kLogPage, kRowsPerExtent, 1));
+}
+
+SL_TEST(log_of_overlapping_heads_is_damage_and_is_not_summed_over_and_over) {
+  constexpr size_t kPages = 64;
+  std::vector<unsigned char> bytes(kPages * kLogPage, 0xee);
+  for (size_t page = 0; page < kPages; ++page) {
+    LogRecord record;
+    record.type = RecordType::kAppend;
+    record.sequence = 5;
+    // As long as the rest of the file; one extent.
+    record.keys.resize(((kPages - page) * kLogPage - kLogRecordHeader - 5) / 8);
+    record.crcs.resize(1);
+    const std::vector<unsigned char> whole = EncodeRecord(&record);
+    std::copy_n(whole.begin(), kLogRecordHeader,
+                bytes.begin() + static_cast<ptrdiff_t>(page * kLogPage));
+  }
+  CHECK(HoldsLaterRecord(bytes.data(), bytes.size(), 1 << 28, 3));
+  // A few may be what is left of records that were not written to their end.
+  std::fill(bytes.begin() + 3 * kLogPage, bytes.end(), 0);
+  CHECK(!HoldsLaterRecord(bytes.data(), bytes.size(), 1 << 28, 3));
 }
 
 SL_TEST(log_random_bytes_are_never_valid_and_never_read_out_of_bounds) {
