@@ -169,6 +169,9 @@ class Index {
   // Reconnects the graph if enough rows came since the last time; `now`: if any came.
   Status Tidy(bool now);
 
+  // kFileCorrupt if another program cut rows or graph under us, see RowStore::CheckCut.
+  Status CheckCut() const;
+
   // read.cc
   Status Enter(Reading* lock) const;
   Space MakeSpace() const;

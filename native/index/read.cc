@@ -134,6 +134,10 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
       return Status(StatusCode::kFileCorrupt,
                     path_ + ": a row that the search needs does not match its checksum");
   }
+  if (graph_->base_range().Cut()) {
+    graph_damaged_.store(true, std::memory_order_relaxed);
+    *scan = true;
+  }
   // Nodes that are only now being linked may lie beyond what this search counts as there.
   hits.erase(
       std::remove_if(hits.begin(), hits.end(),
@@ -172,6 +176,7 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
     scan |= hits.size() < wanted;
   }
   if (scan) SL_RETURN_IF_ERROR(ScanExact(q, allowed, n, wanted, &hits));
+  SL_RETURN_IF_ERROR(rows_.CheckCut());
   const size_t count = std::min(wanted, hits.size());
   for (size_t i = 0; i < count; ++i) {
     const float distance = DistanceOf(parameters_.metric, hits[i].distance);
@@ -246,7 +251,7 @@ Status Index::CopyRows(const uint32_t* rows, size_t n, float* out) const {
     SL_RETURN_IF_ERROR(rows_.EnsureTrusted(rows[i], uint64_t{rows[i]} + 1));
     std::copy_n(view.row(rows[i]), parameters_.dim, out + i * parameters_.dim);
   }
-  return Status::Ok();
+  return rows_.CheckCut();
 }
 
 Status Index::CopyKeys(const uint32_t* rows, size_t n, int64_t* out) const {
