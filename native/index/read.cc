@@ -5,6 +5,7 @@
 #include <system_error>
 #include <thread>
 
+#include "core/yield_point.h"
 #include "exact/exact_scan.h"
 #include "index/index.h"
 #include "index/plan.h"
@@ -34,6 +35,7 @@ uint64_t CompileOnce(const KeyTable& keys, uint64_t rows, const SearchOptions& o
   uint64_t matches = 0;
   for (size_t i = 0; i < size; ++i) {
     uint64_t word = keys.word(i);
+    if (i % 16 == 0) SL_YIELD_POINT();
     if (options.filter != nullptr) {
       uint64_t wanted = 0;
       for (size_t b = 0; b < 8 && i * 8 + b < options.filter_bytes; ++b) {
@@ -111,6 +113,7 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
   limits.k = options.k;
   limits.ef = ef;
   limits.allowed = allowed;
+  limits.allowed_rows = n;
   // Past this a scan of the matches would have been cheaper; together at most twice its price.
   limits.budget = static_cast<size_t>(std::max<uint64_t>(matches, 10 * uint64_t{ef}));
   const bool leave_out =
@@ -119,6 +122,7 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
     limits.allowed = nullptr;
     limits.ef += limits.ef * (n - matches) / matches;
   }
+  SL_YIELD_POINT();
   switch (SearchGraph(*graph_, MakeSpace(), query, limits, scratch, &hits)) {
     case Walk::kOk:
       break;
@@ -158,8 +162,11 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
   if (parameters_.unit_rows()) Normalise(scratch->query.data(), parameters_.dim);
   const float* q = scratch->query.data();
 
-  const uint64_t n = keys_.rows();
+  // In this order, see KeyTable::live(): rows that are appended in between must not make up for
+  // removed ones.
   uint64_t matches = keys_.live();
+  SL_YIELD_POINT();
+  const uint64_t n = keys_.rows();
   const uint64_t* allowed = nullptr;
   if (options.filter != nullptr || matches < n) {
     matches = CompileAllowed(keys_, n, options, &scratch->words);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/yield_point.h"
 #include "index/index.h"
 #include "index/vectors.h"
 
@@ -114,7 +115,9 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   record->rows_after = first + rows;
   SL_RETURN_IF_ERROR(Store(vectors->data(), rows, record));
   // Committed: from here on a failure cannot undo it, only stop further writing.
+  SL_YIELD_POINT();
   rows_.Publish(rows, record->crcs);
+  SL_YIELD_POINT();
   unsaved_ = true;
   const bool replaces = record->type == RecordType::kReplace;
   Status linked = replaces ? keys_.AppendDead(record->keys.data(), rows)
