@@ -205,12 +205,13 @@ Status Index::Search(const float* query, const SearchOptions& options, uint32_t*
 }
 
 Status Index::SearchBatch(const float* queries, size_t n, const SearchOptions& options,
-                          size_t threads, uint32_t* rows, float* distances,
+                          size_t threads, uint32_t* rows, float* distances, int64_t* keys,
                           uint32_t* counts) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   std::fill(rows, rows + n * options.k, kNoRow);
   std::fill(distances, distances + n * options.k, std::numeric_limits<float>::infinity());
+  std::fill(keys, keys + n * options.k, 0);
   std::atomic<size_t> next{0};
   std::mutex failed_mutex;
   Status failed;
@@ -222,6 +223,9 @@ Status Index::SearchBatch(const float* queries, size_t n, const SearchOptions& o
         status = SearchOne(queries + i * parameters_.dim, options, rows + i * options.k,
                            distances + i * options.k, &found);
         counts[i] = static_cast<uint32_t>(found);
+        for (size_t at = i * options.k; at < i * options.k + found; ++at) {
+          keys[at] = keys_.key_of(rows[at]);
+        }
       }
     } catch (const std::bad_alloc&) {
       status = Status(StatusCode::kNoMemory, "no memory to search");

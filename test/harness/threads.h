@@ -18,7 +18,7 @@ namespace sightline::harness {
 
 inline constexpr size_t kWriters = 3;
 inline constexpr size_t kReaders = 4;
-inline constexpr size_t kMostKeys = 6000;
+inline constexpr size_t kMostKeys = 3000;
 
 inline unsigned long long Number(uint64_t n) { return n; }  // for printf
 

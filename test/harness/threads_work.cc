@@ -135,12 +135,19 @@ void BatchOnce(World* world, Rng* rng) {
   }
   uint32_t rows[3 * kBatch];
   float distances[3 * kBatch];
+  int64_t keys[3 * kBatch];
   uint32_t counts[kBatch];
+  const uint64_t moment = world->ledger.Now();
   const Status status =
-      world->index->SearchBatch(queries.data(), kBatch, options, 2, rows, distances, counts);
+      world->index->SearchBatch(queries.data(), kBatch, options, 2, rows, distances, keys, counts);
   if (!status.ok()) return world->Wrong("batch: " + status.message());
-  for (const uint32_t found : counts) {
-    if (found != 3) world->Wrong("too few hits in a batch");
+  for (size_t i = 0; i < kBatch; ++i) {
+    if (counts[i] != 3) return world->Wrong("too few hits in a batch");
+    const auto at = queries.begin() + static_cast<std::ptrdiff_t>(i * world->parameters.dim);
+    const std::vector<float> query(at, at + world->parameters.dim);
+    double numbers[3];
+    std::copy_n(keys + 3 * i, 3, numbers);
+    CheckHits(world, query, moment, 3, distances + 3 * i, numbers);
   }
 }
 
