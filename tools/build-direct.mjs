@@ -87,5 +87,6 @@ export async function directBuild({ root, build, target, output, sources }) {
 
   const shared = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
   const kind = isAddon ? ['-shared', ...shared] : [];
-  await call(compiler, [...kind, '-pthread', '-o', output, ...jobs.map((job) => job.object)]);
+  const objectFiles = jobs.map((job) => job.object);
+  await call(compiler, [...kind, '-pthread', '-o', output, ...objectFiles, '-ldl']);
 }

@@ -4,6 +4,8 @@
 //
 // Ends with 0 if all held, 1 if one found something, 77 if this machine cannot build them.
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,6 +14,22 @@ const plain = ['-DCMAKE_BUILD_TYPE=Release'];
 /** Each with the build it needs and the arguments of its long form; without arguments: the short one. */
 export const HARNESSES = {
   faults: { build: 'plain', options: plain, long: ['--scripts=12', '--length=24'] },
+  threads: {
+    build: 'tsan',
+    options: [
+      '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
+      '-DSIGHTLINE_SANITIZE_THREADS=ON',
+      '-DSIGHTLINE_YIELD_POINTS=ON',
+    ],
+    long: ['--seconds=3600'],
+  },
+  // Without the sanitizer ten times as many interleavings, of other kinds.
+  threads_plain: {
+    build: 'yield',
+    target: 'harness_threads',
+    options: [...plain, '-DSIGHTLINE_YIELD_POINTS=ON'],
+    long: ['--seconds=1800'],
+  },
   power_cut: { build: 'plain', options: plain, long: ['--scripts=40', '--cuts=24', '--length=20'] },
   damage: { build: 'plain', options: plain, long: ['--cases=0'] },
   mixtures: { build: 'plain', options: plain, long: ['--histories=12'] },
@@ -29,13 +47,24 @@ function run(command, parameters, cwd, quiet) {
   return result.status ?? 1;
 }
 
+/** Whether the compiler that cmake finds has a thread sanitizer whose programs run here. */
+function hasThreadSanitizer() {
+  const compiler = process.env.CXX ?? 'c++';
+  const folder = mkdtempSync(path.join(tmpdir(), 'sightline-tsan-'));
+  const program = path.join(folder, 'empty');
+  const make = [compiler, '-fsanitize=thread', '-x', 'c++', '-o', program, '-'];
+  const made = spawnSync(make[0], make.slice(1), { input: 'int main() {}' });
+  const ran = made.status === 0 && spawnSync(program).status === 0;
+  rmSync(folder, { recursive: true });
+  return ran;
+}
+
 /** @returns the path of the binary or script, or undefined */
 export function buildHarness(name, source) {
-  const { build, options, script } = HARNESSES[name];
+  const { build, options, script, target = `harness_${name}` } = HARNESSES[name];
   if (script !== undefined) return path.join(source, script);
   const folder = path.join(source, 'build', build);
   if (run('cmake', ['-S', source, '-B', folder, ...options], source, true) !== 0) return undefined;
-  const target = `harness_${name}`;
   const parameters = ['--build', folder, '--target', target, '--parallel', '2'];
   return run('cmake', parameters, source, true) === 0 ? path.join(folder, target) : undefined;
 }
@@ -54,6 +83,11 @@ function main(args) {
     if (!(name in HARNESSES)) {
       console.error(`no harness is called ${name}: ${Object.keys(HARNESSES).join(', ')}`);
       return 2;
+    }
+    if (HARNESSES[name].build === 'tsan' && !hasThreadSanitizer()) {
+      console.log(`skip: harness ${name}: the compiler has no thread sanitizer that works here`);
+      if (names.length === 1) return 77;
+      continue;
     }
     const binary = buildHarness(name, root);
     if (binary === undefined) return 2;

@@ -60,12 +60,7 @@ export interface NativeBinding {
     /** As NativeInfo's. */
     storage: number,
   ): Promise<NativeHandle>;
-  open(
-    path: string,
-    readOnly: boolean,
-    threads: number,
-    storage: number,
-  ): Promise<NativeHandle>;
+  open(path: string, readOnly: boolean, threads: number, storage: number): Promise<NativeHandle>;
   info(handle: NativeHandle): NativeInfo;
   stats(handle: NativeHandle): NativeStats;
   verify(handle: NativeHandle): Promise<{ problems: string[]; rowsChecked: number }>;

@@ -67,16 +67,9 @@ Status RunBatch(const Index& index, size_t threads, Batch* batch) {
   batch->nodes.resize(room);
   batch->distances.resize(room);
   batch->counts.resize(n);
-  batch->keys.assign(room, 0);
-  SL_RETURN_IF_ERROR(index.SearchBatch(batch->queries.data(), n, batch->options, threads,
-                                       batch->nodes.data(), batch->distances.data(),
-                                       batch->counts.data()));
-  for (size_t i = 0; i < n; ++i) {
-    const size_t at = i * batch->options.k;
-    SL_RETURN_IF_ERROR(
-        index.CopyKeys(batch->nodes.data() + at, batch->counts[i], batch->keys.data() + at));
-  }
-  return Status::Ok();
+  batch->keys.resize(room);
+  return index.SearchBatch(batch->queries.data(), n, batch->options, threads, batch->nodes.data(),
+                           batch->distances.data(), batch->keys.data(), batch->counts.data());
 }
 
 }  // namespace

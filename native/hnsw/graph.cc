@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "core/yield_point.h"
+
 namespace sightline {
 namespace {
 
@@ -70,6 +72,7 @@ Status Graph::Prepare(uint32_t nodes) {
     upper_first_[node] = static_cast<uint32_t>(upper_lists_);
     upper_lists_ += LevelOf(node);
   }
+  SL_YIELD_POINT();
   size_.store(nodes, std::memory_order_release);
   return Status::Ok();
 }

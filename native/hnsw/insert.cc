@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/yield_point.h"
 #include "hnsw/select.h"
 
 namespace sightline {
@@ -35,6 +36,7 @@ Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
   // Forward on all levels first: whoever reaches the node by a backward link can walk on.
   for (uint32_t l = 0; l <= top; ++l) WriteForward(node, l, scratch->plan[l]);
   for (uint32_t l = 0; l <= top; ++l) {
+    SL_YIELD_POINT();
     bool reached = false;
     for (const Neighbor& chosen : scratch->plan[l]) {
       reached |= LinkBack(space, chosen.row, {chosen.distance, node}, l, scratch);
@@ -43,6 +45,7 @@ Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
       Splice(space, node, scratch->plan[0][0].row);
     }
   }
+  SL_YIELD_POINT();
   if (level > entry.level) graph_->SetEntry(node, level);
   return Walk::kOk;
 }
@@ -105,6 +108,7 @@ bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, u
   bool kept = false;
   if (level == 0) graph_->Touch(from);
   for (uint32_t i = 0; i < list.capacity; ++i) {
+    SL_YIELD_POINT();
     const bool used = i < scratch->selected.size();
     StoreLink(&list.ids[i], used ? scratch->selected[i].row : kNoRow);
     kept |= used && scratch->selected[i].row == to.row;
@@ -125,6 +129,7 @@ void Inserter::Splice(const Space&, uint32_t node, uint32_t nearest) {
     graph_->Touch(nearest);
     StoreLink(&list.ids[place], node);
   }
+  SL_YIELD_POINT();
   if (last == kNoRow || last == node) return;
   const std::lock_guard<std::mutex> lock(LockOf(node));
   const LinkList list = graph_->Links(node, 0);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/yield_point.h"
+
 namespace sightline {
 namespace {
 
@@ -23,6 +25,7 @@ Walk Gather(const Graph& graph, const Space& space, uint32_t node, uint32_t leve
   }
   const LinkList list = graph.Links(node, level);
   for (uint32_t i = 0; i < list.capacity; ++i) {
+    if (i == list.capacity / 2) SL_YIELD_POINT();
     const uint32_t id = LoadLink(&list.ids[i]);
     if (id >= nodes) {
       if (id == kNoRow) break;
@@ -49,7 +52,10 @@ Walk Expand(const Graph& graph, const Space& space, const float* query, uint32_t
 Walk SearchFiltered(const Graph& graph, const Space& space, const float* query,
                     const SearchLimits& limits, const Neighbor& start, uint32_t nodes,
                     Scratch* scratch, std::vector<Neighbor>* out) {
-  const auto allowed = [&](uint32_t id) { return (limits.allowed[id >> 6] >> (id & 63)) & 1; };
+  // Nodes that came after the bitset was made lie beyond it.
+  const auto allowed = [&](uint32_t id) {
+    return id < limits.allowed_rows && ((limits.allowed[id >> 6] >> (id & 63)) & 1) != 0;
+  };
   std::vector<Neighbor>& open = scratch->frontier;
   TopK found(limits.ef);
   open.assign(1, start);
@@ -151,6 +157,7 @@ Walk SearchGraph(const Graph& graph, const Space& space, const float* query,
   out->clear();
   // Entry before size: the entry's node is then below the size.
   const EntryPoint entry = graph.entry();
+  SL_YIELD_POINT();
   const uint32_t nodes = graph.size();
   if (!entry.exists()) return Walk::kOk;
   if (!space.Trusted(entry.node)) return Walk::kRowDamaged;

@@ -25,6 +25,7 @@ struct SearchLimits {
   size_t k = 0;                       // results wanted
   size_t ef = 0;                      // candidate list size, >= k
   const uint64_t* allowed = nullptr;  // bitset over rows: only these are collected; nullptr: all
+  uint64_t allowed_rows = 0;          // rows the bitset speaks of; nodes beyond are not allowed
   size_t budget = ~size_t{0};         // rows a filtered search may compare
 };
 

@@ -26,6 +26,8 @@ constexpr uint64_t kStepFloats = 8 * 1024 * 1024;
 Status Index::CreateBeside(std::shared_ptr<Index>* out) const {
   {
     const std::lock_guard<std::mutex> writing(writer_);
+    Reading reading;
+    SL_RETURN_IF_ERROR(Enter(&reading));
     SL_RETURN_IF_ERROR(MayWrite());
   }
   IndexParameters parameters = parameters_;

@@ -140,9 +140,10 @@ class Index {
   // Writes up to k rows, distances and keys, best first, and how many. Any query of dim floats.
   Status Search(const float* query, const SearchOptions& options, uint32_t* rows, float* distances,
                 double* keys, size_t* found) const;
-  // n queries one after another, results k apart; unused places are kNoRow and infinity.
+  // n queries one after another, results k apart; unused places are kNoRow, infinity and 0. Keys
+  // are those the rows had then: a rollback behind it may give the numbers to others.
   Status SearchBatch(const float* queries, size_t n, const SearchOptions& options, size_t threads,
-                     uint32_t* rows, float* distances, uint32_t* counts) const;
+                     uint32_t* rows, float* distances, int64_t* keys, uint32_t* counts) const;
 
   // kInvalidRange for a row that is not there. Removed rows can be read.
   Status CopyRows(const uint32_t* rows, size_t n, float* out) const;
@@ -205,6 +206,8 @@ class Index {
                 InlineRows::Scratch* scratch);
   Walk WalkCodes(const float* query, const SearchOptions& options, size_t ef,
                  const uint64_t* allowed, uint64_t n, uint64_t matches, Scratch* scratch) const;
+  // kFileCorrupt if another program cut rows or graph under us, see RowStore::CheckCut.
+  Status CheckCut() const;
 
   // read.cc
   Status Enter(Reading* lock) const;

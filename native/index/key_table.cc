@@ -4,6 +4,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "core/yield_point.h"
 #include "format/limits.h"
 
 namespace sightline {
@@ -66,8 +67,11 @@ Status KeyTable::Append(const int64_t* keys, size_t n) {
     alive_[row >> 6].fetch_or(uint64_t{1} << (row & 63), std::memory_order_release);
     if (has_map_) map_[keys[i]] = static_cast<uint32_t>(row);
   }
-  live_.fetch_add(n, std::memory_order_acq_rel);
+  SL_YIELD_POINT();
+  // Rows before live ones: see live().
   rows_.store(first + n, std::memory_order_release);
+  SL_YIELD_POINT();
+  live_.fetch_add(n, std::memory_order_acq_rel);
   return Status::Ok();
 }
 
@@ -106,6 +110,7 @@ void KeyTable::Swap(uint64_t first, const std::vector<uint32_t>& old) {
   const std::lock_guard<std::mutex> lock(mutex_);
   swaps_.fetch_add(1, std::memory_order_acq_rel);
   for (size_t i = 0; i < old.size(); ++i) {
+    SL_YIELD_POINT();
     const uint64_t row = first + i;
     alive_[row >> 6].fetch_or(uint64_t{1} << (row & 63), std::memory_order_acq_rel);
     if (has_map_) map_[keys_[row]] = static_cast<uint32_t>(row);
@@ -127,6 +132,7 @@ Status KeyTable::Remove(const std::vector<uint32_t>& removed) {
                                                   std::to_string(rows()));
     }
     alive_[row >> 6].fetch_and(~(uint64_t{1} << (row & 63)), std::memory_order_acq_rel);
+    SL_YIELD_POINT();
     live_.fetch_sub(1, std::memory_order_acq_rel);
     if (has_map_) map_.erase(keys_[row]);
   }

@@ -20,6 +20,8 @@ class KeyTable {
   Status Reserve(uint64_t max_rows);
 
   uint64_t rows() const { return rows_.load(std::memory_order_acquire); }
+  // Never more than rows(). Whoever compares the two reads this one first: equal then means that no
+  // row was removed, however many came in between.
   uint64_t live() const { return live_.load(std::memory_order_acquire); }
   int64_t key_of(uint64_t row) const { return keys_[row]; }
   bool alive(uint64_t row) const { return (word(row >> 6) >> (row & 63)) & 1; }

@@ -62,6 +62,7 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threa
   }
   work(rows);
   for (std::thread& helper : helpers) helper.join();
+  SL_RETURN_IF_ERROR(CheckCut());
   if (failure == 0) return Status::Ok();
   if (failure == -1) return Status(StatusCode::kNoMemory, "no memory to link rows");
   return Status(StatusCode::kFileCorrupt,
@@ -80,7 +81,7 @@ Status Index::Tidy(bool now) {
   }
   tidied_ = rows;
   if (reconnected > 0) unsaved_ = true;
-  return Status::Ok();
+  return CheckCut();
 }
 
 }  // namespace sightline

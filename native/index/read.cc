@@ -5,6 +5,7 @@
 #include <system_error>
 #include <thread>
 
+#include "core/yield_point.h"
 #include "exact/exact_scan.h"
 #include "index/index.h"
 #include "index/plan.h"
@@ -34,6 +35,7 @@ uint64_t CompileOnce(const KeyTable& keys, uint64_t rows, const SearchOptions& o
   uint64_t matches = 0;
   for (size_t i = 0; i < size; ++i) {
     uint64_t word = keys.word(i);
+    if (i % 16 == 0) SL_YIELD_POINT();
     if (options.filter != nullptr) {
       uint64_t wanted = 0;
       for (size_t b = 0; b < 8 && i * 8 + b < options.filter_bytes; ++b) {
@@ -118,6 +120,7 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
   limits.k = options.k;
   limits.ef = ef;
   limits.allowed = allowed;
+  limits.allowed_rows = n;
   // Past this a scan of the matches would have been cheaper; together at most twice its price.
   limits.budget = static_cast<size_t>(std::max<uint64_t>(matches, 10 * uint64_t{ef}));
   const bool leave_out =
@@ -126,6 +129,7 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
     limits.allowed = nullptr;
     limits.ef += limits.ef * (n - matches) / matches;
   }
+  SL_YIELD_POINT();
   switch (SearchGraph(*graph_, MakeSpace(), query, limits, scratch, &hits)) {
     case Walk::kOk:
       break;
@@ -140,6 +144,10 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
     case Walk::kRowDamaged:
       return Status(StatusCode::kFileCorrupt,
                     path_ + ": a row that the search needs does not match its checksum");
+  }
+  if (graph_->base_range().Cut()) {
+    graph_damaged_.store(true, std::memory_order_relaxed);
+    *scan = true;
   }
   // Nodes that are only now being linked may lie beyond what this search counts as there.
   hits.erase(
@@ -161,8 +169,11 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
   if (parameters_.unit_rows()) Normalise(scratch->query.data(), parameters_.dim);
   const float* q = scratch->query.data();
 
-  const uint64_t n = keys_.rows();
+  // In this order, see KeyTable::live(): rows that are appended in between must not make up for
+  // removed ones.
   uint64_t matches = keys_.live();
+  SL_YIELD_POINT();
+  const uint64_t n = keys_.rows();
   const uint64_t* allowed = nullptr;
   if (options.filter != nullptr || matches < n) {
     matches = CompileAllowed(keys_, n, options, &scratch->words);
@@ -181,6 +192,7 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
     scan |= hits.size() < wanted;
   }
   if (scan) SL_RETURN_IF_ERROR(ScanExact(q, allowed, n, wanted, &hits));
+  SL_RETURN_IF_ERROR(rows_.CheckCut());
   const size_t count = std::min(wanted, hits.size());
   for (size_t i = 0; i < count; ++i) {
     const float distance = DistanceOf(parameters_.metric, hits[i].distance);
@@ -202,12 +214,13 @@ Status Index::Search(const float* query, const SearchOptions& options, uint32_t*
 }
 
 Status Index::SearchBatch(const float* queries, size_t n, const SearchOptions& options,
-                          size_t threads, uint32_t* rows, float* distances,
+                          size_t threads, uint32_t* rows, float* distances, int64_t* keys,
                           uint32_t* counts) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   std::fill(rows, rows + n * options.k, kNoRow);
   std::fill(distances, distances + n * options.k, std::numeric_limits<float>::infinity());
+  std::fill(keys, keys + n * options.k, 0);
   std::atomic<size_t> next{0};
   std::mutex failed_mutex;
   Status failed;
@@ -219,6 +232,9 @@ Status Index::SearchBatch(const float* queries, size_t n, const SearchOptions& o
         status = SearchOne(queries + i * parameters_.dim, options, rows + i * options.k,
                            distances + i * options.k, &found);
         counts[i] = static_cast<uint32_t>(found);
+        for (size_t at = i * options.k; at < i * options.k + found; ++at) {
+          keys[at] = keys_.key_of(rows[at]);
+        }
       }
     } catch (const std::bad_alloc&) {
       status = Status(StatusCode::kNoMemory, "no memory to search");
@@ -255,7 +271,7 @@ Status Index::CopyRows(const uint32_t* rows, size_t n, float* out) const {
     SL_RETURN_IF_ERROR(rows_.EnsureTrusted(rows[i], uint64_t{rows[i]} + 1));
     std::copy_n(view.row(rows[i]), parameters_.dim, out + i * parameters_.dim);
   }
-  return Status::Ok();
+  return rows_.CheckCut();
 }
 
 Status Index::CopyKeys(const uint32_t* rows, size_t n, int64_t* out) const {

@@ -88,6 +88,8 @@ Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked)
   }
   rows_.Recheck(problems);
   const GraphReport report = ValidateGraph(*graph_);
+  const Status cut = CheckCut();
+  if (!cut.ok()) problems->push_back(cut.message());
   for (const std::string& problem : report.problems) problems->push_back("graph: " + problem);
   if (report.unreachable > 0) {
     problems->push_back("graph: " + std::to_string(report.unreachable) +

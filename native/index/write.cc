@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/yield_point.h"
 #include "index/index.h"
 #include "index/vectors.h"
 
@@ -13,7 +14,16 @@ Status Index::MayWrite() const {
         broken_.code(),
         "nothing is written since an earlier failure (close and open again): " + broken_.message());
   }
-  return Status::Ok();
+  return CheckCut();
+}
+
+Status Index::CheckCut() const {
+  SL_RETURN_IF_ERROR(rows_.CheckCut());
+  if (!graph_->base_range().Cut()) return Status::Ok();
+  return Status(StatusCode::kFileCorrupt,
+                FileIn("hnsw_index.bin") +
+                    " lost links while it was in use: another program cut it "
+                    "short, or the disk could not read it");
 }
 
 Status Index::Check(const float* vectors, size_t rows, const std::vector<int64_t>& keys,
@@ -105,7 +115,9 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   record->rows_after = first + rows;
   SL_RETURN_IF_ERROR(Store(vectors->data(), rows, record));
   // Committed: from here on a failure cannot undo it, only stop further writing.
+  SL_YIELD_POINT();
   rows_.Publish(rows, record->crcs);
+  SL_YIELD_POINT();
   unsaved_ = true;
   const bool replaces = record->type == RecordType::kReplace;
   Status linked = replaces ? keys_.AppendDead(record->keys.data(), rows)
@@ -192,7 +204,8 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   CountInline();
   unsaved_ = true;
   tidied_ = 0;
-  return Tidy(true);
+  const Status tidied = Tidy(true);
+  return tidied.ok() ? CheckCut() : tidied;
 }
 
 Status Index::Save() {
@@ -213,8 +226,8 @@ Status Index::Save() {
   header.entry = entry.node;
   header.max_level = entry.level;
   header.upper_lists = graph_->upper_lists();
-  SL_RETURN_IF_ERROR(WriteGraphFile(FileIn("hnsw_index.bin"), header, graph_->base_range().data(),
-                                    graph_->upper_range().data()));
+  SL_RETURN_IF_ERROR(WriteGraphFile(FileIn("hnsw_index.bin"), header, graph_->base_range(),
+                                    graph_->upper_range()));
   unsaved_ = false;
   return Status::Ok();
 }

@@ -36,7 +36,8 @@ ReservedRange::~ReservedRange() { Release(); }
 ReservedRange::ReservedRange(ReservedRange&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       capacity_(std::exchange(other.capacity_, 0)),
-      committed_(other.committed_.exchange(0)) {}
+      committed_(other.committed_.exchange(0)),
+      guard_(std::move(other.guard_)) {}
 
 ReservedRange& ReservedRange::operator=(ReservedRange&& other) noexcept {
   if (this != &other) {
@@ -44,11 +45,13 @@ ReservedRange& ReservedRange::operator=(ReservedRange&& other) noexcept {
     data_ = std::exchange(other.data_, nullptr);
     capacity_ = std::exchange(other.capacity_, 0);
     committed_ = other.committed_.exchange(0);
+    guard_ = std::move(other.guard_);
   }
   return *this;
 }
 
 void ReservedRange::Release() {
+  guard_ = FaultGuard();
   if (data_ != nullptr) ::munmap(data_, capacity_);
   data_ = nullptr;
   capacity_ = 0;
@@ -76,6 +79,7 @@ Status ReservedRange::MapGrowing(const File& file, size_t bytes, ReservedRange* 
   ReservedRange range;
   range.data_ = static_cast<unsigned char*>(at);
   range.capacity_ = capacity;
+  SL_RETURN_IF_ERROR(FaultGuard::Watch(range.data_, capacity, false, &range.guard_));
   *out = std::move(range);
   return Status::Ok();
 }
@@ -123,6 +127,9 @@ Status ReservedRange::MapFileCopy(const File& file, uint64_t offset, size_t byte
                     file.descriptor(), static_cast<off_t>(offset));
   if (at == MAP_FAILED) return NoRange(bytes);
   committed_ = bytes;
+  SL_RETURN_IF_ERROR(FaultGuard::Watch(data_, bytes, true, &guard_));
+  // Not constant: whoever writes to the copy may write a zero there.
+  guard_.SetEnd(data_ + bytes, false);
   return Status::Ok();
 }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "core/status.h"
+#include "platform/fault_guard.h"
 #include "platform/file.h"
 
 namespace sightline {
@@ -31,7 +32,8 @@ class ReservedRange {
   static Status Reserve(size_t bytes, ReservedRange* out);
 
   // A read-only view of [0, bytes) of `file`, which may be shorter now and grow later; reading
-  // beyond the file's end is a fault (SIGBUS). committed() is 0; Commit is not for this kind.
+  // beyond the file's end gives zeros and makes Cut() true. committed() is 0; Commit is not for
+  // this kind. Call SetEnd when it is known how many bytes count, and whenever that changes.
   static Status MapGrowing(const File& file, size_t bytes, ReservedRange* out);
 
   // Makes [0, bytes) readable and writable, new memory zero. Grows in large steps. Asks for huge
@@ -42,6 +44,12 @@ class ReservedRange {
   // to be called first, before Commit. The file must be that long. Where the system's pages are
   // larger than the alignment of `offset`, the bytes are read instead.
   Status MapFileCopy(const File& file, uint64_t offset, size_t bytes);
+
+  // Of MapGrowing: the first `bytes` bytes are the file's content.
+  void SetEnd(size_t bytes) { guard_.SetEnd(data_ + bytes, true); }
+  // Whether bytes of a mapped file were lost while it was mapped (another program cut it, or the
+  // disk failed): see fault_guard.h. To be asked after they were used. False for plain memory.
+  bool Cut() const { return guard_.Cut(); }
 
   unsigned char* data() const { return data_; }
   size_t capacity() const { return capacity_; }
@@ -54,6 +62,7 @@ class ReservedRange {
   unsigned char* data_ = nullptr;
   size_t capacity_ = 0;
   std::atomic<size_t> committed_{0};
+  FaultGuard guard_;  // of the part that is a file's
 };
 
 }  // namespace sightline

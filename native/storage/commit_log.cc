@@ -86,6 +86,13 @@ Status CommitLog::Append(LogRecord* record, bool* untouched) {
   record->sequence = sequence_ + 1;
   record->chain = chain_;
   const std::vector<unsigned char> bytes = EncodeRecord(record);
+  uint64_t size = 0;
+  SL_RETURN_IF_ERROR(file_.Size(&size));
+  if (size < end_) {
+    // Writing on would put zeros where records were.
+    return Status(StatusCode::kFileCorrupt, file_.path() + " has " + std::to_string(size) +
+                                                " bytes, written were " + std::to_string(end_));
+  }
   const Status room = file_.Allocate(end_ + bytes.size());
   if (!room.ok()) {
     // Nothing was written. If even cutting the reserved zeros off fails they read as a torn tail.

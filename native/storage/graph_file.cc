@@ -116,10 +116,13 @@ Status GraphFile::CheckAll() {
   return Status::Ok();
 }
 
-Status WriteGraphFile(const std::string& path, const GraphHeader& header, const unsigned char* base,
-                      const unsigned char* upper) {
+Status WriteGraphFile(const std::string& path, const GraphHeader& header, const ReservedRange& base,
+                      const ReservedRange& upper) {
   const std::string beside = path + ".tmp";
-  Status status = WriteSnapshot(beside, header, base, upper);
+  Status status = WriteSnapshot(beside, header, base.data(), upper.data());
+  if (status.ok() && base.Cut()) {
+    status = Status(StatusCode::kFileCorrupt, path + " lost links while it was in use");
+  }
   if (status.ok()) status = RenameDurable(beside, path);
   // On a full disk the half-written file is what is in the way.
   if (!status.ok()) (void)RemoveFile(beside);

@@ -49,9 +49,9 @@ class GraphFile {
 
 // Replaces the snapshot at `path`. base, upper: nodes * 8 * m and upper_lists * 4 * m bytes that no
 // one changes meanwhile. The header's two CRCs are computed here. On failure the old one is
-// untouched.
-Status WriteGraphFile(const std::string& path, const GraphHeader& header, const unsigned char* base,
-                      const unsigned char* upper);
+// untouched. kFileCorrupt if `base` lies over a snapshot that was cut while it was mapped.
+Status WriteGraphFile(const std::string& path, const GraphHeader& header, const ReservedRange& base,
+                      const ReservedRange& upper);
 
 }  // namespace sightline
 

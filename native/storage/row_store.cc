@@ -33,13 +33,25 @@ Status RowStore::Adopt(uint64_t rows, const std::vector<uint32_t>& crcs) {
   return Status::Ok();
 }
 
-Status RowStore::CheckSize() const {
+Status RowStore::CheckSize() {
   uint64_t size = 0;
   SL_RETURN_IF_ERROR(file_.Size(&size));
-  if (size >= OffsetOf(count())) return Status::Ok();
+  if (size >= OffsetOf(count())) {
+    sized_ = true;
+    bytes_.SetEnd(OffsetOf(count()));
+    return Status::Ok();
+  }
   return Status(StatusCode::kFileCorrupt, file_.path() + " has " + std::to_string(size) +
                                               " bytes, its log counts " + std::to_string(count()) +
                                               " rows of " + std::to_string(OffsetOf(1)));
+}
+
+Status RowStore::CheckCut() const {
+  if (!bytes_.Cut()) return Status::Ok();
+  return Status(StatusCode::kFileCorrupt,
+                file_.path() +
+                    " lost rows while it was in use: another program cut it short, or "
+                    "the disk could not read it");
 }
 
 Status RowStore::Write(const float* data, uint64_t rows, std::vector<uint32_t>* crcs,
@@ -56,6 +68,12 @@ Status RowStore::Write(const float* data, uint64_t rows, std::vector<uint32_t>* 
     std::memcpy(bytes_.data() + OffsetOf(first), data, size);
     return Status::Ok();
   }
+  // A file that was cut must not grow again: where rows were there would be zeros, and no fault any
+  // more that tells.
+  Status whole = CheckSize();
+  if (whole.ok()) whole = CheckCut();
+  *untouched = whole.ok();
+  SL_RETURN_IF_ERROR(whole);
   SL_RETURN_IF_ERROR(trusted_.Grow((first + rows) / 64 + 1));
   for (uint64_t row = 0; row < rows; row += rows_per_extent_) {
     const uint64_t in_extent = std::min<uint64_t>(rows_per_extent_, rows - row);
@@ -74,6 +92,7 @@ void RowStore::Publish(uint64_t rows, const std::vector<uint32_t>& crcs) {
     const std::lock_guard<std::mutex> lock(extents_mutex_);
     extents_.Append(rows, crcs);
     Trust(first, first + rows);
+    bytes_.SetEnd(OffsetOf(first + rows));
   }
   count_.store(first + rows, std::memory_order_release);
 }
@@ -89,7 +108,7 @@ Status RowStore::PlanTruncate(uint64_t rows, std::vector<uint32_t>* crcs) {
   // A new checksum over damaged bytes would make the damage official.
   SL_RETURN_IF_ERROR(EnsureTrusted(cut.first_row, cut.first_row + cut.rows));
   crcs->push_back(Crc32c(bytes_.data() + OffsetOf(cut.first_row), OffsetOf(cut.rows)));
-  return Status::Ok();
+  return CheckCut();
 }
 
 void RowStore::Truncate(uint64_t rows, const std::vector<uint32_t>& crcs) {
@@ -100,6 +119,8 @@ void RowStore::Truncate(uint64_t rows, const std::vector<uint32_t>& crcs) {
     for (uint64_t row = rows; row < before; ++row) {
       trusted_[row >> 6].fetch_and(~(uint64_t{1} << (row & 63)), std::memory_order_relaxed);
     }
+    // While the log is replayed the file may be shorter than what once counted.
+    if (sized_) bytes_.SetEnd(OffsetOf(rows));
   }
   count_.store(rows, std::memory_order_release);
 }

@@ -36,7 +36,10 @@ class RowStore {
   // until checked. CheckSize() has to follow before any is read.
   Status Adopt(uint64_t rows, const std::vector<uint32_t>& crcs);
   // kFileCorrupt if the file is too short for the rows.
-  Status CheckSize() const;
+  Status CheckSize();
+  // kFileCorrupt if rows were lost while they were mapped, so that what was read may be zeros: to
+  // be asked after rows were used. Threads: any.
+  Status CheckCut() const;
 
   // Writes `rows` rows behind the committed ones and makes them durable; they do not count until
   // Publish. crcs: their checksums, for the log (empty in memory).
@@ -74,6 +77,7 @@ class RowStore {
   uint32_t rows_per_extent_;
   File file_;
   ReservedRange bytes_;
+  bool sized_ = false;  // the file was seen to hold the rows that count
   std::atomic<uint64_t> count_{0};
   GrowingArray<std::atomic<uint64_t>> trusted_;
   std::mutex extents_mutex_;

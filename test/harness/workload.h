@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "index/index.h"
+#include "scratch.h"
 
 namespace sightline::harness {
 
@@ -40,11 +41,6 @@ Status Do(const Operation& operation, const std::string& folder, std::shared_ptr
 
 // Empty if the index holds exactly this, bit for bit, and answers accordingly; else what differs.
 std::string Compare(const Index& index, const Content& content);
-
-// Where harnesses keep their files: memory where there is such a place.
-std::string ScratchFolder(const std::string& name);
-// "--name=value" of the command line.
-uint64_t Argument(int count, char** arguments, const std::string& name, uint64_t otherwise);
 
 }  // namespace sightline::harness
 

@@ -85,6 +85,22 @@ test('many adds at once: each gets its rows without gaps, none is lost', async (
   assert.is(index.count, next);
 });
 
+test('a batch that meets a rollback gives rows and keys of one moment', async () => {
+  await using index = await VectorIndex.create({ dim: 16, metric: 'euclidean' });
+  await index.add(noise(1_500, 16, 1));
+  const added = noise(100, 16, 2);
+  // Many queries, so that the rollback waits for the batch and comes right behind it.
+  const queries = Float32Array.from({ length: 40 * added.length }, (_, i) => added[i % 1_600] ?? 0);
+  for (let round = 1; round <= 10; round++) {
+    const keys = Array.from({ length: 100 }, (_, i) => 10_000 * round + i);
+    await index.add(added, { keys });
+    const searching = index.searchBatch(queries, 2, { exact: true, threads: 1 });
+    const [hits] = await Promise.all([searching, index.rollbackTo(1_500)]);
+    for (const [at, node] of hits.nodes.entries())
+      assert.is(hits.keys[at], node < 1_500 ? node : keys[node - 1_500]);
+  }
+});
+
 test('what JavaScript does to its arrays after the call does not matter', async () => {
   await using index = await VectorIndex.create({ dim: 4, metric: 'euclidean' });
   const vectors = noise(1_000, 4, 1);

@@ -172,12 +172,36 @@ SL_TEST(graph_with_hostile_links_is_walked_without_leaving_its_bounds) {
       SearchLimits limits;
       limits.k = 5;
       limits.ef = 10;
-      if (q % 2 == 1) limits.allowed = allowed.data();
+      if (q % 2 == 1) {
+        limits.allowed = allowed.data();
+        limits.allowed_rows = 120;
+      }
       const float* query = f.space.row(rng.Below(120));
       CHECK(SearchGraph(f.graph, f.space, query, limits, &f.scratch, &found) == Walk::kOk);
       for (const Neighbor& hit : found) CHECK(hit.row < 120);
     }
     (void)ValidateGraph(f.graph);
+  }
+}
+
+// Nodes may be linked between the making of the bitset and the walk.
+SL_TEST(a_filtered_search_does_not_read_behind_its_bitset) {
+  Fixture f(4, 20, RandomRows(300, 1));
+  CHECK(f.Add(300));
+  // One word counts; what lies behind it would allow everything.
+  std::vector<uint64_t> allowed(5, ~uint64_t{0});
+  allowed[0] = 0x5555555555555555u;
+  std::vector<Neighbor> found;
+  for (uint32_t q = 0; q < 300; ++q) {
+    SearchLimits limits;
+    limits.k = 5;
+    limits.ef = 10;
+    limits.allowed = allowed.data();
+    limits.allowed_rows = 60;
+    const float* query = f.space.row(q);
+    CHECK(SearchGraph(f.graph, f.space, query, limits, &f.scratch, &found) == Walk::kOk);
+    CHECK_EQ(found.size(), 10u);
+    for (const Neighbor& hit : found) CHECK(hit.row < 60 && hit.row % 2 == 0);
   }
 }
 

@@ -1,5 +1,6 @@
-/** The state matrix: every method x {open, read-only, closing, closed}. */
+/** The state matrix: every method x {open, adding, compacting, read-only, closing, closed}. */
 import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError, VectorIndex, writeVectors } from '../../lib/engine';
@@ -79,19 +80,78 @@ test('the matrix names every public method', () => {
   assert.equal(rest.sort(), Object.keys(METHODS).sort());
 });
 
-test('open: everything is allowed, in a folder and in memory', async () => {
-  const folder = await sample();
-  await using stored = await VectorIndex.open(folder);
-  await using memory = await VectorIndex.create({ dim: DIM });
+/** The same rows in a folder and in memory. */
+async function bothKinds(): Promise<[VectorIndex, VectorIndex]> {
+  const memory = await VectorIndex.create({ dim: DIM });
   await memory.add(noise(20, DIM, 3));
-  for (const index of [stored, memory]) {
+  return [await VectorIndex.open(await sample()), memory];
+}
+
+test('open: everything is allowed, in a folder and in memory', async () => {
+  const both = await bothKinds();
+  for (const index of both) {
     for (const [name, { call }] of Object.entries(METHODS)) {
       assert.is(await outcome(() => call(index)), 'ok', name);
     }
     assert.not.ok(index.isClosed);
+    await index.close();
   }
-  assert.is(memory.path, undefined);
-  assert.is(stored.path, folder);
+  assert.ok(path.isAbsolute(both[0].path ?? ''));
+  assert.is(both[1].path, undefined);
+});
+
+/** Calls every method at once, and says how each one ended. */
+function callAll(index: VectorIndex): Promise<[string, string][]> {
+  return Promise.all(
+    Object.entries(METHODS).map(async ([name, { call }]): Promise<[string, string]> => [
+      name,
+      await outcome(() => call(index)),
+    ]),
+  );
+}
+
+const ALL_OK = Object.keys(METHODS).map((name) => [name, 'ok']);
+
+test('adding: readers answer meanwhile, writers wait their turn', async () => {
+  for (const index of await bothKinds()) {
+    const before = index.count;
+    let isAdding = true;
+    const keys = Array.from({ length: 8_000 }, (_, i) => 20_000 + i);
+    const adding = index.add(noise(8_000, DIM, 9), { keys }).then(() => (isAdding = false));
+    // Rows count before they are linked: from here on it is under way.
+    while (index.count === before && isAdding) await turn();
+    assert.ok(isAdding);
+    const all = callAll(index);
+    assert.ok(isAdding, 'the calls did not wait');
+    assert.is(index.search(query, 2).nodes.length, 2);
+    assert.is(await outcome(() => index.searchAsync(query, 2)), 'ok');
+    await adding;
+    assert.equal(await all, ALL_OK);
+    await index.close();
+  }
+});
+
+test('compacting: readers answer meanwhile, writers wait their turn', async () => {
+  for (const index of await bothKinds()) {
+    const keys = Array.from({ length: 5_000 }, (_, i) => 20_000 + i);
+    await index.add(noise(5_000, DIM, 9), { keys });
+    await index.remove([20_000, 20_001]);
+    let all: Promise<[string, string][]> | undefined;
+    const report = await index.compact({
+      onProgress: (done, total) => {
+        if (all !== undefined) return;
+        assert.ok(done < total, 'it is not over yet');
+        all = callAll(index);
+      },
+    });
+    assert.ok(report.dropped >= 2);
+    // The rows that rollbackTo was asked to keep are fewer by now: refused, not misunderstood.
+    assert.equal(
+      await all,
+      ALL_OK.map(([name]) => [name, name === 'rollbackTo' ? 'ERR_ARG_RANGE' : 'ok']),
+    );
+    await index.close();
+  }
 });
 
 test('read-only: readers are allowed, writers are ERR_READ_ONLY', async () => {
