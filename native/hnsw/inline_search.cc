@@ -132,10 +132,13 @@ class Walker {
     if (!space_.Trusted(node)) return Walk::kRowDamaged;
     if (!graph_.BaseOk(node)) return Walk::kGraphDamaged;
     const float distance = space_.Distance(query_, space_.row(node));
-    if (limits_.allowed == nullptr || ((limits_.allowed[node >> 6] >> (node & 63)) & 1)) {
-      out_->push_back({distance, node});
-    }
+    if (IsResult(node)) out_->push_back({distance, node});
     return rows_.Current(node) ? ByCodes(node, next, distance) : ByRows(node);
+  }
+
+  bool IsResult(uint32_t node) const {
+    if (node >= limits_.rows) return false;
+    return limits_.allowed == nullptr || ((limits_.allowed[node >> 6] >> (node & 63)) & 1);
   }
 
   Walk ByCodes(uint32_t node, uint32_t next, float distance) {

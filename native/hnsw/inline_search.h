@@ -32,7 +32,8 @@ struct InlineLimits {
   size_t places = 0;                  // of the candidate list
   size_t keep = 0;                    // results wanted, best first
   bool distinct = false;              // each node at most once in the list
-  const uint64_t* allowed = nullptr;  // bitset over rows: only these are results; nullptr: all
+  uint64_t rows = ~uint64_t{0};       // only rows below are results: others came meanwhile
+  const uint64_t* allowed = nullptr;  // bitset over those: only these are results; nullptr: all
 };
 
 // Finds rows near `query`, exact distances, best first, ties by smaller row; at most limits.keep.

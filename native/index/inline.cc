@@ -155,6 +155,7 @@ Walk Index::WalkCodes(const float* query, const SearchOptions& options, size_t e
   // (k 100 of 5,000 rows of 64 floats at efSearch 100: recall 0.82 without the additional places.)
   limits.distinct = 4 * near > limits.places;
   if (limits.distinct) limits.places += 2 * near;
+  limits.rows = n;
   limits.allowed = allowed;
   inline_->Prepare(query, &scratch->inline_walk.query);
   const Space space = MakeSpace();

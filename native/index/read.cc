@@ -111,7 +111,8 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
   std::vector<Neighbor>& hits = scratch->hits;
   if (walks_inline_.load(std::memory_order_relaxed) && CodesSuit(options.k, ef)) {
     const Walk walk = WalkCodes(query, options, ef, allowed, n, matches, scratch);
-    if (walk == Walk::kOk && hits.size() >= std::min<uint64_t>(options.k, matches)) {
+    if (walk == Walk::kOk && !graph_->base_range().Cut() &&
+        hits.size() >= std::min<uint64_t>(options.k, matches)) {
       return Status::Ok();
     }
     // What is missing or damaged the walk on rows finds, or reports.

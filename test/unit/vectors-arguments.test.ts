@@ -51,9 +51,7 @@ test('create refuses every wrong option', async () => {
   await expectCodes('metric', ['', 'l2', '__proto__'], 'ERR_ARG_RANGE', (metric) =>
     create({ metric }),
   );
-  await expectCodes('storage', ['f64', 'x'], 'ERR_ARG_RANGE', (storage) =>
-    create({ storage }),
-  );
+  await expectCodes('storage', ['f64', 'x'], 'ERR_ARG_RANGE', (storage) => create({ storage }));
   await expectCodes(
     'label',
     ['x'.repeat(256), 'é'.repeat(128), '\ud800'],

@@ -46,6 +46,7 @@ const METHODS: Record<string, { writes: boolean; call: (index: VectorIndex) => u
   keysOf: { writes: false, call: (index) => index.keysOf([0]) },
   keys64Of: { writes: false, call: (index) => index.keys64Of([0]) },
   rowOf: { writes: false, call: (index) => index.rowOf(0) },
+  warm: { writes: false, call: (index) => index.warm() },
   stats: { writes: false, call: (index) => index.stats() },
   verify: { writes: false, call: (index) => index.verify() },
   exportFile: {
