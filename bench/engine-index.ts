@@ -33,7 +33,11 @@ export async function engineIndex(options: BenchOptions): Promise<EngineIndex> {
   const flat = readFloats(path.join(dataset.folder, 'query.f32'));
   const folder = runFolder(dataset, options.run);
   if (!existsSync(folder)) {
-    await using index = await VectorIndex.create({ dim: options.dim, path: folder });
+    await using index = await VectorIndex.create({
+      dim: options.dim,
+      storage: 'inline',
+      path: folder,
+    });
     await index.add(base, { threads: options.threads });
   }
   return { dataset, folder, base, queries: rowsOf(flat, options.dim) };
@@ -43,6 +47,10 @@ export async function engineIndex(options: BenchOptions): Promise<EngineIndex> {
 export function removeRun(run: string): void {
   if (!existsSync(CACHE)) return;
   for (const name of readdirSync(CACHE)) {
-    rmSync(path.join(CACHE, name, `sightline-${run}`), { recursive: true, force: true });
+    const folder = path.join(CACHE, name);
+    for (const entry of readdirSync(folder)) {
+      if (!entry.startsWith(`sightline-${run}`)) continue;
+      rmSync(path.join(folder, entry), { recursive: true, force: true });
+    }
   }
 }

@@ -61,7 +61,7 @@ export const USAGE = `usage: bench [root] [options]
   --threads N            threads of the build suite (default: all)
   --full                 the same as --rows ${FULL_ROWS}: a quarter of an hour and more
   --dataset NAME...      of the comparison with peers: clip-like | clip-real | mnist784 (default all here)
-  --peer NAME...         hnswlib | hnswlib-node | usearch-f32 | usearch-f16 | usearch-i8 | faiss
+  --peer NAME...         sightline-f32 | sightline-f16 | sightline-i8 | sightline-i4 | hnswlib | hnswlib-node | usearch-f32 | usearch-f16 | usearch-i8 | faiss
                          (default all installed; hnswlib and faiss are those of the system's Python,
                          hnswlib-node comes with: npm install --no-save hnswlib-node)
   --build-threads N...   of the comparison (default 1 and --threads)

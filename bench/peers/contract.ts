@@ -66,6 +66,8 @@ export interface OpenedPeer {
   /** Whatever the peer returns; converting it is not part of the measurement. */
   search(query: Float32Array, k: number): unknown;
   rowsOf(answer: unknown): ArrayLike<number>;
+  /** What makes searches fast and is not part of opening; done between the first answer and the rest. */
+  warm?(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -20,7 +20,9 @@ export interface PeerName {
   readonly note?: string;
 }
 
+/** With the fastest storage, 'inline'; the others are named behind it. */
 export const OURS = 'sightline';
+export const isOurs = (name: string): boolean => name.split('-')[0] === OURS;
 
 const node = (name: string, module: string, hasThreads: boolean, note?: string): PeerName => ({
   name,
@@ -40,7 +42,8 @@ const python = (name: string, note: string): PeerName => ({
 });
 
 export const PEERS: readonly PeerName[] = [
-  node(OURS, '', true),
+  node(OURS, '', true, "storage 'inline'"),
+  ...['f32', 'f16', 'i8', 'i4'].map((storage) => node(`${OURS}-${storage}`, '', true)),
   python(
     'hnswlib',
     'C++ through Python, queries in one call on one thread; baseline SSE in Debian',

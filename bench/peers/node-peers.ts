@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { VectorIndex } from '../../lib/vectors';
+import { VectorIndex, type Storage } from '../../lib/vectors';
 import type { NodePeer, OpenedPeer, TrialJob } from './contract';
 
 const load = createRequire(__filename);
@@ -29,7 +29,7 @@ function versionOf(module: string): string {
   return 'unknown';
 }
 
-function sightline(): NodePeer {
+function sightline(storage: Storage): NodePeer {
   return {
     version: (load('../../../package.json') as { version: string }).version,
     async build(base, job) {
@@ -41,6 +41,7 @@ function sightline(): NodePeer {
         metric: metric === 'dot' ? 'cosine' : metric,
         M: job.M,
         efConstruction: job.efConstruction,
+        storage,
         path: job.index,
       });
       const took = await seconds(() => index.add(base, { threads: job.threads }));
@@ -55,6 +56,7 @@ function sightline(): NodePeer {
           search: (query, k) => index.search(query, k, options),
           rowsOf: (answer) => (answer as { nodes: Uint32Array }).nodes,
           close: () => index.close(),
+          warm: () => index.warm({ threads: job.threads }),
         };
       };
     },
@@ -155,7 +157,11 @@ function usearch(scalar: 'f32' | 'f16' | 'i8'): NodePeer {
 }
 
 const MAKERS: Readonly<Record<string, () => NodePeer>> = {
-  sightline,
+  sightline: () => sightline('inline'),
+  'sightline-f32': () => sightline('f32'),
+  'sightline-f16': () => sightline('f16'),
+  'sightline-i8': () => sightline('i8'),
+  'sightline-i4': () => sightline('i4'),
   'hnswlib-node': hnswlibNode,
   'usearch-f32': () => usearch('f32'),
   'usearch-f16': () => usearch('f16'),

@@ -35,6 +35,7 @@ async function search(job: TrialJob): Promise<SearchFigures> {
   const openMs = performance.now() - started;
   opened.search(first, job.k);
   const firstAnswerMs = performance.now() - started;
+  await opened.warm?.();
 
   const points: SearchPoint[] = [];
   for (const efSearch of job.efSearch) {

@@ -13,6 +13,7 @@ export async function batchSuite(options: BenchOptions): Promise<SuiteResult> {
   const { folder, queries, dataset } = await engineIndex(options);
   const { k, dim } = options;
   await using index = await VectorIndex.open(folder, { readOnly: true });
+  await index.warm();
   const flat = new Float32Array(queries.length * dim);
   for (const [i, query] of queries.entries()) flat.set(query, i * dim);
   const ways = [

@@ -41,6 +41,7 @@ export async function filteredSuite(options: BenchOptions): Promise<SuiteResult>
   const { folder, queries: all, dataset } = await engineIndex(options);
   const { k, repeat } = options;
   await using index = await VectorIndex.open(folder, { readOnly: true });
+  await index.warm();
   const queries = all.slice(0, QUERIES);
   const found = SHARES.map((share) => {
     const filter = share === 1 ? {} : { filter: randomMask(dataset.meta.rows, share) };

@@ -42,6 +42,7 @@ export async function loopSuite(options: BenchOptions): Promise<SuiteResult> {
   const { dim, k, threads } = options;
   const rows = Math.min(ROWS, base.length / dim);
   await using index = await VectorIndex.open(folder, { readOnly: true });
+  await index.warm();
   const flat = new Float32Array(queries.length * dim);
   for (const [i, query] of queries.entries()) flat.set(query, i * dim);
 

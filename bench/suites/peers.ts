@@ -15,7 +15,7 @@ import { comparedRows, DEFAULT_EF_SEARCH, type BenchOptions } from '../options';
 import type { BuildFigures, SearchFigures, TrialJob } from '../peers/contract';
 import { prepareDataset, readFloats, type Dataset, type DatasetName } from '../peers/dataset';
 import { Judge } from '../peers/judge';
-import { findPeers, OURS, type PeerName } from '../peers/names';
+import { findPeers, isOurs, OURS, type PeerName } from '../peers/names';
 import { runTrial } from '../peers/run-trial';
 import { plotCurves } from '../plot';
 import { round } from '../statistics';
@@ -49,14 +49,14 @@ interface PeerResult {
 }
 
 function jobFor(dataset: Dataset, peer: PeerName, threads: number, options: BenchOptions) {
-  const isOurs = peer.name === OURS;
+  const own = runFolder(dataset, options.run);
   return {
     peer: peer.name,
     dataset: path.resolve(dataset.folder),
     meta: dataset.meta,
     index: path.resolve(
-      isOurs
-        ? runFolder(dataset, options.run)
+      isOurs(peer.name)
+        ? own + peer.name.slice(OURS.length)
         : path.join(dataset.folder, `${peer.name}-${threads}`),
     ),
     M,
@@ -76,11 +76,11 @@ async function build(
 ): Promise<BuildFigures> {
   const job = jobFor(dataset, peer, threads, options);
   const kept = `${job.index}.json`;
-  if (peer.name !== OURS && existsSync(kept) && existsSync(job.index)) {
+  if (!isOurs(peer.name) && existsSync(kept) && existsSync(job.index)) {
     return JSON.parse(readFileSync(kept, 'utf8')) as BuildFigures;
   }
   const figures = await runTrial(peer, { ...job, task: 'build' });
-  if (peer.name !== OURS) writeFileSync(kept, JSON.stringify(figures));
+  if (!isOurs(peer.name)) writeFileSync(kept, JSON.stringify(figures));
   return figures;
 }
 

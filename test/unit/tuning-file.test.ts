@@ -70,7 +70,7 @@ test('a writer sweeps up what a killed tune left', async () => {
   assert.ok(existsSync(path.join(folder, 'tuning.json.tmp')), 'a reader changes nothing');
   await (await VectorIndex.open(folder)).close();
   assert.not.ok(existsSync(path.join(folder, 'tuning.json.tmp')));
-  assert.is(await readTuning(folder), undefined);
+  assert.equal(await readTuning(folder), {});
   assert.ok(readFileSync(path.join(folder, 'embeddings.idx')).length > 0);
 });
 
