@@ -15,6 +15,9 @@ namespace {
 constexpr uint64_t kInlineFrom = 2048;
 // Nodes coded by one call: some 20 us each, so that a caller can stop between calls.
 constexpr uint64_t kNodesPerCall = 16384;
+// Up to this many results a list of five places for two of them nearly always has them all; where
+// it has not, the walk on rows follows.
+constexpr size_t kFewResults = 32;
 // Nodes looked at to see whether rows repeat.
 constexpr uint64_t kCopySample = 512;
 
@@ -151,10 +154,13 @@ Walk Index::WalkCodes(const float* query, const SearchOptions& options, size_t e
   InlineLimits limits;
   limits.places = 2 * ef + 2 * (near - std::min(near, options.k));
   limits.keep = options.k;
-  // Nearly as many results as places: estimates are too rough to say which of them are the nearest.
-  // (k 100 of 5,000 rows of 64 floats at efSearch 100: recall 0.82 without the additional places.)
-  limits.distinct = 4 * near > limits.places;
-  if (limits.distinct) limits.places += 2 * near;
+  // Nodes stand in the list more than once, so that fewer than half of its places are results. Many
+  // results of a short list need a place each, and some to spare, because estimates are too rough
+  // to tell the best hundred from the next. (k 100 of 5,000 rows of 64 floats, efSearch 100: recall
+  // 0.82 with 200 places, each once.)
+  limits.distinct = near > kFewResults && 4 * near > limits.places;
+  limits.places =
+      limits.distinct ? limits.places + 2 * near : std::max(limits.places, 2 * near + near / 2);
   limits.rows = n;
   limits.allowed = allowed;
   inline_->Prepare(query, &scratch->inline_walk.query);
