@@ -7,6 +7,7 @@
 
 #include "hnsw/inline_search.h"
 #include "index/index.h"
+#include "platform/background.h"
 
 namespace sightline {
 namespace {
@@ -116,7 +117,10 @@ Status Index::CodeLinks(uint64_t first, size_t threads, uint64_t* next) {
   std::vector<std::thread> helpers;
   for (size_t i = 1; i < count; ++i) {
     try {
-      helpers.emplace_back(work);
+      helpers.emplace_back([&work] {
+        YieldToOthers();
+        work();
+      });
     } catch (const std::system_error&) {
       break;
     }

@@ -164,10 +164,11 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
 Status Index::SearchOne(const float* query, const SearchOptions& options, uint32_t* out_rows,
                         float* out_distances, size_t* found) const {
   *found = 0;
-  SL_RETURN_IF_ERROR(CheckVector(query, parameters_, "the query"));
+  double length = 0;
+  SL_RETURN_IF_ERROR(CheckVector(query, parameters_, "the query", &length));
   ScratchPool::Lease scratch(&scratches_);
   scratch->query.assign(query, query + parameters_.dim);
-  if (parameters_.unit_rows()) Normalise(scratch->query.data(), parameters_.dim);
+  if (parameters_.unit_rows()) Normalise(scratch->query.data(), parameters_.dim, length);
   const float* q = scratch->query.data();
 
   // In this order, see KeyTable::live(): rows that are appended in between must not make up for

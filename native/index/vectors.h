@@ -9,12 +9,14 @@
 
 namespace sightline {
 
-// name  what the message calls the vector, for example "row 3" or "the query".
-Status CheckVector(const float* vector, const IndexParameters& parameters, const char* name);
+// name            what the message calls the vector, for example "row 3" or "the query".
+// squared_length  set to the sum of squares, for Normalise; may be null.
+Status CheckVector(const float* vector, const IndexParameters& parameters, const char* name,
+                   double* squared_length = nullptr);
 
 // Unit length, unless it has that already to within 1e-6 of its square; then not a bit changes.
-// The vector was checked.
-void Normalise(float* vector, size_t dim);
+// squared_length is what CheckVector found.
+void Normalise(float* vector, size_t dim, double squared_length);
 
 }  // namespace sightline
 

@@ -107,8 +107,9 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   for (uint64_t i = 0; i < rows; ++i) {
     float* vector = vectors->data() + i * parameters_.dim;
     const std::string name = "vector " + std::to_string(i);
-    SL_RETURN_IF_ERROR(CheckVector(vector, parameters_, name.c_str()));
-    if (parameters_.unit_rows()) Normalise(vector, parameters_.dim);
+    double length = 0;
+    SL_RETURN_IF_ERROR(CheckVector(vector, parameters_, name.c_str(), &length));
+    if (parameters_.unit_rows()) Normalise(vector, parameters_.dim, length);
   }
 
   record->first_row = first;
