@@ -23,6 +23,20 @@ uint8_t ByteOf(float value, float low, float inverse_step) {
   return static_cast<uint8_t>(std::clamp(byte, 0.0f, 255.0f));
 }
 
+void Pack(const float* offsets, const float* slopes, size_t count, LinkBlock* out) {
+  const auto [low, high] = std::minmax_element(offsets, offsets + count);
+  const float steepest = *std::max_element(slopes, slopes + count);
+  out->offset_low = *low;
+  out->offset_step = (*high - *low) / 255.0f;
+  out->slope_step = steepest / 255.0f;
+  const float per_offset = out->offset_step > 0 ? 1.0f / out->offset_step : 0;
+  const float per_slope = out->slope_step > 0 ? 1.0f / out->slope_step : 0;
+  for (size_t lane = 0; lane < count; ++lane) {
+    out->offset[lane] = ByteOf(offsets[lane], *low, per_offset);
+    out->slope[lane] = ByteOf(slopes[lane], 0, per_slope);
+  }
+}
+
 }  // namespace
 
 InlineRows::InlineRows(const KernelTable* kernels, Metric metric, size_t dim, size_t links,
@@ -64,6 +78,9 @@ void InlineRows::Centre(const VectorView& rows) {
   for (size_t i = 0; i < dim_; ++i) {
     centre_[i] = static_cast<float>(sums[i] / static_cast<double>(std::max<size_t>(1, taken)));
   }
+  turned_centre_.assign(rotation_.padded(), 0.0f);
+  std::copy(centre_.begin(), centre_.end(), turned_centre_.begin());
+  rotation_.Apply(turned_centre_.data());
   centred_ = true;
 }
 
@@ -82,56 +99,60 @@ void InlineRows::Forget(uint64_t first) {
   }
 }
 
-void InlineRows::Encode(const VectorView& rows, uint32_t node, const uint32_t* ids, size_t n,
-                        Scratch* scratch) {
+void InlineRows::Turn(const VectorView& rows, uint32_t row, Scratch* scratch, uint16_t* out) const {
+  scratch->work.resize(rotation_.padded());
+  float* work = scratch->work.data();
+  const float* x = rows.row(row);
+  for (size_t i = 0; i < dim_; ++i) work[i] = x[i] - centre_[i];
+  std::fill(work + dim_, work + rotation_.padded(), 0.0f);
+  rotation_.Apply(work);
+  kernels_->link_codes->halve(work, rotation_.padded(), out);
+}
+
+void InlineRows::Encode(const VectorView& rows, const uint16_t* turned, uint32_t node,
+                        const uint32_t* ids, size_t n, Scratch* scratch) {
   const size_t padded = rotation_.padded();
-  std::vector<float>& from = scratch->from;
-  std::vector<float>& difference = scratch->difference;
-  from.resize(padded);
-  difference.resize(padded);
-  scratch->offsets.resize(kLanes);
-  scratch->slopes.resize(kLanes);
-  float* offsets = scratch->offsets.data();
-  float* slopes = scratch->slopes.data();
+  scratch->from.resize(padded);
+  scratch->whole.resize(padded);
+  scratch->to.resize(padded);
+  float* from = scratch->from.data();
+  float* whole = scratch->whole.data();
   const float* x = rows.row(node);
   for (size_t i = 0; i < dim_; ++i) from[i] = x[i] - centre_[i];
-  std::fill(from.begin() + static_cast<std::ptrdiff_t>(dim_), from.end(), 0.0f);
-  rotation_.Apply(from.data());
+  std::fill(from + dim_, from + padded, 0.0f);
+  rotation_.Apply(from);
+  // Rounded as its neighbors are, so that the difference of copies is nothing.
+  kernels_->link_codes->halve(from, padded, scratch->to.data());
+  for (size_t i = 0; i < padded; ++i) {
+    from[i] = FromHalf(scratch->to[i]);
+    whole[i] = from[i] + turned_centre_[i];
+  }
   const bool euclidean = metric_ == Metric::kEuclidean;
   unsigned char* at = bytes_.data() + node * stride_;
   std::memset(at, 0, stride_);
+  float offsets[kLanes];
+  float slopes[kLanes];
   for (size_t block = 0; block < blocks_; ++block, at += block_bytes_) {
     LinkBlock& out = *reinterpret_cast<LinkBlock*>(at);
     const size_t first = block * kLanes;
     const size_t count = n > first ? std::min(kLanes, n - first) : 0;
     for (size_t lane = 0; lane < count; ++lane) {
-      const float* y = rows.row(ids[first + lane]);
-      if (first + lane + 1 < n) Fetch(rows.row(ids[first + lane + 1]), dim_ * sizeof(float));
-      for (size_t i = 0; i < dim_; ++i) difference[i] = y[i] - x[i];
-      std::fill(difference.begin() + static_cast<std::ptrdiff_t>(dim_), difference.end(), 0.0f);
-      const float length = kernels_->dot(difference.data(), difference.data(), dim_);
-      const float along = euclidean ? 0 : kernels_->dot(difference.data(), x, dim_);
-      rotation_.Apply(difference.data());
-      float sizes = 0;
-      float signed_sum = 0;
-      kernels_->link_codes->encode(difference.data(), from.data(), groups_, lane, out.codes(),
-                                   &sizes, &signed_sum);
-      const float f = sizes > 0 ? length / sizes : 0;
-      offsets[lane] = euclidean ? length + 2 * f * signed_sum : f * signed_sum - along;
+      const uint16_t* to = scratch->to.data();
+      if (turned == nullptr) {
+        Turn(rows, ids[first + lane], scratch, scratch->to.data());
+      } else {
+        to = turned + ids[first + lane] * padded;
+        if (first + lane + 2 < n) {
+          Fetch(turned + ids[first + lane + 2] * padded, padded * sizeof(uint16_t));
+        }
+      }
+      DifferenceSums sums;
+      kernels_->link_codes->encode(to, from, whole, groups_, lane, out.codes(), &sums);
+      const float f = sums.sizes > 0 ? sums.squares / sums.sizes : 0;
+      offsets[lane] = euclidean ? sums.squares + 2 * f * sums.signs : f * sums.signs - sums.along;
       slopes[lane] = euclidean ? 2 * f : f;
     }
-    if (count == 0) continue;
-    const auto [low, high] = std::minmax_element(offsets, offsets + count);
-    const float steepest = *std::max_element(slopes, slopes + count);
-    out.offset_low = *low;
-    out.offset_step = (*high - *low) / 255.0f;
-    out.slope_step = steepest / 255.0f;
-    const float per_offset = out.offset_step > 0 ? 1.0f / out.offset_step : 0;
-    const float per_slope = out.slope_step > 0 ? 1.0f / out.slope_step : 0;
-    for (size_t lane = 0; lane < count; ++lane) {
-      out.offset[lane] = ByteOf(offsets[lane], *low, per_offset);
-      out.slope[lane] = ByteOf(slopes[lane], 0, per_slope);
-    }
+    if (count > 0) Pack(offsets, slopes, count, &out);
   }
 }
 

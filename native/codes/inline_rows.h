@@ -78,13 +78,18 @@ class InlineRows {
 
   struct Scratch {
     std::vector<float> from;
-    std::vector<float> difference;
-    std::vector<float> offsets;
-    std::vector<float> slopes;
+    std::vector<float> whole;
+    std::vector<float> work;
+    std::vector<uint16_t> to;
   };
+  // Rows turned once instead of once per link: 2 bytes a value, `turned_stride` values a row. For
+  // coding many nodes; their neighbors' rows are half as long then, and need no turning.
+  size_t turned_stride() const { return rotation_.padded(); }
+  void Turn(const VectorView& rows, uint32_t row, Scratch* scratch, uint16_t* out) const;
   // Codes the neighbors `ids` (n <= links) of `node`, all of them trusted rows of the view.
-  void Encode(const VectorView& rows, uint32_t node, const uint32_t* ids, size_t n,
-              Scratch* scratch);
+  // turned: what Turn gives for every row of the view, or nullptr.
+  void Encode(const VectorView& rows, const uint16_t* turned, uint32_t node, const uint32_t* ids,
+              size_t n, Scratch* scratch);
 
   void Prepare(const float* query, InlineQuery* out) const;
   size_t blocks() const { return blocks_; }
@@ -110,6 +115,7 @@ class InlineRows {
   size_t block_bytes_;
   size_t stride_;
   std::vector<float> centre_;
+  std::vector<float> turned_centre_;
   bool centred_ = false;
   GrowingArray<unsigned char> bytes_;
   GrowingArray<std::atomic<uint64_t>> current_;

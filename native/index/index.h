@@ -202,7 +202,9 @@ class Index {
   void WatchLinks();
   void CountInline();
   void LookForCopies();
-  void CodeNode(const Space& space, const VectorView& view, uint32_t node,
+  const uint16_t* TurnedRows(const VectorView& view, size_t due, size_t threads);
+  void DropTurned();
+  void CodeNode(const Space& space, const VectorView& view, const uint16_t* turned, uint32_t node,
                 InlineRows::Scratch* scratch);
   Walk WalkCodes(const float* query, const SearchOptions& options, size_t ef,
                  const uint64_t* allowed, uint64_t n, uint64_t matches, Scratch* scratch) const;
@@ -251,7 +253,10 @@ class Index {
   uint64_t tidied_ = 0;                 // rows when the graph was last reconnected (writer_)
   std::unique_ptr<InlineRows> inline_;  // Storage::kInline only
   std::atomic<bool> walks_inline_{false};
-  bool copies_crowd_ = false;         // (writer_)
+  bool copies_crowd_ = false;  // (writer_)
+  // For the length of coding many nodes (writer_): see InlineRows::Turn.
+  GrowingArray<uint16_t> turned_;
+  uint64_t turned_rows_ = 0;
   mutable Grace grace_;               // between who walks on codes and who rewrites them
   std::atomic<bool> unsaved_{false};  // the graph differs from its snapshot
   std::string graph_problem_;         // set before the index is handed out

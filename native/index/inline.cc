@@ -2,12 +2,10 @@
 #include <algorithm>
 #include <atomic>
 #include <new>
-#include <system_error>
-#include <thread>
 
 #include "hnsw/inline_search.h"
 #include "index/index.h"
-#include "platform/background.h"
+#include "index/parallel.h"
 
 namespace sightline {
 namespace {
@@ -76,6 +74,39 @@ uint64_t Index::uncoded() const {
   return nodes < kInlineFrom ? 0 : nodes - std::min(nodes, inline_->CountCurrent(nodes));
 }
 
+// All rows turned, when so many nodes are to be coded that it saves more than it costs; else
+// nullptr. Kept from call to call until the last node was looked at.
+const uint16_t* Index::TurnedRows(const VectorView& view, size_t due, size_t threads) {
+  if (turned_rows_ == view.count) return turned_.data();
+  // Every node's neighbors would be turned one by one: some 20 of them.
+  if (due * 16 < view.count || !rows_.EnsureTrusted(0, view.count).ok()) return nullptr;
+  DropTurned();
+  const size_t stride = inline_->turned_stride();
+  if (!turned_.Reserve(view.count * stride).ok() || !turned_.Grow(view.count * stride).ok()) {
+    return nullptr;
+  }
+  std::atomic<uint64_t> next{0};
+  std::atomic<bool> no_memory{false};
+  InBackground(ThreadsFor(threads, view.count, 1024), [&] {
+    try {
+      InlineRows::Scratch scratch;
+      for (uint64_t row = next.fetch_add(1); row < view.count; row = next.fetch_add(1)) {
+        inline_->Turn(view, static_cast<uint32_t>(row), &scratch, turned_.data() + row * stride);
+      }
+    } catch (const std::bad_alloc&) {
+      no_memory = true;
+    }
+  });
+  if (no_memory) return nullptr;
+  turned_rows_ = view.count;
+  return turned_.data();
+}
+
+void Index::DropTurned() {
+  turned_ = GrowingArray<uint16_t>();
+  turned_rows_ = 0;
+}
+
 Status Index::CodeLinks(uint64_t first, size_t threads, uint64_t* next) {
   const std::lock_guard<std::mutex> writing(writer_);
   Reading reading;
@@ -97,6 +128,7 @@ Status Index::CodeLinks(uint64_t first, size_t threads, uint64_t* next) {
     SL_RETURN_IF_ERROR(rows_.EnsureTrusted(0, nodes));
     inline_->Centre(view);
   }
+  const uint16_t* turned = TurnedRows(view, due.size(), threads);
   // Who began to read one of these while it was current has to be gone before it is written.
   grace_.Wait();
   const Space space = MakeSpace();
@@ -106,35 +138,22 @@ Status Index::CodeLinks(uint64_t first, size_t threads, uint64_t* next) {
     try {
       InlineRows::Scratch scratch;
       for (size_t i = at.fetch_add(1); i < due.size(); i = at.fetch_add(1)) {
-        CodeNode(space, view, due[i], &scratch);
+        CodeNode(space, view, turned, due[i], &scratch);
       }
     } catch (const std::bad_alloc&) {
       no_memory = true;
     }
   };
-  const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
-  const size_t count = std::min<size_t>(threads == 0 ? cores : threads, 1 + due.size() / 256);
-  std::vector<std::thread> helpers;
-  for (size_t i = 1; i < count; ++i) {
-    try {
-      helpers.emplace_back([&work] {
-        YieldToOthers();
-        work();
-      });
-    } catch (const std::system_error&) {
-      break;
-    }
-  }
-  work();
-  for (std::thread& helper : helpers) helper.join();
+  InBackground(ThreadsFor(threads, due.size(), 256), work);
+  if (*next == nodes) DropTurned();
   LookForCopies();
   CountInline();
   return no_memory ? Status(StatusCode::kNoMemory, "no memory to code links") : Status::Ok();
 }
 
 // A node near damage stays uncoded: searches read its neighbors' rows and report what they meet.
-void Index::CodeNode(const Space& space, const VectorView& view, uint32_t node,
-                     InlineRows::Scratch* scratch) {
+void Index::CodeNode(const Space& space, const VectorView& view, const uint16_t* turned,
+                     uint32_t node, InlineRows::Scratch* scratch) {
   if (!space.Trusted(node) || !graph_->BaseOk(node)) return;
   const LinkList list = graph_->Links(node, 0);
   uint32_t ids[2 * kMaxM];
@@ -144,7 +163,7 @@ void Index::CodeNode(const Space& space, const VectorView& view, uint32_t node,
     if (ids[n] >= view.count) break;
     if (!space.Trusted(ids[n])) return;
   }
-  inline_->Encode(view, node, ids, n, scratch);
+  inline_->Encode(view, turned, node, ids, n, scratch);
   inline_->SetCurrent(node);
 }
 

@@ -244,6 +244,7 @@ void Index::Release() {
   inserter_.reset();
   graph_.reset();
   inline_.reset();
+  DropTurned();
   graph_file_.reset();
   log_ = CommitLog();
   rows_.Close();

@@ -54,16 +54,34 @@ struct FetchAhead {
   size_t lines[3] = {};
 };
 
+struct DifferenceSums {
+  float sizes;    // of |d|
+  float squares;  // of d^2
+  float along;    // of d * whole
+  float signs;    // of `from`, under the signs of d
+};
+
+// A value of half the bits: the sign, the exponent and seven bits of the number.
+inline float FromHalf(uint16_t half) {
+  const union {
+    uint32_t bits;
+    float value;
+  } wide = {static_cast<uint32_t>(half) << 16};
+  return wide.value;
+}
+
 struct LinkCodeKernels {
   // One Hadamard transform in place, not scaled. n: a power of two, >= 8.
   void (*hadamard)(float* values, size_t n);
   // Fills entries (16 bytes per group) for `values`, 4 * groups of them, groups even.
   void (*fill_table)(const float* values, size_t groups, uint8_t* entries, float* scale,
                      float* bias);
-  // Codes one lane from the signs of `difference`, and sums |difference| and `from` under those
-  // signs. `codes` was zero in this lane.
-  void (*encode)(const float* difference, const float* from, size_t groups, size_t lane,
-                 uint8_t* codes, float* sum_of_sizes, float* signed_sum);
+  // Rounds floats to their upper halves ("bfloat16"), to the nearest. n: a multiple of 8.
+  void (*halve)(const float* values, size_t n, uint16_t* halves);
+  // Codes one lane from the signs of d = `to` - `from`, and sums over d. `codes` was zero in this
+  // lane.
+  void (*encode)(const uint16_t* to, const float* from, const float* whole, size_t groups,
+                 size_t lane, uint8_t* codes, DifferenceSums* sums);
   // Writes 32 distances; bit l of the result: the distance of lane l is below `worst`.
   // total: sum of the query's values.
   uint32_t (*price)(const SignTable& table, float total, const LinkBlock& block, float base,

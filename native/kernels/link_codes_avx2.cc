@@ -119,26 +119,45 @@ SL_TARGET void FillTable(const float* values, size_t groups, uint8_t* entries, f
   *bias = Sum(lowest);
 }
 
-SL_TARGET void Encode(const float* difference, const float* from, size_t groups, size_t lane,
-                      uint8_t* codes, float* sum_of_sizes, float* signed_sum) {
+SL_TARGET void Halve(const float* values, size_t n, uint16_t* halves) {
+  const __m256i one = _mm256_set1_epi32(1);
+  const __m256i half = _mm256_set1_epi32(0x7fff);
+  for (size_t i = 0; i < n; i += 8) {
+    const __m256i bits = _mm256_castps_si256(_mm256_loadu_ps(values + i));
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), one);
+    const __m256i sum = _mm256_add_epi32(bits, _mm256_add_epi32(half, odd));
+    const __m256i upper = _mm256_srli_epi32(sum, 16);
+    const __m128i packed =
+        _mm_packus_epi32(_mm256_castsi256_si128(upper), _mm256_extracti128_si256(upper, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(halves + i), packed);
+  }
+}
+
+SL_TARGET void Encode(const uint16_t* to, const float* from, const float* whole, size_t groups,
+                      size_t lane, uint8_t* codes, DifferenceSums* out) {
   const __m256 zero = _mm256_setzero_ps();
   const __m256 sign = _mm256_set1_ps(-0.0f);
   const unsigned shift = lane < 16 ? 0 : 4;
   uint8_t* code = codes + (lane & 15);
   __m256 sizes = zero;
-  __m256 sums = zero;
+  __m256 squares = zero;
+  __m256 along = zero;
+  __m256 signs = zero;
   for (size_t i = 0; i < 4 * groups; i += 8, code += 32) {
-    const __m256 d = _mm256_loadu_ps(difference + i);
+    const __m256i halves =
+        _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(to + i)));
+    const __m256 start = _mm256_loadu_ps(from + i);
+    const __m256 d = _mm256_sub_ps(_mm256_castsi256_ps(_mm256_slli_epi32(halves, 16)), start);
     const __m256 up = _mm256_cmp_ps(d, zero, _CMP_GE_OQ);
     sizes = _mm256_add_ps(sizes, _mm256_andnot_ps(sign, d));
-    sums =
-        _mm256_add_ps(sums, _mm256_xor_ps(_mm256_loadu_ps(from + i), _mm256_andnot_ps(up, sign)));
+    squares = _mm256_fmadd_ps(d, d, squares);
+    along = _mm256_fmadd_ps(d, _mm256_loadu_ps(whole + i), along);
+    signs = _mm256_add_ps(signs, _mm256_xor_ps(start, _mm256_andnot_ps(up, sign)));
     const unsigned bits = static_cast<unsigned>(_mm256_movemask_ps(up));
     code[0] = static_cast<uint8_t>(code[0] | (bits & 15) << shift);
     code[16] = static_cast<uint8_t>(code[16] | (bits >> 4) << shift);
   }
-  *sum_of_sizes = Sum(sizes);
-  *signed_sum = Sum(sums);
+  *out = {Sum(sizes), Sum(squares), Sum(along), Sum(signs)};
 }
 
 // One line per call, through the three runs in turn. The address is not followed, only named.
@@ -246,7 +265,7 @@ SL_TARGET uint32_t Price(const SignTable& table, float total, const LinkBlock& b
 
 }  // namespace
 
-const LinkCodeKernels kAvx2LinkCodes = {Hadamard, FillTable, Encode, Price};
+const LinkCodeKernels kAvx2LinkCodes = {Hadamard, FillTable, Halve, Encode, Price};
 
 }  // namespace sightline
 #endif

@@ -51,28 +51,41 @@ void FillTable(const float* values, size_t groups, uint8_t* entries, float* scal
   *bias = lowest;
 }
 
-void Encode(const float* difference, const float* from, size_t groups, size_t lane, uint8_t* codes,
-            float* sum_of_sizes, float* signed_sum) {
+void Halve(const float* values, size_t n, uint16_t* halves) {
+  for (size_t i = 0; i < n; ++i) {
+    union {
+      float value;
+      uint32_t bits;
+    } wide = {values[i]};
+    // Half of what is cut off, and ties to even.
+    halves[i] = static_cast<uint16_t>((wide.bits + 0x7fff + (wide.bits >> 16 & 1)) >> 16);
+  }
+}
+
+void Encode(const uint16_t* to, const float* from, const float* whole, size_t groups, size_t lane,
+            uint8_t* codes, DifferenceSums* out) {
   const unsigned shift = lane < 16 ? 0 : 4;
-  float sizes[8] = {};
-  float sums[8] = {};
+  float sums[4][8] = {};
   for (size_t g = 0; g < groups; ++g) {
     unsigned bits = 0;
     for (size_t b = 0; b < 4; ++b) {
       const size_t i = 4 * g + b;
-      const bool up = difference[i] >= 0;
-      sizes[i & 7] += up ? difference[i] : -difference[i];
-      sums[i & 7] += up ? from[i] : -from[i];
+      const float d = FromHalf(to[i]) - from[i];
+      const bool up = d >= 0;
+      sums[0][i & 7] += up ? d : -d;
+      sums[1][i & 7] += d * d;
+      sums[2][i & 7] += d * whole[i];
+      sums[3][i & 7] += up ? from[i] : -from[i];
       bits |= static_cast<unsigned>(up) << b;
     }
     uint8_t& code = codes[16 * g + (lane & 15)];
     code = static_cast<uint8_t>(code | bits << shift);
   }
-  *sum_of_sizes = *signed_sum = 0;
-  for (size_t i = 0; i < 8; ++i) {
-    *sum_of_sizes += sizes[i];
-    *signed_sum += sums[i];
+  float totals[4] = {};
+  for (size_t s = 0; s < 4; ++s) {
+    for (size_t i = 0; i < 8; ++i) totals[s] += sums[s][i];
   }
+  *out = {totals[0], totals[1], totals[2], totals[3]};
 }
 
 uint32_t Price(const SignTable& table, float total, const LinkBlock& block, float base, float worst,
@@ -100,6 +113,6 @@ uint32_t Price(const SignTable& table, float total, const LinkBlock& block, floa
 
 }  // namespace
 
-const LinkCodeKernels kScalarLinkCodes = {Hadamard, FillTable, Encode, Price};
+const LinkCodeKernels kScalarLinkCodes = {Hadamard, FillTable, Halve, Encode, Price};
 
 }  // namespace sightline

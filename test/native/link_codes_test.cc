@@ -33,6 +33,9 @@ SL_TEST(link_codes_of_every_length_agree_with_scalar_and_stay_in_bounds) {
   test::Guarded entries(16 * 280);
   test::Guarded values(16 * 280);
   test::Guarded rows(sizeof(LinkBlock) + 16 * 280);
+  test::Guarded floats(16 * 280);
+  test::Guarded zeros(16 * 280);
+  test::Guarded halves(8 * 280);
   for (size_t groups = 2; groups <= 280; groups += 2) {
     const std::vector<float> query = Normals(4 * groups, groups);
     float* q = values.Floats(4 * groups);
@@ -47,9 +50,16 @@ SL_TEST(link_codes_of_every_length_agree_with_scalar_and_stay_in_bounds) {
     std::vector<std::vector<float>> lanes;
     for (size_t lane = 0; lane < kLanes; ++lane) {
       lanes.push_back(Normals(4 * groups, 1000 * groups + lane));
-      float sizes = 0;
-      float sum = 0;
-      kernels.encode(lanes[lane].data(), q, groups, lane, block.codes(), &sizes, &sum);
+      std::copy(lanes[lane].begin(), lanes[lane].end(), floats.Floats(4 * groups));
+      uint16_t* to = reinterpret_cast<uint16_t*>(halves.Tail(8 * groups));
+      kernels.halve(floats.Floats(4 * groups), 4 * groups, to);
+      // From nowhere: the difference is the vector itself.
+      std::fill_n(zeros.Floats(4 * groups), 4 * groups, 0.0f);
+      DifferenceSums sums;
+      kernels.encode(to, zeros.Floats(4 * groups), q, groups, lane, block.codes(), &sums);
+      double along = 0;
+      for (size_t i = 0; i < query.size(); ++i) along += lanes[lane][i] * query[i];
+      CHECK(std::fabs(sums.along - along) < 0.02 * std::sqrt(16.0 * groups));
       block.slope[lane] = 255;
     }
     block.slope_step = 1.0f / 255;
@@ -117,7 +127,7 @@ SL_TEST(estimates_from_link_codes_are_unbiased_and_as_near_as_promised) {
     for (uint32_t node = 0; node < kNodes; ++node) {
       uint32_t ids[kNeighbors];
       for (size_t lane = 0; lane < kNeighbors; ++lane) ids[lane] = neighbor(node, lane);
-      rows.Encode(view, node, ids, kNeighbors, &scratch);
+      rows.Encode(view, nullptr, node, ids, kNeighbors, &scratch);
       rows.SetCurrent(node);
     }
     CHECK_EQ(rows.CountCurrent(kNodes), uint64_t{kNodes});
