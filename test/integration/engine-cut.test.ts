@@ -119,7 +119,7 @@ test('two copies of the addon in one process each look after their own files', a
       const copies = [loadFrom(${JSON.stringify(root)}), loadFrom(${JSON.stringify(second)})];
       if (copies[0] === copies[1]) throw new Error('one copy only');
       const handles = [];
-      for (const [i, copy] of copies.entries()) handles.push(await copy.open(folders[i], true, 1));
+      for (const [i, copy] of copies.entries()) handles.push(await copy.open(folders[i], true, 1, 0));
       for (const i of [0, 1]) {
         truncateSync(folders[i] + '/embeddings.dat', 5000);
         for (const j of [0, 1]) {
