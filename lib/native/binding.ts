@@ -32,6 +32,7 @@ export interface NativeStats {
   /** Why the graph snapshot could not be used; empty when it could. */
   readonly graphProblem: string;
   readonly kernel: string;
+  readonly walksOnCodes: boolean;
   readonly levels: number[];
 }
 
@@ -59,12 +60,7 @@ export interface NativeBinding {
     /** As NativeInfo's. */
     storage: number,
   ): Promise<NativeHandle>;
-  open(
-    path: string,
-    readOnly: boolean,
-    threads: number,
-    storage: number,
-  ): Promise<NativeHandle>;
+  open(path: string, readOnly: boolean, threads: number, storage: number): Promise<NativeHandle>;
   info(handle: NativeHandle): NativeInfo;
   stats(handle: NativeHandle): NativeStats;
   verify(handle: NativeHandle): Promise<{ problems: string[]; rowsChecked: number }>;

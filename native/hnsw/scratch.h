@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "codes/row_codes.h"
 #include "core/top_k.h"
 
 namespace sightline {
@@ -45,6 +46,7 @@ struct Scratch {
   std::vector<Neighbor> frontier;  // min-heap of a filtered search
   std::vector<uint32_t> ids;
   std::vector<float> distances;
+  QueryCode query_code;  // where the walk is on codes
   // Insert only.
   std::vector<Neighbor> candidates;
   std::vector<Neighbor> selected;

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "codes/row_codes.h"
 #include "core/status.h"
 #include "format/limits.h"
 #include "format/log_format.h"
@@ -47,7 +48,7 @@ inline constexpr uint32_t kLastStorage = 4;
 struct OpenOptions {
   std::string path;
   bool read_only = false;
-  size_t threads = 0;  // for linking rows the snapshot lacks; 0: one per core
+  size_t threads = 0;  // for linking rows the snapshot lacks, and for codes; 0: one per core
   Storage storage = Storage::kFloat32;
 };
 
@@ -78,6 +79,7 @@ struct IndexStats {
   bool unsaved = false;         // the graph differs from its snapshot
   std::string graph_problem;    // why the snapshot could not be used, when it could not
   const char* kernel = "";
+  bool walks_on_codes = false;  // false also while there are too few rows for codes
 };
 
 class Index {
@@ -184,14 +186,35 @@ class Index {
   // Reconnects the graph if enough rows came since the last time; `now`: if any came.
   Status Tidy(bool now);
 
+  // codes.cc
+  // Codes the rows up to `rows`; makes all codes again when there are many more than the centre
+  // was taken from. Before the new rows are linked: whoever reaches a node finds its code.
+  void UpdateCodes(uint64_t rows, size_t threads);
+  std::shared_ptr<RowCodes> MakeCodes(CodeKind kind, uint64_t rows, uint64_t room,
+                                      size_t threads) const;
+  // What rows [from, rows) are best linked on; null: the rows.
+  std::shared_ptr<const RowCodes> CodesForLinking(uint64_t from, uint64_t rows,
+                                                  size_t threads) const;
+  // Learns how far a query's neighbors usually are.
+  void LearnReach();
+  std::shared_ptr<const RowCodes> Codes() const;
+
+  // code_search.cc
+  class CodeScan;
+  Status Rerank(const float* query, const QueryCode& code, size_t wanted,
+                std::vector<Neighbor>* hits) const;
+  Status ScanCodes(const float* query, const RowCodes& codes, const uint64_t* allowed, uint64_t n,
+                   size_t wanted, size_t ef, const std::vector<Neighbor>& walked,
+                   Scratch* scratch) const;
+
   // read.cc
   Status Enter(Reading* lock) const;
   Space MakeSpace() const;
   Status SearchOne(const float* query, const SearchOptions& options, uint32_t* rows,
                    float* distances, size_t* found) const;
   Status WalkGraph(const float* query, const SearchOptions& options, size_t ef,
-                   const uint64_t* allowed, uint64_t n, uint64_t matches, Scratch* scratch,
-                   bool* scan) const;
+                   const uint64_t* allowed, uint64_t n, uint64_t matches, const RowCodes* codes,
+                   Scratch* scratch, bool* scan) const;
   Status ScanExact(const float* query, const uint64_t* allowed, uint64_t n, size_t k,
                    std::vector<Neighbor>* out) const;
   uint64_t Resident() const;
@@ -225,7 +248,10 @@ class Index {
   uint64_t committed_once_ = 0;
   uint64_t tidied_ = 0;               // rows when the graph was last reconnected (writer_)
   std::atomic<bool> unsaved_{false};  // the graph differs from its snapshot
-  std::string graph_problem_;         // set before the index is handed out
+  mutable std::mutex codes_mutex_;    // for the pointer; what it points to only grows
+  std::shared_ptr<RowCodes> codes_;   // null: walk on the rows
+  std::atomic<float> reach_{std::numeric_limits<float>::infinity()};
+  std::string graph_problem_;  // set before the index is handed out
   mutable ScratchPool scratches_;
 };
 

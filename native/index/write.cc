@@ -107,6 +107,9 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   // Committed: from here on a failure cannot undo it, only stop further writing.
   rows_.Publish(rows, record->crcs);
   unsaved_ = true;
+  // Codes before keys: whoever counts a row, or reaches its node, finds its code.
+  const std::shared_ptr<const RowCodes> codes_before = Codes();
+  UpdateCodes(first + rows, threads);
   const bool replaces = record->type == RecordType::kReplace;
   Status linked = replaces ? keys_.AppendDead(record->keys.data(), rows)
                            : keys_.Append(record->keys.data(), rows);
@@ -117,6 +120,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
     return linked;
   }
   linked_ = first + rows;
+  if (Codes() != codes_before) LearnReach();
   // Not before the new rows are linked: until then searches find the old ones.
   if (replaces) keys_.Swap(first, record->rows);
   return Status::Ok();
@@ -177,6 +181,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   if (closed()) return Status(StatusCode::kClosed, "the index was closed");
   keys_.Truncate(rows);
   rows_.Truncate(rows, record.crcs);
+  if (codes_ != nullptr) codes_->Truncate(rows);
   if (graph != nullptr) {
     graph_ = std::move(graph);
     inserter_ = std::move(inserter);
@@ -225,6 +230,7 @@ void Index::Release() {
   inserter_.reset();
   graph_.reset();
   graph_file_.reset();
+  codes_.reset();
   log_ = CommitLog();
   rows_.Close();
   keys_.Close();

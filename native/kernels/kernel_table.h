@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/row_code_kernels.h"
+
 namespace sightline {
 
 // Pair of vectors of `dim` floats, any alignment; nothing beyond the last float is read.
@@ -42,6 +44,8 @@ struct KernelTable {
   PairFn squared_l2;  // sum (a-b)^2
   ManyFn dot_many;
   ManyFn squared_l2_many;
+  const RowCodeKernels* row_codes;
+  size_t group;  // picked rows that share registers
 };
 
 }  // namespace sightline

@@ -108,7 +108,8 @@ void Many(const float* query, const unsigned char* base, size_t stride, const ui
 
 }  // namespace
 
-const KernelTable kNeonKernels = {"neon", Pair<Dot>, Pair<SquaredL2>, Many<Dot>, Many<SquaredL2>};
+const KernelTable kNeonKernels = {"neon",          Pair<Dot>,        Pair<SquaredL2>, Many<Dot>,
+                                  Many<SquaredL2>, &kScalarRowCodes, kGroup};
 
 }  // namespace sightline
 #endif
