@@ -9,6 +9,12 @@
 namespace sightline {
 namespace {
 
+// Of the candidate list of an insertion only the nearer three quarters are expanded: hnsw.h, 8.
+constexpr size_t kExpandedAtLeast = 64;
+size_t ExpandedOf(size_t ef) { return std::max(ef - ef / 4, kExpandedAtLeast); }
+// Candidates that get exact distances together: a multiple of the kernels' groups.
+constexpr size_t kPricedAtOnce = 48;
+
 uint32_t CountOf(const LinkList& list) {
   uint32_t count = 0;
   while (count < list.capacity && list.ids[count] != kNoRow) ++count;
@@ -30,7 +36,9 @@ Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
     graph_->SetEntry(node, level);
     return Walk::kOk;
   }
-  const Walk walk = Plan(space, node, level, entry, scratch);
+  Space exact = space;
+  exact.codes = nullptr;
+  const Walk walk = Plan(space, exact, node, level, entry, scratch);
   if (walk != Walk::kOk) return walk;
   const uint32_t top = std::min(level, entry.level);
   // Forward on all levels first: whoever reaches the node by a backward link can walk on.
@@ -39,10 +47,10 @@ Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
     SL_YIELD_POINT();
     bool reached = false;
     for (const Neighbor& chosen : scratch->plan[l]) {
-      reached |= LinkBack(space, chosen.row, {chosen.distance, node}, l, scratch);
+      reached |= LinkBack(exact, chosen.row, {chosen.distance, node}, l, scratch);
     }
     if (l == 0 && !reached && !scratch->plan[0].empty()) {
-      Splice(space, node, scratch->plan[0][0].row);
+      Splice(exact, node, scratch->plan[0][0].row);
     }
   }
   SL_YIELD_POINT();
@@ -51,28 +59,65 @@ Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
 }
 
 // Chooses the neighbors of every level into scratch->plan; writes nothing.
-Walk Inserter::Plan(const Space& space, uint32_t node, uint32_t level, const EntryPoint& entry,
-                    Scratch* scratch) {
+Walk Inserter::Plan(const Space& given, const Space& exact, uint32_t node, uint32_t level,
+                    const EntryPoint& entry, Scratch* scratch) {
   const uint32_t nodes = graph_->size();
-  const float* row = space.row(node);
-  if (!space.Trusted(entry.node) || !space.Trusted(node)) return Walk::kRowDamaged;
-  Neighbor nearest{space.Distance(row, space.row(entry.node)), entry.node};
+  const float* row = exact.row(node);
+  if (!exact.Trusted(entry.node) || !exact.Trusted(node)) return Walk::kRowDamaged;
+  Space space = given;
+  if (space.codes != nullptr) {
+    space.query_code = &scratch->query_code;
+    space.codes->Prepare(row, space.query_code);
+  }
+  Neighbor nearest{0, entry.node};
+  space.Distances(row, &entry.node, 1, &nearest.distance);
   Walk walk = Descend(*graph_, space, row, entry.level, level, nodes, scratch, &nearest.row,
                       &nearest.distance);
   if (walk != Walk::kOk) return walk;
   const uint32_t top = std::min(level, entry.level);
   if (scratch->plan.size() <= top) scratch->plan.resize(top + 1);
-  const PoolLimits limits = PoolLimits::For(ef_construction_, graph_->m());
+  PoolLimits limits = PoolLimits::For(ef_construction_, graph_->m());
+  limits.expand = ExpandedOf(ef_construction_);
+  std::vector<Neighbor>& pool = scratch->pool;
   for (uint32_t l = top + 1; l-- > 0;) {
     walk = SearchLayer(*graph_, space, row, l, limits, nearest, nodes, scratch);
     if (walk != Walk::kOk) return walk;
     // Another thread may have linked to this node already if it is being linked again.
-    scratch->pool.erase(std::remove_if(scratch->pool.begin(), scratch->pool.end(),
-                                       [node](const Neighbor& n) { return n.row == node; }),
-                        scratch->pool.end());
-    SelectNeighbors(space, scratch->pool, graph_->m(), true, &scratch->plan[l]);
-    if (!scratch->pool.empty()) nearest = scratch->pool[0];
+    pool.erase(std::remove_if(pool.begin(), pool.end(),
+                              [node](const Neighbor& n) { return n.row == node; }),
+               pool.end());
+    if (!pool.empty()) nearest = pool[0];
+    walk = Choose(exact, row, space.codes != nullptr, scratch, &scratch->plan[l]);
+    if (walk != Walk::kOk) return walk;
   }
+  return Walk::kOk;
+}
+
+// Chooses a node's neighbors from the pool. Where the pool has estimates, candidates get their
+// exact distances as far as they are needed: half of them on average are not.
+Walk Inserter::Choose(const Space& exact, const float* row, bool estimates, Scratch* scratch,
+                      std::vector<Neighbor>* chosen) {
+  std::vector<Neighbor>& pool = scratch->pool;
+  Selection selection(exact, graph_->m(), chosen);
+  const size_t step = estimates ? kPricedAtOnce : pool.size();
+  bool wanted = true;
+  for (size_t at = 0; at < pool.size() && wanted; at += step) {
+    const size_t end = std::min(pool.size(), at + step);
+    if (estimates) {
+      uint32_t ids[kPricedAtOnce];
+      float distances[kPricedAtOnce];
+      for (size_t i = at; i < end; ++i) {
+        if (!exact.Trusted(pool[i].row)) return Walk::kRowDamaged;
+        ids[i - at] = pool[i].row;
+      }
+      exact.Distances(row, ids, end - at, distances);
+      for (size_t i = at; i < end; ++i) pool[i].distance = distances[i - at];
+      std::sort(pool.begin() + static_cast<std::ptrdiff_t>(at),
+                pool.begin() + static_cast<std::ptrdiff_t>(end));
+    }
+    for (size_t i = at; i < end && wanted; ++i) wanted = selection.Offer(pool[i]);
+  }
+  selection.FillUp();
   return Walk::kOk;
 }
 
@@ -104,7 +149,10 @@ bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, u
   for (uint32_t i = 0; i < count; ++i) candidates.push_back({distances[i], list.ids[i]});
   candidates.push_back(to);
   std::sort(candidates.begin(), candidates.end());
-  SelectNeighbors(space, candidates, list.capacity, false, &scratch->selected);
+  Selection selection(space, list.capacity, &scratch->selected);
+  for (const Neighbor& candidate : candidates) {
+    if (!selection.Offer(candidate)) break;
+  }
   bool kept = false;
   if (level == 0) graph_->Touch(from);
   for (uint32_t i = 0; i < list.capacity; ++i) {

@@ -21,15 +21,18 @@ class Inserter {
   Inserter(Graph* graph, size_t ef_construction)
       : graph_(graph), ef_construction_(ef_construction) {}
 
-  // Links `node`, which exists without links (Graph::Prepare) and whose row can be read.
+  // Links `node`, which exists without links (Graph::Prepare) and whose row can be read. With
+  // space.codes the walk is on those; what is found, and what is chosen of it, has exact distances.
   // kRowDamaged: the node stays without links.
   Walk Insert(const Space& space, uint32_t node, Scratch* scratch);
 
  private:
   static constexpr size_t kStripes = 1024;
 
-  Walk Plan(const Space& space, uint32_t node, uint32_t level, const EntryPoint& entry,
-            Scratch* scratch);
+  Walk Plan(const Space& space, const Space& exact, uint32_t node, uint32_t level,
+            const EntryPoint& entry, Scratch* scratch);
+  Walk Choose(const Space& exact, const float* row, bool estimates, Scratch* scratch,
+              std::vector<Neighbor>* chosen);
   void WriteForward(uint32_t node, uint32_t level, const std::vector<Neighbor>& chosen);
   // Whether `from` links to `to` afterwards.
   bool LinkBack(const Space& space, uint32_t from, const Neighbor& to, uint32_t level,

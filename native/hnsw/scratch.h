@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "codes/inline_rows.h"
+#include "codes/row_codes.h"
 #include "core/top_k.h"
 #include "format/limits.h"
 
@@ -98,6 +99,7 @@ struct Scratch {
   std::vector<Neighbor> frontier;  // min-heap of a filtered search
   std::vector<uint32_t> ids;
   std::vector<float> distances;
+  QueryCode query_code;  // where the walk is on codes
   // Insert only.
   std::vector<Neighbor> candidates;
   std::vector<Neighbor> selected;

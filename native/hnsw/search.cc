@@ -33,6 +33,7 @@ Walk Gather(const Graph& graph, const Space& space, uint32_t node, uint32_t leve
     }
     if (!scratch->visited.Add(id)) continue;
     if (!space.Trusted(id)) return Walk::kRowDamaged;
+    space.Fetch(id);
     scratch->ids.push_back(id);
   }
   return Walk::kOk;
@@ -115,9 +116,11 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
   scratch->visited.Begin(nodes);
   scratch->visited.Add(start.row);
   // `next` is the best candidate that was not expanded yet; everything before it was.
-  for (size_t next = 0; next < pool.size();) {
+  for (size_t next = 0; next < std::min(pool.size(), limits.expand);) {
     const uint32_t node = pool[next].row;
     pool[next].row |= kExpanded;
+    // The one after it, unless something nearer is found now.
+    if (level == 0 && next + 1 < pool.size()) graph.FetchBase(pool[next + 1].row & ~kExpanded);
     const Walk walk = Expand(graph, space, query, node, level, nodes, scratch);
     if (walk != Walk::kOk) return walk;
     size_t first_new = next + 1;
@@ -142,7 +145,11 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
       }
       pool.insert(pool.begin() + static_cast<std::ptrdiff_t>(place),
                   Neighbor{distance, scratch->ids[i]});
-      first_new = std::min(first_new, place);
+      if (place <= first_new) {
+        first_new = place;
+        // Likely expanded soon: a list is two cache lines that nothing else asked for.
+        if (level == 0) graph.FetchBase(scratch->ids[i]);
+      }
     }
     next = first_new;
     while (next < pool.size() && (pool[next].row & kExpanded) != 0) ++next;
@@ -158,11 +165,17 @@ Walk SearchGraph(const Graph& graph, const Space& space, const float* query,
   // Entry before size: the entry's node is then below the size.
   const EntryPoint entry = graph.entry();
   SL_YIELD_POINT();
-  const uint32_t nodes = graph.size();
+  uint32_t nodes = graph.size();
   if (!entry.exists()) return Walk::kOk;
+  if (space.codes != nullptr) {
+    // These codes may have been replaced since, and nodes added that have none here.
+    nodes = static_cast<uint32_t>(std::min<uint64_t>(nodes, space.codes->rows()));
+    if (entry.node >= nodes) return Walk::kBudget;
+  }
   if (!space.Trusted(entry.node)) return Walk::kRowDamaged;
   uint32_t node = entry.node;
-  float distance = space.Distance(query, space.row(node));
+  float distance;
+  space.Distances(query, &node, 1, &distance);
   const Walk walk = Descend(graph, space, query, entry.level, 0, nodes, scratch, &node, &distance);
   if (walk != Walk::kOk) return walk;
   const Neighbor start{distance, node};

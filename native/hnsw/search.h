@@ -18,7 +18,7 @@ enum class Walk {
   kOk,
   kGraphDamaged,  // a block of links failed its check; the rows are still good
   kRowDamaged,    // a row's bytes failed theirs
-  kBudget,        // a filtered search compared more rows than it was allowed
+  kBudget,        // to be scanned: a filtered search compared too many rows, or codes are missing
 };
 
 struct SearchLimits {
@@ -36,9 +36,12 @@ struct SearchLimits {
 struct PoolLimits {
   size_t ef;
   size_t copies;
+  size_t expand = ~size_t{0};  // only so many of the nearest are walked on from
 
   // `wanted`: results, or links, that are needed of one distance.
-  static PoolLimits For(size_t ef, size_t wanted) { return {ef, std::max<size_t>(8, wanted)}; }
+  static PoolLimits For(size_t ef, size_t wanted) {
+    return {ef, std::max<size_t>(8, wanted), ~size_t{0}};
+  }
 };
 
 // Finds rows near `query`, best first, ties by smaller row; ef of them, more where rows are equal.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "codes/row_codes.h"
 #include "core/lazy_check.h"
 #include "core/vector_view.h"
 #include "kernels/kernels.h"
@@ -19,9 +20,18 @@ struct Space {
   const KernelTable* kernels = nullptr;
   Metric metric = Metric::kCosine;
   LazyCheck guard;
+  // Set for a walk on estimates: distances from `query`, whatever is passed, come from the codes,
+  // which were made of rows that had been checked.
+  const RowCodes* codes = nullptr;
+  QueryCode* query_code = nullptr;
 
   const float* row(uint32_t r) const { return rows.row(r); }
-  bool Trusted(uint32_t r) const { return guard.Ok(r); }
+  bool Trusted(uint32_t r) const { return codes != nullptr || guard.Ok(r); }
+
+  // Asks the memory for what Distances will read of row r.
+  void Fetch(uint32_t r) const {
+    if (codes != nullptr) codes->Fetch(r);
+  }
 
   float Distance(const float* a, const float* b) const {
     return Ordered(metric == Metric::kEuclidean ? kernels->squared_l2(a, b, rows.dim)
@@ -29,6 +39,10 @@ struct Space {
   }
   // out[i]: distance of `query` to row ids[i].
   void Distances(const float* query, const uint32_t* ids, size_t n, float* out) const {
+    if (codes != nullptr) {
+      codes->Estimate(query_code, ids, 0, n, out);
+      return;
+    }
     if (metric == Metric::kEuclidean) {
       kernels->squared_l2_many(query, rows.base, rows.stride, ids, n, rows.dim, out);
       for (size_t i = 0; i < n; ++i) out[i] = Ordered(out[i]);

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "codes/inline_rows.h"
+#include "codes/row_codes.h"
 #include "core/grace.h"
 #include "core/status.h"
 #include "format/limits.h"
@@ -49,7 +50,7 @@ inline constexpr uint32_t kLastStorage = 4;
 struct OpenOptions {
   std::string path;
   bool read_only = false;
-  size_t threads = 0;  // for linking rows the snapshot lacks; 0: one per core
+  size_t threads = 0;  // for linking rows the snapshot lacks, and for codes; 0: one per core
   Storage storage = Storage::kFloat32;
 };
 
@@ -78,9 +79,9 @@ struct IndexStats {
   uint64_t bytes_on_disk = 0;
   uint64_t bytes_resident = 0;  // memory of ours; mapped rows belong to the page cache
   bool unsaved = false;         // the graph differs from its snapshot
-  bool walks_on_codes = false;  // false also while there are too few rows for codes
   std::string graph_problem;    // why the snapshot could not be used, when it could not
   const char* kernel = "";
+  bool walks_on_codes = false;  // false also while there are too few rows for codes
 };
 
 class Index {
@@ -210,6 +211,26 @@ class Index {
                  const uint64_t* allowed, uint64_t n, uint64_t matches, Scratch* scratch) const;
   // kFileCorrupt if another program cut rows or graph under us, see RowStore::CheckCut.
   Status CheckCut() const;
+  // codes.cc
+  // Codes the rows up to `rows`; makes all codes again when there are many more than the centre
+  // was taken from. Before the new rows are linked: whoever reaches a node finds its code.
+  void UpdateCodes(uint64_t rows, size_t threads);
+  std::shared_ptr<RowCodes> MakeCodes(CodeKind kind, uint64_t rows, uint64_t room,
+                                      size_t threads) const;
+  // What rows [from, rows) are best linked on; null: the rows.
+  std::shared_ptr<const RowCodes> CodesForLinking(uint64_t from, uint64_t rows,
+                                                  size_t threads) const;
+  // Learns how far a query's neighbors usually are.
+  void LearnReach();
+  std::shared_ptr<const RowCodes> Codes() const;
+
+  // code_search.cc
+  class CodeScan;
+  Status Rerank(const float* query, const QueryCode& code, size_t wanted,
+                std::vector<Neighbor>* hits) const;
+  Status ScanCodes(const float* query, const RowCodes& codes, const uint64_t* allowed, uint64_t n,
+                   size_t wanted, size_t ef, const std::vector<Neighbor>& walked,
+                   Scratch* scratch) const;
 
   // read.cc
   Status Enter(Reading* lock) const;
@@ -217,8 +238,8 @@ class Index {
   Status SearchOne(const float* query, const SearchOptions& options, uint32_t* rows,
                    float* distances, size_t* found) const;
   Status WalkGraph(const float* query, const SearchOptions& options, size_t ef,
-                   const uint64_t* allowed, uint64_t n, uint64_t matches, Scratch* scratch,
-                   bool* scan) const;
+                   const uint64_t* allowed, uint64_t n, uint64_t matches, const RowCodes* codes,
+                   Scratch* scratch, bool* scan) const;
   Status ScanExact(const float* query, const uint64_t* allowed, uint64_t n, size_t k,
                    std::vector<Neighbor>* out) const;
   uint64_t Resident() const;
@@ -259,7 +280,10 @@ class Index {
   uint64_t turned_rows_ = 0;
   mutable Grace grace_;               // between who walks on codes and who rewrites them
   std::atomic<bool> unsaved_{false};  // the graph differs from its snapshot
-  std::string graph_problem_;         // set before the index is handed out
+  mutable std::mutex codes_mutex_;    // for the pointer; what it points to only grows
+  std::shared_ptr<RowCodes> codes_;   // null: walk on the rows
+  std::atomic<float> reach_{std::numeric_limits<float>::infinity()};
+  std::string graph_problem_;  // set before the index is handed out
   mutable ScratchPool scratches_;
 };
 

@@ -33,6 +33,8 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threa
   const uint32_t from = graph->size();
   SL_RETURN_IF_ERROR(graph->Prepare(static_cast<uint32_t>(rows)));
   Space space = MakeSpace();
+  const std::shared_ptr<const RowCodes> codes = CodesForLinking(from, rows, threads);
+  space.codes = codes.get();
   std::atomic<uint64_t> next{from};
   std::atomic<int> failure{0};  // the first Walk that was not kOk, or -1 for no memory
   const auto work = [&](uint64_t end) {

@@ -106,8 +106,8 @@ Status Index::ScanExact(const float* query, const uint64_t* allowed, uint64_t n,
 
 // Fills scratch->hits by the graph, or sets *scan where a scan has to do it.
 Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t ef,
-                        const uint64_t* allowed, uint64_t n, uint64_t matches, Scratch* scratch,
-                        bool* scan) const {
+                        const uint64_t* allowed, uint64_t n, uint64_t matches,
+                        const RowCodes* codes, Scratch* scratch, bool* scan) const {
   std::vector<Neighbor>& hits = scratch->hits;
   if (walks_inline_.load(std::memory_order_relaxed) && CodesSuit(options.k, ef)) {
     const Walk walk = WalkCodes(query, options, ef, allowed, n, matches, scratch);
@@ -131,7 +131,10 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
     limits.ef += limits.ef * (n - matches) / matches;
   }
   SL_YIELD_POINT();
-  switch (SearchGraph(*graph_, MakeSpace(), query, limits, scratch, &hits)) {
+  Space space = MakeSpace();
+  space.codes = codes;
+  space.query_code = &scratch->query_code;
+  switch (SearchGraph(*graph_, space, query, limits, scratch, &hits)) {
     case Walk::kOk:
       break;
     case Walk::kGraphDamaged:
@@ -189,11 +192,27 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
   bool scan = options.exact || graph_damaged_.load(std::memory_order_relaxed) ||
               (on_codes ? ScanIsBetterThanCodes(matches, n, options.k, ef)
                         : ScanIsBetter(matches, n, options.k, ef));
+  std::vector<Neighbor> walked;
+  std::shared_ptr<const RowCodes> codes;
+  if (!options.exact && matches > kAlwaysScan) codes = Codes();
+  if (codes != nullptr) codes->Prepare(q, &scratch->query_code);
   if (!scan) {
-    SL_RETURN_IF_ERROR(WalkGraph(q, options, ef, allowed, n, matches, &*scratch, &scan));
+    SL_RETURN_IF_ERROR(
+        WalkGraph(q, options, ef, allowed, n, matches, codes.get(), &*scratch, &scan));
     scan |= hits.size() < wanted;
+    if (!scan && codes != nullptr) {
+      SL_RETURN_IF_ERROR(Rerank(q, scratch->query_code, wanted, &hits));
+      // Farther from everything than rows are from each other: a text among pictures. Walks miss
+      // one in ten of its neighbors at any price.
+      scan = options.filter == nullptr && hits[wanted - 1].distance > reach_;
+      if (scan) walked = hits;
+    }
   }
-  if (scan) SL_RETURN_IF_ERROR(ScanExact(q, allowed, n, wanted, &hits));
+  if (scan && codes != nullptr) {
+    SL_RETURN_IF_ERROR(ScanCodes(q, *codes, allowed, n, wanted, ef, walked, &*scratch));
+  } else if (scan) {
+    SL_RETURN_IF_ERROR(ScanExact(q, allowed, n, wanted, &hits));
+  }
   SL_RETURN_IF_ERROR(rows_.CheckCut());
   const size_t count = std::min(wanted, hits.size());
   for (size_t i = 0; i < count; ++i) {

@@ -16,8 +16,10 @@ uint64_t BytesOf(const std::string& path) {
 
 uint64_t Index::Resident() const {
   const uint64_t rows = path_.empty() ? keys_.rows() * parameters_.row_bytes() : 0;
-  const uint64_t codes = inline_ == nullptr ? 0 : inline_->resident_bytes();
-  return rows + graph_->resident_bytes() + keys_.resident_bytes() + codes;
+  const std::shared_ptr<const RowCodes> codes = Codes();
+  return rows + graph_->resident_bytes() + keys_.resident_bytes() +
+         (codes == nullptr ? 0 : codes->resident_bytes()) +
+         (inline_ == nullptr ? 0 : inline_->resident_bytes());
 }
 
 uint64_t Index::resident_bytes() const {
@@ -39,7 +41,7 @@ Status Index::Stats(IndexStats* out) const {
                             ? "the snapshot was damaged after it was opened; searches scan"
                             : graph_problem_;
   stats.kernel = kernels_->name;
-  stats.walks_on_codes = walks_inline_;
+  stats.walks_on_codes = walks_inline_ || Codes() != nullptr;
   stats.bytes_resident = Resident();
   if (!path_.empty()) {
     for (const char* name : {"embeddings.dat", "embeddings.idx", "hnsw_index.bin"}) {

@@ -120,6 +120,9 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   rows_.Publish(rows, record->crcs);
   SL_YIELD_POINT();
   unsaved_ = true;
+  // Codes before keys: whoever counts a row, or reaches its node, finds its code.
+  const std::shared_ptr<const RowCodes> codes_before = Codes();
+  UpdateCodes(first + rows, threads);
   const bool replaces = record->type == RecordType::kReplace;
   Status linked = replaces ? keys_.AppendDead(record->keys.data(), rows)
                            : keys_.Append(record->keys.data(), rows);
@@ -132,6 +135,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   }
   linked_ = first + rows;
   CountInline();
+  if (Codes() != codes_before) LearnReach();
   // Not before the new rows are linked: until then searches find the old ones.
   if (replaces) keys_.Swap(first, record->rows);
   return Status::Ok();
@@ -193,6 +197,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   keys_.Truncate(rows);
   rows_.Truncate(rows, record.crcs);
   if (inline_ != nullptr) inline_->Forget(graph != nullptr ? 0 : rows);
+  if (codes_ != nullptr) codes_->Truncate(rows);
   if (graph != nullptr) {
     graph_ = std::move(graph);
     inserter_ = std::move(inserter);
@@ -246,6 +251,7 @@ void Index::Release() {
   inline_.reset();
   DropTurned();
   graph_file_.reset();
+  codes_.reset();
   log_ = CommitLog();
   rows_.Close();
   keys_.Close();

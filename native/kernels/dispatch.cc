@@ -122,6 +122,43 @@ bool LinkCodesAgree(const LinkCodeKernels& checked, Rng* rng, size_t groups) {
   return true;
 }
 
+// Codes of random bytes, or of random halves that are neither infinite nor NaN.
+bool CodesAgree(const RowCodeKernels& kernels, Rng* rng, size_t blocks) {
+  std::vector<int8_t> query(64 * blocks);
+  std::vector<float> floats(16 * blocks);
+  std::vector<unsigned char> memory(32 * blocks * kCheckRows);
+  const CodeRows codes{memory.data(), 32 * blocks, blocks};
+  const CodeRows pairs{memory.data(), 16 * blocks, blocks};
+  for (int8_t& value : query) value = static_cast<int8_t>(static_cast<int>(rng->Below(255)) - 127);
+  for (float& value : floats) value = static_cast<float>(2.0 * rng->Unit() - 1.0);
+  const auto equal = [&](const CodeRows& of, IntegerCodesFn fn, IntegerCodesFn reference) {
+    int32_t got[kCheckRows];
+    int32_t expected[kCheckRows];
+    fn(query.data(), of, nullptr, kCheckRows, got);
+    reference(query.data(), of, nullptr, kCheckRows, expected);
+    return std::equal(got, got + kCheckRows, expected);
+  };
+  for (unsigned char& value : memory) value = static_cast<unsigned char>(rng->Next());
+  if (!equal(pairs, kernels.pairs, kScalarRowCodes.pairs)) return false;
+  if (!equal(codes, kernels.nibbles, kScalarRowCodes.nibbles)) return false;
+  for (unsigned char& value : memory) value &= 127;
+  if (!equal(codes, kernels.bytes, kScalarRowCodes.bytes)) return false;
+  // The high byte of a half: with bits 2 to 6 all set it is infinite or NaN; 0x3f keeps it below 2.
+  for (size_t i = 1; i < memory.size(); i += 2) {
+    memory[i] = static_cast<unsigned char>(rng->Next() & 0xbf);
+  }
+  float got[kCheckRows];
+  float expected[kCheckRows];
+  kernels.halves(floats.data(), codes, nullptr, kCheckRows, got);
+  kScalarRowCodes.halves(floats.data(), codes, nullptr, kCheckRows, expected);
+  const double terms = 2.0 * 16.0 * static_cast<double>(blocks);
+  const double bound = 2.0 * (2.0 * static_cast<double>(blocks) + 16.0) * 0x1.0p-24 * terms;
+  for (size_t r = 0; r < kCheckRows; ++r) {
+    if (!(std::fabs(static_cast<double>(got[r]) - expected[r]) <= bound)) return false;
+  }
+  return true;
+}
+
 std::string SupportedNames() {
   std::string names;
   for (const KernelTable* table : kTables) {
@@ -142,8 +179,9 @@ size_t AllKernels(const KernelTable* const** out) {
 bool Supported(const KernelTable& table) {
   if (&table == &kScalarKernels) return true;
 #ifdef SL_X86_64
-  if (&table == &kAvx512Kernels) return Cpu().avx512;
-  if (&table == &kAvx2Kernels) return Cpu().avx2_fma;
+  // Every processor with AVX2 has F16C; asked all the same.
+  if (&table == &kAvx512Kernels) return Cpu().avx512 && Cpu().avx2_fma && Cpu().f16c;
+  if (&table == &kAvx2Kernels) return Cpu().avx2_fma && Cpu().f16c;
 #endif
 #ifdef SL_AARCH64
   if (&table == &kNeonKernels) return Cpu().neon;
@@ -163,6 +201,9 @@ bool PassesSelfCheck(const KernelTable& table) {
                 dim)) {
       return false;
     }
+  }
+  for (size_t blocks = 1; blocks <= 9; ++blocks) {
+    if (!CodesAgree(*table.row_codes, &rng, blocks)) return false;
   }
   if (table.link_codes == &kScalarLinkCodes) return true;
   for (const size_t groups : {2, 4, 6, 8, 10, 32, 128}) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "kernels/link_codes.h"
+#include "kernels/row_code_kernels.h"
 
 namespace sightline {
 
@@ -45,6 +46,8 @@ struct KernelTable {
   ManyFn dot_many;
   ManyFn squared_l2_many;
   const LinkCodeKernels* link_codes;
+  const RowCodeKernels* row_codes;
+  size_t group;  // picked rows that share registers
 };
 
 }  // namespace sightline

@@ -56,6 +56,8 @@ class RowStore {
   Status TrimFile(uint64_t rows);
 
   uint64_t count() const { return count_.load(std::memory_order_acquire); }
+  // Rows there is room for.
+  uint64_t capacity() const { return bytes_.capacity() / (dim_ * sizeof(float)); }
   VectorView view() const;
   LazyCheck guard();
   // Checks rows [first, last) unless known to be good.

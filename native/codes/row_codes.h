@@ -1,0 +1,134 @@
+// Codes of rows: a fraction of the memory, and distances that are nearly right.
+//
+// A row x is stored as few bits of r = R(x - c), with c the mean of the rows and R a random
+// rotation (none for halves; idea: Gao and Long, arXiv:2405.12497 and 2409.09913). Both matter:
+// CLIP vectors have one coordinate far from the rest, and a plain 4-bit form of them finds half of
+// what is there. The estimate of <q - c, x - c> is unbiased (encode.h), with a deviation of
+// |q - c| |error| / sqrt(D). What belongs to the centre is kept as one exact float per row:
+//
+//     dot, cosine   -<q, x>     = -<q, c> - <c, x - c> - <q - c, x - c>
+//     euclidean     |q - x|^2   = |q - c|^2 + |x - c|^2 - 2 <q - c, x - c>
+//
+// Beside it stands a coarse code of 2 bits a value, for scans. Codes and factors have arrays of
+// their own: a code of 512 values is then whole cache lines, and the factors of a million rows
+// still fit the last cache. Derived from the rows, in memory only.
+#ifndef SIGHTLINE_CODES_ROW_CODES_H_
+#define SIGHTLINE_CODES_ROW_CODES_H_
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "codes/encode.h"
+#include "codes/rotation.h"
+#include "core/status.h"
+#include "core/vector_view.h"
+#include "kernels/kernels.h"
+#include "platform/growing_array.h"
+
+namespace sightline {
+
+// A query made ready for one RowCodes. Memory is kept between queries.
+struct QueryCode {
+  std::vector<int8_t> values;
+  std::vector<float> work;  // centred, and rotated where rows are
+  std::vector<float> rotated;
+  std::vector<int32_t> sums;
+  float base = 0;           // part of the distance that is the same for every row
+  float factor = 0;         // of scale * (sum - offset)
+  float offset = 0;         // middle * sum of values
+  float deviation = 0;      // typical error of an estimate
+  float coarse_factor = 0;  // the same of the coarse codes
+  float coarse_offset = 0;
+  float coarse_deviation = 0;
+};
+
+// Threads  Encode by one writer; any number of readers of rows encoded before.
+class RowCodes {
+ public:
+  RowCodes(CodeKind kind, const KernelTable* kernels, Metric metric, size_t dim, uint64_t seed);
+  // max_rows: address space to take.
+  Status Reserve(uint64_t max_rows);
+
+  // Takes centre and typical error from a sample of `rows`; before the first Encode.
+  void Centre(const VectorView& rows);
+  // Codes rows [from, to) of the view; `from` is rows().
+  Status Encode(const VectorView& rows, size_t from, size_t to, size_t threads);
+
+  // Rows coded so far. A reader that asks for rows below this finds them.
+  uint64_t rows() const { return rows_.load(std::memory_order_acquire); }
+  // Forgets the rows from `rows` on. No reader may be active.
+  void Truncate(uint64_t rows) { rows_ = std::min(rows_.load(), rows); }
+  // Rows the centre was taken from.
+  size_t centred_on() const { return centred_on_; }
+  size_t resident_bytes() const {
+    return bytes_.committed_bytes() + factors_.committed_bytes() + coarse_.committed_bytes() +
+           coarse_scales_.committed_bytes();
+  }
+
+  // Asks the memory for the code of `row`, whose distance will be asked for soon. Estimate does not
+  // do it: by then it is late.
+  void Fetch(uint32_t row) const {
+#ifdef __GNUC__
+    const unsigned char* code = bytes_.data() + row * stride_;
+    __builtin_prefetch(&factors_[row]);
+    for (size_t at = 0; at < stride_; at += 64) __builtin_prefetch(code + at);
+#endif
+  }
+  void Prepare(const float* query, QueryCode* out) const;
+  // out[i]: estimated distance to row ids[i], or to row first + i where `ids` is null; of the same
+  // measure as Space's distances, so that the two can be compared.
+  void Estimate(QueryCode* query, const uint32_t* ids, size_t first, size_t n, float* out) const;
+
+  // For scans: 2 bits a value say which rows are worth an estimate, for a fraction of the reading.
+  // After Prepare of the same query.
+  void PrepareCoarse(QueryCode* query) const;
+  // Of rows [first, first + n), with a deviation of query->coarse_deviation.
+  void EstimateCoarse(QueryCode* query, size_t first, size_t n, float* out) const;
+
+ private:
+  struct Factors {
+    float scale;
+    float term;
+  };
+
+  struct Errors {
+    float code;  // squared length of what it gets wrong
+    float coarse;
+  };
+
+  // One row's codes. work: room for every value, rotated or not.
+  Errors EncodeRow(const float* row, float* work, unsigned char* code, Factors* factors,
+                   unsigned char* coarse, float* coarse_scale) const;
+  void MeasureHalves(const VectorView& rows);
+  bool rotated() const { return kind_ != CodeKind::kHalves; }
+  // The query's values as 8 bits with a sign; gives their step.
+  float Quantise(QueryCode* out) const;
+
+  CodeKind kind_;
+  const KernelTable* kernels_;
+  Metric metric_;
+  size_t dim_;
+  Rotation rotation_;
+  size_t padded_;         // values of a code
+  size_t coarse_stride_;  // bytes
+  size_t blocks_;
+  size_t stride_;
+  std::vector<float> centre_;
+  size_t centred_on_ = 0;
+  float error_ = 0;   // typical length of what a code gets wrong
+  float spread_ = 0;  // typical |x - c|
+  float coarse_error_ = 0;
+  std::vector<float> half_errors_;  // of halves: typical squared error of each value
+  GrowingArray<unsigned char> bytes_;
+  GrowingArray<Factors> factors_;
+  GrowingArray<unsigned char> coarse_;  // pairs of the rotated row
+  GrowingArray<float> coarse_scales_;
+  std::atomic<uint64_t> rows_{0};
+};
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_CODES_ROW_CODES_H_

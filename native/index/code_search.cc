@@ -1,0 +1,147 @@
+// Searching on codes: exact distances for what they find, and the scan over all of them.
+#include <algorithm>
+
+#include "index/index.h"
+
+namespace sightline {
+namespace {
+
+// An estimate is off by more than three deviations for one row in 370.
+constexpr float kDeviations = 3.0f;
+// Coarse codes are only asked which rows may be among many candidates: one true result in a
+// thousand is lost (texts among 100,000 pictures, 512 floats).
+constexpr float kCoarseDeviations = 2.5f;
+constexpr size_t kGroup = 12;  // rows priced at once
+
+// Rows whose codes, distances and sums stay in the first cache level together.
+constexpr size_t kScanBlock = 64;
+constexpr size_t kLook = 16;  // distances per look at the bound
+
+// Rows of a scan that get an exact distance at most. Of the true 10 best, the best 50 by 4-bit
+// codes held all, for pictures and for texts.
+size_t ScanCandidates(size_t wanted, size_t ef) { return std::max(ef, 5 * wanted + 50); }
+
+inline float Smallest(const float* values) {
+  float lanes[4] = {values[0], values[1], values[2], values[3]};
+  for (size_t i = 4; i < kLook; i += 4) {
+    for (size_t j = 0; j < 4; ++j) lanes[j] = std::min(lanes[j], values[i + j]);
+  }
+  return std::min(std::min(lanes[0], lanes[1]), std::min(lanes[2], lanes[3]));
+}
+
+// Most rows are beyond the bound: one look at sixteen of them.
+template <typename RowAt>
+void Offer(const float* distances, size_t n, RowAt row_at, TopK* near) {
+  for (size_t at = 0; at < n; at += kLook) {
+    const size_t end = std::min(n, at + kLook);
+    if (end == at + kLook && Smallest(distances + at) > near->worst()) continue;
+    for (size_t i = at; i < end; ++i) near->push(distances[i], row_at(i));
+  }
+}
+
+}  // namespace
+
+// hits, best first by estimate, become the `wanted` best by exact distance among them.
+Status Index::Rerank(const float* query, const QueryCode& code, size_t wanted,
+                     std::vector<Neighbor>* hits) const {
+  const Space space = MakeSpace();
+  TopK best(wanted);
+  const float slack = kDeviations * code.deviation;
+  for (size_t at = 0; at < hits->size();) {
+    // What is estimated to be that much farther than the worst found will hardly be nearer.
+    if (best.full() && (*hits)[at].distance > best.worst() + slack) break;
+    uint32_t ids[kGroup];
+    float distances[kGroup];
+    const size_t n = std::min(kGroup, hits->size() - at);
+    for (size_t i = 0; i < n; ++i) {
+      ids[i] = (*hits)[at + i].row;
+      if (!space.Trusted(ids[i])) {
+        return Status(StatusCode::kFileCorrupt,
+                      path_ + ": a row that the search needs does not match its checksum");
+      }
+    }
+    space.Distances(query, ids, n, distances);
+    for (size_t i = 0; i < n; ++i) best.push(distances[i], ids[i]);
+    at += n;
+  }
+  *hits = best.TakeSorted();
+  return Status::Ok();
+}
+
+// Estimates the rows it is given, a block at a time, and offers them to `near`.
+class Index::CodeScan {
+ public:
+  CodeScan(const RowCodes& codes, QueryCode* query, TopK* near)
+      : codes_(codes), query_(query), near_(near) {}
+
+  void Add(uint32_t row) {
+    codes_.Fetch(row);
+    ids_[count_++] = row;
+    if (count_ == kScanBlock) Flush();
+  }
+  void Flush() {
+    codes_.Estimate(query_, ids_, 0, count_, distances_);
+    Offer(
+        distances_, count_, [&](size_t i) { return ids_[i]; }, near_);
+    count_ = 0;
+  }
+  // Rows [first, first + n), n <= kScanBlock: the coarse codes say which are worth an estimate.
+  void Block(uint32_t first, size_t n) {
+    codes_.EstimateCoarse(query_, first, n, distances_);
+    const float bound = near_->worst() + kCoarseDeviations * query_->coarse_deviation;
+    const size_t before = count_;
+    for (size_t at = 0; at < n; at += kLook) {
+      const size_t end = std::min(n, at + kLook);
+      if (end == at + kLook && Smallest(distances_ + at) > bound) continue;
+      for (size_t i = at; i < end; ++i) {
+        ids_[count_] = first + static_cast<uint32_t>(i);
+        count_ += distances_[i] <= bound;
+      }
+    }
+    for (size_t i = before; i < count_; ++i) codes_.Fetch(ids_[i]);
+    if (count_ >= kScanBlock) Flush();
+  }
+
+  const RowCodes& codes_;
+  QueryCode* query_;
+  TopK* near_;
+  size_t count_ = 0;
+  // Below kScanBlock ids wait when a block begins; one more place is written to and not counted.
+  uint32_t ids_[2 * kScanBlock];
+  float distances_[2 * kScanBlock];
+};
+
+// Fills scratch->hits; scratch->query_code is ready. walked: what a walk found, `wanted` hits with
+// exact distances or none; nothing farther is looked for, and an estimate that is off loses none.
+Status Index::ScanCodes(const float* query, const RowCodes& codes, const uint64_t* allowed,
+                        uint64_t n, size_t wanted, size_t ef, const std::vector<Neighbor>& walked,
+                        Scratch* scratch) const {
+  const float farthest = walked.empty() ? TopK::kNoThreshold : walked.back().distance;
+  const float slack = kDeviations * scratch->query_code.deviation;
+  TopK near(ScanCandidates(wanted, ef), farthest + slack);
+  CodeScan scan(codes, &scratch->query_code, &near);
+  if (allowed == nullptr) {
+    codes.PrepareCoarse(&scratch->query_code);
+    for (uint64_t first = 0; first < n; first += kScanBlock) {
+      scan.Block(static_cast<uint32_t>(first),
+                 static_cast<size_t>(std::min<uint64_t>(kScanBlock, n - first)));
+    }
+  } else {
+    for (uint64_t word = 0; word < (n + 63) / 64; ++word) {
+      for (uint64_t bits = allowed[word]; bits != 0; bits &= bits - 1) {
+        scan.Add(static_cast<uint32_t>(word * 64 + static_cast<uint64_t>(__builtin_ctzll(bits))));
+      }
+    }
+  }
+  scan.Flush();
+  std::vector<Neighbor>& hits = scratch->hits;
+  hits = near.TakeSorted();
+  SL_RETURN_IF_ERROR(Rerank(query, scratch->query_code, wanted, &hits));
+  // A row that both found has one exact distance.
+  hits.insert(hits.end(), walked.begin(), walked.end());
+  std::sort(hits.begin(), hits.end());
+  hits.erase(std::unique(hits.begin(), hits.end()), hits.end());
+  return Status::Ok();
+}
+
+}  // namespace sightline
