@@ -49,7 +49,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     SearchLimits limits;
     limits.k = 5;
     limits.ef = 10;
-    if (q % 2 == 1) limits.allowed = allowed.data();
+    if (q % 2 == 1) {
+      limits.allowed = allowed.data();
+      limits.allowed_rows = header.nodes;
+    }
     (void)SearchGraph(graph, space, Rows().data() + q * kDim, limits, &scratch, &found);
   }
   (void)ValidateGraph(graph);

@@ -54,7 +54,8 @@ test('odd dimensions and few links', async () => {
     });
     const rows = noise(3_000, dim, SEED);
     await index.add(rows);
-    assert.ok(index.stats().walksOnCodes, `dim ${dim}`);
+    // 3,000 numbers between -1 and 1 are copies of each other as far as codes can tell.
+    assert.is(index.stats().walksOnCodes, dim > 1, `dim ${dim}`);
     let own = 0;
     for (let row = 0; row < 200; row++) {
       const hits = index.search(rows.subarray(row * dim, (row + 1) * dim), 10, { efSearch: 200 });
