@@ -45,12 +45,14 @@ struct Totals {
   uint64_t neighbors = 0;
 };
 
-std::unique_ptr<World> MakeWorld(uint64_t seed, uint64_t round, const std::string& folder) {
+std::unique_ptr<World> MakeWorld(uint64_t seed, uint64_t round, Storage storage,
+                                 const std::string& folder) {
   Rng rng(seed * 1000003 + round);
   auto world = std::make_unique<World>();
   world->seed = rng.Next();
   world->round = round;
   world->calm = round % 3 == 1;
+  world->storage = storage;
   IndexParameters& p = world->parameters;
   p.dim = 6 + rng.Below(12);
   p.m = round % 2 == 0 ? 4 : 8;
@@ -63,7 +65,7 @@ std::unique_ptr<World> MakeWorld(uint64_t seed, uint64_t round, const std::strin
 // The same rows under the same numbers, dead ones too, added one after another.
 Status BuildSerially(const World& world, std::shared_ptr<Index>* out) {
   const Index& index = *world.index;
-  SL_RETURN_IF_ERROR(Index::Create("", world.parameters, out));
+  SL_RETURN_IF_ERROR(Index::Create("", world.parameters, out, world.storage));
   std::vector<uint32_t> rows(index.count());
   for (uint32_t row = 0; row < rows.size(); ++row) rows[row] = row;
   std::vector<float> vectors(rows.size() * world.parameters.dim);
@@ -154,6 +156,7 @@ void CheckEnd(World* world, Totals* totals) {
   OpenOptions options;
   options.path = world->folder;
   options.threads = 2;
+  options.storage = world->storage;
   status = Index::Open(options, &world->index);
   if (!status.ok()) return world->Wrong("opening again: " + status.message());
   CheckRows(world, *world->index, live);
@@ -162,9 +165,11 @@ void CheckEnd(World* world, Totals* totals) {
 }
 
 void Round(World* world, Totals* totals) {
-  const Status made = Index::Create(world->folder, world->parameters, &world->index);
+  const Status made =
+      Index::Create(world->folder, world->parameters, &world->index, world->storage);
   if (!made.ok()) return world->Wrong("create: " + made.message());
-  world->AddSome(0, 1200);  // below this everything is scanned
+  // Below 1,000 rows everything is scanned, below 2,048 links have no codes.
+  world->AddSome(0, world->storage == Storage::kFloat32 ? 1200 : 2200);
   std::vector<std::thread> threads;
   std::vector<std::thread> readers;
   for (size_t t = 0; t < kWriters; ++t) threads.emplace_back([=] { Write(world, t); });
@@ -180,13 +185,15 @@ void Round(World* world, Totals* totals) {
 int Main(int count, char** arguments) {
   const uint64_t seed = Argument(count, arguments, "seed", 3);
   const uint64_t seconds = Argument(count, arguments, "seconds", 15);
-  std::printf("seed %llu, %llu seconds\n", Number(seed), Number(seconds));
+  const auto storage = static_cast<Storage>(Argument(count, arguments, "storage", 0));
+  std::printf("seed %llu, %llu seconds, storage %u\n", Number(seed), Number(seconds),
+              static_cast<unsigned>(storage));
   const std::string folder = ScratchFolder("threads");
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   Totals totals;
   uint64_t wrong = 0;
   for (uint64_t round = 0; round == 0 || std::chrono::steady_clock::now() < end; ++round) {
-    const std::unique_ptr<World> world = MakeWorld(seed, round, folder);
+    const std::unique_ptr<World> world = MakeWorld(seed, round, storage, folder);
     Round(world.get(), &totals);
     wrong += world->wrong();
   }

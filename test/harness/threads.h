@@ -30,6 +30,7 @@ class World {
   // Few rows are removed, so that one append brings more rows than ever went.
   bool calm = false;
   IndexParameters parameters;
+  Storage storage = Storage::kFloat32;
   std::shared_ptr<Index> index;
   Ledger ledger{kWriters, kMostKeys};
   std::atomic<bool> done{false};

@@ -217,9 +217,14 @@ void Write(World* world, size_t owner) {
       UpdateSome(world, owner, &rng);
     } else if (dice < 95) {
       RemoveSome(world, owner, &rng);
-    } else if (dice < 98) {
+    } else if (dice < 97) {
       const Status status = world->index->Save();
       if (!status.ok()) world->Wrong("save: " + status.message());
+    } else if (dice < 98) {
+      // Nothing to do but for Storage::kInline.
+      uint64_t next = 0;
+      const Status status = world->index->CodeLinks(0, 2, &next);
+      if (!status.ok()) world->Wrong("code links: " + status.message());
     } else {
       std::vector<std::string> problems;
       uint64_t rows = 0;
