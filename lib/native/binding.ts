@@ -117,6 +117,8 @@ export interface NativeBinding {
   ): Promise<{ firstRow: number; rows: number }>;
   remove(handle: NativeHandle, keys: NativeKeys): Promise<number>;
   rollback(handle: NativeHandle, rows: number, threads: number): Promise<void>;
+  /** After the last part of an append. */
+  settle(handle: NativeHandle): Promise<void>;
   /** Nodes whose links have no current codes; 0 unless storage is inline. */
   uncoded(handle: NativeHandle): number;
   /** Gives the node to go on from; the number of nodes when all is done. */

@@ -91,14 +91,18 @@ export async function append(
       stop(0);
     }
   }
-  for (let start = 0; start < job.rows; start += partRows) {
-    stop(start);
-    const [vectors, keys] = part(start);
-    const added =
-      job.update && keys
-        ? await binding.update(handle, vectors, keys, job.update.insertMissing, job.threads)
-        : await binding.add(handle, vectors, keys, job.threads);
-    job.onProgress?.(start + added.rows, job.rows);
+  try {
+    for (let start = 0; start < job.rows; start += partRows) {
+      stop(start);
+      const [vectors, keys] = part(start);
+      const added =
+        job.update && keys
+          ? await binding.update(handle, vectors, keys, job.update.insertMissing, job.threads)
+          : await binding.add(handle, vectors, keys, job.threads);
+      job.onProgress?.(start + added.rows, job.rows);
+    }
+  } finally {
+    if (job.rows > partRows) await binding.settle(handle);
   }
   return { firstRow, rows: job.rows };
 }

@@ -33,6 +33,7 @@ constexpr Export kExports[] = {
     {"update", Update},
     {"remove", Remove},
     {"rollback", Rollback},
+    {"settle", Settle},
     {"uncoded", Uncoded},
     {"codeLinks", CodeLinks},
     {"createBeside", CreateBeside},

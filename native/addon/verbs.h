@@ -32,6 +32,7 @@ Napi::Value Add(const Napi::CallbackInfo& info);
 Napi::Value Update(const Napi::CallbackInfo& info);
 Napi::Value Remove(const Napi::CallbackInfo& info);
 Napi::Value Rollback(const Napi::CallbackInfo& info);
+Napi::Value Settle(const Napi::CallbackInfo& info);
 Napi::Value Uncoded(const Napi::CallbackInfo& info);
 Napi::Value CodeLinks(const Napi::CallbackInfo& info);
 

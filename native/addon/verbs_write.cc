@@ -107,6 +107,18 @@ Napi::Value Rollback(const Napi::CallbackInfo& info) {
       info.Env(), [=] { return index->Rollback(rows, threads); }, nullptr);
 }
 
+// settle(handle): Promise<void>
+Napi::Value Settle(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  return RunAsync(
+      info.Env(),
+      [=] {
+        index->Settle();
+        return Status::Ok();
+      },
+      nullptr);
+}
+
 // uncoded(handle): number of nodes
 Napi::Value Uncoded(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(IndexRefAt0(info).uncoded()));

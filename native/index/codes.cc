@@ -91,8 +91,31 @@ void Index::UpdateCodes(uint64_t rows, size_t threads) {
 std::shared_ptr<const RowCodes> Index::CodesForLinking(uint64_t from, uint64_t rows,
                                                        size_t threads) const {
   if (codes_ != nullptr && codes_->rows() >= rows) return codes_;
-  if (rows < kCodesFrom || rows - from < rows / kLinkedPart) return nullptr;
-  return MakeCodes(CodeKind::kNibbles, rows, rows, threads);
+  if (rows < kCodesFrom || rows - from < rows / kLinkedPart) {
+    link_codes_.reset();
+    return nullptr;
+  }
+  // A large append comes in parts: what was coded for the last one is still good.
+  std::shared_ptr<RowCodes> codes = std::move(link_codes_);
+  link_codes_.reset();
+  const bool usable = codes != nullptr && codes->rows() <= rows && codes->rows() == from &&
+                      rows < kCentreAgain * codes->centred_on();
+  if (usable) {
+    if (threads == 0) threads = std::max<size_t>(1, std::thread::hardware_concurrency());
+    try {
+      if (!codes
+               ->Encode(rows_.view(), static_cast<size_t>(from), static_cast<size_t>(rows), threads)
+               .ok()) {
+        codes.reset();
+      }
+    } catch (const std::bad_alloc&) {
+      codes.reset();
+    }
+  } else {
+    codes = MakeCodes(CodeKind::kNibbles, rows, rows_.capacity(), threads);
+  }
+  link_codes_ = codes;
+  return codes;
 }
 
 void Index::LearnReach() {

@@ -127,6 +127,9 @@ class Index {
   uint64_t uncoded() const;
   Status CodeLinks(uint64_t first, size_t threads, uint64_t* next);
 
+  // An append is over: what was kept from one part of it to the next goes.
+  void Settle();
+
   // Compaction, in steps so that the caller can report and stop between them; searches go on, other
   // writers must not: CreateBeside, CopyLive until *next is count(), then Adopt or Abandon.
   // An empty index with the same parameters, in memory or in a folder inside ours.
@@ -281,7 +284,9 @@ class Index {
   mutable Grace grace_;               // between who walks on codes and who rewrites them
   std::atomic<bool> unsaved_{false};  // the graph differs from its snapshot
   mutable std::mutex codes_mutex_;    // for the pointer; what it points to only grows
-  std::shared_ptr<RowCodes> codes_;   // null: walk on the rows
+  // Codes for linking alone, from one part of an append to the next (writer_).
+  mutable std::shared_ptr<RowCodes> link_codes_;
+  std::shared_ptr<RowCodes> codes_;  // null: walk on the rows
   std::atomic<float> reach_{std::numeric_limits<float>::infinity()};
   std::string graph_problem_;  // set before the index is handed out
   mutable ScratchPool scratches_;

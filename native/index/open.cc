@@ -278,6 +278,7 @@ Status Index::LoadGraph(bool usable, size_t threads) {
   if (linked_ == rows) return Status::Ok();
   unsaved_ = true;
   SL_RETURN_IF_ERROR(Link(graph_.get(), inserter_.get(), rows, threads));
+  link_codes_.reset();
   linked_ = rows;
   return Tidy(false);
 }

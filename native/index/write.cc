@@ -141,6 +141,11 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   return Status::Ok();
 }
 
+void Index::Settle() {
+  const std::lock_guard<std::mutex> writing(writer_);
+  link_codes_.reset();
+}
+
 Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
   const std::lock_guard<std::mutex> writing(writer_);
   Reading reading;
@@ -197,6 +202,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   keys_.Truncate(rows);
   rows_.Truncate(rows, record.crcs);
   if (inline_ != nullptr) inline_->Forget(graph != nullptr ? 0 : rows);
+  link_codes_.reset();
   if (codes_ != nullptr) codes_->Truncate(rows);
   if (graph != nullptr) {
     graph_ = std::move(graph);
@@ -252,6 +258,7 @@ void Index::Release() {
   DropTurned();
   graph_file_.reset();
   codes_.reset();
+  link_codes_.reset();
   log_ = CommitLog();
   rows_.Close();
   keys_.Close();
