@@ -1,8 +1,9 @@
 #include "codes/inline_rows.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+
+#include "codes/mean.h"
 
 namespace sightline {
 namespace {
@@ -58,7 +59,7 @@ Status InlineRows::Reserve(uint64_t max_nodes) {
 
 Status InlineRows::GrowMarks(uint64_t nodes) {
   SL_RETURN_IF_ERROR(current_.Grow(nodes / 64 + 1));
-  marked_ = std::max(marked_, nodes);
+  if (nodes > marked_) marked_ = nodes;
   return Status::Ok();
 }
 
@@ -69,15 +70,7 @@ Status InlineRows::Grow(uint64_t nodes) {
 }
 
 void InlineRows::Centre(const VectorView& rows) {
-  const size_t step = std::max<size_t>(1, rows.count / kCentreSample);
-  std::vector<double> sums(dim_, 0.0);
-  size_t taken = 0;
-  for (size_t row = 0; row < rows.count; row += step, ++taken) {
-    for (size_t i = 0; i < dim_; ++i) sums[i] += rows.row(row)[i];
-  }
-  for (size_t i = 0; i < dim_; ++i) {
-    centre_[i] = static_cast<float>(sums[i] / static_cast<double>(std::max<size_t>(1, taken)));
-  }
+  centre_ = MeanOf(rows, kCentreSample);
   turned_centre_.assign(rotation_.padded(), 0.0f);
   std::copy(centre_.begin(), centre_.end(), turned_centre_.begin());
   rotation_.Apply(turned_centre_.data());
@@ -86,7 +79,7 @@ void InlineRows::Centre(const VectorView& rows) {
 
 uint64_t InlineRows::CountCurrent(uint64_t nodes) const {
   uint64_t count = 0;
-  for (uint64_t word = 0; word * 64 < std::min(nodes, marked_); ++word) {
+  for (uint64_t word = 0; word * 64 < std::min(nodes, marked_.load()); ++word) {
     count +=
         static_cast<uint64_t>(__builtin_popcountll(current_[word].load(std::memory_order_relaxed)));
   }

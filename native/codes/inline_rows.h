@@ -119,7 +119,7 @@ class InlineRows {
   bool centred_ = false;
   GrowingArray<unsigned char> bytes_;
   GrowingArray<std::atomic<uint64_t>> current_;
-  uint64_t marked_ = 0;
+  std::atomic<uint64_t> marked_{0};
   std::atomic<uint64_t> coded_{0};  // nodes there is memory for
 };
 

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <thread>
 
+#include "codes/mean.h"
 #include "core/aligned.h"
 
 namespace sightline {
@@ -46,15 +47,7 @@ Status RowCodes::Reserve(uint64_t max_rows) {
 }
 
 void RowCodes::Centre(const VectorView& rows) {
-  const size_t step = std::max<size_t>(1, rows.count / kCentreSample);
-  std::vector<double> sums(dim_, 0.0);
-  size_t taken = 0;
-  for (size_t row = 0; row < rows.count; row += step, ++taken) {
-    for (size_t i = 0; i < dim_; ++i) sums[i] += rows.row(row)[i];
-  }
-  for (size_t i = 0; i < dim_; ++i) {
-    centre_[i] = static_cast<float>(sums[i] / static_cast<double>(std::max<size_t>(1, taken)));
-  }
+  centre_ = MeanOf(rows, kCentreSample);
   centred_on_ = rows.count;
   if (!rotated()) MeasureHalves(rows);
   std::vector<float> work(rotation_.padded());
@@ -64,7 +57,7 @@ void RowCodes::Centre(const VectorView& rows) {
   double errors = 0;
   double coarse_errors = 0;
   double lengths = 0;
-  taken = 0;
+  size_t taken = 0;
   for (size_t row = 0; row < rows.count; row += error_step, ++taken) {
     Factors factors;
     float scale;

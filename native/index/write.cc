@@ -203,6 +203,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   rows_.Truncate(rows, record.crcs);
   if (inline_ != nullptr) inline_->Forget(graph != nullptr ? 0 : rows);
   link_codes_.reset();
+  DropTurned();
   if (codes_ != nullptr) codes_->Truncate(rows);
   if (graph != nullptr) {
     graph_ = std::move(graph);
