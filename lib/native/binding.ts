@@ -77,9 +77,8 @@ export interface NativeBinding {
     exact: boolean,
     filter: Uint8Array | undefined,
     threshold: number,
-    nodes: Uint32Array,
-    distances: Float32Array,
-    keys: Float64Array,
+    /** Room for 3k: keys, then from k on distances, then from 2k on nodes. */
+    out: Float64Array,
   ): number;
   searchBatch(
     handle: NativeHandle,
@@ -123,6 +122,8 @@ export interface NativeBinding {
   uncoded(handle: NativeHandle): number;
   /** Gives the node to go on from; the number of nodes when all is done. */
   codeLinks(handle: NativeHandle, first: number, threads: number): Promise<number>;
+  /** Copies the next part of mapped rows and links into huge pages; whether there is more to do. */
+  promote(handle: NativeHandle): Promise<boolean>;
   /** Compaction: `native/index/compact.cc`. */
   createBeside(handle: NativeHandle): Promise<NativeHandle>;
   copyLive(

@@ -22,6 +22,8 @@ export interface IndexCore {
   /** Searches that name no efSearch. */
   efSearch: number;
   measured: MeasuredRecall | undefined;
+  /** For the results of one search on the calling thread. */
+  room: Float64Array | undefined;
   /** Work on the present handle that must end before the handle may go. */
   readonly reads: Set<Promise<unknown>>;
 }

@@ -1,16 +1,36 @@
 /** Results: from the addon's flat arrays to the facade's, and from distance to similarity. */
 import type { NativeBatch, NativeKeys } from '../native';
-import type { BatchHits, Metric } from './types';
+import type { BatchHits, Hits, Metric } from './types';
+
+function similarityOf(metric: Metric, distance: number): number {
+  if (metric === 'cosine') return 1 - distance;
+  return metric === 'dot' ? -distance : 1 / (1 + distance);
+}
 
 /** See Hits.similarities. */
 export function similaritiesOf(metric: Metric, distances: Float32Array): Float32Array {
   const similarities = new Float32Array(distances.length);
   for (let i = 0; i < distances.length; i++) {
-    const distance = distances[i] as number;
-    similarities[i] =
-      metric === 'cosine' ? 1 - distance : metric === 'dot' ? -distance : 1 / (1 + distance);
+    similarities[i] = similarityOf(metric, distances[i] as number);
   }
   return similarities;
+}
+
+/** @param out as NativeBinding.search fills it */
+export function hitsOf(metric: Metric, out: Float64Array, k: number, found: number): Hits {
+  const keys = new Float64Array(found);
+  const nodes = new Uint32Array(found);
+  const distances = new Float32Array(found);
+  const similarities = new Float32Array(found);
+  // Short loops: `set` and `slice` cost more than ten numbers.
+  for (let i = 0; i < found; i++) {
+    const distance = out[k + i] as number;
+    keys[i] = out[i] as number;
+    nodes[i] = out[2 * k + i] as number;
+    distances[i] = distance;
+    similarities[i] = similarityOf(metric, distance);
+  }
+  return { keys, nodes, distances, similarities };
 }
 
 /** A key as a number, or NaN where a number would round it to another key. */

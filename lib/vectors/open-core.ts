@@ -45,6 +45,7 @@ function coreOf(
     warmUp: () => undefined,
     efSearch: measured?.efSearch ?? DEFAULT_EF_SEARCH,
     measured,
+    room: undefined,
     reads: new Set(),
   };
 }

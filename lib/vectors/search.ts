@@ -2,7 +2,7 @@
 import { fromNative, type NativeBatch } from '../native';
 import { assertOpen, rethrow, type IndexCore } from './core';
 import { compileFilter } from './filters';
-import { batchOf, joinBatches, keysOf, similaritiesOf } from './hits';
+import { batchOf, hitsOf, joinBatches, keysOf, similaritiesOf } from './hits';
 import { toFloats } from './input';
 import type { BatchHits, BatchOptions, Hits, SearchOptions } from './types';
 import {
@@ -23,6 +23,8 @@ import { countSearches } from './warm';
 
 /** Queries between two looks at the signal: some tens of milliseconds. */
 const PART_QUERIES = 256;
+/** Numbers; three a result. */
+const KEPT_ROOM = 3 * 1024;
 
 export interface CheckedSearch {
   readonly efSearch: number;
@@ -57,10 +59,7 @@ export function searchSync(
   const query = checkQuery(given, core.dim);
   const { efSearch, filter, threshold, bigints } = checkSearch(core, k, options);
   countSearches(core, 1);
-  let nodes = new Uint32Array(k);
-  let distances = new Float32Array(k);
-  let keys = new Float64Array(k);
-  let keys64: BigInt64Array | undefined;
+  const out = roomFor(core, k);
   try {
     const found = core.binding.search(
       core.handle,
@@ -70,25 +69,22 @@ export function searchSync(
       exact,
       filter,
       threshold,
-      nodes,
-      distances,
-      keys,
+      out,
     );
-    if (found < k) {
-      nodes = nodes.slice(0, found);
-      distances = distances.slice(0, found);
-      keys = keys.slice(0, found);
-    }
-    if (bigints) {
-      keys64 = new BigInt64Array(found);
-      core.binding.copyKeys(core.handle, nodes, keys64);
-    }
+    const hits = hitsOf(core.metric, out, k, found);
+    if (!bigints) return hits;
+    const keys64 = new BigInt64Array(found);
+    core.binding.copyKeys(core.handle, hits.nodes, keys64);
+    return { ...hits, keys64 };
   } catch (error) {
     throw fromNative(error);
   }
-  const similarities = similaritiesOf(core.metric, distances);
-  const hits = { keys, nodes, distances, similarities };
-  return keys64 === undefined ? hits : { ...hits, keys64 };
+}
+
+/** Results pass through one array that stays: new ones would cost more than a short walk. */
+function roomFor(core: IndexCore, k: number): Float64Array {
+  if (3 * k > KEPT_ROOM) return new Float64Array(3 * k);
+  return (core.room ??= new Float64Array(KEPT_ROOM));
 }
 
 /** Queries off the calling thread, in one native call. */

@@ -36,6 +36,7 @@ constexpr Export kExports[] = {
     {"settle", Settle},
     {"uncoded", Uncoded},
     {"codeLinks", CodeLinks},
+    {"promote", Promote},
     {"createBeside", CreateBeside},
     {"copyLive", CopyLive},
     {"adopt", Adopt},

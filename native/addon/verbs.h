@@ -35,6 +35,7 @@ Napi::Value Rollback(const Napi::CallbackInfo& info);
 Napi::Value Settle(const Napi::CallbackInfo& info);
 Napi::Value Uncoded(const Napi::CallbackInfo& info);
 Napi::Value CodeLinks(const Napi::CallbackInfo& info);
+Napi::Value Promote(const Napi::CallbackInfo& info);
 
 // verbs_compact.cc
 Napi::Value CreateBeside(const Napi::CallbackInfo& info);

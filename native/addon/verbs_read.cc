@@ -14,6 +14,7 @@ namespace sightline::addon {
 namespace {
 
 constexpr uint64_t kMaxThreads = 256;
+constexpr size_t kFewResults = 64;                     // that need no memory
 constexpr double kUnsafeInteger = 9007199254740992.0;  // 2^53
 
 void Require(const Napi::CallbackInfo& info, bool holds, const char* what) {
@@ -83,31 +84,42 @@ Napi::Value LiveCount(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(IndexRefAt0(info).live_count()));
 }
 
-// search(handle, query, k, efSearch, exact, filter, threshold, nodes, distances, keys): number
-// Fills the three arrays, which have room for k; gives how many.
+// search(handle, query, k, efSearch, exact, filter, threshold, out): number
+// Fills `out`, which has room for 3k: keys, then from k on distances, then from 2k on nodes; gives
+// how many of each. One array, because asking for each costs as much as a short walk.
 Napi::Value Search(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
   const Span<float> query = FloatsAt(info, 1);
   Require(info, query.size == index.parameters().dim, "the query has another dimension");
   const SearchOptions options = OptionsAt2(info);
-  const Span<uint32_t> nodes = Uint32sAt(info, 7);
-  const Span<float> distances = FloatsAt(info, 8);
-  const Span<double> keys = DoublesAt(info, 9);
-  Require(info, nodes.size >= options.k && distances.size >= options.k && keys.size >= options.k,
-          "an array for results is shorter than k");
+  const Span<double> out = DoublesAt(info, 7);
+  Require(info, out.size / 3 >= options.k, "the array for results is shorter than 3k");
+  double* keys = out.data;
   size_t found = 0;
   Status status;
   try {
-    status = index.Search(query.data, options, nodes.data, distances.data, keys.data, &found);
+    uint32_t few_nodes[kFewResults];
+    float few_distances[kFewResults];
+    std::vector<uint32_t> many_nodes;
+    std::vector<float> many_distances;
+    uint32_t* nodes = few_nodes;
+    float* distances = few_distances;
+    if (options.k > kFewResults) {
+      many_nodes.resize(options.k);
+      many_distances.resize(options.k);
+      nodes = many_nodes.data();
+      distances = many_distances.data();
+    }
+    status = index.Search(query.data, options, nodes, distances, keys, &found);
+    std::copy_n(distances, found, out.data + options.k);
+    std::copy_n(nodes, found, out.data + 2 * options.k);
   } catch (const std::bad_alloc&) {
     status = Status(StatusCode::kNoMemory, "not enough memory to search");
   }
   if (!status.ok()) Throw(info.Env(), status);
   // What the core rounded. (No key of 2^53 or more rounds to less.)
   for (size_t i = 0; i < found; ++i) {
-    if (!(std::fabs(keys.data[i]) < kUnsafeInteger)) {
-      keys.data[i] = std::numeric_limits<double>::quiet_NaN();
-    }
+    if (!(std::fabs(keys[i]) < kUnsafeInteger)) keys[i] = std::numeric_limits<double>::quiet_NaN();
   }
   return Napi::Number::New(info.Env(), static_cast<double>(found));
 }

@@ -137,4 +137,13 @@ Napi::Value CodeLinks(const Napi::CallbackInfo& info) {
       });
 }
 
+// promote(handle): Promise<boolean>, whether there is more to do
+Napi::Value Promote(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  auto more = std::make_shared<bool>(false);
+  return RunAsync(
+      info.Env(), [=] { return index->Promote(more.get()); },
+      [=](Napi::Env env) -> Napi::Value { return Napi::Boolean::New(env, *more); });
+}
+
 }  // namespace sightline::addon

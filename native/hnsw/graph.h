@@ -97,6 +97,9 @@ class Graph {
   uint64_t upper_lists() const { return upper_lists_; }
   ReservedRange& base_range() { return base_.range(); }
   ReservedRange& upper_range() { return upper_.range(); }
+  // The next part of a mapped snapshot into memory of ours, see ReservedRange. No writer meanwhile.
+  Status PromoteBase() { return base_.range().Promote(size_t{size()} * 8 * m_); }
+  size_t promoted_bytes() const { return base_.range().promoted(); }
   size_t resident_bytes() const {
     return base_.committed_bytes() + upper_.committed_bytes() + upper_first_.committed_bytes();
   }

@@ -1,7 +1,6 @@
 #include "hnsw/inline_search.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 namespace sightline {
@@ -12,15 +11,16 @@ namespace {
 constexpr uint32_t kEntryLevel = 2;
 constexpr uint32_t kExpanded = 0x80000000u;
 constexpr float kNoDistance = std::numeric_limits<float>::infinity();
-// Places beyond the last are compared too, so that no comparison needs a bound.
-constexpr size_t kStep = 8;
 
 // Candidates sorted by distance, in two arrays so that a search through them reads distances only.
 class Candidates {
  public:
-  Candidates(size_t places, InlineWalk* memory) : places_(places) {
-    memory->distances.assign(places + 2 * kStep, kNoDistance);
-    if (memory->ids.size() < places + 1) memory->ids.resize(places + 1);
+  Candidates(const LinkCodeKernels& kernels, size_t places, InlineWalk* memory)
+      : kernels_(kernels), places_(places) {
+    memory->distances.assign(places + 1 + kListSlack, kNoDistance);
+    if (memory->ids.size() < memory->distances.size()) {
+      memory->ids.resize(memory->distances.size());
+    }
     distances_ = memory->distances.data();
     ids_ = memory->ids.data();
   }
@@ -29,21 +29,12 @@ class Candidates {
   float worst() const { return worst_; }
 
   void Insert(float distance, uint32_t id) {
-    size_t at = 0;
-    for (;; at += kStep) {
-      int before = 0;
-      for (size_t i = 0; i < kStep; ++i) before += distances_[at + i] <= distance;
-      if (before == kStep) continue;
-      at += static_cast<size_t>(before);
-      break;
+    first_ = std::min(first_, kernels_.insert(distances_, ids_, count_, distance, id));
+    if (count_ < places_) {
+      ++count_;
+    } else {
+      distances_[places_] = kNoDistance;
     }
-    if (count_ < places_) ++count_;
-    const size_t moved = count_ - 1 - at;
-    std::memmove(distances_ + at + 1, distances_ + at, moved * sizeof(float));
-    std::memmove(ids_ + at + 1, ids_ + at, moved * sizeof(uint32_t));
-    distances_[at] = distance;
-    ids_[at] = id;
-    first_ = std::min(first_, at);
     if (count_ == places_) worst_ = distances_[places_ - 1];
   }
 
@@ -58,6 +49,7 @@ class Candidates {
   }
 
  private:
+  const LinkCodeKernels& kernels_;
   size_t places_;
   size_t count_ = 0;
   size_t first_ = 0;  // all before were taken
@@ -80,7 +72,7 @@ class Walker {
         nodes_(nodes),
         scratch_(scratch),
         out_(out),
-        candidates_(limits.places, &scratch->inline_walk),
+        candidates_(rows.kernels(), limits.places, &scratch->inline_walk),
         expanded_(scratch->inline_walk.expanded) {}
 
   Walk Run(const Neighbor& start) {

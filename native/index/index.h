@@ -127,6 +127,11 @@ class Index {
   uint64_t uncoded() const;
   Status CodeLinks(uint64_t first, size_t threads, uint64_t* next);
 
+  // Copies the next part of the mapped rows and links into memory of ours, in huge pages, where
+  // random reads are faster; searches go on, writes wait. `*more`: whether to call again.
+  // kNoMemory. Does nothing for an index in memory.
+  Status Promote(bool* more);
+
   // An append is over: what was kept from one part of it to the next goes.
   void Settle();
 
@@ -182,6 +187,7 @@ class Index {
   Status Replay(const GraphHeader* snapshot, bool* bound);
   Status Apply(const LogRecord& record);
   Status LoadGraph(bool usable, size_t threads);
+  uint64_t Promoted() const;
   std::string FileIn(const char* name) const { return path_ + "/" + name; }
   // Rows of compaction number `n` on their way to their name.
   std::string RowsOnTheWay(uint32_t n) const {

@@ -182,8 +182,7 @@ Walk Index::WalkCodes(const float* query, const SearchOptions& options, size_t e
   // to tell the best hundred from the next. (k 100 of 5,000 rows of 64 floats, efSearch 100: recall
   // 0.82 with 200 places, each once.)
   limits.distinct = near > kFewResults && 4 * near > limits.places;
-  limits.places =
-      limits.distinct ? limits.places + 2 * near : std::max(limits.places, 2 * near + near / 2);
+  limits.places = limits.distinct ? limits.places + 2 * near : std::max(limits.places, 2 * near);
   limits.rows = n;
   limits.allowed = allowed;
   inline_->Prepare(query, &scratch->inline_walk.query);

@@ -15,7 +15,8 @@ uint64_t BytesOf(const std::string& path) {
 }  // namespace
 
 uint64_t Index::Resident() const {
-  const uint64_t rows = path_.empty() ? keys_.rows() * parameters_.row_bytes() : 0;
+  const uint64_t rows =
+      path_.empty() ? keys_.rows() * parameters_.row_bytes() : rows_.promoted_bytes();
   const std::shared_ptr<const RowCodes> codes = Codes();
   return rows + graph_->resident_bytes() + keys_.resident_bytes() +
          (codes == nullptr ? 0 : codes->resident_bytes()) +

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,28 @@ bool Agrees(const Checked& check, const std::vector<float>& query, const std::ve
 }
 
 // Codes to the bit, table entries to one unit, distances to rounding.
+// Lists that grow from nothing, with repeated distances.
+bool InsertsAgree(const LinkCodeKernels& kernels, Rng* rng) {
+  constexpr size_t kEntries = 70;
+  std::vector<float> distances[2];
+  std::vector<uint32_t> ids[2];
+  for (size_t i = 0; i < 2; ++i) {
+    distances[i].assign(kEntries + kListSlack, std::numeric_limits<float>::infinity());
+    ids[i].resize(kEntries + kListSlack);
+  }
+  for (uint32_t count = 0; count < kEntries; ++count) {
+    const float distance = static_cast<float>(rng->Below(kEntries)) - 20.0f;
+    const size_t expected =
+        kScalarLinkCodes.insert(distances[0].data(), ids[0].data(), count, distance, count);
+    if (kernels.insert(distances[1].data(), ids[1].data(), count, distance, count) != expected ||
+        distances[0] != distances[1] ||
+        !std::equal(ids[0].begin(), ids[0].begin() + count + 1, ids[1].begin())) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool LinkCodesAgree(const LinkCodeKernels& checked, Rng* rng, size_t groups) {
   const LinkCodeKernels& scalar = kScalarLinkCodes;
   const size_t n = 4 * groups;
@@ -206,6 +229,7 @@ bool PassesSelfCheck(const KernelTable& table) {
     if (!CodesAgree(*table.row_codes, &rng, blocks)) return false;
   }
   if (table.link_codes == &kScalarLinkCodes) return true;
+  if (!InsertsAgree(*table.link_codes, &rng)) return false;
   for (const size_t groups : {2, 4, 6, 8, 10, 32, 128}) {
     if (!LinkCodesAgree(*table.link_codes, &rng, groups)) return false;
   }

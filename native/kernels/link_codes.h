@@ -70,6 +70,9 @@ inline float FromHalf(uint16_t half) {
   return wide.value;
 }
 
+// Values beyond the end of a list of candidates that `insert` moves too.
+constexpr size_t kListSlack = 16;
+
 struct LinkCodeKernels {
   // One Hadamard transform in place, not scaled. n: a power of two, >= 8.
   void (*hadamard)(float* values, size_t n);
@@ -82,6 +85,9 @@ struct LinkCodeKernels {
   // lane.
   void (*encode)(const uint16_t* to, const float* from, const float* whole, size_t groups,
                  size_t lane, uint8_t* codes, DifferenceSums* sums);
+  // Inserts into a list sorted by distance, behind equal ones; gives the place. `distances` has
+  // `count` entries and kListSlack infinite ones behind them, `ids` room for as many.
+  size_t (*insert)(float* distances, uint32_t* ids, size_t count, float distance, uint32_t id);
   // Writes 32 distances; bit l of the result: the distance of lane l is below `worst`.
   // total: sum of the query's values.
   uint32_t (*price)(const SignTable& table, float total, const LinkBlock& block, float base,
@@ -91,6 +97,7 @@ struct LinkCodeKernels {
 extern const LinkCodeKernels kScalarLinkCodes;
 #if defined(__x86_64__) || defined(_M_X64)
 extern const LinkCodeKernels kAvx2LinkCodes;
+extern const LinkCodeKernels kAvx512LinkCodes;
 #endif
 
 }  // namespace sightline

@@ -160,6 +160,39 @@ SL_TARGET void Encode(const uint16_t* to, const float* from, const float* whole,
   *out = {Sum(sizes), Sum(squares), Sum(along), Sum(signs)};
 }
 
+// Moves entries [at, count) up by one, eight at a time from the end; what follows them may move
+// too.
+SL_INLINE void MakeRoom(void* list, size_t at, size_t count) {
+  const auto place = [list](size_t i) {
+    return reinterpret_cast<__m256i*>(static_cast<uint32_t*>(list) + i);
+  };
+  // Read before the others are written over it.
+  const __m256i first = _mm256_loadu_si256(place(at));
+  for (size_t end = count; end > at + 8; end -= 8) {
+    _mm256_storeu_si256(place(end - 7), _mm256_loadu_si256(place(end - 8)));
+  }
+  _mm256_storeu_si256(place(at + 1), first);
+}
+
+SL_TARGET size_t Insert(float* distances, uint32_t* ids, size_t count, float distance,
+                        uint32_t id) {
+  const __m256 value = _mm256_set1_ps(distance);
+  size_t at = 0;
+  for (;; at += 8) {
+    // Sorted: those that are not farther come first. Behind the last all are.
+    const __m256 before = _mm256_cmp_ps(_mm256_loadu_ps(distances + at), value, _CMP_LE_OQ);
+    const unsigned bits = static_cast<unsigned>(_mm256_movemask_ps(before));
+    if (bits == 0xff) continue;
+    at += static_cast<size_t>(__builtin_ctz(~bits));
+    break;
+  }
+  MakeRoom(distances, at, count);
+  MakeRoom(ids, at, count);
+  distances[at] = distance;
+  ids[at] = id;
+  return at;
+}
+
 // One line per call, through the three runs in turn. The address is not followed, only named.
 struct Fetcher {
   const FetchAhead* ahead;
@@ -265,7 +298,7 @@ SL_TARGET uint32_t Price(const SignTable& table, float total, const LinkBlock& b
 
 }  // namespace
 
-const LinkCodeKernels kAvx2LinkCodes = {Hadamard, FillTable, Halve, Encode, Price};
+const LinkCodeKernels kAvx2LinkCodes = {Hadamard, FillTable, Halve, Encode, Insert, Price};
 
 }  // namespace sightline
 #endif

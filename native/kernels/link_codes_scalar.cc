@@ -88,6 +88,17 @@ void Encode(const uint16_t* to, const float* from, const float* whole, size_t gr
   *out = {totals[0], totals[1], totals[2], totals[3]};
 }
 
+size_t Insert(float* distances, uint32_t* ids, size_t count, float distance, uint32_t id) {
+  size_t at = count;
+  for (; at > 0 && distances[at - 1] > distance; --at) {
+    distances[at] = distances[at - 1];
+    ids[at] = ids[at - 1];
+  }
+  distances[at] = distance;
+  ids[at] = id;
+  return at;
+}
+
 uint32_t Price(const SignTable& table, float total, const LinkBlock& block, float base, float worst,
                const FetchAhead&, float* distances) {
   uint32_t sums[kLanes] = {};
@@ -113,6 +124,6 @@ uint32_t Price(const SignTable& table, float total, const LinkBlock& block, floa
 
 }  // namespace
 
-const LinkCodeKernels kScalarLinkCodes = {Hadamard, FillTable, Halve, Encode, Price};
+const LinkCodeKernels kScalarLinkCodes = {Hadamard, FillTable, Halve, Encode, Insert, Price};
 
 }  // namespace sightline

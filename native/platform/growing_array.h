@@ -25,6 +25,7 @@ class GrowingArray {
   size_t capacity() const { return range_.capacity() / sizeof(T); }
   size_t committed_bytes() const { return range_.committed(); }
   ReservedRange& range() { return range_; }
+  const ReservedRange& range() const { return range_; }
 
  private:
   ReservedRange range_;

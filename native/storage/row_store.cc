@@ -75,6 +75,8 @@ Status RowStore::Write(const float* data, uint64_t rows, std::vector<uint32_t>* 
   *untouched = whole.ok();
   SL_RETURN_IF_ERROR(whole);
   SL_RETURN_IF_ERROR(trusted_.Grow((first + rows) / 64 + 1));
+  // Rows that were rolled back may have left their copies here.
+  SL_RETURN_IF_ERROR(bytes_.Demote(file_, OffsetOf(first)));
   for (uint64_t row = 0; row < rows; row += rows_per_extent_) {
     const uint64_t in_extent = std::min<uint64_t>(rows_per_extent_, rows - row);
     crcs->push_back(Crc32c(data + row * dim_, OffsetOf(in_extent)));
@@ -160,6 +162,16 @@ bool RowStore::ExtentMatches(const Extent& extent) const {
   return CrcMatches(Crc32c(bytes, OffsetOf(extent.rows)), extent.crc);
 }
 
+bool RowStore::ExtentOfFileMatches(const Extent& extent) const {
+  std::vector<unsigned char> bytes(OffsetOf(extent.rows));
+  return file_.ReadAt(OffsetOf(extent.first_row), bytes.data(), bytes.size()).ok() &&
+         CrcMatches(Crc32c(bytes.data(), bytes.size()), extent.crc);
+}
+
+Status RowStore::Promote() {
+  return in_memory() ? Status::Ok() : bytes_.Promote(OffsetOf(count()));
+}
+
 bool RowStore::CheckRow(void* self, size_t row) {
   RowStore& store = *static_cast<RowStore*>(self);
   Extent extent;
@@ -202,7 +214,9 @@ void RowStore::Recheck(std::vector<std::string>* problems) {
       const std::lock_guard<std::mutex> lock(extents_mutex_);
       extent = extents_.Of(row);
     }
-    if (!ExtentMatches(extent)) {
+    // What was copied into memory says nothing about the file.
+    if (!(OffsetOf(row) < bytes_.promoted() ? ExtentOfFileMatches(extent)
+                                            : ExtentMatches(extent))) {
       problems->push_back(file_.path() + ": rows " + std::to_string(extent.first_row) + " to " +
                           std::to_string(extent.first_row + extent.rows - 1) +
                           " do not match their checksum");

@@ -65,6 +65,9 @@ class RowStore {
   // Checks all rows again, whatever is known; adds one line per damaged extent.
   void Recheck(std::vector<std::string>* problems);
   Status FileBytes(uint64_t* out) const;
+  // Brings the next rows of the file into memory of ours, see ReservedRange. No writer meanwhile.
+  Status Promote();
+  uint64_t promoted_bytes() const { return bytes_.promoted(); }
   bool in_memory() const { return !file_.is_open(); }
   // Gives memory, mapping and descriptor back; nothing may be called afterwards.
   void Close();
@@ -72,6 +75,7 @@ class RowStore {
  private:
   static bool CheckRow(void* self, size_t row);
   bool ExtentMatches(const Extent& extent) const;
+  bool ExtentOfFileMatches(const Extent& extent) const;
   void Trust(uint64_t first, uint64_t last);
   uint64_t OffsetOf(uint64_t row) const { return row * dim_ * sizeof(float); }
 

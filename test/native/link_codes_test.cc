@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "codes/inline_rows.h"
@@ -167,6 +168,29 @@ SL_TEST(estimates_from_link_codes_are_unbiased_and_as_near_as_promised) {
     CHECK(std::fabs(mean) < 0.05);
     CHECK(deviation < 0.9);
     CHECK(deviation > 0.4);
+  }
+}
+
+SL_TEST(inserting_into_a_list_stays_within_its_slack_and_keeps_it_sorted) {
+  const LinkCodeKernels& kernels = *Kernels()->link_codes;
+  test::Guarded distance_memory(1024);
+  test::Guarded id_memory(1024);
+  for (size_t places = 1; places <= 100; ++places) {
+    float* distances = distance_memory.Floats(places + kListSlack);
+    uint32_t* ids = reinterpret_cast<uint32_t*>(id_memory.Floats(places + kListSlack));
+    std::fill_n(distances, places + kListSlack, std::numeric_limits<float>::infinity());
+    Rng rng(places);
+    for (uint32_t count = 0; count < places; ++count) {
+      const float distance = static_cast<float>(rng.Below(50));
+      const size_t at = kernels.insert(distances, ids, count, distance, count);
+      CHECK_EQ(ids[at], count);
+      CHECK(at == count || distances[at + 1] > distance);
+      CHECK(std::is_sorted(distances, distances + count + 1));
+    }
+    // What was moved behind the last entry came from there.
+    for (size_t i = places; i < places + kListSlack; ++i) {
+      CHECK(distances[i] == std::numeric_limits<float>::infinity());
+    }
   }
 }
 
