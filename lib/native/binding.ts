@@ -121,7 +121,7 @@ export interface NativeBinding {
   /** Nodes whose links have no current codes; 0 unless storage is inline. */
   uncoded(handle: NativeHandle): number;
   /** Gives the node to go on from; the number of nodes when all is done. */
-  codeLinks(handle: NativeHandle, first: number, threads: number): Promise<number>;
+  makeCodes(handle: NativeHandle, first: number, threads: number): Promise<number>;
   /** Copies the next part of mapped rows and links into huge pages; whether there is more to do. */
   promote(handle: NativeHandle): Promise<boolean>;
   /** Compaction: `native/index/compact.cc`. */

@@ -36,8 +36,8 @@ export interface OpenOptions {
   /** Must equal the label the index was made with. */
   readonly label?: string;
   /**
-   * Default: what the index was made with, or opened with for writing since. With codes, opening
-   * reads every row: 5 to 10 us of processor time each at 512 floats.
+   * Default: what the index was made with, or opened with for writing since. Codes are not made by
+   * opening: see `warm`.
    */
   readonly storage?: Storage;
   /** Threads for linking rows the graph snapshot lacks; default one per core. */

@@ -351,9 +351,9 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Brings the index to full speed now: makes the codes of `storage: 'inline'`, about 20 us of processor
-   * time a row, and copies mapped rows and links into memory in huge pages (Linux; 0.1 s a 100 MB). An
-   * opened `inline` index does both by itself in the background after some hundred searches.
+   * Brings the index to full speed now: makes the codes of its storage, 10 to 20 us of processor time a
+   * row, and copies mapped rows and links into memory in huge pages (Linux; 0.1 s a 100 MB). An index that
+   * was opened does so by itself in the background after some hundred searches.
    *
    * @param options.rows whether rows are copied; left out: for `inline`, if they take at most a quarter
    *   of the memory that is free. `stats().bytesResident` counts them then.
@@ -363,6 +363,12 @@ export class VectorIndex implements AsyncDisposable {
     assertOpen(this.core);
     const job = checkWarm(options);
     return this.writes.run(() => warm(this.core, job)).catch(rethrow);
+  }
+
+  /** Whether the codes of its storage are made, see `warm`; `f32` has none to wait for. */
+  get isWarm(): boolean {
+    assertOpen(this.core);
+    return this.core.binding.uncoded(this.core.handle) === 0;
   }
 
   stats(): IndexStats {

@@ -1,12 +1,12 @@
 /**
- * What an index does to be at full speed once it is used, none of it on disk: codes beside the links
- * (`storage: 'inline'`), made after rows were added and in the background of an opened index; and copies
- * of mapped rows in huge pages.
+ * What an index does to be at full speed once it is used, none of it on disk: the codes of its storage,
+ * made with the rows that are added and in the background of an index that was opened; and copies of
+ * mapped rows in huge pages.
  */
 import type { IndexCore } from './core';
 import { checkBoolean, checkOptions, checkThreads } from './validate';
 
-/** After this many searches of an opened index its codes are worth their making, 20 us a row. */
+/** After this many searches of an opened index its codes are worth their making, 10 to 20 us a row. */
 const SEARCHES_BEFORE = 256;
 /** Nodes that changed are searched by reading their neighbors: a sixteenth of them is felt by then. */
 const DUE_SHARE = 16;
@@ -14,10 +14,10 @@ const DUE_SHARE = 16;
 const SPARE_SHARE = 4;
 
 /** To be called as the one writer. Stops between steps when the index is being closed. */
-async function codeLinks(core: IndexCore, threads: number): Promise<void> {
+async function makeCodes(core: IndexCore, threads: number): Promise<void> {
   const { binding } = core;
   for (let node = 0; !core.isClosing && node < binding.count(core.handle);) {
-    const next = await binding.codeLinks(core.handle, node, threads);
+    const next = await binding.makeCodes(core.handle, node, threads);
     if (next <= node) return;
     node = next;
   }
@@ -62,20 +62,20 @@ const IN_BACKGROUND: WarmJob = { threads: 1, rows: undefined };
 
 /** To be called as the one writer. */
 export async function warm(core: IndexCore, job = IN_BACKGROUND): Promise<void> {
-  await codeLinks(core, job.threads);
+  await makeCodes(core, job.threads);
   if (job.rows ?? core.storage === 'inline') await promoteRows(core, job.rows);
 }
 
-/** After an append: if enough nodes changed. */
+/** After an append: if enough nodes changed. Codes of rows were made with it. */
 export async function codeIfDue(core: IndexCore, threads: number): Promise<void> {
   if (core.storage !== 'inline' || core.isClosing) return;
   const due = core.binding.uncoded(core.handle);
-  if (due * DUE_SHARE >= core.binding.count(core.handle) && due > 0) await codeLinks(core, threads);
+  if (due * DUE_SHARE >= core.binding.count(core.handle) && due > 0) await makeCodes(core, threads);
 }
 
 /** Counts searches, and begins to make the codes when it is time. */
 export function countSearches(core: IndexCore, searches: number): void {
-  if (core.storage !== 'inline') return;
+  if (core.storage === 'f32') return;
   const before = core.searches;
   core.searches += searches;
   if (before < SEARCHES_BEFORE && core.searches >= SEARCHES_BEFORE) core.warmUp();

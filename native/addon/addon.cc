@@ -35,7 +35,7 @@ constexpr Export kExports[] = {
     {"rollback", Rollback},
     {"settle", Settle},
     {"uncoded", Uncoded},
-    {"codeLinks", CodeLinks},
+    {"makeCodes", MakeCodes},
     {"promote", Promote},
     {"createBeside", CreateBeside},
     {"copyLive", CopyLive},

@@ -34,7 +34,7 @@ Napi::Value Remove(const Napi::CallbackInfo& info);
 Napi::Value Rollback(const Napi::CallbackInfo& info);
 Napi::Value Settle(const Napi::CallbackInfo& info);
 Napi::Value Uncoded(const Napi::CallbackInfo& info);
-Napi::Value CodeLinks(const Napi::CallbackInfo& info);
+Napi::Value MakeCodes(const Napi::CallbackInfo& info);
 Napi::Value Promote(const Napi::CallbackInfo& info);
 
 // verbs_compact.cc

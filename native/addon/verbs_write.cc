@@ -124,14 +124,14 @@ Napi::Value Uncoded(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(IndexRefAt0(info).uncoded()));
 }
 
-// codeLinks(handle, first, threads): Promise<number>, the node to go on from
-Napi::Value CodeLinks(const Napi::CallbackInfo& info) {
+// makeCodes(handle, first, threads): Promise<number>, the node to go on from
+Napi::Value MakeCodes(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   const uint64_t first = IntegerAt(info, 1, 0, kMaxRows);
   const size_t threads = static_cast<size_t>(IntegerAt(info, 2, 0, kMaxThreads));
   auto next = std::make_shared<uint64_t>(first);
   return RunAsync(
-      info.Env(), [=] { return index->CodeLinks(first, threads, next.get()); },
+      info.Env(), [=] { return index->Code(first, threads, next.get()); },
       [=](Napi::Env env) -> Napi::Value {
         return Napi::Number::New(env, static_cast<double>(*next));
       });

@@ -20,6 +20,9 @@ constexpr uint64_t kCentreAgain = 4;
 // processor, linking one on rows instead of codes 300 us more (512 floats).
 constexpr uint64_t kLinkedPart = 32;
 
+// Rows coded by one call: some 10 us each, so that a caller can stop between calls.
+constexpr uint64_t kRowsPerCall = 32768;
+
 constexpr size_t kReachSample = 256;
 constexpr size_t kReachNeighbor = 10;
 constexpr size_t kReachEf = 64;
@@ -69,12 +72,14 @@ std::shared_ptr<RowCodes> Index::MakeCodes(CodeKind kind, uint64_t rows, uint64_
 }
 
 // Codes are only a faster way: without them searches walk on the rows, and those report what they
-// meet.
+// meet. The codes of an index that was opened are made when it is warmed, or when it has grown to
+// twice its size, so that neither opening nor adding a row to a large one waits for them.
 void Index::UpdateCodes(uint64_t rows, size_t threads) {
   CodeKind kind;
   if (!KindOf(storage_, &kind) || rows < kCodesFrom) return;
   if (threads == 0) threads = std::max<size_t>(1, std::thread::hardware_concurrency());
   std::shared_ptr<RowCodes> codes = codes_;  // only writers set it
+  if (codes == nullptr && rows < 2 * opened_rows_) return;
   if (codes == nullptr || rows >= kCentreAgain * codes->centred_on()) {
     codes = MakeCodes(kind, rows, rows_.capacity(), threads);
   } else {
@@ -84,8 +89,56 @@ void Index::UpdateCodes(uint64_t rows, size_t threads) {
       codes = nullptr;
     }
   }
+  SetCodes(std::move(codes));
+}
+
+void Index::SetCodes(std::shared_ptr<RowCodes> codes) {
+  unfinished_codes_.reset();
   const std::lock_guard<std::mutex> lock(codes_mutex_);
   codes_ = std::move(codes);
+}
+
+uint64_t Index::UncodedRows() const {
+  CodeKind kind;
+  const uint64_t rows = keys_.rows();
+  return KindOf(storage_, &kind) && rows >= kCodesFrom && Codes() == nullptr ? rows : 0;
+}
+
+// The next rows of codes that are not used before all rows have one.
+Status Index::CodeRows(size_t threads, uint64_t* next) {
+  const uint64_t rows = keys_.rows();
+  *next = rows;
+  CodeKind kind;
+  if (UncodedRows() == 0 || !KindOf(storage_, &kind)) return Status::Ok();
+  if (threads == 0) threads = std::max<size_t>(1, std::thread::hardware_concurrency());
+  VectorView view = rows_.view();
+  view.count = static_cast<size_t>(rows);
+  try {
+    std::shared_ptr<RowCodes> codes = std::move(unfinished_codes_);
+    unfinished_codes_.reset();
+    if (codes == nullptr || codes->rows() > rows) {
+      codes = std::make_shared<RowCodes>(kind, kernels_, parameters_.metric, parameters_.dim,
+                                         parameters_.seed);
+      // Searches on the rows report the damage that they meet.
+      if (!rows_.EnsureTrusted(0, rows).ok()) return Status::Ok();
+      SL_RETURN_IF_ERROR(codes->Reserve(rows_.capacity()));
+      codes->Centre(view);
+    }
+    const uint64_t from = codes->rows();
+    const uint64_t to = std::min(rows, from + kRowsPerCall);
+    if (!rows_.EnsureTrusted(from, to).ok()) return Status::Ok();
+    SL_RETURN_IF_ERROR(codes->Encode(view, from, to, threads));
+    if (to < rows) {
+      unfinished_codes_ = std::move(codes);
+    } else {
+      SetCodes(std::move(codes));
+      LearnReach();
+    }
+    *next = to;
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::kNoMemory, "no memory to code rows");
+  }
+  return Status::Ok();
 }
 
 std::shared_ptr<const RowCodes> Index::CodesForLinking(uint64_t from, uint64_t rows,

@@ -75,6 +75,9 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
     return Status(StatusCode::kBusy, path_ + " changed while it was compacted");
   }
   SL_RETURN_IF_ERROR(fresh->Save());
+  // Of the same rows in the same order.
+  std::shared_ptr<RowCodes> codes = fresh->codes_;
+  const float reach = fresh->reach_;
   fresh->Close();
   const std::string from = CompactFolder() + "/";
   const std::string rows = RowsOnTheWay(parameters_.compactions + 1);
@@ -89,7 +92,10 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
   OpenOptions options;
   options.path = path_;
   options.storage = storage_;
-  return OpenLocked(options, std::move(lock_), out);
+  SL_RETURN_IF_ERROR(OpenLocked(options, std::move(lock_), out));
+  (*out)->SetCodes(std::move(codes));
+  (*out)->reach_ = reach;
+  return Status::Ok();
 }
 
 // Whether `path` holds, checksum for checksum, the rows that our log counts. Reads all of it.

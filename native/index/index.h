@@ -121,11 +121,12 @@ class Index {
   // Writes the graph snapshot. Nothing to do in memory.
   Status Save();
 
-  // For Storage::kInline: how many nodes have no current codes beside their links, and coding some
-  // of them, from node `first` on; `*next` is where to go on, the number of nodes when all is done.
-  // Searches use what there is. Writes wait meanwhile, readers do not.
+  // How many nodes have no codes of the storage's kind, and making some of them, of kInline from
+  // node `first` on; `*next` is where to go on, the number of nodes when all is done. Searches use
+  // codes beside links at once, codes of rows when all are there. Writes wait meanwhile, readers do
+  // not. An index that was opened has none until then.
   uint64_t uncoded() const;
-  Status CodeLinks(uint64_t first, size_t threads, uint64_t* next);
+  Status Code(uint64_t first, size_t threads, uint64_t* next);
 
   // Copies the next part of the mapped rows and links into memory of ours, in huge pages, where
   // random reads are faster; searches go on, writes wait. `*more`: whether to call again.
@@ -221,9 +222,12 @@ class Index {
   // kFileCorrupt if another program cut rows or graph under us, see RowStore::CheckCut.
   Status CheckCut() const;
   // codes.cc
-  // Codes the rows up to `rows`; makes all codes again when there are many more than the centre
-  // was taken from. Before the new rows are linked: whoever reaches a node finds its code.
+  // Codes the rows up to `rows`, or all of them again when there are many more than the centre was
+  // taken from. Before the new rows are linked: whoever reaches a node finds its code.
   void UpdateCodes(uint64_t rows, size_t threads);
+  void SetCodes(std::shared_ptr<RowCodes> codes);
+  uint64_t UncodedRows() const;
+  Status CodeRows(size_t threads, uint64_t* next);
   std::shared_ptr<RowCodes> MakeCodes(CodeKind kind, uint64_t rows, uint64_t room,
                                       size_t threads) const;
   // What rows [from, rows) are best linked on; null: the rows.
@@ -280,6 +284,7 @@ class Index {
   mutable std::atomic<bool> graph_damaged_{false};
   // The most rows any commit ever covered: another process may still map those (writer_).
   uint64_t committed_once_ = 0;
+  uint64_t opened_rows_ = 0;            // there when the index was opened
   uint64_t tidied_ = 0;                 // rows when the graph was last reconnected (writer_)
   std::unique_ptr<InlineRows> inline_;  // Storage::kInline only
   std::atomic<bool> walks_inline_{false};
@@ -292,7 +297,8 @@ class Index {
   mutable std::mutex codes_mutex_;    // for the pointer; what it points to only grows
   // Codes for linking alone, from one part of an append to the next (writer_).
   mutable std::shared_ptr<RowCodes> link_codes_;
-  std::shared_ptr<RowCodes> codes_;  // null: walk on the rows
+  std::shared_ptr<RowCodes> unfinished_codes_;  // of CodeRows, from call to call (writer_)
+  std::shared_ptr<RowCodes> codes_;             // null: walk on the rows
   std::atomic<float> reach_{std::numeric_limits<float>::infinity()};
   std::string graph_problem_;  // set before the index is handed out
   mutable ScratchPool scratches_;

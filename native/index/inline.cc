@@ -69,7 +69,8 @@ void Index::LookForCopies() {
 
 uint64_t Index::uncoded() const {
   Reading reading;
-  if (!Enter(&reading).ok() || inline_ == nullptr) return 0;
+  if (!Enter(&reading).ok()) return 0;
+  if (inline_ == nullptr) return UncodedRows();
   const uint64_t nodes = graph_->size();
   return nodes < kInlineFrom ? 0 : nodes - std::min(nodes, inline_->CountCurrent(nodes));
 }
@@ -107,13 +108,14 @@ void Index::DropTurned() {
   turned_rows_ = 0;
 }
 
-Status Index::CodeLinks(uint64_t first, size_t threads, uint64_t* next) {
+Status Index::Code(uint64_t first, size_t threads, uint64_t* next) {
   const std::lock_guard<std::mutex> writing(writer_);
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   const uint32_t nodes = graph_->size();
   *next = nodes;
-  if (inline_ == nullptr || first >= nodes || nodes < kInlineFrom) return Status::Ok();
+  if (inline_ == nullptr) return CodeRows(threads, next);
+  if (first >= nodes || nodes < kInlineFrom) return Status::Ok();
   std::vector<uint32_t> due;
   for (; first < nodes && due.size() < kNodesPerCall; ++first) {
     if (!inline_->Current(static_cast<uint32_t>(first))) {

@@ -161,9 +161,8 @@ Status Index::OpenLocked(const OpenOptions& options, FileLock lock, std::shared_
     SL_RETURN_IF_ERROR(index->log_.TrimTail());
     SL_RETURN_IF_ERROR(index->rows_.TrimFile(index->committed_once_));
   }
-  index->UpdateCodes(index->count(), options.threads);
+  index->opened_rows_ = index->count();
   SL_RETURN_IF_ERROR(index->LoadGraph(usable, options.threads));
-  index->LearnReach();
   *out = std::move(index);
   return Status::Ok();
 }

@@ -205,6 +205,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   link_codes_.reset();
   DropTurned();
   if (codes_ != nullptr) codes_->Truncate(rows);
+  unfinished_codes_.reset();
   if (graph != nullptr) {
     graph_ = std::move(graph);
     inserter_ = std::move(inserter);
@@ -259,6 +260,7 @@ void Index::Release() {
   DropTurned();
   graph_file_.reset();
   codes_.reset();
+  unfinished_codes_.reset();
   link_codes_.reset();
   log_ = CommitLog();
   rows_.Close();

@@ -223,7 +223,7 @@ void Write(World* world, size_t owner) {
     } else if (dice < 98) {
       // Nothing to do but for Storage::kInline.
       uint64_t next = 0;
-      const Status status = world->index->CodeLinks(0, 2, &next);
+      const Status status = world->index->Code(0, 2, &next);
       if (!status.ok()) world->Wrong("code links: " + status.message());
     } else {
       std::vector<std::string> problems;

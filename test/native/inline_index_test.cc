@@ -40,7 +40,7 @@ Status AddRows(Index* index, size_t n, uint64_t seed, int64_t first_key) {
 
 Status CodeAll(Index* index) {
   for (uint64_t at = 0; at < index->count();) {
-    SL_RETURN_IF_ERROR(index->CodeLinks(at, 2, &at));
+    SL_RETURN_IF_ERROR(index->Code(at, 2, &at));
   }
   return Status::Ok();
 }

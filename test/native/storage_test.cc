@@ -159,6 +159,13 @@ SL_TEST(storage_gives_the_same_answers_for_the_same_calls) {
   }
 }
 
+Status MakeCodes(Index* index) {
+  for (uint64_t next = 0; next < index->count();) {
+    SL_RETURN_IF_ERROR(index->Code(next, 2, &next));
+  }
+  return Status::Ok();
+}
+
 void ThroughItsLife(Storage storage) {
   constexpr size_t kDim = 32;
   constexpr size_t kStep = 3000;
@@ -228,6 +235,8 @@ void ThroughItsLife(Storage storage) {
   open.storage = storage;
   open.read_only = true;
   CHECK_OK(Index::Open(open, &index));
+  CHECK(!OnCodes(*index));
+  CHECK_OK(MakeCodes(index.get()));
   CHECK(OnCodes(*index));
   CHECK(Recall(*index, ConeRows(30, kDim, 60), 100) > 0.95);
   index->Close();
@@ -238,6 +247,7 @@ void ThroughItsLife(Storage storage) {
   std::fputc(0x5a, file);
   std::fclose(file);
   CHECK_OK(Index::Open(open, &index));
+  CHECK_OK(MakeCodes(index.get()));
   CHECK(!OnCodes(*index));
   size_t found = 0;
   Found out;

@@ -44,6 +44,10 @@ for (const storage of ['i4', 'i8', 'f16'] as const) {
       await using plain = await VectorIndex.open(folder, { readOnly: true, storage: 'f32' });
       assert.not.ok(plain.stats().walksOnCodes);
       await using coded = await VectorIndex.open(folder, { readOnly: true });
+      assert.not.ok(coded.stats().walksOnCodes, 'opening makes none');
+      assert.not.ok(coded.isWarm);
+      await coded.warm();
+      assert.ok(coded.isWarm);
       assert.ok(coded.stats().walksOnCodes);
       assert.ok(coded.stats().bytesResident > plain.stats().bytesResident);
       assert.ok(recall(coded, set.queries, 100) > recall(plain, set.queries, 100) - 0.02);
