@@ -63,9 +63,9 @@ class RowCodes {
   void Truncate(uint64_t rows) { rows_ = std::min(rows_.load(), rows); }
   // Rows the centre was taken from.
   size_t centred_on() const { return centred_on_; }
+  // What is written to; more is reserved.
   size_t resident_bytes() const {
-    return bytes_.committed_bytes() + factors_.committed_bytes() + coarse_.committed_bytes() +
-           coarse_scales_.committed_bytes();
+    return rows() * (stride_ + sizeof(Factors) + coarse_stride_ + sizeof(float));
   }
 
   // Asks the memory for the code of `row`, whose distance will be asked for soon. Estimate does not

@@ -100,8 +100,9 @@ class Graph {
   // The next part of a mapped snapshot into memory of ours, see ReservedRange. No writer meanwhile.
   Status PromoteBase() { return base_.range().Promote(size_t{size()} * 8 * m_); }
   size_t promoted_bytes() const { return base_.range().promoted(); }
+  // What is written to, or mapped; of level 0 more is reserved.
   size_t resident_bytes() const {
-    return base_.committed_bytes() + upper_.committed_bytes() + upper_first_.committed_bytes();
+    return size_t{size()} * 8 * m_ + upper_.committed_bytes() + upper_first_.committed_bytes();
   }
 
  private:

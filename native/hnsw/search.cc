@@ -12,6 +12,12 @@ constexpr uint32_t kExpanded = 0x80000000u;
 
 bool Farther(const Neighbor& a, const Neighbor& b) { return b < a; }
 
+// Fills scratch->distances with those of scratch->ids.
+void Compare(const Space& space, const float* query, Scratch* scratch) {
+  scratch->distances.resize(scratch->ids.size());
+  space.Distances(query, scratch->ids.data(), scratch->ids.size(), scratch->distances.data());
+}
+
 // Gathers into scratch->ids the neighbors of `node` that were not seen before.
 // The comparison with `nodes` holds for every id, whatever the bytes of a file say: it costs
 // nothing measurable beside the memory access and nothing is ever read out of bounds.
@@ -39,13 +45,52 @@ Walk Gather(const Graph& graph, const Space& space, uint32_t node, uint32_t leve
   return Walk::kOk;
 }
 
+// Gathers the neighbors of `node` that are allowed, and those behind the ones that are not, until
+// there are as many as a list holds.
+template <typename Allowed>
+Walk GatherOver(const Graph& graph, const Space& space, const Allowed& allowed, uint32_t node,
+                uint32_t nodes, Scratch* scratch) {
+  std::vector<uint32_t>& ids = scratch->ids;
+  std::vector<uint32_t>& others = scratch->others;
+  ids.clear();
+  others.clear();
+  const auto look = [&](const LinkList& list, bool behind) {
+    for (uint32_t i = 0; i < list.capacity; ++i) {
+      const uint32_t id = LoadLink(&list.ids[i]);
+      if (id >= nodes) {
+        if (id == kNoRow) break;
+        continue;
+      }
+      if (!allowed(id)) {
+        // Two steps away they are not looked at, and may be walked over later.
+        if (behind || !scratch->visited.Add(id)) continue;
+        graph.FetchBase(id);
+        others.push_back(id);
+        continue;
+      }
+      if (!scratch->visited.Add(id)) continue;
+      if (!space.Trusted(id)) return false;
+      space.Fetch(id);
+      ids.push_back(id);
+    }
+    return true;
+  };
+  if (!graph.BaseOk(node)) return Walk::kGraphDamaged;
+  const LinkList links = graph.Links(node, 0);
+  if (!look(links, false)) return Walk::kRowDamaged;
+  for (const uint32_t other : others) {
+    if (ids.size() >= links.capacity) break;
+    if (!graph.BaseOk(other)) return Walk::kGraphDamaged;
+    if (!look(graph.Links(other, 0), true)) return Walk::kRowDamaged;
+  }
+  return Walk::kOk;
+}
+
 Walk Expand(const Graph& graph, const Space& space, const float* query, uint32_t node,
             uint32_t level, uint32_t nodes, Scratch* scratch) {
   const Walk walk = Gather(graph, space, node, level, nodes, scratch);
-  if (walk != Walk::kOk) return walk;
-  scratch->distances.resize(scratch->ids.size());
-  space.Distances(query, scratch->ids.data(), scratch->ids.size(), scratch->distances.data());
-  return Walk::kOk;
+  if (walk == Walk::kOk) Compare(space, query, scratch);
+  return walk;
 }
 
 // Collects only allowed nodes but walks through all: leaving the others out would cut the graph
@@ -70,8 +115,11 @@ Walk SearchFiltered(const Graph& graph, const Space& space, const float* query,
     if (compared > limits.budget) return Walk::kBudget;
     std::pop_heap(open.begin(), open.end(), Farther);
     open.pop_back();
-    const Walk walk = Expand(graph, space, query, nearest.row, 0, nodes, scratch);
+    const Walk walk = limits.over_others
+                          ? GatherOver(graph, space, allowed, nearest.row, nodes, scratch)
+                          : Gather(graph, space, nearest.row, 0, nodes, scratch);
     if (walk != Walk::kOk) return walk;
+    Compare(space, query, scratch);
     compared += scratch->ids.size();
     for (size_t i = 0; i < scratch->ids.size(); ++i) {
       const Neighbor seen{scratch->distances[i], scratch->ids[i]};

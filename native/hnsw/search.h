@@ -26,7 +26,10 @@ struct SearchLimits {
   size_t ef = 0;                      // candidate list size, >= k
   const uint64_t* allowed = nullptr;  // bitset over rows: only these are collected; nullptr: all
   uint64_t allowed_rows = 0;          // rows the bitset speaks of; nodes beyond are not allowed
-  size_t budget = ~size_t{0};         // rows a filtered search may compare
+  // Rows that are not allowed are stepped over, unread, to those behind them: for filters that let
+  // few through. Otherwise they are compared and walked on like the others.
+  bool over_others = false;
+  size_t budget = ~size_t{0};  // rows a filtered search may compare
 };
 
 // The candidate list holds `ef` different distances, and of each up to `copies` nodes: frames

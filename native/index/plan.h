@@ -28,6 +28,19 @@ inline bool ScanIsBetter(uint64_t matches, uint64_t rows, size_t k, size_t ef) {
   return matches <= floor || matches * matches <= 30 * uint64_t{ef} * rows;
 }
 
+// Whether a walk on rows that collects `matches` of them is better off stepping over the others
+// unread: at equal recall it is 1.8 times as fast where a tenth match (100,000 rows of 512 floats),
+// as fast where a fifth do. Where fewer than three in a hundred match, too few of them are within
+// two steps of each other: recall falls.
+inline bool StepsOver(uint64_t matches, uint64_t rows) {
+  return 100 * matches >= 3 * rows && 100 * matches < 18 * rows;
+}
+
+// The same for such a walk, which costs as much as a scan of about 48 rows for each place.
+inline bool ScanIsBetterThanStepping(uint64_t matches, size_t k, size_t ef) {
+  return matches <= std::max({kAlwaysScan, uint64_t{k}, 48 * uint64_t{ef}});
+}
+
 // The same for a walk on codes beside links, which expands about one node for each two places of
 // its list, as long as it takes to scan five rows (100,000 x 512 floats, AVX2: 0.6 us against
 // 0.13).

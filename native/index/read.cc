@@ -109,7 +109,8 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
                         const uint64_t* allowed, uint64_t n, uint64_t matches,
                         const RowCodes* codes, Scratch* scratch, bool* scan) const {
   std::vector<Neighbor>& hits = scratch->hits;
-  if (walks_inline_.load(std::memory_order_relaxed) && CodesSuit(options.k, ef)) {
+  const bool over = allowed != nullptr && codes == nullptr && StepsOver(matches, n);
+  if (!over && walks_inline_.load(std::memory_order_relaxed) && CodesSuit(options.k, ef)) {
     const Walk walk = WalkCodes(query, options, ef, allowed, n, matches, scratch);
     if (walk == Walk::kOk && !graph_->base_range().Cut() &&
         hits.size() >= std::min<uint64_t>(options.k, matches)) {
@@ -130,6 +131,7 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
     limits.allowed = nullptr;
     limits.ef += limits.ef * (n - matches) / matches;
   }
+  limits.over_others = over;
   SL_YIELD_POINT();
   Space space = MakeSpace();
   space.codes = codes;
@@ -189,12 +191,16 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
   std::vector<Neighbor>& hits = scratch->hits;
   const size_t ef = std::max(options.ef, options.k);
   const bool on_codes = walks_inline_.load(std::memory_order_relaxed) && CodesSuit(options.k, ef);
-  bool scan = options.exact || graph_damaged_.load(std::memory_order_relaxed) ||
-              (on_codes ? ScanIsBetterThanCodes(matches, n, options.k, ef)
-                        : ScanIsBetter(matches, n, options.k, ef));
   std::vector<Neighbor> walked;
   std::shared_ptr<const RowCodes> codes;
   if (!options.exact && matches > kAlwaysScan) codes = Codes();
+  bool scan = options.exact || graph_damaged_.load(std::memory_order_relaxed);
+  if (!scan && allowed != nullptr && codes == nullptr && StepsOver(matches, n)) {
+    scan = ScanIsBetterThanStepping(matches, options.k, ef);
+  } else if (!scan) {
+    scan = on_codes ? ScanIsBetterThanCodes(matches, n, options.k, ef)
+                    : ScanIsBetter(matches, n, options.k, ef);
+  }
   if (codes != nullptr) codes->Prepare(q, &scratch->query_code);
   if (!scan) {
     SL_RETURN_IF_ERROR(
