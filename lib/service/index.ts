@@ -1,0 +1,16 @@
+/**
+ * The embedding service: texts and pictures to vectors, through a cache in memory, in a folder or in
+ * Redis. Knows nothing of libraries, indexes or HTTP. May use encoders, stores and plain types.
+ */
+export {
+  EmbeddingService,
+  MAX_BATCH,
+  MAX_TEXT,
+  type BatchInput,
+  type BatchOutput,
+  type EmbeddingServiceParts,
+  type EmbedOptions,
+} from './embedding-service';
+export { ServiceMetrics } from './metrics';
+export { openCache, openEmbeddingService, type CacheName, type OpenServiceOptions } from './open';
+export { serviceSettings, type ServiceSettings } from './settings';

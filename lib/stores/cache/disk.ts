@@ -1,0 +1,185 @@
+/**
+ * Embeddings in a folder, one small file each: `KIND/ab/HASH`, the vector followed by its CRC-32.
+ * Survives restarts. Any number of processes may use one folder: a file appears whole, by a rename,
+ * and whoever finds it missing or damaged computes again. Bounded by bytes: the files used longest
+ * ago go first.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { crc32 } from 'node:zlib';
+import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
+import { matcherOf } from './key';
+import { fromBytes, toBytes } from './value';
+
+export interface DiskCacheOptions {
+  readonly folder: string;
+  /** Default 1 GB, some 480,000 vectors of 512. */
+  readonly maxBytes?: number;
+}
+
+const DEFAULT_BYTES = 1 << 30;
+/** How much is left after files were dropped, so that it happens rarely. */
+const KEPT_SHARE = 0.9;
+/** A file's time is renewed at most so often: reading must not become writing. */
+const RENEW_MS = 3_600_000;
+const KEY = /^embedding:(instruction|image):([0-9a-f]{64})$/;
+const AT_ONCE = 16;
+
+interface Entry {
+  readonly file: string;
+  readonly key: string;
+  readonly bytes: number;
+  readonly usedMs: number;
+}
+
+export class DiskCache implements EmbeddingCache {
+  private readonly counts = new CacheCounts();
+  private readonly folder: string;
+  private readonly maxBytes: number;
+  /** Of all files; undefined until they were counted. */
+  private bytes: number | undefined;
+  private shrinking: Promise<void> | undefined;
+
+  constructor(options: DiskCacheOptions) {
+    this.folder = options.folder;
+    this.maxBytes = options.maxBytes ?? DEFAULT_BYTES;
+  }
+
+  async get(key: string, dim: number): Promise<Float32Array | undefined> {
+    return this.counts.found(await this.read(key, dim));
+  }
+
+  async getMany(keys: readonly string[], dim: number): Promise<(Float32Array | undefined)[]> {
+    const found: (Float32Array | undefined)[] = [];
+    for (let at = 0; at < keys.length; at += AT_ONCE) {
+      const part = keys.slice(at, at + AT_ONCE);
+      found.push(...(await Promise.all(part.map((key) => this.get(key, dim)))));
+    }
+    return found;
+  }
+
+  async set(key: string, vector: Float32Array): Promise<void> {
+    const file = this.fileOf(key);
+    const bytes = toBytes(vector);
+    const sum = Buffer.alloc(4);
+    sum.writeUInt32LE(crc32(bytes));
+    const beside = `${file}.${randomUUID()}.tmp`;
+    try {
+      await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+      await writeFile(beside, Buffer.concat([bytes, sum]), { flag: 'wx', mode: 0o600 });
+      await rename(beside, file);
+    } catch {
+      // A full disk, a folder that may not be written to: the next one computes again.
+      this.counts.errors++;
+      await rm(beside, { force: true }).catch(() => undefined);
+      return;
+    }
+    if (this.bytes !== undefined) this.bytes += bytes.length + 4;
+    if (this.bytes === undefined || this.bytes > this.maxBytes) await this.shrink();
+  }
+
+  async setMany(entries: ReadonlyMap<string, Float32Array>): Promise<void> {
+    for (const [key, vector] of entries) await this.set(key, vector);
+  }
+
+  async clearPattern(pattern: string): Promise<number> {
+    const matches = matcherOf(pattern);
+    const gone = (await this.list()).filter(({ key }) => matches(key));
+    for (const { file } of gone) await rm(file, { force: true }).catch(() => this.counts.errors++);
+    this.bytes = undefined;
+    return gone.length;
+  }
+
+  stats(): CacheStats {
+    const { hits, misses, errors } = this.counts;
+    const known = this.bytes === undefined ? {} : { bytes: this.bytes };
+    return { kind: 'disk', hits, misses, errors, isReachable: true, ...known };
+  }
+
+  async close(): Promise<void> {
+    await this.shrinking;
+  }
+
+  /** Keys of another form are hashed into a name of the same form: nothing of them becomes a path. */
+  private fileOf(key: string): string {
+    const [, kind = 'image', hash] = KEY.exec(key) ?? [];
+    const name = hash ?? createHash('sha256').update(key).digest('hex');
+    return path.join(this.folder, kind, name.slice(0, 2), name);
+  }
+
+  private async read(key: string, dim: number): Promise<Float32Array | undefined> {
+    const file = this.fileOf(key);
+    let bytes: Buffer;
+    try {
+      bytes = await readFile(file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.counts.errors++;
+      return undefined;
+    }
+    const body = bytes.subarray(0, Math.max(0, bytes.length - 4));
+    const isWhole = bytes.length === dim * 4 + 4 && bytes.readUInt32LE(body.length) === crc32(body);
+    const vector = isWhole ? fromBytes(body, dim) : undefined;
+    if (vector === undefined) {
+      this.counts.errors++;
+      await rm(file, { force: true }).catch(() => undefined);
+      return undefined;
+    }
+    void this.renew(file);
+    return vector;
+  }
+
+  private async renew(file: string): Promise<void> {
+    try {
+      const now = Date.now();
+      if (now - (await stat(file)).mtimeMs > RENEW_MS) await utimes(file, now / 1000, now / 1000);
+    } catch {
+      // Somebody else dropped it meanwhile.
+    }
+  }
+
+  /** Everything there is, and what a crash left half written. */
+  private async list(): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    for (const kind of ['instruction', 'image']) {
+      for (const part of await namesIn(path.join(this.folder, kind))) {
+        const folder = path.join(this.folder, kind, part);
+        for (const name of await namesIn(folder)) {
+          const file = path.join(folder, name);
+          const info = await stat(file).catch(() => undefined);
+          if (info === undefined) continue;
+          const key = `embedding:${kind}:${name}`;
+          // A minute is more than a write takes.
+          const isLeftOver = !KEY.test(key) && Date.now() - info.mtimeMs > 60_000;
+          if (isLeftOver) await rm(file, { force: true }).catch(() => undefined);
+          else entries.push({ file, key, bytes: info.size, usedMs: info.mtimeMs });
+        }
+      }
+    }
+    return entries;
+  }
+
+  /** Counts the files, and drops the oldest if they are too many. One at a time. */
+  private shrink(): Promise<void> {
+    this.shrinking ??= this.dropOldest().finally(() => (this.shrinking = undefined));
+    return this.shrinking;
+  }
+
+  private async dropOldest(): Promise<void> {
+    const entries = await this.list();
+    let bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+    if (bytes > this.maxBytes) {
+      entries.sort((a, b) => a.usedMs - b.usedMs);
+      for (const entry of entries) {
+        if (bytes <= this.maxBytes * KEPT_SHARE) break;
+        await rm(entry.file, { force: true }).catch(() => this.counts.errors++);
+        bytes -= entry.bytes;
+      }
+    }
+    this.bytes = bytes;
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}

@@ -1,0 +1,10 @@
+/**
+ * Adapters to stores outside the library: caches of embeddings in memory, in a folder, in Redis.
+ * Knows nothing of models, libraries or HTTP. May use errors and plain types.
+ */
+export type { CacheStats, EmbeddingCache } from './contract';
+export { DiskCache, type DiskCacheOptions } from './disk';
+export { cacheKey, type EmbeddingKind } from './key';
+export { LayeredCache } from './layered';
+export { MemoryCache, type MemoryCacheOptions } from './memory';
+export { RedisCache, type RedisCacheOptions } from './redis';

@@ -1,0 +1,70 @@
+/** Embeddings in this process's memory: least recently used go first, counted in bytes. */
+import { LRUCache } from 'lru-cache';
+import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
+import { matcherOf } from './key';
+
+export interface MemoryCacheOptions {
+  /** Of the vectors and their keys; default 64 MB, some 30,000 vectors of 512. */
+  readonly maxBytes?: number;
+  /** Seconds; default: until they are pushed out. */
+  readonly ttlSeconds?: number;
+}
+
+const DEFAULT_BYTES = 64 << 20;
+/** Key and book-keeping of an entry. */
+const ENTRY_BYTES = 256;
+
+export class MemoryCache implements EmbeddingCache {
+  private readonly entries: LRUCache<string, Float32Array>;
+  private readonly counts = new CacheCounts();
+
+  constructor(options: MemoryCacheOptions = {}) {
+    this.entries = new LRUCache({
+      maxSize: options.maxBytes ?? DEFAULT_BYTES,
+      sizeCalculation: (vector) => vector.byteLength + ENTRY_BYTES,
+      ...(options.ttlSeconds === undefined ? {} : { ttl: options.ttlSeconds * 1000 }),
+    });
+  }
+
+  /** Without a promise: a cached query answers in microseconds. */
+  peek(key: string, dim: number): Float32Array | undefined {
+    const vector = this.entries.get(key);
+    return this.counts.found(vector?.length === dim ? vector.slice() : undefined);
+  }
+
+  get(key: string, dim: number): Promise<Float32Array | undefined> {
+    return Promise.resolve(this.peek(key, dim));
+  }
+
+  getMany(keys: readonly string[], dim: number): Promise<(Float32Array | undefined)[]> {
+    return Promise.resolve(keys.map((key) => this.peek(key, dim)));
+  }
+
+  set(key: string, vector: Float32Array): Promise<void> {
+    this.entries.set(key, vector.slice());
+    return Promise.resolve();
+  }
+
+  setMany(entries: ReadonlyMap<string, Float32Array>): Promise<void> {
+    for (const [key, vector] of entries) this.entries.set(key, vector.slice());
+    return Promise.resolve();
+  }
+
+  clearPattern(pattern: string): Promise<number> {
+    const matches = matcherOf(pattern);
+    const gone = [...this.entries.keys()].filter(matches);
+    for (const key of gone) this.entries.delete(key);
+    return Promise.resolve(gone.length);
+  }
+
+  stats(): CacheStats {
+    const { hits, misses, errors } = this.counts;
+    const { size: entries, calculatedSize: bytes } = this.entries;
+    return { kind: 'memory', hits, misses, errors, isReachable: true, entries, bytes };
+  }
+
+  close(): Promise<void> {
+    this.entries.clear();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Embeddings in Redis, with a time to live. A Redis that is away, or hangs, costs a caller at most
+ * `timeoutMs` once: then it counts as away, everything is a miss, and it is asked again after
+ * `retryMs`. One notice when it goes, one when it is back.
+ */
+import { Redis } from 'ioredis';
+import { makeError, messageOf } from '../../errors';
+import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
+import { fromBytes, toBytes } from './value';
+
+export interface RedisCacheOptions {
+  /** `redis://` or `rediss://`, with password and database number where needed. */
+  readonly url: string;
+  /** Seconds; default 300. */
+  readonly ttlSeconds?: number;
+  /** Longest wait for an answer; default 250 ms. */
+  readonly timeoutMs?: number;
+  /** Pause before a Redis that was away is asked again; default 1 s. */
+  readonly retryMs?: number;
+  readonly onNotice?: (line: string) => void;
+}
+
+const SCAN_COUNT = 500;
+/** Keys of one command: some 2 MB of vectors, which Redis answers in a few milliseconds. */
+const KEYS_AT_ONCE = 1000;
+
+export class RedisCache implements EmbeddingCache {
+  private readonly counts = new CacheCounts();
+  private readonly client: Redis;
+  private readonly ttlSeconds: number;
+  private readonly retryMs: number;
+  /** When it may be asked again; 0 while it is there. */
+  private awayUntil = 0;
+  private isClosed = false;
+  /** For the notices. */
+  private readonly where: string;
+
+  /** @throws ERR_ARG_RANGE for a text that is no Redis address. Does not connect yet. */
+  constructor(private readonly options: RedisCacheOptions) {
+    this.ttlSeconds = options.ttlSeconds ?? 300;
+    this.retryMs = options.retryMs ?? 1000;
+    this.where = placeOf(options.url);
+    const timeoutMs = options.timeoutMs ?? 250;
+    this.client = new Redis(options.url, {
+      lazyConnect: true,
+      connectTimeout: timeoutMs,
+      commandTimeout: timeoutMs,
+      // Nothing waits for a connection: a command without one fails at once.
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: (attempt) => Math.min(100 * attempt, this.retryMs),
+    });
+    // Each failed command reports by itself; without a listener these would end the process.
+    this.client.on('error', () => undefined);
+    this.client.on('ready', () => this.back());
+  }
+
+  async get(key: string, dim: number): Promise<Float32Array | undefined> {
+    return (await this.getMany([key], dim))[0];
+  }
+
+  async getMany(keys: readonly string[], dim: number): Promise<(Float32Array | undefined)[]> {
+    const found: (Float32Array | undefined)[] = [];
+    for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+      const part = keys.slice(at, at + KEYS_AT_ONCE);
+      const values = await this.ask((client) => client.mgetBuffer(...part));
+      for (let i = 0; i < part.length; i++) {
+        const bytes = values?.[i];
+        const vector = bytes ? fromBytes(bytes, dim) : undefined;
+        if (bytes && vector === undefined) this.counts.errors++;
+        found.push(this.counts.found(vector));
+      }
+    }
+    return found;
+  }
+
+  async set(key: string, vector: Float32Array): Promise<void> {
+    await this.ask((client) => client.set(key, toBytes(vector), 'EX', this.ttlSeconds));
+  }
+
+  async setMany(entries: ReadonlyMap<string, Float32Array>): Promise<void> {
+    const all = [...entries];
+    for (let at = 0; at < all.length; at += KEYS_AT_ONCE) {
+      await this.ask(async (client) => {
+        const pipeline = client.pipeline();
+        for (const [key, vector] of all.slice(at, at + KEYS_AT_ONCE)) {
+          pipeline.set(key, toBytes(vector), 'EX', this.ttlSeconds);
+        }
+        for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+      });
+    }
+  }
+
+  /** By SCAN and UNLINK: KEYS and DEL would stop a large Redis for all its users. */
+  async clearPattern(pattern: string): Promise<number> {
+    // Only `*` has a meaning here; Redis knows more.
+    const escaped = pattern.replace(/[?[\]\\^]/g, '\\$&');
+    let gone = 0;
+    let cursor: string | undefined = '0';
+    do {
+      const step: [string, string[]] | undefined = await this.ask((client) =>
+        client.scan(cursor ?? '0', 'MATCH', escaped, 'COUNT', SCAN_COUNT),
+      );
+      const keys = step?.[1] ?? [];
+      if (keys.length > 0) gone += (await this.ask((client) => client.unlink(...keys))) ?? 0;
+      cursor = step?.[0];
+    } while (cursor !== undefined && cursor !== '0');
+    return gone;
+  }
+
+  stats(): CacheStats {
+    const { hits, misses, errors } = this.counts;
+    return { kind: 'redis', hits, misses, errors, isReachable: this.awayUntil === 0 };
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    this.client.disconnect();
+    return Promise.resolve();
+  }
+
+  /** Undefined when there was no answer. */
+  private async ask<T>(work: (client: Redis) => Promise<T>): Promise<T | undefined> {
+    if (this.isClosed) return undefined;
+    if (this.awayUntil > performance.now()) {
+      this.counts.errors++;
+      return undefined;
+    }
+    try {
+      if (this.client.status === 'wait') await this.client.connect();
+      const answer = await work(this.client);
+      this.back();
+      return answer;
+    } catch (error) {
+      this.counts.errors++;
+      this.away(error);
+      return undefined;
+    }
+  }
+
+  private away(error: unknown): void {
+    const wasThere = this.awayUntil === 0;
+    this.awayUntil = performance.now() + this.retryMs;
+    if (!wasThere || this.isClosed) return;
+    this.options.onNotice?.(
+      `the cache at ${this.where} does not answer (${messageOf(error)}): embeddings are computed until it does`,
+    );
+  }
+
+  private back(): void {
+    if (this.awayUntil === 0) return;
+    this.awayUntil = 0;
+    this.options.onNotice?.(`the cache at ${this.where} answers again`);
+  }
+}
+
+/** The address without its password. */
+function placeOf(url: string): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch (cause) {
+    throw makeError('ERR_ARG_RANGE', 'a Redis address looks like redis://localhost:6379', {
+      cause,
+    });
+  }
+  if (!/^rediss?:$/.test(parsed.protocol)) {
+    throw makeError(
+      'ERR_ARG_RANGE',
+      `a Redis address begins with redis:// or rediss://, not ${parsed.protocol}//`,
+    );
+  }
+  return parsed.host;
+}

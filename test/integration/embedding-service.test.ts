@@ -1,0 +1,265 @@
+/** The embedding service over the built-in model and real caches. */
+import sharp from 'sharp';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openClip, type ClipModel, type Encoder } from '../../lib/encode';
+import {
+  EmbeddingService,
+  MAX_BATCH,
+  MAX_TEXT,
+  openCache,
+  openEmbeddingService,
+  serviceSettings,
+} from '../../lib/service';
+import { MemoryCache, RedisCache } from '../../lib/stores/cache';
+import { hasRedis, RedisServer } from '../helpers/redis';
+import { skip } from '../helpers/shared-data';
+import { makeTempDir } from '../helpers/temp';
+import { codeOf } from '../helpers/tiny-clip';
+
+let clip: ClipModel;
+const pictures: Uint8Array[] = [];
+
+test.before(async () => {
+  clip = await openClip('builtin');
+  for (const background of ['red', 'green', 'blue']) {
+    const size = { width: 64, height: 48, channels: 3 as const, background };
+    pictures.push(await sharp({ create: size }).png().toBuffer());
+  }
+});
+test.after(() => clip.close());
+
+/** The text side, with a count of what reaches it, and a gate to hold it. */
+function counted(): { text: Encoder<string>; calls: string[][]; hold: () => () => void } {
+  const calls: string[][] = [];
+  let gate = Promise.resolve();
+  const text: Encoder<string> = {
+    modality: 'text',
+    dim: clip.text.dim,
+    model: clip.text.model,
+    encode: async (batch, options) => {
+      calls.push([...batch]);
+      await gate;
+      return clip.text.encode(batch, options);
+    },
+    warm: () => clip.text.warm(),
+    close: () => Promise.resolve(),
+  };
+  const hold = (): (() => void) => {
+    let open = (): void => undefined;
+    gate = new Promise((resolve) => (open = resolve));
+    return open;
+  };
+  return { text, calls, hold };
+}
+
+const metric = async (service: EmbeddingService, line: RegExp): Promise<number> =>
+  Number(line.exec(await service.metrics.registry.metrics())?.[1] ?? NaN);
+
+test('gives the vectors of the model, from the cache the second time', async () => {
+  const { text, calls } = counted();
+  await using service = new EmbeddingService({ instruction: text, image: clip.image });
+  const vector = await service.getInstructionEmbedding('a red heart');
+  assert.equal(vector, await clip.text.encode(['a red heart']));
+  vector[0] = 7;
+  const again = await service.getInstructionEmbedding('a red heart');
+  assert.not.equal(again[0], 7, 'callers have copies');
+  assert.is(calls.length, 1);
+  await service.getInstructionEmbedding('a red heart', { useCache: false });
+  assert.is(calls.length, 2);
+  const image = await service.getImageEmbedding(pictures[0] as Uint8Array);
+  assert.equal(image, await clip.image.encode([pictures[0] as Uint8Array]));
+  assert.is(await metric(service, /embedding_cache_hits_total\{kind="instruction"\} (\d+)/), 1);
+  assert.is(await metric(service, /embedding_cache_misses_total\{kind="image"\} (\d+)/), 1);
+  assert.is(await metric(service, /generation_seconds_count\{kind="instruction"\} (\d+)/), 2);
+  assert.is(await metric(service, /embedding_queue_depth (\d+)/), 0);
+});
+
+test('batches keep order, and ask the model only for what is new, each once', async () => {
+  const { text, calls } = counted();
+  await using service = new EmbeddingService({ instruction: text, image: clip.image });
+  await service.getInstructionEmbedding('two');
+  const texts = ['one', 'two', 'three', 'one'];
+  const images = [pictures[1], pictures[0], pictures[1]] as Uint8Array[];
+  const { textEmbeddings, imageEmbeddings } = await service.batchGenerateEmbeddings({
+    texts,
+    images,
+  });
+  assert.equal(calls, [['two'], ['one', 'three']]);
+  for (const [i, one] of texts.entries()) {
+    const alone = await clip.text.encode([one]);
+    assert.ok(textEmbeddings[i]?.every((value, d) => Math.abs(value - (alone[d] ?? 9)) < 1e-5));
+  }
+  assert.equal(imageEmbeddings[0], imageEmbeddings[2]);
+  assert.not.equal(imageEmbeddings[0], imageEmbeddings[1]);
+  assert.not.ok(textEmbeddings[0] === textEmbeddings[3], 'equal inputs do not share one array');
+  assert.equal(await service.batchGenerateEmbeddings({}), {
+    textEmbeddings: [],
+    imageEmbeddings: [],
+  });
+});
+
+test('equal inputs at the same time are computed once; one caller may go away', async () => {
+  const { text, calls, hold } = counted();
+  await using service = new EmbeddingService({ instruction: text, image: clip.image });
+  const open = hold();
+  const leaving = new AbortController();
+  const first = codeOf(service.getInstructionEmbedding('same', { signal: leaving.signal }));
+  const others = Array.from({ length: 20 }, () => service.getInstructionEmbedding('same'));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.is(await metric(service, /embedding_queue_depth (\d+)/), 1);
+  leaving.abort();
+  assert.is(await first, 'ERR_ABORTED');
+  open();
+  const vectors = await Promise.all(others);
+  assert.is(calls.length, 1);
+  assert.is(new Set(vectors).size, 20);
+  for (const vector of vectors) assert.equal(vector, vectors[0]);
+});
+
+test('a failure reaches everybody who waits, is not kept, and the next call is fresh', async () => {
+  let fails = true;
+  const text: Encoder<string> = {
+    ...counted().text,
+    encode: (batch) =>
+      fails ? Promise.reject(new Error('no')) : clip.text.encode(batch as readonly string[]),
+  };
+  await using service = new EmbeddingService({ instruction: text, image: clip.image });
+  const both = await Promise.allSettled([1, 2].map(() => service.getInstructionEmbedding('x')));
+  assert.ok(both.every(({ status }) => status === 'rejected'));
+  fails = false;
+  assert.is((await service.getInstructionEmbedding('x')).length, clip.dim);
+  const broken = service.getImageEmbedding(Buffer.from('no picture'));
+  assert.match(await codeOf(broken), /^ERR_MEDIA_/);
+  assert.is((await service.getImageEmbedding(pictures[2] as Uint8Array)).length, clip.dim);
+});
+
+test('refuses what is no input, by code', async () => {
+  await using service = new EmbeddingService({ instruction: clip.text, image: clip.image });
+  const wrong: readonly [() => Promise<unknown>, string][] = [
+    [() => service.getInstructionEmbedding(''), 'ERR_ARG_TYPE'],
+    [() => service.getInstructionEmbedding(' \n'), 'ERR_ARG_TYPE'],
+    [() => service.getInstructionEmbedding(5 as never), 'ERR_ARG_TYPE'],
+    [() => service.getInstructionEmbedding('x'.repeat(MAX_TEXT + 1)), 'ERR_ARG_RANGE'],
+    [() => service.getImageEmbedding(new Uint8Array(0)), 'ERR_ARG_TYPE'],
+    [() => service.getImageEmbedding('file.png' as never), 'ERR_ARG_TYPE'],
+    [
+      () => service.batchGenerateEmbeddings({ texts: new Array<string>(MAX_BATCH + 1).fill('x') }),
+      'ERR_ARG_RANGE',
+    ],
+    [() => service.batchGenerateEmbeddings({ texts: 'x' as never }), 'ERR_ARG_TYPE'],
+  ];
+  for (const [call, code] of wrong) assert.is(await codeOf(call()), code);
+  assert.is((await service.getInstructionEmbedding('x'.repeat(MAX_TEXT))).length, clip.dim);
+});
+
+test('cleanup waits for what runs, then refuses', async () => {
+  const { text, hold } = counted();
+  let closed = 0;
+  const service = new EmbeddingService({
+    instruction: text,
+    image: clip.image,
+    close: () => Promise.resolve(void closed++),
+  });
+  const open = hold();
+  const running = service.getInstructionEmbedding('last');
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const cleaning = service.cleanup();
+  assert.is(await codeOf(service.getInstructionEmbedding('late')), 'ERR_CLOSED');
+  assert.is(closed, 0);
+  open();
+  assert.is((await running).length, clip.dim);
+  await cleaning;
+  await service.cleanup();
+  assert.is(closed, 1);
+});
+
+test('a cached text answers in well under a millisecond in process', async () => {
+  await using service = await openEmbeddingService({ clip, cache: 'memory' });
+  await service.getInstructionEmbedding('warm');
+  const times: number[] = [];
+  for (let i = 0; i < 500; i++) {
+    const started = performance.now();
+    await service.getInstructionEmbedding('warm');
+    times.push(performance.now() - started);
+  }
+  times.sort((a, b) => a - b);
+  // The figure is the benchmark's; this only sees that no model is asked.
+  assert.ok((times[250] ?? 99) < 5, `median ${times[250]} ms`);
+});
+
+test('the disk cache survives the process that made it', async () => {
+  const cache = `disk:${makeTempDir('service-cache')}`;
+  {
+    await using service = await openEmbeddingService({ clip, cache });
+    await service.getInstructionEmbedding('kept');
+  }
+  const { text, calls } = counted();
+  const parts = { ttlSeconds: 60, onNotice: () => undefined, env: {} };
+  await using service = new EmbeddingService({
+    instruction: text,
+    image: clip.image,
+    cache: openCache(cache, parts),
+  });
+  await service.getInstructionEmbedding('kept');
+  assert.is(calls.length, 0);
+});
+
+if (!hasRedis) skip('redis-server is not installed');
+else
+  test('with Redis: kept there, computed while it is away', async () => {
+    const server = await RedisServer.start();
+    try {
+      const { text, calls } = counted();
+      await using service = new EmbeddingService({
+        instruction: text,
+        image: clip.image,
+        cache: new RedisCache({ url: server.url, retryMs: 100 }),
+      });
+      const there = await service.getInstructionEmbedding('through redis');
+      assert.equal(await service.getInstructionEmbedding('through redis'), there);
+      assert.is(calls.length, 1);
+      await server.down();
+      assert.equal(await service.getInstructionEmbedding('through redis'), there);
+      assert.is(calls.length, 2);
+      assert.is(await metric(service, /embedding_cache_reachable (\d)/), 0);
+    } finally {
+      await server.down();
+    }
+  });
+
+test('settings have the documented defaults and say what they take', () => {
+  const { redisUrl, ...settings } = serviceSettings({});
+  assert.is(redisUrl, undefined);
+  assert.equal(settings, {
+    isEnabled: true,
+    cacheTtlSeconds: 300,
+    similarityThreshold: 0.7,
+    similarityTopK: 10,
+    useHnswIndex: true,
+    hnswM: 16,
+    hnswEfConstruction: 64,
+  });
+  assert.is(serviceSettings({ EMBEDDING_CACHE_TTL: '60' }).cacheTtlSeconds, 60);
+  assert.is(serviceSettings({ EMBEDDING_REDIS_URL: 'redis://x' }).redisUrl, 'redis://x');
+  for (const [name, value] of [
+    ['EMBEDDING_CACHE_TTL', '0'],
+    ['EMBEDDING_HNSW_M', '1.5'],
+    ['EMBEDDING_USE_HNSW_INDEX', 'maybe'],
+    ['EMBEDDING_SIMILARITY_THRESHOLD', '2'],
+  ] as const) {
+    assert.throws(
+      () => serviceSettings({ [name]: value }),
+      (error: Error & { code?: string }) =>
+        error.code === 'ERR_ARG_RANGE' && error.message.includes(name),
+    );
+  }
+  const parts = { ttlSeconds: 60, onNotice: () => undefined, env: {} };
+  assert.instance(openCache('memory', parts), MemoryCache);
+  assert.throws(
+    () => openCache('somewhere', parts),
+    (error: Error & { code?: string }) => error.code === 'ERR_ARG_RANGE',
+  );
+});
+
+test.run();
