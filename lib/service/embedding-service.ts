@@ -4,6 +4,7 @@
  */
 import { makeError } from '../errors';
 import type { Encoder, ImageEncoder } from '../encode';
+import { Batcher } from './batcher';
 import { cacheKey, MemoryCache, type EmbeddingCache, type EmbeddingKind } from '../stores/cache';
 import { ServiceMetrics } from './metrics';
 
@@ -38,6 +39,8 @@ export interface BatchOutput {
 export const MAX_TEXT = 100_000;
 /** Inputs of one call. */
 export const MAX_BATCH = 1024;
+/** A call of the model has this many inputs at most, unless one caller brings more. */
+const LIMITS = { maxBatch: 64, maxRunning: 2, maxWaiting: 4096 };
 
 export class EmbeddingService implements AsyncDisposable {
   readonly metrics: ServiceMetrics;
@@ -45,13 +48,17 @@ export class EmbeddingService implements AsyncDisposable {
   private readonly running = new Map<string, Promise<Float32Array>>();
   /** Vectors on their way to the cache; callers do not wait for it. */
   private readonly keeping = new Set<Promise<void>>();
+  private readonly texts: Batcher<string>;
+  private readonly images: Batcher<Uint8Array>;
   private inFlight = 0;
   private closing: Promise<void> | undefined;
 
   constructor(private readonly parts: EmbeddingServiceParts) {
     this.cache = parts.cache ?? new MemoryCache();
+    this.texts = new Batcher((texts) => this.compute('instruction', texts, undefined), LIMITS);
+    this.images = new Batcher((images) => this.compute('image', images, undefined), LIMITS);
     this.metrics = new ServiceMetrics(
-      () => ({ inFlight: this.inFlight }),
+      () => ({ inFlight: this.inFlight + this.texts.waiting + this.images.waiting }),
       () => this.cache.stats(),
     );
   }
@@ -161,7 +168,11 @@ export class EmbeddingService implements AsyncDisposable {
   ): Map<string, Promise<Float32Array>> {
     if (inputs.size === 0) return new Map();
     const keys = [...inputs.keys()];
-    const all = this.compute(kind, [...inputs.values()], undefined);
+    const values = [...inputs.values()];
+    const all =
+      kind === 'instruction'
+        ? this.texts.add(values as string[])
+        : this.images.add(values as Uint8Array[]);
     const kept = all.then(async (vectors) => {
       await this.cache.setMany(new Map(keys.map((key, i) => [key, vectors[i] as Float32Array])));
     });
