@@ -100,7 +100,6 @@ export class EmbeddedVectors implements VectorStore {
     return rows.map((row) => (row === undefined ? undefined : this.index.vectors([row])));
   }
 
-   
   async rowsOf(keys: StoreKeys): Promise<(number | undefined)[]> {
     return Array.from(keys, (key) => this.index.rowOf(key));
   }

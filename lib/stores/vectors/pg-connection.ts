@@ -33,8 +33,8 @@ export interface TransactionOptions {
   /** `SET LOCAL` lines of our own making: constants and whole numbers, nothing from outside. */
   readonly settings?: readonly string[];
   /**
-   * May the work be done twice? After a lost connection nobody knows whether COMMIT arrived. Reads are
-   * always repeatable.
+   * May the work be done twice? When the connection is lost during COMMIT, nobody knows whether it
+   * arrived; before that the server has forgotten the transaction, and beginning again is always safe.
    */
   readonly isRepeatable?: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -96,10 +96,12 @@ export class PgConnection {
     const giveUpAt = performance.now() + this.options.reconnectMs;
     for (let delay = FIRST_DELAY_MS; ; delay = Math.min(2 * delay, MAX_DELAY_MS)) {
       this.assertOpen();
+      const progress = { isCommitting: false };
       try {
-        return await this.attempt(work, options);
+        return await this.attempt(work, options, progress);
       } catch (error) {
-        const again = isConflict(error) || (isRepeatable && isConnectionError(error));
+        const isSafe = isRepeatable || !progress.isCommitting;
+        const again = isConflict(error) || (isSafe && isConnectionError(error));
         if (!again || performance.now() + delay > giveUpAt || this.closing !== undefined)
           throw toLibraryError(error, this.where);
         await this.pause(delay, options.signal);
@@ -135,6 +137,7 @@ export class PgConnection {
   private async attempt<T>(
     work: (sql: Sql) => Promise<T>,
     { readOnly = false, settings = [], signal }: TransactionOptions,
+    progress: { isCommitting: boolean },
   ): Promise<T> {
     throwIfAborted(signal);
     const client = await this.connect();
@@ -145,6 +148,7 @@ export class PgConnection {
       // One message for all of them: a round trip costs as much as a small search.
       await sql([`BEGIN${readOnly ? ' READ ONLY' : ''}`, timeout, ...settings].join('; '));
       const result = await work(sql);
+      progress.isCommitting = true;
       await sql('COMMIT');
       return result;
     } catch (error) {

@@ -158,6 +158,10 @@ export class PgVectorStore implements VectorStore {
     }
   }
 
+  get table(): string {
+    return this.spec.table;
+  }
+
   get count(): number {
     return this.rowCount;
   }

@@ -91,8 +91,12 @@ export interface VectorStore extends AsyncDisposable {
   /** Rows that can be found; as of the last look. */
   readonly liveCount: number;
 
-  /** Looks at what other processes have done since. Own changes need no look. */
-  refresh(): Promise<void>;
+  /**
+   * Looks at what other processes have done since. Own changes need no look.
+   *
+   * @param expectedRows  what `count` should be by the caller's books: where it is, a look may end early
+   */
+  refresh(expectedRows?: number): Promise<void>;
 
   /**
    * Stores vectors, durably, under keys that are new.
