@@ -1,16 +1,16 @@
 /**
- * Main file of a child that serves PostgreSQL with pgvector (PGlite) on loopback: `DATA_DIR PORT`.
- * Prints the port when it listens, and ends with its parent.
+ * Main file of a child that serves PostgreSQL with pgvector (PGlite) on loopback: `DATA_DIR PORT`, and
+ * `plain` for one without pgvector. Prints the port when it listens, and ends with its parent.
  */
 import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 
 async function main(): Promise<void> {
-  const [dataDir, port] = process.argv.slice(2);
+  const [dataDir, port, kind] = process.argv.slice(2);
   const db = await PGlite.create({
     ...(dataDir === '' || dataDir === undefined ? {} : { dataDir }),
-    extensions: { vector },
+    extensions: kind === 'plain' ? {} : { vector },
   });
   const server = new PGLiteSocketServer({
     db,

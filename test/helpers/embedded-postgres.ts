@@ -21,10 +21,17 @@ export interface TestPostgres {
   stop(): Promise<void>;
 }
 
-/** @param isDurable  keep the data in files, so that a killed server finds them again */
-export async function startPostgres(isDurable = false): Promise<TestPostgres> {
-  const dataDir = isDurable ? path.join(makeTempDir('postgres'), 'data') : '';
-  let { child, port } = await launch(dataDir, 0);
+export interface TestPostgresOptions {
+  /** Keep the data in files, so that a killed server finds them again. */
+  readonly isDurable?: boolean;
+  /** Without pgvector. */
+  readonly isPlain?: boolean;
+}
+
+export async function startPostgres(options: TestPostgresOptions = {}): Promise<TestPostgres> {
+  const kind = options.isPlain === true ? 'plain' : 'pgvector';
+  const dataDir = options.isDurable === true ? path.join(makeTempDir('postgres'), 'data') : '';
+  let { child, port } = await launch(dataDir, 0, kind);
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('close', resolve));
@@ -36,16 +43,20 @@ export async function startPostgres(isDurable = false): Promise<TestPostgres> {
     port,
     kill,
     restart: async () => {
-      ({ child, port } = await launch(dataDir, port));
+      ({ child, port } = await launch(dataDir, port, kind));
     },
     stop: kill,
   };
 }
 
-function launch(dataDir: string, wanted: number): Promise<{ child: ChildProcess; port: number }> {
+function launch(
+  dataDir: string,
+  wanted: number,
+  kind: string,
+): Promise<{ child: ChildProcess; port: number }> {
   return new Promise((resolve, reject) => {
     const script = path.join(__dirname, 'embedded-postgres-child.js');
-    const child = spawn(process.execPath, [script, dataDir, String(wanted)], {
+    const child = spawn(process.execPath, [script, dataDir, String(wanted), kind], {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     let errors = '';

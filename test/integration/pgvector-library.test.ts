@@ -17,7 +17,7 @@ const SEED = Number(process.env.SIGHTLINE_TEST_SEED ?? 20261126);
 
 let postgres: TestPostgres;
 test.before(async () => {
-  postgres = await startPostgres(true);
+  postgres = await startPostgres({ isDurable: true });
 });
 test.after(() => postgres.stop());
 
