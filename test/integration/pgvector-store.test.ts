@@ -132,13 +132,13 @@ test('both kinds of index are built once, are used, and starve no filter', async
   const n = 6000;
   const dim = 16;
   const rows = clipLike(n, dim, SEED, 0);
-  const query = clipLike(1, dim, SEED, 1);
+  const queries = clipLike(20, dim, SEED, 1);
+  const query = queries.slice(0, dim);
   for (const kind of ['hnsw', 'ivfflat'] as const) {
     const table = `indexed_${kind}`;
     await using store = await openStore({ dim, table, columns: { part: 'bigint' } });
     const attributes = range(n).map((i) => ({ columns: { part: i % 1000 } }));
     await store.add(rows, { keys: range(n), attributes });
-    const truth = await store.searchExact(query, 10);
     for (let again = 0; again < 2; again++) {
       if (kind === 'hnsw') await store.createHnswIndex({ m: 8, efConstruction: 40 });
       else await store.createIvfflatIndex({ lists: 60 });
@@ -148,13 +148,29 @@ test('both kinds of index are built once, are used, and starve no filter', async
       `EXPLAIN SELECT key FROM ${table} ORDER BY embedding <=> (SELECT embedding FROM ${table} LIMIT 1) LIMIT 10`,
     );
     assert.match(JSON.stringify(plan), new RegExp(`Index Scan using ${table}_`));
-    const found = await store.search(query, 10, { efSearch: 200 });
-    const limit = (truth.distances[9] as number) + 1e-5;
-    assert.ok(found.distances.filter((one) => one <= limit).length >= 8, kind);
-    // The walk alone finds a few of these six; the scan finds all.
+    let hits = 0;
+    for (let q = 0; q < 20; q++) {
+      const one = queries.slice(q * dim, (q + 1) * dim);
+      const truth = await store.searchExact(one, 10);
+      const found = await store.search(one, 10, { efSearch: 200 });
+      const limit = (truth.distances[9] as number) + 1e-5;
+      hits += found.distances.filter((distance) => distance <= limit).length;
+    }
+    console.log(`${kind}: recall ${hits / 200}`);
+    // IVFFlat draws its lists at random, without a seed: 0.80 to 0.95 here.
+    assert.ok(hits / 200 >= (kind === 'hnsw' ? 0.95 : 0.6), `${kind} ${hits / 200}`);
     const filter = { columns: { part: 7 } };
     assert.is((await store.search(query, 10, { filter })).keys.length, 6, kind);
     assert.is((await store.search(query, 3, { filter })).keys.length, 3, kind);
+    // Where the index has to be used and may look at few rows only, it finds less than there is, and
+    // the comparison of all rows must follow. Of this server all connections share one session.
+    const hurdles = [
+      'SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off',
+      `SET ${kind === 'hnsw' ? 'hnsw.max_scan_tuples = 1' : 'ivfflat.max_probes = 1'}`,
+    ];
+    await sql(hurdles.join('; '));
+    assert.is((await store.search(query, 10, { filter, efSearch: 1 })).keys.length, 6, kind);
+    await sql('RESET ALL');
     assert.is((await store.search(query, 2000)).keys.length, 2000);
     assert.ok((await store.verify()).ok);
   }
@@ -306,17 +322,17 @@ test('a server that is killed in mid-batch and comes back: the batch goes on and
   await using store = await openStore({ table: 'survivor', dim: 64, reconnectMs: 60_000 });
   const n = 6000;
   const rows = noise(n, 64, SEED);
-  const batch = store.upsert(rows, { keys: range(n) });
-  // As soon as the first chunk can be seen from outside.
-  for (;;) {
-    const [seen] = await sql('SELECT live_rows FROM sightline_spaces WHERE table_name = $1', [
-      'survivor',
-    ]);
-    if (Number(seen?.live_rows) > 0) break;
-  }
-  await postgres.kill();
-  await postgres.restart();
-  await batch;
+  // Written out inside the transaction of the third chunk: the server dies between BEGIN and INSERT.
+  let killing: Promise<void> | undefined;
+  const toJSON = (): object => {
+    killing ??= postgres.kill().then(() => postgres.restart());
+    return { was: 'here' };
+  };
+  const attributes = range(n).map((i) => (i === 2500 ? { metadata: { toJSON } } : {}));
+  await store.upsert(rows, { keys: range(n), attributes });
+  assert.ok(killing !== undefined);
+  const here = { filter: { metadata: { was: 'here' } } };
+  assert.equal([...(await store.search(noise(1, 64, 1), 5, here)).keys], [2500]);
   assert.is(store.liveCount, n);
   const report = await store.verify();
   assert.equal(report.problems, []);
