@@ -1,5 +1,5 @@
 /** What only PostgreSQL has: indexes, columns, models, other people's input, and a server that may go away. */
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import pg from 'pg';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -371,6 +371,32 @@ test('what is unreachable, silent, without pgvector or out of reach has a code a
   assert.is(lost.code, 'ERR_STORE_UNAVAILABLE');
   assert.match(lost.message, /CREATE SCHEMA/);
   assert.is(await codeOf(() => openStore({ url: 'postgres://[' })), 'ERR_ARG_RANGE');
+});
+
+test('a server that stops answering costs one call and one connection, not the store', async () => {
+  let isStuck = false;
+  const sockets: Socket[] = [];
+  const between = createServer((socket) => {
+    const server = connect(postgres.port, '127.0.0.1');
+    sockets.push(socket, server);
+    for (const one of [socket, server]) one.on('error', () => undefined);
+    socket
+      .on('data', (bytes) => isStuck || server.write(bytes))
+      .on('close', () => server.destroy());
+    server.on('data', (bytes) => socket.write(bytes)).on('close', () => socket.destroy());
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => between.once('listening', resolve));
+  const { port } = between.address() as AddressInfo;
+  const url = postgres.url.replace(String(postgres.port), String(port));
+  await using store = await openStore({ url, poolSize: 1, statementTimeoutMs: 10, reconnectMs: 0 });
+  isStuck = true;
+  const query = noise(1, 8, SEED);
+  assert.is(await codeOf(() => store.search(query, 1)), 'ERR_TIMEOUT');
+  isStuck = false;
+  assert.is((await store.search(query, 1)).keys.length, 0);
+  await store.close();
+  for (const socket of sockets) socket.destroy();
+  between.close();
 });
 
 test('many callers share few connections; more than may wait are refused, the rest is answered', async () => {
