@@ -12,6 +12,8 @@ export interface Settings {
   readonly model: string;
   /** Folder of the library; undefined: `.sightline` beneath the root. */
   readonly library: string | undefined;
+  /** `postgres://...`: vectors in PostgreSQL; undefined: in the library's folder. */
+  readonly vectorStore: string | undefined;
   /** Frames per second taken from videos. */
   readonly fps: number;
   /** Every n-th frame instead of `fps`. */
@@ -98,6 +100,12 @@ function globs(value: unknown): readonly string[] {
   return (list as string[]).filter((item) => item !== '');
 }
 
+const postgresUrl = (value: unknown): string => {
+  if (typeof value !== 'string' || !/^postgres(ql)?:\/\//.test(value))
+    throw new Expected('a URL such as postgres://user:password@host:5432/database');
+  return value;
+};
+
 /** Model names of specs 002 and 003 that are not repository ids. */
 const MODEL_ALIASES: Readonly<Record<string, string>> = {
   'ViT-B-32': 'openai/clip-vit-base-patch32',
@@ -125,6 +133,13 @@ const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> } = {
     default: undefined,
     notInFile: true,
     parse: text,
+  },
+  vectorStore: {
+    flag: '--vector-store',
+    env: ['SIGHTLINE_VECTOR_STORE'],
+    default: undefined,
+    secret: true,
+    parse: postgresUrl,
   },
   fps: { flag: '--fps', env: ['SIGHTLINE_FPS'], default: 1, parse: number(0.001, 240, false) },
   everyNFrames: {

@@ -6,6 +6,8 @@ export { findLibrary, openLibrary, type OpenLibraryOptions } from './library';
 export type { Library, MediaFileLocation } from './library-types';
 export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './errors';
 export * from './engine';
+export * from './stores/vectors';
+export type { VectorStoreChoice } from './library-vectors';
 export type {
   FrameId,
   FrameRecord,

@@ -3,12 +3,13 @@
  * close; everything above this layer (server, command line, your program) uses nothing below it.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { framePath, openCatalog, type Catalog } from './catalog';
 import { openClip, type ClipModel } from './encode';
 import { makeError } from './errors';
 import type { Library, MediaFileLocation } from './library-types';
+import { openVectors, type LibraryVectors, type VectorStoreChoice } from './library-vectors';
 import {
   checkSyncOptions,
   reconcile,
@@ -32,7 +33,6 @@ import {
   type SyncReport,
   type VerifyReport,
 } from './types';
-import { VectorIndex } from './vectors';
 
 export type { Library } from './library-types';
 
@@ -48,6 +48,11 @@ export interface OpenLibraryOptions {
   readonly model?: string;
   /** Search only; any number of readers may run beside one writer. */
   readonly readOnly?: boolean;
+  /**
+   * Keeps the vectors in PostgreSQL with pgvector: `postgres://user:password@host/database`. Default: in
+   * the library's folder. A library stays where it was made.
+   */
+  readonly vectorStore?: VectorStoreChoice;
   /** False: ERR_LIBRARY_MISSING where there is none yet. Default true. */
   readonly create?: boolean;
 }
@@ -63,7 +68,8 @@ export function findLibrary(root: string, dir?: string): string | undefined {
  * Costs the same for ten frames and for a million.
  *
  * @throws ERR_LIBRARY_MISSING | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH | ERR_MODEL_MISSING |
- *   ERR_MODEL_INVALID | ERR_CATALOG | ERR_FILE_CORRUPT
+ *   ERR_MODEL_INVALID | ERR_CATALOG | ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than
+ *   \`vectorStore\` says) | ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
  */
 export async function openLibrary(
   root: string,
@@ -84,7 +90,7 @@ export async function openLibrary(
   if (!readOnly) await mkdir(dir, { recursive: true });
   const catalog = await openCatalog(dir, { readOnly });
   let clip: ClipModel | undefined;
-  let index: VectorIndex | undefined;
+  let vectors: LibraryVectors | undefined;
   try {
     clip = await openClip(options.model ?? catalog.meta('model') ?? 'builtin');
     if (catalog.space(SPACE) === undefined && !readOnly) {
@@ -93,11 +99,18 @@ export async function openLibrary(
     }
     checkModel(catalog, clip.identity);
     checkRoot(catalog, absRoot, dir, readOnly);
-    index = await openIndex(dir, clip, readOnly);
-    if (!readOnly) await reconcile({ catalog, index, space: SPACE });
-    return new OpenedLibrary(absRoot, dir, readOnly, catalog, clip, index);
+    vectors = await openVectors(catalog, {
+      dir,
+      space: SPACE,
+      model: clip.identity,
+      dim: clip.dim,
+      readOnly,
+      choice: options.vectorStore,
+    });
+    if (!readOnly) await reconcile({ catalog, index: vectors.store, space: SPACE });
+    return new OpenedLibrary(absRoot, dir, readOnly, catalog, clip, vectors);
   } catch (error) {
-    await index?.close();
+    await vectors?.close();
     await clip?.close();
     catalog.close();
     throw error;
@@ -144,27 +157,11 @@ function checkRoot(catalog: Catalog, root: string, dir: string, readOnly: boolea
   if (!readOnly) catalog.setMeta('root', root);
 }
 
-const spaceDir = (dir: string): string => path.join(dir, 'spaces', SPACE);
-
-async function openIndex(dir: string, clip: ClipModel, readOnly: boolean): Promise<VectorIndex> {
-  const folder = spaceDir(dir);
-  const label = clip.identity.sha256;
-  if (existsSync(path.join(folder, 'embeddings.idx'))) {
-    return VectorIndex.open(folder, { readOnly, label });
-  }
-  if (readOnly) {
-    throw makeError('ERR_LIBRARY_MISSING', `${dir} has no vectors yet: sync it first`);
-  }
-  await mkdir(path.dirname(folder), { recursive: true });
-  return VectorIndex.create({ dim: clip.dim, metric: 'cosine', path: folder, label });
-}
-
 class OpenedLibrary implements Library {
   private isClosed = false;
   private running: Promise<unknown> | undefined;
   private readonly stop = new AbortController();
   private lastLook = performance.now();
-  private stamp: string | undefined;
 
   constructor(
     readonly root: string,
@@ -172,7 +169,7 @@ class OpenedLibrary implements Library {
     private readonly readOnly: boolean,
     private readonly catalog: Catalog,
     private readonly clip: ClipModel,
-    private vectors: VectorIndex,
+    private readonly vectors: LibraryVectors,
   ) {}
 
   get model(): ModelIdentity {
@@ -180,7 +177,7 @@ class OpenedLibrary implements Library {
   }
 
   get isEmpty(): boolean {
-    return this.vectors.liveCount === 0;
+    return this.vectors.store.liveCount === 0;
   }
 
   sync(options: SyncOptions = {}): Promise<SyncReport> {
@@ -217,15 +214,10 @@ class OpenedLibrary implements Library {
 
   /** Drops vectors and graph; frames stay and wait to be encoded again. */
   private async startAfresh(): Promise<void> {
-    const folder = spaceDir(this.dir);
-    const grave = `${folder}.old-${process.pid}`;
-    await this.vectors.close();
-    // Rename first: a crash half-way through a removal must not look like a damaged index.
-    await rename(folder, grave);
-    this.catalog.dropSpace(SPACE);
-    this.catalog.createSpace(SPACE, this.clip.identity, this.clip.dim);
-    this.vectors = await openIndex(this.dir, this.clip, false);
-    await rm(grave, { recursive: true, force: true });
+    await this.vectors.startAfresh(() => {
+      this.catalog.dropSpace(SPACE);
+      this.catalog.createSpace(SPACE, this.clip.identity, this.clip.dim);
+    });
   }
 
   private parts(): SyncParts {
@@ -234,7 +226,7 @@ class OpenedLibrary implements Library {
       dir: this.dir,
       space: SPACE,
       catalog: this.catalog,
-      index: this.vectors,
+      index: this.vectors.store,
       encoder: this.clip.image,
     };
   }
@@ -245,7 +237,7 @@ class OpenedLibrary implements Library {
     return search(
       {
         catalog: this.catalog,
-        index: this.vectors,
+        index: this.vectors.store,
         clip: this.clip,
         space: SPACE,
         hint: this.clip.isBuiltin ? BUILTIN_HINT : undefined,
@@ -294,7 +286,7 @@ class OpenedLibrary implements Library {
   stats(): LibraryStats {
     this.assertOpen();
     const counts = this.catalog.counts(SPACE);
-    const engine = this.vectors.stats();
+    const engine = this.vectors.store.figures();
     return {
       root: this.root,
       dir: this.dir,
@@ -304,10 +296,11 @@ class OpenedLibrary implements Library {
       images: counts.images,
       videos: counts.videos,
       frames: counts.frames,
-      hnswNodes: engine.graphRows,
+      hnswNodes: engine.indexedRows,
       maxLevel: engine.maxLevel,
       kernel: engine.kernel,
       bytesOnDisk: engine.bytesOnDisk,
+      vectorStore: engine.where,
     };
   }
 
@@ -344,15 +337,7 @@ class OpenedLibrary implements Library {
   private async refresh(): Promise<void> {
     if (!this.readOnly || performance.now() - this.lastLook < REFRESH_MS) return;
     this.lastLook = performance.now();
-    const info = await stat(path.join(spaceDir(this.dir), 'embeddings.idx')).catch(() => undefined);
-    const stamp = info && `${info.ino}:${info.size}:${info.mtimeMs}`;
-    if (stamp === undefined || stamp === this.stamp) return;
-    const isFirstLook = this.stamp === undefined;
-    this.stamp = stamp;
-    if (isFirstLook && this.vectors.count === this.catalog.space(SPACE)?.committedRows) return;
-    const old = this.vectors;
-    this.vectors = await openIndex(this.dir, this.clip, true);
-    await old.close();
+    await this.vectors.store.refresh(this.catalog.space(SPACE)?.committedRows);
   }
 
   private assertOpen(): void {

@@ -186,6 +186,8 @@ export interface LibraryStats {
   readonly maxLevel: number;
   readonly kernel: string;
   readonly bytesOnDisk: number;
+  /** Where the vectors are: `embedded`, or which pgvector, server and table. */
+  readonly vectorStore: string;
 }
 
 export interface VerifyReport {

@@ -148,10 +148,9 @@ export function buildProgram(version: string, result: ProgramResult): Command {
 }
 
 function withLibrary(command: Command): Command {
-  return command.option(
-    '--library <folder>',
-    'folder of the library (default: .sightline in root)',
-  );
+  return command
+    .option('--library <folder>', 'folder of the library (default: .sightline in root)')
+    .option('--vector-store <url>', 'vectors in PostgreSQL: postgres://user@host/database');
 }
 
 function withModel(command: Command): Command {

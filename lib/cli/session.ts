@@ -71,6 +71,7 @@ export async function openSession(
     );
   return openLibrary(session.root, {
     ...(settings.library === undefined ? {} : { dir: settings.library }),
+    ...(settings.vectorStore === undefined ? {} : { vectorStore: settings.vectorStore }),
     ...(origins.model.from === 'default' ? {} : { model: settings.model }),
     ...(options.readOnly === true ? { readOnly: true } : {}),
     create,

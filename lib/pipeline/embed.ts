@@ -7,14 +7,14 @@ import type { Catalog } from '../catalog';
 import type { ImageEncoder } from '../encode';
 import { makeError, messageOf } from '../errors';
 import { asRow, type FrameId } from '../types';
-import type { VectorIndex } from '../vectors';
+import type { VectorStore } from '../stores/vectors';
 import type { FrameStore } from './frame-store';
 import type { WakeUp } from './ordered';
 
 export interface EmbedParts {
   readonly catalog: Catalog;
   readonly store: FrameStore;
-  readonly index: VectorIndex;
+  readonly index: VectorStore;
   readonly encoder: ImageEncoder;
   readonly space: string;
   /** Run before rows are appended, by the same loop: the engine has one writer at a time. */

@@ -8,7 +8,7 @@ import type { ImageEncoder } from '../encode';
 import { makeError } from '../errors';
 import { imageConcurrency } from '../media';
 import type { MediaId, SyncOptions, SyncReport } from '../types';
-import type { VectorIndex } from '../vectors';
+import type { VectorStore } from '../stores/vectors';
 import { embedPending } from './embed';
 import { FrameStore } from './frame-store';
 import { ingest } from './ingest';
@@ -22,7 +22,7 @@ export interface SyncParts {
   readonly dir: string;
   readonly space: string;
   readonly catalog: Catalog;
-  readonly index: VectorIndex;
+  readonly index: VectorStore;
   readonly encoder: ImageEncoder;
 }
 
@@ -52,6 +52,8 @@ export async function runSync(
     : EMPTY_PLAN;
   if (options.dryRun === true) return makeReport(plan, progress, started, framesNow(parts), true);
 
+  // An earlier run of this process may have failed between rows and catalog, or a server come back.
+  await reconcile(parts);
   catalog.beginIngest();
   await applyMovesAndRemovals(parts, store, plan);
   if (halves.embed) catalog.retryFailedFrames(parts.space);
@@ -141,6 +143,7 @@ export async function reconcile(
   parts: Pick<SyncParts, 'catalog' | 'index' | 'space'>,
 ): Promise<void> {
   const { catalog, index, space } = parts;
+  await index.refresh();
   const committed = catalog.space(space)?.committedRows ?? 0;
   // Crash between commit log and catalog: those rows were never acknowledged.
   if (index.count > committed) await index.rollbackTo(committed);

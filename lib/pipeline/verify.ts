@@ -6,14 +6,14 @@ import { stat } from 'node:fs/promises';
 import type { Catalog } from '../catalog';
 import { messageOf } from '../errors';
 import type { MediaId, VerifyReport } from '../types';
-import type { VectorIndex } from '../vectors';
+import type { VectorStore } from '../stores/vectors';
 import { FrameStore } from './frame-store';
 
 export interface VerifyParts {
   readonly dir: string;
   readonly space: string;
   readonly catalog: Catalog;
-  readonly index: VectorIndex;
+  readonly index: VectorStore;
 }
 
 export interface VerifyOutcome extends VerifyReport {
@@ -35,7 +35,9 @@ export async function verifyLibrary(parts: VerifyParts): Promise<VerifyOutcome> 
   let framesChecked = 0;
   let isIndexSound = engine.ok;
   try {
-    for (const frame of [...catalog.frames()]) {
+    const frames = [...catalog.frames()];
+    const rows = await index.rowsOf(frames.map((frame) => frame.frameId));
+    for (const [i, frame] of frames.entries()) {
       framesChecked++;
       const file = await stat(store.fileOf(frame.frameId)).catch(() => undefined);
       if (file === undefined || file.size === 0) {
@@ -43,7 +45,7 @@ export async function verifyLibrary(parts: VerifyParts): Promise<VerifyOutcome> 
         damaged.add(frame.mediaId);
       }
       const row = catalog.rowOfFrame(space, frame.frameId);
-      if (row !== undefined && index.rowOf(frame.frameId) !== row) {
+      if (row !== undefined && rows[i] !== row) {
         problems.push(`frame ${frame.frameId}: the catalog says row ${row}, the index does not`);
         isIndexSound = false;
       }

@@ -5,7 +5,7 @@
 import { makeError } from '../errors';
 import type { ClipModel } from '../encode';
 import { decodeImage } from '../media';
-import type { VectorIndex } from '../vectors';
+import type { VectorStore } from '../stores/vectors';
 import type { Row, SearchQuery } from '../types';
 
 /** Longest query text in code points; longer ones are refused before any tokenizer sees them. */
@@ -23,7 +23,7 @@ export interface ResolvedQuery {
 
 export interface QuerySources {
   readonly clip: ClipModel;
-  readonly index: VectorIndex;
+  readonly index: VectorStore;
   rowOfFrame(frameId: number): Row | undefined;
 }
 
@@ -69,7 +69,13 @@ export async function resolveQuery(
         details: { frame: query.frame },
       });
     }
-    return done(sources.index.vectors([row]), `<frame ${query.frame}>`, row);
+    const [vector] = await sources.index.get([query.frame]);
+    if (vector !== undefined) return done(vector, `<frame ${query.frame}>`, row);
+    throw makeError(
+      'ERR_NOT_FOUND',
+      `frame ${query.frame} has no vector where the library keeps them: run "sightline verify --repair"`,
+      { details: { frame: query.frame } },
+    );
   }
   return done(unit(query.vector as Float32Array, sources.index.dim), '<vector>');
 }

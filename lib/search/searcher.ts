@@ -6,6 +6,7 @@ import picomatch from 'picomatch';
 import type { Catalog } from '../catalog';
 import type { ClipModel } from '../encode';
 import { makeError } from '../errors';
+import type { StoreHits, VectorStore } from '../stores/vectors';
 import { asFrameId } from '../types';
 import type {
   FrameRecord,
@@ -15,13 +16,14 @@ import type {
   SearchResponse,
   SearchResult,
 } from '../types';
-import type { Hits, VectorIndex } from '../vectors';
 import { resolveQuery } from './query-vector';
 import { similarityOfCosine } from './similarity';
 
 export const DEFAULT_K = 20;
 export const MAX_K = 1000;
 export const MAX_EF_SEARCH = 10_000;
+/** What stores take as k at most. */
+const MAX_WANTED = 10_000;
 /**
  * Candidate list size unless the caller says otherwise. Four times the engine's default: words are
  * out of distribution for a graph of pictures, and at 20,000 frames the longer list still answers in
@@ -31,7 +33,7 @@ export const DEFAULT_EF_SEARCH = 200;
 
 export interface SearcherParts {
   readonly catalog: Catalog;
-  readonly index: VectorIndex;
+  readonly index: VectorStore;
   readonly clip: ClipModel;
   readonly space: string;
   /** Said with every answer, see SearchResponse.hint. */
@@ -64,18 +66,28 @@ export async function search(
     rowOfFrame: (frameId) => catalog.rowOfFrame(space, asFrameId(frameId)),
   });
   const filter = compileFilter(parts, options);
-  // One more than asked when a frame asks: it finds itself and is dropped below.
-  const wanted = k + (resolved.self === undefined ? 0 : 1);
-  const settings = { efSearch: Math.max(efSearch, wanted), ...(filter && { filter }) };
-  const hits =
-    options.exact === true
-      ? await index.searchExactAsync(resolved.vector, wanted, settings)
+  const find = (wanted: number): StoreHits | Promise<StoreHits> => {
+    const settings = {
+      efSearch: Math.max(efSearch, wanted),
+      ...(filter && { filter: { rows: filter } }),
+    };
+    return options.exact === true
+      ? index.searchExact(resolved.vector, wanted, settings)
       : index.search(resolved.vector, wanted, settings);
-  const results = toResults(hits, catalog.framesByRows(space, Array.from(hits.nodes) as Row[]), {
-    k,
-    minSimilarity,
-    self: resolved.self,
-  });
+  };
+  // One more than asked when a frame asks: it finds itself and is dropped below.
+  let wanted = k + (resolved.self === undefined ? 0 : 1);
+  let results: SearchResult[];
+  for (;;) {
+    const hits = await find(wanted);
+    const frames = catalog.framesByRows(space, Array.from(hits.nodes) as Row[]);
+    results = toResults(hits, frames, { k, minSimilarity, self: resolved.self });
+    // Rows that the catalog does not know (see toResults) must not take the places of those it does.
+    const strangers = frames.filter((frame) => frame === undefined).length;
+    const isAll = results.length >= k || strangers === 0 || frames.length < wanted;
+    if (isAll || wanted === MAX_WANTED) break;
+    wanted = Math.min(wanted + strangers, MAX_WANTED);
+  }
   return {
     query: resolved.label,
     results,
@@ -116,7 +128,7 @@ function compileFilter(parts: SearcherParts, options: SearchOptions): Uint8Array
 }
 
 function toResults(
-  hits: Hits,
+  hits: StoreHits,
   frames: readonly (FrameRecord | undefined)[],
   limits: { k: number; minSimilarity: number; self: Row | undefined },
 ): SearchResult[] {

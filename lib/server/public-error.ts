@@ -30,6 +30,7 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   ERR_FILE_LOCKED: 'The library is being written by another program. Try again in a moment.',
   ERR_FILE_CORRUPT: 'A file of the library is damaged. Run `sightline verify --repair`.',
   ERR_CATALOG: 'The catalog of the library is damaged. Run `sightline verify --repair`.',
+  ERR_STORE_UNAVAILABLE: 'The database with the vectors cannot be reached. Try again in a moment.',
   ERR_TIMEOUT: 'This took too long. Try again.',
   ERR_DISK_FULL: 'There is no space left on the machine that serves the library.',
 };
@@ -38,6 +39,7 @@ const RETRY_AFTER: Partial<Record<ErrorCode, number>> = {
   ERR_POOL_FULL: 1,
   ERR_FILE_LOCKED: 2,
   ERR_CLOSED: 5,
+  ERR_STORE_UNAVAILABLE: 5,
   ERR_RATE_LIMIT: 60,
 };
 

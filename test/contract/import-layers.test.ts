@@ -25,6 +25,8 @@ const LIB_LAYERS: Record<string, number> = {
   delta: 3,
   service: 3,
   'library-types.ts': 4,
+  'embedded-vectors.ts': 4,
+  'library-vectors.ts': 4,
   'library.ts': 4,
   'diagnostics.ts': 4,
   'sample-library.ts': 4,

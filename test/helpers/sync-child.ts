@@ -3,7 +3,8 @@ import { openLibrary } from '../../lib/library';
 
 async function main(): Promise<void> {
   const root = process.argv[2] ?? '';
-  const library = await openLibrary(root);
+  const vectorStore = process.argv[3];
+  const library = await openLibrary(root, vectorStore === undefined ? {} : { vectorStore });
   process.stdout.write('open\n');
   await library.sync({
     fps: 4,

@@ -42,6 +42,7 @@ export async function runStatsVerb(
       ['failed', n(stats.media.failed)],
       ['graph', `${n(stats.hnswNodes)} nodes, top level ${stats.maxLevel}`],
       ['kernel', stats.kernel],
+      ['vectors', printable(stats.vectorStore)],
       ['on disk', formatBytes(stats.bytesOnDisk)],
     ]),
   );

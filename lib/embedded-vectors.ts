@@ -1,0 +1,156 @@
+/**
+ * The embedded engine as a `VectorStore`. An adapter and no more: the engine's own checks, results
+ * and errors pass through, and a search stays one synchronous call.
+ */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { makeError } from './errors';
+import type {
+  StoreAddOptions,
+  StoreFigures,
+  StoreFilter,
+  StoreHits,
+  StoreKeys,
+  StoreReport,
+  StoreSearchOptions,
+  VectorStore,
+} from './stores/vectors';
+import type { Filter, Metric, SearchOptions, VectorIndex } from './vectors';
+
+export class EmbeddedVectors implements VectorStore {
+  readonly dim: number;
+  readonly metric: Metric;
+  private stamp: string | undefined;
+
+  /**
+   * @param index  owned from here on
+   * @param reopen  gives another reader of the same folder; only for read-only indexes
+   */
+  constructor(
+    private index: VectorIndex,
+    private readonly reopen?: () => Promise<VectorIndex>,
+  ) {
+    this.dim = index.dim;
+    this.metric = index.metric;
+  }
+
+  get count(): number {
+    return this.index.count;
+  }
+
+  get liveCount(): number {
+    return this.index.liveCount;
+  }
+
+  /** A writer knows what it did; a reader opens again when the commit log has changed. */
+  async refresh(expectedRows?: number): Promise<void> {
+    const { path: folder } = this.index;
+    if (this.reopen === undefined || folder === undefined) return;
+    const info = await stat(path.join(folder, 'embeddings.idx')).catch(() => undefined);
+    const stamp = info && `${info.ino}:${info.size}:${info.mtimeMs}`;
+    if (stamp === undefined || stamp === this.stamp) return;
+    const isFirstLook = this.stamp === undefined;
+    this.stamp = stamp;
+    if (isFirstLook && this.count === expectedRows) return;
+    const old = this.index;
+    this.index = await this.reopen();
+    await old.close();
+  }
+
+  async add(
+    vectors: Float32Array,
+    options: StoreAddOptions,
+  ): Promise<{ firstRow: number; rows: number }> {
+    refuseAttributes(options);
+    const { keys, signal } = options;
+    return this.index.add(vectors, { keys, ...(signal && { signal }) });
+  }
+
+  async upsert(
+    vectors: Float32Array,
+    options: StoreAddOptions,
+  ): Promise<{ firstRow: number; rows: number }> {
+    refuseAttributes(options);
+    const { keys, signal } = options;
+    return this.index.update(keys, vectors, { insertMissing: true, ...(signal && { signal }) });
+  }
+
+  remove(keys: StoreKeys): Promise<number> {
+    return this.index.remove(keys);
+  }
+
+  rollbackTo(rowCount: number): Promise<void> {
+    return this.index.rollbackTo(rowCount);
+  }
+
+  search(query: Float32Array, k: number, options: StoreSearchOptions = {}): StoreHits {
+    return this.index.search(query, k, this.optionsOf(options));
+  }
+
+  async searchExact(
+    query: Float32Array,
+    k: number,
+    options: StoreSearchOptions = {},
+  ): Promise<StoreHits> {
+    return this.index.searchExactAsync(query, k, this.optionsOf(options));
+  }
+
+  async get(keys: StoreKeys): Promise<(Float32Array | undefined)[]> {
+    const rows = await this.rowsOf(keys);
+    return rows.map((row) => (row === undefined ? undefined : this.index.vectors([row])));
+  }
+
+  async rowsOf(keys: StoreKeys): Promise<(number | undefined)[]> {
+    return Array.from(keys, (key) => this.index.rowOf(key));
+  }
+
+  save(): Promise<void> {
+    return this.index.save();
+  }
+
+  verify(): Promise<StoreReport> {
+    return this.index.verify();
+  }
+
+  figures(): StoreFigures {
+    const { graphRows, maxLevel, kernel, bytesOnDisk } = this.index.stats();
+    return { where: 'embedded', indexedRows: graphRows, maxLevel, kernel, bytesOnDisk };
+  }
+
+  close(): Promise<void> {
+    return this.index.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private optionsOf(options: StoreSearchOptions): SearchOptions {
+    const { filter, efSearch, threshold } = options;
+    return {
+      ...(efSearch === undefined ? {} : { efSearch }),
+      ...(threshold === undefined ? {} : { threshold }),
+      ...(filter === undefined ? {} : { filter: this.filterOf(filter) }),
+    };
+  }
+
+  private filterOf(filter: StoreFilter): Filter {
+    const { rows, keys, columns, metadata } = filter;
+    if (columns !== undefined || metadata !== undefined) throw noAttributes();
+    if (keys === undefined) return rows ?? new Uint8Array((this.count + 7) >> 3).fill(0xff);
+    if (rows === undefined) return keys;
+    const both = this.index.compileFilter(keys);
+    for (let i = 0; i < both.length; i++) both[i] = (both[i] as number) & (rows[i] ?? 0);
+    return both;
+  }
+}
+
+function refuseAttributes({ attributes }: StoreAddOptions): void {
+  if (attributes !== undefined) throw noAttributes();
+}
+
+const noAttributes = (): Error =>
+  makeError(
+    'ERR_ARG_RANGE',
+    'the embedded engine keeps keys and vectors only: filter by `keys` or `rows`, or use PostgreSQL',
+  );

@@ -1,0 +1,121 @@
+/** Checks of arguments before anything is sent: right type, right range, and what was received. */
+import { makeError, type LibraryError } from '../../errors';
+import type { Metric, StoreKeys } from './vector-store';
+
+/** Rows of one table; the engine's own limit of a row number. */
+export const MAX_ROWS = 2 ** 32 - 1;
+export const MAX_K = 10_000;
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 64));
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'object' && value !== null)
+    return Object.prototype.toString.call(value).slice(8, -1);
+  return typeof value === 'function' || typeof value === 'symbol' ? typeof value : String(value);
+}
+
+export function wrongType(name: string, expected: string, value: unknown): LibraryError {
+  return makeError('ERR_ARG_TYPE', `${name} must be ${expected}, received ${show(value)}`, {
+    details: { name, expected },
+  });
+}
+
+export function outOfRange(name: string, expected: string, value: unknown): LibraryError {
+  return makeError('ERR_ARG_RANGE', `${name} must be ${expected}, received ${show(value)}`, {
+    details: { name, expected },
+  });
+}
+
+export function checkInteger(name: string, value: unknown, low: number, high: number): number {
+  if (typeof value !== 'number') throw wrongType(name, 'a number', value);
+  if (!Number.isInteger(value) || value < low || value > high)
+    throw outOfRange(name, `a whole number from ${low} to ${high}`, value);
+  return value;
+}
+
+export function checkNumber(name: string, value: unknown): number {
+  if (typeof value !== 'number') throw wrongType(name, 'a number', value);
+  if (Number.isNaN(value)) throw outOfRange(name, 'a number other than NaN', value);
+  return value;
+}
+
+export function checkOneOf<T extends string>(
+  name: string,
+  value: unknown,
+  allowed: readonly T[],
+): T {
+  if (allowed.includes(value as T)) return value as T;
+  throw outOfRange(name, `one of ${allowed.join(', ')}`, value);
+}
+
+/**
+ * A string PostgreSQL can hold: no NUL, no half of a surrogate pair (it would come back as another).
+ *
+ * @throws ERR_ARG_TYPE | ERR_ARG_RANGE
+ */
+export function checkText(name: string, value: unknown): string {
+  if (typeof value !== 'string') throw wrongType(name, 'a string', value);
+  if (value.includes('\0') || /\p{Surrogate}/u.test(value))
+    throw outOfRange(name, 'well-formed text without NUL', value);
+  return value;
+}
+
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
+export function checkKeys(name: string, value: unknown): StoreKeys {
+  if (!Array.isArray(value) && !(value instanceof Float64Array))
+    throw wrongType(name, 'an array of numbers or a Float64Array', value);
+  for (let i = 0; i < value.length; i++) {
+    const key: unknown = value[i];
+    if (typeof key !== 'number') throw wrongType(`${name}[${i}]`, 'a number', key);
+    if (!Number.isSafeInteger(key))
+      throw outOfRange(`${name}[${i}]`, 'a whole number of at most 2^53 - 1', key);
+  }
+  return value as StoreKeys;
+}
+
+/** @throws ERR_KEY_EXISTS when a key stands twice */
+export function checkDistinct(keys: StoreKeys): void {
+  const seen = new Set<number>();
+  for (const key of keys) {
+    if (seen.has(key))
+      throw makeError('ERR_KEY_EXISTS', `key ${key} is given twice`, { details: { key } });
+    seen.add(key);
+  }
+}
+
+/**
+ * A copy of the vectors, checked; at unit length for cosine, as the engine stores them.
+ *
+ * @returns shape [n, dim]
+ * @throws ERR_ARG_TYPE | ERR_DIM_MISMATCH | ERR_VECTOR_INVALID naming the vector
+ */
+export function checkVectors(
+  name: string,
+  value: unknown,
+  shape: { readonly n: number; readonly dim: number; readonly metric: Metric },
+): Float32Array {
+  const { n, dim, metric } = shape;
+  if (!(value instanceof Float32Array)) throw wrongType(name, 'a Float32Array', value);
+  if (value.length !== n * dim) {
+    throw makeError(
+      'ERR_DIM_MISMATCH',
+      `${name} has ${value.length} values, expected ${n} x ${dim}: embed with the model the store was made with`,
+      { details: { length: value.length, rows: n, dim } },
+    );
+  }
+  const out = value.slice();
+  for (let row = 0; row < n; row++) {
+    let sum = 0;
+    for (let i = row * dim; i < (row + 1) * dim; i++) sum += (out[i] as number) ** 2;
+    if (!Number.isFinite(sum) || (metric === 'cosine' && sum === 0)) {
+      const what = sum === 0 ? 'all zeros, which has no direction' : 'not finite';
+      throw makeError('ERR_VECTOR_INVALID', `${name}: vector ${row} is ${what}`, {
+        details: { row },
+      });
+    }
+    if (metric !== 'cosine') continue;
+    const scale = 1 / Math.sqrt(sum);
+    for (let i = row * dim; i < (row + 1) * dim; i++) out[i] = (out[i] as number) * scale;
+  }
+  return out;
+}

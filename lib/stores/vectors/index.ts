@@ -1,0 +1,27 @@
+/**
+ * Places for vectors outside the embedded engine: the `VectorStore` interface, which the engine serves
+ * too, and PostgreSQL with pgvector. Every name in a statement comes from an allow-list and every value
+ * is bound. Knows vectors, keys and rows; nothing of media, catalogs or encoders. May use `lib/errors`.
+ */
+export { PgVectorStore } from './pg-vector-store';
+export type {
+  DistanceQuery,
+  Embedding,
+  PgVectorStoreOptions,
+  SimilarityQuery,
+} from './pg-vector-store';
+export type { HnswOptions, IvfflatOptions } from './pg-index';
+export type { ColumnType, VectorType } from './pg-schema';
+export type {
+  Attributes,
+  AttributeValue,
+  Metric as StoreMetric,
+  StoreAddOptions,
+  StoreFigures,
+  StoreFilter,
+  StoreHits,
+  StoreKeys,
+  StoreReport,
+  StoreSearchOptions,
+  VectorStore,
+} from './vector-store';

@@ -1,0 +1,138 @@
+/**
+ * Indexes for nearest neighbors: HNSW (better recall, slower to build) and IVFFlat (faster to build,
+ * wants its rows first). Built beside writers where the server can.
+ */
+import { checkInteger, checkOneOf, outOfRange } from './checks';
+import { quote } from './identifiers';
+import type { PgConnection, Sql } from './pg-connection';
+import type { TableSpec, TableState } from './pg-schema';
+import type { Metric } from './vector-store';
+
+export const METRICS: readonly Metric[] = ['cosine', 'euclidean', 'dot'];
+
+/** By metric: operator of the distance, and the suffix of the operator class. */
+export const OPERATORS: Readonly<
+  Record<Metric, { readonly distance: string; readonly ops: string }>
+> = {
+  cosine: { distance: '<=>', ops: 'cosine_ops' },
+  euclidean: { distance: '<->', ops: 'l2_ops' },
+  // pgvector gives the negative inner product, as the engine does.
+  dot: { distance: '<#>', ops: 'ip_ops' },
+};
+
+export interface HnswOptions {
+  /** Default: the store's. An index serves one metric only. */
+  readonly metric?: Metric;
+  /** Most links per node, 2..100; default 16. */
+  readonly m?: number;
+  /** Candidate list size while building, 4..1000 and at least 2 * m; default 64. */
+  readonly efConstruction?: number;
+  /** Writers go on meanwhile; default true. */
+  readonly concurrently?: boolean;
+}
+
+export interface IvfflatOptions {
+  readonly metric?: Metric;
+  /** 1..32768; default 100. Rows / 1000 up to a million rows, their square root beyond. */
+  readonly lists?: number;
+  readonly concurrently?: boolean;
+}
+
+export type IndexKind = 'hnsw' | 'ivfflat';
+
+/** An index that can be used. */
+export interface FoundIndex {
+  readonly kind: IndexKind;
+  readonly metric: Metric;
+  /** Of IVFFlat; 0 of HNSW. */
+  readonly lists: number;
+}
+
+interface IndexJob {
+  readonly kind: IndexKind;
+  readonly metric: Metric;
+  /** `name = number` pairs. */
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly concurrently: boolean;
+}
+
+export function hnswJob(options: HnswOptions, spec: TableSpec): IndexJob {
+  const m = checkInteger('m', options.m ?? 16, 2, 100);
+  const ef = checkInteger('efConstruction', options.efConstruction ?? 64, 4, 1000);
+  if (ef < 2 * m) throw outOfRange('efConstruction', `at least 2 * m = ${2 * m}`, ef);
+  return {
+    kind: 'hnsw',
+    metric: checkOneOf('metric', options.metric ?? spec.metric, METRICS),
+    parameters: { m, ef_construction: ef },
+    concurrently: options.concurrently !== false,
+  };
+}
+
+export function ivfflatJob(options: IvfflatOptions, spec: TableSpec): IndexJob {
+  return {
+    kind: 'ivfflat',
+    metric: checkOneOf('metric', options.metric ?? spec.metric, METRICS),
+    parameters: { lists: checkInteger('lists', options.lists ?? 100, 1, 32_768) },
+    concurrently: options.concurrently !== false,
+  };
+}
+
+const nameOf = (spec: TableSpec, kind: IndexKind, metric: Metric): string =>
+  `${spec.table}_${kind === 'hnsw' ? 'h' : 'i'}_${metric}`;
+
+/**
+ * Builds an index unless there is a usable one of its kind and metric. One that a broken build left
+ * behind is dropped first.
+ */
+export async function createIndex(
+  connection: PgConnection,
+  spec: TableSpec,
+  state: TableState,
+  job: IndexJob,
+): Promise<void> {
+  const name = nameOf(spec, job.kind, job.metric);
+  const qualified = `${quote(spec.schema)}.${quote(name)}`;
+  const ops = `${state.ext}.${spec.type}_${OPERATORS[job.metric].ops}`;
+  const parameters = Object.entries(job.parameters).map(([key, value]) => `${key} = ${value}`);
+  const create = (how: string): string =>
+    `CREATE INDEX ${how} IF NOT EXISTS ${quote(name)} ON ${state.table}
+     USING ${job.kind} (embedding ${ops}) WITH (${parameters.join(', ')})`;
+  await connection.alone(async (sql) => {
+    // For the session: CREATE INDEX CONCURRENTLY refuses to run in a transaction.
+    await sql('SET statement_timeout = 0');
+    try {
+      const [found] = await sql(
+        `SELECT i.indisvalid AS valid FROM pg_index i WHERE i.indexrelid = to_regclass($1)`,
+        [qualified],
+      );
+      if (found?.valid === false) await sql(`DROP INDEX ${qualified}`);
+      await sql(create(job.concurrently ? 'CONCURRENTLY' : ''));
+      // Without figures about the new rows the planner may not see that the index is worth using.
+      await sql(`ANALYZE ${state.table}`);
+    } finally {
+      await sql('RESET statement_timeout').catch(() => undefined);
+    }
+  });
+}
+
+/** The indexes on the vectors that can be used now, ours and those somebody else made. */
+export async function findIndexes(sql: Sql, state: TableState): Promise<FoundIndex[]> {
+  const rows = await sql(
+    `SELECT a.amname AS kind, o.opcname AS ops, c.reloptions AS options
+     FROM pg_index i
+     JOIN pg_class c ON c.oid = i.indexrelid
+     JOIN pg_am a ON a.oid = c.relam
+     JOIN pg_opclass o ON o.oid = i.indclass[0]
+     WHERE i.indrelid = to_regclass($1) AND a.amname IN ('hnsw', 'ivfflat')
+       AND i.indisvalid AND i.indisready AND i.indpred IS NULL AND i.indexprs IS NULL`,
+    [state.table],
+  );
+  return rows.flatMap((row) => {
+    const metric = METRICS.find((one) => String(row.ops).endsWith(OPERATORS[one].ops));
+    if (metric === undefined) return [];
+    const options = (row.options as readonly string[] | null) ?? [];
+    const lists = options.find((option) => option.startsWith('lists='))?.slice('lists='.length);
+    const kind = row.kind as IndexKind;
+    return [{ kind, metric, lists: kind === 'ivfflat' ? Number(lists ?? 100) : 0 }];
+  });
+}

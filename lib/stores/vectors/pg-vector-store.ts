@@ -1,0 +1,431 @@
+/** Vectors in a table of PostgreSQL with pgvector. */
+import { makeError } from '../../errors';
+import {
+  checkInteger,
+  checkKeys,
+  checkNumber,
+  checkOneOf,
+  checkText,
+  MAX_ROWS,
+  outOfRange,
+  wrongType,
+} from './checks';
+import { checkIdentifier, checkTableName } from './identifiers';
+import { keysParameter, readVector } from './pg-binary';
+import { PgConnection, type Sql } from './pg-connection';
+import {
+  createIndex,
+  findIndexes,
+  hnswJob,
+  ivfflatJob,
+  METRICS,
+  type FoundIndex,
+  type HnswOptions,
+  type IvfflatOptions,
+} from './pg-index';
+import {
+  ensureTable,
+  findTable,
+  MAX_HALFVEC_DIM,
+  MAX_VECTOR_DIM,
+  type ColumnType,
+  type TableSpec,
+  type TableState,
+  type VectorType,
+} from './pg-schema';
+import { searchJob, searchTable } from './pg-search';
+import { verifyTable } from './pg-verify';
+import { removeRows, rollbackRows, writeJob, writeRows, type WriteJob } from './pg-write';
+import type {
+  Attributes,
+  Metric,
+  StoreAddOptions,
+  StoreFigures,
+  StoreFilter,
+  StoreHits,
+  StoreKeys,
+  StoreReport,
+  StoreSearchOptions,
+  VectorStore,
+} from './vector-store';
+
+export interface PgVectorStoreOptions {
+  /** `postgres://user:password@host:port/database`; left out: the PG* variables of the environment. */
+  readonly url?: string;
+  /** Lower-case letters, digits and `_`, at most 48. */
+  readonly table: string;
+  /** Default `public`. Must be there. */
+  readonly schema?: string;
+  /** Values per vector, 1..4000. */
+  readonly dim: number;
+  /** Default cosine. */
+  readonly metric?: Metric;
+  /** What made the vectors, for example a model's hash. Vectors of two models never mix. */
+  readonly model: string;
+  /** `vector` (float32, up to 2000) or `halfvec` (half of the bytes, up to 4000); default by `dim`. */
+  readonly type?: VectorType;
+  /** Columns to filter by, beside `metadata`; default `{ owner: 'text' }`. */
+  readonly columns?: Readonly<Record<string, ColumnType>>;
+  /** Makes nothing, refuses writes; default false. */
+  readonly readOnly?: boolean;
+  /** Connections at most, 1..64; default 4. */
+  readonly poolSize?: number;
+  /** Calls that may wait for a connection, 1..100000; default 1000. More are ERR_POOL_FULL. */
+  readonly maxWaiting?: number;
+  /** 1..600000; default 5000. */
+  readonly connectTimeoutMs?: number;
+  /** Of every statement but building an index, 10..3600000; default 30000. */
+  readonly statementTimeoutMs?: number;
+  /** How long safe work is tried again while the server is away, 0..3600000; default 10000. */
+  readonly reconnectMs?: number;
+}
+
+export interface SimilarityQuery {
+  /** dim values, any length > 0. */
+  readonly query: Float32Array;
+  /** 1..10000; default 10. */
+  readonly topK?: number;
+  /** Smallest cosine returned, -1..1; default all. 0.7 suits sentences, 0.2 words about pictures. */
+  readonly threshold?: number;
+  readonly filters?: StoreFilter;
+  readonly efSearch?: number;
+}
+
+export interface DistanceQuery extends Omit<SimilarityQuery, 'threshold'> {
+  /** Largest distance returned; default all. */
+  readonly maxDistance?: number;
+}
+
+export interface Embedding extends Attributes {
+  readonly key: number;
+  readonly embedding: Float32Array;
+}
+
+/** Below this many rows the server compares all of them in a few milliseconds; no index is built. */
+const INDEX_FROM_ROWS = 5000;
+const COLUMN_TYPES: readonly ColumnType[] = ['text', 'bigint', 'double precision', 'boolean'];
+const RESERVED = new Set(['key', 'row', 'embedding', 'metadata', 'place']);
+
+export class PgVectorStore implements VectorStore {
+  readonly dim: number;
+  readonly metric: Metric;
+  private rowCount = 0;
+  private live = 0;
+  private bytes = 0;
+  private indexes: readonly FoundIndex[] = [];
+
+  private constructor(
+    private readonly connection: PgConnection,
+    private readonly spec: TableSpec,
+    private readonly state: TableState,
+    private readonly isReadOnly: boolean,
+  ) {
+    this.dim = spec.dim;
+    this.metric = spec.metric;
+  }
+
+  /**
+   * Connects, and makes or checks the tables.
+   *
+   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_STORE_UNAVAILABLE | ERR_STORE_DENIED |
+   *   ERR_STORE_EXTENSION | ERR_MODEL_MISMATCH | ERR_DIM_MISMATCH | ERR_FILE_VERSION |
+   *   ERR_FILE_EXISTS (a foreign table of that name) | ERR_NOT_FOUND (read-only, nothing there)
+   */
+  static async open(options: PgVectorStoreOptions): Promise<PgVectorStore> {
+    const spec = checkSpec(options);
+    const connection = await PgConnection.create({
+      ...(options.url === undefined ? {} : { url: checkText('url', options.url) }),
+      poolSize: checkInteger('poolSize', options.poolSize ?? 4, 1, 64),
+      maxWaiting: checkInteger('maxWaiting', options.maxWaiting ?? 1000, 1, 100_000),
+      connectTimeoutMs: checkInteger('connectTimeoutMs', options.connectTimeoutMs ?? 5000, 1, 6e5),
+      statementTimeoutMs: checkInteger(
+        'statementTimeoutMs',
+        options.statementTimeoutMs ?? 30_000,
+        10,
+        3.6e6,
+      ),
+      reconnectMs: checkInteger('reconnectMs', options.reconnectMs ?? 10_000, 0, 3.6e6),
+    });
+    try {
+      const readOnly = options.readOnly === true;
+      const state = await (readOnly ? findTable : ensureTable)(connection, spec);
+      const store = new PgVectorStore(connection, spec, state, readOnly);
+      await store.refresh();
+      return store;
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  get table(): string {
+    return this.spec.table;
+  }
+
+  get count(): number {
+    return this.rowCount;
+  }
+
+  get liveCount(): number {
+    return this.live;
+  }
+
+  async refresh(): Promise<void> {
+    await this.connection.transaction((sql) => this.look(sql), { readOnly: true });
+  }
+
+  private async look(sql: Sql): Promise<void> {
+    const { meta, table } = this.state;
+    const [row] = await sql(
+      `SELECT next_row, live_rows, pg_total_relation_size(to_regclass($2)) AS bytes
+       FROM ${meta} WHERE table_name = $1`,
+      [this.spec.table, table],
+    );
+    if (row === undefined)
+      throw makeError('ERR_NOT_FOUND', `table "${this.spec.table}" is gone: open it for writing`);
+    this.rowCount = Number(row.next_row);
+    this.live = Number(row.live_rows);
+    this.bytes = Number(row.bytes ?? 0);
+    this.indexes = await findIndexes(sql, this.state);
+  }
+
+  add(
+    vectors: Float32Array,
+    options: StoreAddOptions,
+  ): Promise<{ firstRow: number; rows: number }> {
+    return this.write(vectors, options, false);
+  }
+
+  upsert(
+    vectors: Float32Array,
+    options: StoreAddOptions,
+  ): Promise<{ firstRow: number; rows: number }> {
+    return this.write(vectors, options, true);
+  }
+
+  /** Stores one vector; a known key gets the new one. */
+  async indexEmbedding(one: Embedding): Promise<void> {
+    await this.batchIndexEmbeddings([one]);
+  }
+
+  /**
+   * Stores many, in chunks that are each durable or not there. May be repeated after a failure.
+   *
+   * @returns how many were stored
+   * @throws as `upsert`
+   */
+  async batchIndexEmbeddings(
+    list: readonly Embedding[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<number> {
+    if (!Array.isArray(list)) throw wrongType('embeddings', 'an array', list);
+    const vectors = new Float32Array(list.length * this.dim);
+    for (const [i, one] of (list as readonly Embedding[]).entries()) {
+      if (!(one.embedding instanceof Float32Array))
+        throw wrongType(`embeddings[${i}].embedding`, 'a Float32Array', one.embedding);
+      if (one.embedding.length !== this.dim) {
+        throw makeError(
+          'ERR_DIM_MISMATCH',
+          `embeddings[${i}] has ${one.embedding.length} values, the table holds ${this.dim}`,
+          { details: { received: one.embedding.length, expected: this.dim } },
+        );
+      }
+      vectors.set(one.embedding, i * this.dim);
+    }
+    const keys = list.map((one: Embedding) => one.key);
+    await this.upsert(vectors, { keys, attributes: list, ...options });
+    return list.length;
+  }
+
+  private async write(
+    vectors: Float32Array,
+    options: StoreAddOptions,
+    replaces: boolean,
+  ): Promise<{ firstRow: number; rows: number }> {
+    this.assertWritable();
+    const job: WriteJob = writeJob(this.spec, vectors, options, replaces);
+    const { firstRow, rows, added } = await writeRows(this.connection, this.spec, this.state, job);
+    this.rowCount = Math.max(this.rowCount, firstRow + rows);
+    this.live += added;
+    return { firstRow, rows };
+  }
+
+  async remove(keys: StoreKeys): Promise<number> {
+    this.assertWritable();
+    const checked = checkKeys('keys', keys);
+    const gone = await removeRows(this.connection, this.spec, this.state, checked);
+    this.live -= gone;
+    return gone;
+  }
+
+  async rollbackTo(rowCount: number): Promise<void> {
+    this.assertWritable();
+    checkInteger('rowCount', rowCount, 0, MAX_ROWS);
+    this.live -= await rollbackRows(this.connection, this.spec, this.state, rowCount);
+    this.rowCount = Math.min(this.rowCount, rowCount);
+  }
+
+  async search(
+    query: Float32Array,
+    k: number,
+    options: StoreSearchOptions = {},
+  ): Promise<StoreHits> {
+    return this.find(this.metric, query, k, options, false);
+  }
+
+  async searchExact(
+    query: Float32Array,
+    k: number,
+    options: StoreSearchOptions = {},
+  ): Promise<StoreHits> {
+    return this.find(this.metric, query, k, options, true);
+  }
+
+  /** By cosine, whatever the store's metric; fast where there is an index for it. */
+  async cosineSimilaritySearch(search: SimilarityQuery): Promise<StoreHits> {
+    const { query, topK = 10, threshold = -1, filters, efSearch } = search;
+    checkNumber('threshold', threshold);
+    if (threshold < -1 || threshold > 1) throw outOfRange('threshold', 'from -1 to 1', threshold);
+    const options = optionsOf(1 - threshold, filters, efSearch);
+    return this.find('cosine', query, topK, options, false);
+  }
+
+  /** By Euclidean distance of the vectors as stored: those of a cosine store have unit length. */
+  async euclideanDistanceSearch(search: DistanceQuery): Promise<StoreHits> {
+    const { query, topK = 10, maxDistance = Infinity, filters, efSearch } = search;
+    const options = optionsOf(maxDistance, filters, efSearch);
+    return this.find('euclidean', query, topK, options, false);
+  }
+
+  private find(
+    metric: Metric,
+    query: Float32Array,
+    k: number,
+    options: StoreSearchOptions,
+    isExact: boolean,
+  ): Promise<StoreHits> {
+    const job = searchJob(this.spec, metric, query, k, options, isExact);
+    return searchTable(this.connection, this.spec, this.state, this.indexes, job);
+  }
+
+  async get(keys: StoreKeys): Promise<(Float32Array | undefined)[]> {
+    const cast = this.spec.type === 'halfvec' ? `embedding::${this.state.ext}.vector` : 'embedding';
+    const found = await this.byKey(keys, `${this.state.ext}.vector_send(${cast})`);
+    return found.map((bytes) => (bytes === undefined ? undefined : readVector(bytes as Buffer)));
+  }
+
+  async rowsOf(keys: StoreKeys): Promise<(number | undefined)[]> {
+    const found = await this.byKey(keys, '"row"');
+    return found.map((row) => (row === undefined ? undefined : Number(row)));
+  }
+
+  /** What `expression`, one of ours, gives for each key. */
+  private async byKey(keys: StoreKeys, expression: string): Promise<unknown[]> {
+    const checked = checkKeys('keys', keys);
+    const rows = await this.connection.transaction(
+      (sql) =>
+        sql(
+          `SELECT key, ${expression} AS value FROM ${this.state.table} WHERE key = ANY($1::bigint[])`,
+          [keysParameter(checked)],
+        ),
+      { readOnly: true },
+    );
+    const values = new Map(rows.map((row) => [Number(row.key), row.value]));
+    return Array.from(checked, (key) => values.get(key));
+  }
+
+  /**
+   * Builds an HNSW index unless there is one. Takes minutes for a million rows; searches and, unless
+   * told otherwise, writers go on meanwhile.
+   *
+   * @throws ERR_ARG_RANGE | ERR_STORE_*
+   */
+  async createHnswIndex(options: HnswOptions = {}): Promise<void> {
+    this.assertWritable();
+    await createIndex(this.connection, this.spec, this.state, hnswJob(options, this.spec));
+    await this.refresh();
+  }
+
+  /** Builds an IVFFlat index unless there is one: fill the table first, its lists are made from the rows. */
+  async createIvfflatIndex(options: IvfflatOptions = {}): Promise<void> {
+    this.assertWritable();
+    await createIndex(this.connection, this.spec, this.state, ivfflatJob(options, this.spec));
+    await this.refresh();
+  }
+
+  async save(): Promise<void> {
+    this.assertWritable();
+    await this.refresh();
+    const hasIndex = this.indexes.some((index) => index.metric === this.metric);
+    if (!hasIndex && this.live >= INDEX_FROM_ROWS) await this.createHnswIndex();
+  }
+
+  async verify(): Promise<StoreReport> {
+    const report = await verifyTable(this.connection, this.spec, this.state);
+    await this.refresh();
+    return report;
+  }
+
+  figures(): StoreFigures {
+    const { version } = this.state;
+    return {
+      where: `pgvector ${version.text} at ${this.connection.where}, table "${this.spec.table}"`,
+      indexedRows: this.indexes.some((index) => index.metric === this.metric) ? this.live : 0,
+      maxLevel: 0,
+      kernel: `pgvector ${version.text}`,
+      bytesOnDisk: this.bytes,
+    };
+  }
+
+  close(): Promise<void> {
+    return this.connection.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private assertWritable(): void {
+    if (this.isReadOnly) throw makeError('ERR_READ_ONLY', 'the vector store was opened read-only');
+  }
+}
+
+function optionsOf(
+  threshold: number,
+  filter: StoreFilter | undefined,
+  efSearch: number | undefined,
+): StoreSearchOptions {
+  return {
+    threshold,
+    ...(filter === undefined ? {} : { filter }),
+    ...(efSearch === undefined ? {} : { efSearch }),
+  };
+}
+
+function checkSpec(options: PgVectorStoreOptions): TableSpec {
+  if (typeof options !== 'object' || (options as unknown) === null)
+    throw wrongType('options', 'an object', options);
+  const dim = checkInteger('dim', options.dim, 1, MAX_HALFVEC_DIM);
+  const type = checkOneOf<VectorType>(
+    'type',
+    options.type ?? (dim <= MAX_VECTOR_DIM ? 'vector' : 'halfvec'),
+    ['vector', 'halfvec'],
+  );
+  if (type === 'vector' && dim > MAX_VECTOR_DIM)
+    throw outOfRange('dim', `at most ${MAX_VECTOR_DIM} for type vector (halfvec: 4000)`, dim);
+  const columns = options.columns ?? { owner: 'text' };
+  for (const [name, columnType] of Object.entries(columns)) {
+    checkIdentifier('a column', name);
+    if (RESERVED.has(name)) throw outOfRange('a column', 'another name', name);
+    checkOneOf(`columns.${name}`, columnType, COLUMN_TYPES);
+  }
+  return {
+    schema: checkIdentifier('schema', options.schema ?? 'public'),
+    table: checkTableName('table', options.table),
+    dim,
+    metric: checkOneOf('metric', options.metric ?? 'cosine', METRICS),
+    type,
+    model: checkText('model', options.model),
+    columns: { ...columns },
+  };
+}

@@ -1,0 +1,268 @@
+/** A library whose vectors live in PostgreSQL answers as one that keeps them in its folder. */
+import { spawn } from 'node:child_process';
+import { cpSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import pg from 'pg';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { isLibraryError, type LibraryError } from '../../lib/errors';
+import { openLibrary, type Library } from '../../lib/library';
+import { documentOf, runCli } from '../helpers/cli';
+import { startPostgres, type TestPostgres } from '../helpers/embedded-postgres';
+import { COLOURS, picture, writePictures } from '../helpers/media';
+import { makeTempDir } from '../helpers/temp';
+
+const KILLS = Number(process.env.SIGHTLINE_TEST_KILLS ?? 6);
+const SEED = Number(process.env.SIGHTLINE_TEST_SEED ?? 20261126);
+
+let postgres: TestPostgres;
+test.before(async () => {
+  postgres = await startPostgres({ isDurable: true });
+});
+test.after(() => postgres.stop());
+
+async function errorOf(work: () => unknown): Promise<LibraryError> {
+  try {
+    await work();
+  } catch (error) {
+    if (isLibraryError(error)) return error;
+    throw error;
+  }
+  throw new Error('no error');
+}
+
+/** path@timestamp -> cosine to a fixed query, over all frames. */
+async function fingerprint(library: Library): Promise<Map<string, number>> {
+  const { results } = await library.search({ text: 'a white circle' }, { k: 1000, exact: true });
+  return new Map(results.map((hit) => [`${hit.media_path}@${hit.timestamp}`, hit.cosine]));
+}
+
+function assertAlike(found: Map<string, number>, expected: Map<string, number>): void {
+  assert.equal([...found.keys()].sort(), [...expected.keys()].sort());
+  for (const [name, cosine] of found)
+    assert.ok(Math.abs(cosine - (expected.get(name) ?? 9)) < 1e-5, name);
+}
+
+async function sql(text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** The table of the only library that has `rows` live rows. */
+async function tableOf(library: Library): Promise<string> {
+  return /table "(\w+)"/.exec(library.stats().vectorStore)?.[1] ?? '';
+}
+
+test('sync, search, changes, removals, verify, stats and readers', async () => {
+  const root = makeTempDir('pg-library');
+  await writePictures(root, 24);
+  const twin = makeTempDir('pg-twin');
+  cpSync(root, twin, { recursive: true, preserveTimestamps: true });
+  await using embedded = await openLibrary(twin);
+  await embedded.sync();
+  await using library = await openLibrary(root, { vectorStore: postgres.url });
+  assert.ok(library.isEmpty);
+  const report = await library.sync();
+  assert.is(report.framesAdded, 24);
+  assertAlike(await fingerprint(library), await fingerprint(embedded));
+
+  const id = (await library.search({ text: 'a circle' }, { k: 1 })).results[0]?.frame_id ?? -1;
+  const like = (await library.search({ frame: id }, { k: 30 })).results;
+  assert.is(like.length, 23);
+  assert.ok(like.every((hit) => hit.frame_id !== id));
+  const only = await library.search({ text: 'a circle' }, { k: 30, path: '*1*' });
+  const twinOnly = await embedded.search({ text: 'a circle' }, { k: 30, path: '*1*' });
+  assert.equal(
+    only.results.map((hit) => hit.media_path),
+    twinOnly.results.map((hit) => hit.media_path),
+  );
+  assert.ok(only.results.length > 1 && only.results.length < 24);
+
+  assert.is(
+    (await errorOf(() => openLibrary(root, { vectorStore: postgres.url }))).code,
+    'ERR_FILE_LOCKED',
+  );
+  await using reader = await openLibrary(root, { vectorStore: postgres.url, readOnly: true });
+  assertAlike(await fingerprint(reader), await fingerprint(library));
+
+  const [first, second] = (await library.search({ text: 'a circle' }, { k: 2 })).results;
+  rmSync(path.join(root, first?.media_path ?? ''));
+  const changed = path.join(root, second?.media_path ?? '');
+  writeFileSync(changed, await picture(COLOURS.black, COLOURS.yellow));
+  utimesSync(changed, new Date(), new Date(Date.now() + 5000));
+  const mixed = await library.sync();
+  assert.is(mixed.removed, 1);
+  assert.is(mixed.changed, 1);
+  assert.is((await fingerprint(library)).size, 23);
+  assert.is((await fingerprint(reader)).size, 23);
+
+  const check = await library.verify();
+  assert.equal(check.problems, []);
+  assert.is(check.rowsChecked, 23);
+  const stats = library.stats();
+  assert.match(
+    stats.vectorStore,
+    /^pgvector \d.* at 127\.0\.0\.1:\d+\/postgres, table "sightline_clip_/,
+  );
+  assert.not.match(JSON.stringify(stats), /secret-word/);
+  assert.is(stats.frames, 23);
+
+  await library.index({ rebuild: true });
+  assert.is((await fingerprint(library)).size, 23);
+  assert.equal((await library.verify()).problems, []);
+});
+
+test('rows of a run that died are dropped, lost ones are made again', async () => {
+  const root = makeTempDir('pg-leftovers');
+  await writePictures(root, 8);
+  let library = await openLibrary(root, { vectorStore: postgres.url });
+  await library.sync();
+  const expected = await fingerprint(library);
+  const table = await tableOf(library);
+  await library.close();
+
+  // As if the process had died between the rows and the catalog: two rows nobody knows of.
+  await sql(`INSERT INTO ${table} (key, "row", embedding)
+    SELECT 1000 + "row", 8 + "row", embedding FROM ${table} WHERE "row" < 2`);
+  await sql(
+    `UPDATE sightline_spaces SET next_row = 10, live_rows = 10 WHERE table_name = '${table}'`,
+  );
+  await using reader = await openLibrary(root, { vectorStore: postgres.url, readOnly: true });
+  // They do not take the place of what the catalog knows.
+  const { results } = await reader.search({ text: 'a white circle' }, { k: 8 });
+  assert.is(results.length, 8);
+  library = await openLibrary(root, { vectorStore: postgres.url });
+  assert.equal((await library.verify()).problems, []);
+  assertAlike(await fingerprint(library), expected);
+
+  // As if the database had been restored from before the last sync, beside an open library.
+  await sql(`DELETE FROM ${table} WHERE "row" >= 5`);
+  await sql(
+    `UPDATE sightline_spaces SET next_row = 5, live_rows = 5 WHERE table_name = '${table}'`,
+  );
+  assert.not.ok((await library.verify()).ok);
+  const again = await library.sync();
+  assert.is(again.framesAdded, 3);
+  assert.equal((await library.verify()).problems, []);
+  assertAlike(await fingerprint(library), expected);
+  await library.close();
+});
+
+test('a library stays where it was made, and says where that is', async () => {
+  const inFolder = makeTempDir('pg-folder');
+  await writePictures(inFolder, 2);
+  await using here = await openLibrary(inFolder);
+  await here.sync();
+  await here.close();
+  const wrong = await errorOf(() => openLibrary(inFolder, { vectorStore: postgres.url }));
+  assert.is(wrong.code, 'ERR_ARG_RANGE');
+  const there = makeTempDir('pg-there');
+  await writePictures(there, 2);
+  await using remote = await openLibrary(there, { vectorStore: postgres.url });
+  await remote.sync();
+  await remote.close();
+  const missing = await errorOf(() => openLibrary(there));
+  assert.is(missing.code, 'ERR_ARG_RANGE');
+  assert.match(missing.message, /SIGHTLINE_VECTOR_STORE/);
+});
+
+test('the command line takes the store from a flag, the environment or a file', async () => {
+  const root = makeTempDir('pg-cli');
+  await writePictures(root, 3);
+  const url = { SIGHTLINE_VECTOR_STORE: postgres.url };
+  assert.is((await runCli(['sync', root, '--vector-store', postgres.url])).code, 0);
+  const found = await runCli(['search', 'a circle', root, '--json'], { env: url });
+  assert.is(documentOf<{ results: unknown[] }>(found).results.length, 3);
+  const secret = path.join(makeTempDir('pg-secret'), 'url');
+  writeFileSync(secret, `${postgres.url}\n`);
+  const file = { SIGHTLINE_VECTOR_STORE_FILE: secret };
+  const stats = await runCli(['stats', root], { env: file });
+  assert.match(stats.stdout, /pgvector/);
+  const config = await runCli(['config', 'print', root], { env: url });
+  assert.not.match(config.stdout + config.stderr + stats.stdout, /secret-word/);
+  const check = await runCli(['verify', root], { env: url });
+  assert.is(check.code, 0, check.stderr);
+  const bad = await runCli(['stats', root, '--vector-store', 'mysql://u:secret-word@h/d']);
+  assert.is(bad.code, 2);
+  assert.not.match(bad.stderr, /secret-word/);
+});
+
+/** Runs a sync in a child until it ends or is killed; true when it ended by itself. */
+function runChild(root: string, killAfterMs: number | undefined): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const script = path.join(__dirname, '../helpers/sync-child.js');
+    const child = spawn(process.execPath, [script, root, postgres.url], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let errors = '';
+    let isArmed = false;
+    child.stderr.on('data', (chunk: Buffer) => (errors += chunk));
+    child.stdout.on('data', () => {
+      if (isArmed || killAfterMs === undefined) return;
+      isArmed = true;
+      setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    });
+    child.on('close', (code, signal) => {
+      if (signal === 'SIGKILL') resolve(false);
+      else if (code === 0) resolve(true);
+      else reject(new Error(`the child ended with ${code}: ${errors}`));
+    });
+  });
+}
+
+test('kill -9 of the syncing process at random moments loses nothing and doubles nothing', async () => {
+  console.log(`seed ${SEED}, ${KILLS} kills`);
+  const root = makeTempDir('pg-crash');
+  await writePictures(root, 150);
+  const clean = makeTempDir('pg-clean');
+  cpSync(root, clean, { recursive: true, preserveTimestamps: true });
+  await using reference = await openLibrary(clean);
+  await reference.sync();
+  let state = SEED;
+  const random = (): number => (state = (state * 48271) % 2147483647) / 2147483647;
+  for (let kills = 0; kills < KILLS; kills++) {
+    if (await runChild(root, 1 + random() * 700)) break;
+  }
+  assert.ok(await runChild(root, undefined));
+  await using library = await openLibrary(root, { vectorStore: postgres.url });
+  assert.equal((await library.verify()).problems, []);
+  assertAlike(await fingerprint(library), await fingerprint(reference));
+});
+
+test('a server that goes away in mid-sync: a typed error, and the next sync finishes', async () => {
+  const root = makeTempDir('pg-away');
+  await writePictures(root, 200);
+  await using library = await openLibrary(root, {
+    vectorStore: { url: postgres.url, reconnectMs: 0 },
+  });
+  let killing: Promise<void> | undefined;
+  const sync = library.sync({
+    onProgress: ({ frames }) => {
+      if (frames > 0) killing ??= postgres.kill();
+    },
+  });
+  const failed = await errorOf(() => sync);
+  await killing;
+  assert.is(failed.code, 'ERR_STORE_UNAVAILABLE');
+  assert.not.match(failed.message, /secret-word/);
+  assert.is(
+    (await errorOf(() => library.search({ text: 'a circle' }))).code,
+    'ERR_STORE_UNAVAILABLE',
+  );
+  assert.is(library.stats().media.failed, 0);
+  await postgres.restart();
+  const report = await library.sync();
+  assert.is(report.failed, 0);
+  assert.equal((await library.verify()).problems, []);
+  assert.is((await fingerprint(library)).size, 200);
+  const picturePath = (await library.search({ text: 'a circle' }, { k: 1 })).results[0]?.media_path;
+  const byImage = await library.search({ image: readFileSync(path.join(root, picturePath ?? '')) });
+  assert.is(byImage.results[0]?.media_path, picturePath);
+});
+
+test.run();
