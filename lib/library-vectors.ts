@@ -110,19 +110,23 @@ class EmbeddedPlace implements LibraryVectors {
   }
 }
 
+/** Words are unlike pictures: this storage recognises such queries and answers them in full (ADR 8). */
+const STORAGE = 'i4';
+
 const engineFolder = ({ dir, space }: VectorsOptions): string => path.join(dir, 'spaces', space);
 
 async function openEngine(options: VectorsOptions): Promise<EmbeddedVectors> {
   const folder = engineFolder(options);
   const { readOnly, dim, dir } = options;
   const label = options.model.sha256;
-  const open = (): Promise<VectorIndex> => VectorIndex.open(folder, { readOnly, label });
+  const open = (): Promise<VectorIndex> =>
+    VectorIndex.open(folder, { readOnly, label, storage: STORAGE });
   if (existsSync(path.join(folder, 'embeddings.idx')))
     return new EmbeddedVectors(await open(), readOnly ? open : undefined);
   if (readOnly) throw makeError('ERR_LIBRARY_MISSING', `${dir} has no vectors yet: sync it first`);
   await mkdir(path.dirname(folder), { recursive: true });
   return new EmbeddedVectors(
-    await VectorIndex.create({ dim, metric: 'cosine', path: folder, label }),
+    await VectorIndex.create({ dim, metric: 'cosine', path: folder, label, storage: STORAGE }),
   );
 }
 

@@ -280,7 +280,10 @@ class OpenedLibrary implements Library {
 
   warm(): Promise<void> {
     this.assertOpen();
-    return this.clip.text.warm();
+    return this.clip.text.warm().then(() => {
+      // The first searches need not wait for it; what goes wrong here they will meet and report.
+      this.vectors.store.warm().catch(() => undefined);
+    });
   }
 
   stats(): LibraryStats {

@@ -353,6 +353,11 @@ export class PgVectorStore implements VectorStore {
     await this.refresh();
   }
 
+  /** Nothing to do: the server keeps its own memory warm. */
+  warm(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async save(): Promise<void> {
     this.assertWritable();
     await this.refresh();

@@ -146,6 +146,8 @@ export interface VectorStore extends AsyncDisposable {
   /** Rows of keys, undefined for keys that are not there. */
   rowsOf(keys: StoreKeys): Promise<(number | undefined)[]>;
 
+  /** Brings searches to full speed, in the background of the caller: the engine makes its codes. */
+  warm(): Promise<void>;
   /** Makes the next search or open fast: the engine writes its graph, PostgreSQL builds an index. */
   save(): Promise<void>;
 
