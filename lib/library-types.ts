@@ -3,6 +3,7 @@
  * `library.ts` implements it. Holds no code, so that importing it loads neither sharp, onnxruntime
  * nor SQLite.
  */
+import type { EmbeddingService } from './service';
 import type {
   FrameRecord,
   LibraryStats,
@@ -55,6 +56,9 @@ export interface Library extends AsyncDisposable {
    *   and media errors
    */
   search(query: SearchQuery, options?: SearchOptions): Promise<SearchResponse>;
+
+  /** Vectors of texts and pictures by this library's model, through the cache it was opened with. */
+  readonly embeddings: EmbeddingService;
 
   /** One frame as the catalog knows it; undefined for an id that names none. */
   frame(frameId: number): FrameRecord | undefined;

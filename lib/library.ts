@@ -9,6 +9,7 @@ import { framePath, openCatalog, type Catalog } from './catalog';
 import { openClip, type ClipModel } from './encode';
 import { makeError } from './errors';
 import type { Library, MediaFileLocation } from './library-types';
+import { openEmbeddingService, type CacheName, type EmbeddingService } from './service';
 import { openVectors, type LibraryVectors, type VectorStoreChoice } from './library-vectors';
 import {
   checkSyncOptions,
@@ -53,6 +54,11 @@ export interface OpenLibraryOptions {
    * the library's folder. A library stays where it was made.
    */
   readonly vectorStore?: VectorStoreChoice;
+  /**
+   * Where `embeddings` keeps vectors: `none`, `memory`, `disk`, `disk:FOLDER` or `redis://HOST:PORT`. Default:
+   * EMBEDDING_REDIS_URL if it is set, else `memory`.
+   */
+  readonly cache?: CacheName;
   /** False: ERR_LIBRARY_MISSING where there is none yet. Default true. */
   readonly create?: boolean;
 }
@@ -108,7 +114,11 @@ export async function openLibrary(
       choice: options.vectorStore,
     });
     if (!readOnly) await reconcile({ catalog, index: vectors.store, space: SPACE });
-    return new OpenedLibrary(absRoot, dir, readOnly, catalog, clip, vectors);
+    const embeddings = await openEmbeddingService({
+      clip,
+      ...(options.cache === undefined ? {} : { cache: options.cache }),
+    });
+    return new OpenedLibrary(absRoot, dir, readOnly, catalog, clip, vectors, embeddings);
   } catch (error) {
     await vectors?.close();
     await clip?.close();
@@ -170,6 +180,7 @@ class OpenedLibrary implements Library {
     private readonly catalog: Catalog,
     private readonly clip: ClipModel,
     private readonly vectors: LibraryVectors,
+    readonly embeddings: EmbeddingService,
   ) {}
 
   get model(): ModelIdentity {
@@ -328,6 +339,7 @@ class OpenedLibrary implements Library {
     this.stop.abort();
     await this.running?.catch(() => undefined);
     await this.vectors.close();
+    await this.embeddings.cleanup();
     await this.clip.close();
     this.catalog.close();
   }

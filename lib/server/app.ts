@@ -13,7 +13,9 @@ import { DEFAULT_LIMITS, type ServerLimits } from './limits';
 import type { Log } from './log';
 import { toPublicError } from './public-error';
 import { Readiness } from './readiness';
+import { embedRoutes } from './routes/embed';
 import { frameRoutes } from './routes/frames';
+import { metricsRoutes } from './routes/metrics';
 import { pageRoutes } from './routes/page';
 import { searchRoutes } from './routes/search';
 import { statusRoutes } from './routes/status';
@@ -53,6 +55,7 @@ export function createServer(library: Library, options: ServerOptions = {}): Fas
         : new TokenGuard(options.token, limits.wrongTokensPerMinute),
     searches: new Gate(limits.activeSearches, limits.queuedSearches),
     uploads: new Gate(limits.activeUploads, limits.queuedSearches),
+    embeds: new Gate(limits.activeEmbeds, limits.queuedSearches),
     readiness: new Readiness(library),
   };
 
@@ -165,6 +168,8 @@ export function createServer(library: Library, options: ServerOptions = {}): Fas
   void app.register(async (routes) => {
     searchRoutes(routes, context);
     frameRoutes(routes, context);
+    embedRoutes(routes, context);
+    metricsRoutes(routes, context);
     videoRoutes(routes, context);
     statusRoutes(routes, context);
     pageRoutes(routes, context);

@@ -14,6 +14,8 @@ export interface ServerContext {
   readonly token: TokenGuard | undefined;
   readonly searches: Gate;
   readonly uploads: Gate;
+  /** Requests for embeddings: many at once, because they share calls of the model. */
+  readonly embeds: Gate;
   readonly readiness: Readiness;
 }
 

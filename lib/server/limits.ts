@@ -24,6 +24,8 @@ export interface ServerLimits {
   readonly activeUploads: number;
   /** Searches that run at once; the encoder's workers are the real limit, this keeps its line short. */
   readonly activeSearches: number;
+  /** Requests for embeddings that are answered at once. */
+  readonly activeEmbeds: number;
   /** Searches that wait; the next one gets 503. */
   readonly queuedSearches: number;
   /** Wrong tokens per address and minute. */
@@ -44,6 +46,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   uploadBytes: 20 * 1024 * 1024,
   activeUploads: 4,
   activeSearches: 8,
+  activeEmbeds: 64,
   queuedSearches: 128,
   wrongTokensPerMinute: 10,
   closeGraceMs: 10_000,
@@ -56,3 +59,7 @@ export const MAX_QUERY_CODE_POINTS = 1024;
 export const MAX_EF_SEARCH = 2000;
 export const MAX_PATH_GLOB = 256;
 export const MAX_VECTOR_DIM = 4096;
+/** Texts or pictures of one request for embeddings. */
+export const MAX_EMBED_INPUTS = 256;
+/** UTF-16 units of one text to embed; models read a few hundred words. */
+export const MAX_EMBED_TEXT = 100_000;

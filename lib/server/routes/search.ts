@@ -21,7 +21,11 @@ export function searchRoutes(app: FastifyInstance, context: ServerContext): void
     query: SearchQuery,
     options: SearchOptions,
   ): Promise<SearchResponse> {
+    const { metrics } = library.embeddings;
+    const end = metrics.searchSeconds.startTimer();
     const found = await searches.run(() => library.search(query, options), clientGone(reply));
+    end();
+    metrics.searchResults.observe(found.results.length);
     readiness.recovered();
     // The next sync may change the answer, and queries are nobody's business.
     reply.header('cache-control', 'no-store');

@@ -1,0 +1,44 @@
+/** `GET /metrics` for Prometheus, `GET /info` for people and clients. */
+import type { FastifyInstance } from 'fastify';
+import type { ServerContext } from '../context';
+import { MAX_EMBED_INPUTS, MAX_EMBED_TEXT } from '../limits';
+import { INFO } from '../schemas';
+import { packageVersion } from '../version';
+
+export function metricsRoutes(app: FastifyInstance, context: ServerContext): void {
+  const { library, limits } = context;
+
+  app.get(
+    '/metrics',
+    { schema: { summary: 'Figures for Prometheus' } },
+    async (_request, reply) => {
+      const { registry } = library.embeddings.metrics;
+      const text = await registry.metrics();
+      return reply
+        .header('cache-control', 'no-store')
+        .header('content-type', registry.contentType)
+        .send(text);
+    },
+  );
+
+  app.get('/info', { schema: INFO }, (_request, reply) => {
+    reply.header('cache-control', 'no-store');
+    const { embeddings } = library;
+    return {
+      version: packageVersion(),
+      models: {
+        text: { ...embeddings.models.instruction, dim: embeddings.instructionDim },
+        image: { ...embeddings.models.image, dim: embeddings.imageDim },
+      },
+      cache: embeddings.cache.stats(),
+      limits: {
+        inputs: MAX_EMBED_INPUTS,
+        text_length: MAX_EMBED_TEXT,
+        json_bytes: limits.jsonBytes,
+        upload_bytes: limits.uploadBytes,
+        active_requests: limits.activeEmbeds,
+        queued_requests: limits.queuedSearches,
+      },
+    };
+  });
+}
