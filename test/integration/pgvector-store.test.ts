@@ -330,6 +330,12 @@ test('SQL in any string stays text: as value it comes back, as name it is refuse
     const filter = { columns: Object.fromEntries([[name, 'x']]) };
     assert.is(await codeOf(() => store.search(query, 1, { filter })), 'ERR_ARG_RANGE', name);
   }
+  for (const name of ['key', 'xmin', 'tableoid'])
+    assert.is(
+      await codeOf(() => openStore({ columns: { [name]: 'text' } })),
+      'ERR_ARG_RANGE',
+      name,
+    );
   const circle: Record<string, unknown> = {};
   circle.self = circle;
   const bad = [{ key: 900, embedding: query, metadata: circle }];
