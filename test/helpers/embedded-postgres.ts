@@ -4,8 +4,7 @@
  * wait for each other. One backend serves all connections in turn, and it does not end statements at
  * `statement_timeout`; the rest is PostgreSQL.
  *
- * `SIGHTLINE_TEST_POSTGRES=postgres://...` runs the same tests against a server of yours instead, but
- * those that kill it.
+ * `SIGHTLINE_TEST_POSTGRES=postgres://...` runs the contract of the stores against a server of yours.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';

@@ -23,8 +23,7 @@ const PLACES: Readonly<Record<string, Make>> = {
   embedded: async (dim, metric = 'cosine') =>
     new EmbeddedVectors(await VectorIndex.create({ dim, metric })),
   pgvector: async (dim, metric = 'cosine') => {
-    postgres ??= await startPostgres();
-    const url = process.env.SIGHTLINE_TEST_POSTGRES ?? postgres.url;
+    const url = process.env.SIGHTLINE_TEST_POSTGRES ?? (postgres ??= await startPostgres()).url;
     const table = `contract_${process.pid}_${tables++}`;
     return PgVectorStore.open({ url, table, dim, metric, model: 'test' });
   },
@@ -141,6 +140,12 @@ for (const [name, make] of Object.entries(PLACES)) {
     assert.equal(await store.rowsOf([3, 4, 10, 11]), [3, undefined, 5, undefined]);
     assert.is((await store.add(noise(1, 2, SEED), { keys: [11] })).firstRow, 6);
     assert.ok((await store.verify()).ok);
+    await store.rollbackTo(0);
+    assert.equal([store.count, store.liveCount], [0, 0]);
+    assert.is((await store.search(Float32Array.of(1, 1), 5)).keys.length, 0);
+    assert.is((await store.add(noise(1, 2, SEED), { keys: [0] })).firstRow, 0);
+    await store.refresh();
+    assert.equal([store.count, store.liveCount], [1, 1]);
   });
 
   test('wrong calls have the same codes, and store nothing', async () => {

@@ -49,6 +49,27 @@ async function sql(text: string, values?: unknown[]): Promise<Record<string, unk
   }
 }
 
+/** The texts of all statements sent while `work` runs, each once. */
+async function statementsOf(work: () => Promise<void>): Promise<string[]> {
+  const texts = new Set<string>();
+  const prototype = pg.Client.prototype as unknown as Record<
+    'query',
+    (...args: unknown[]) => unknown
+  >;
+  const { query } = prototype;
+  prototype.query = function (this: unknown, ...args: unknown[]): unknown {
+    const [first] = args as [string | { readonly text: string }];
+    texts.add(typeof first === 'string' ? first : first.text);
+    return query.apply(this, args);
+  };
+  try {
+    await work();
+  } finally {
+    prototype.query = query;
+  }
+  return [...texts];
+}
+
 const range = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => from + i);
 
 test('the functions of spec 002: index one, index many, search by cosine and by distance', async () => {
@@ -309,6 +330,12 @@ test('SQL in any string stays text: as value it comes back, as name it is refuse
     const filter = { columns: Object.fromEntries([[name, 'x']]) };
     assert.is(await codeOf(() => store.search(query, 1, { filter })), 'ERR_ARG_RANGE', name);
   }
+  for (const name of ['key', 'xmin', 'tableoid'])
+    assert.is(
+      await codeOf(() => openStore({ columns: { [name]: 'text' } })),
+      'ERR_ARG_RANGE',
+      name,
+    );
   const circle: Record<string, unknown> = {};
   circle.self = circle;
   const bad = [{ key: 900, embedding: query, metadata: circle }];
@@ -423,6 +450,21 @@ test('writers of one table from several handles give out each row once', async (
   assert.is(store?.liveCount, 105);
   assert.ok((await store?.verify())?.ok);
   await Promise.all(handles.map((one) => one.close()));
+});
+
+test('whatever the values are, the statements are the same', async () => {
+  await using store = await openStore({ dim: 2, metric: 'euclidean' });
+  const useWith = (text: string, key: number) => async (): Promise<void> => {
+    const embedding = Float32Array.of(key, 0);
+    const columns = { owner: text };
+    await store.batchIndexEmbeddings([{ key, embedding, columns, metadata: { [text]: text } }]);
+    await store.search(embedding, 5, { filter: { columns, metadata: { [text]: [text] } } });
+    await store.remove([key]);
+  };
+  const plain = await statementsOf(useWith('ann', 1));
+  assert.ok(plain.length >= 5, plain.join('\n'));
+  for (const [i, text] of HOSTILE.entries())
+    assert.equal(await statementsOf(useWith(text, i)), plain, text.slice(0, 60));
 });
 
 test('verify names rows that were changed behind our back', async () => {

@@ -4,13 +4,9 @@
  * is bound. Knows vectors, keys and rows; nothing of media, catalogs or encoders. May use `lib/errors`.
  */
 export { PgVectorStore } from './pg-vector-store';
-export type {
-  DistanceQuery,
-  Embedding,
-  PgVectorStoreOptions,
-  SimilarityQuery,
-} from './pg-vector-store';
+export type { DistanceQuery, Embedding, SimilarityQuery } from './pg-vector-store';
 export type { HnswOptions, IvfflatOptions } from './pg-index';
+export type { PgVectorStoreOptions } from './pg-options';
 export type { ColumnType, VectorType } from './pg-schema';
 export type {
   Attributes,

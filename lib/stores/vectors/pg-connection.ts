@@ -37,11 +37,15 @@ export interface TransactionOptions {
    * arrived; before that the server has forgotten the transaction, and beginning again is always safe.
    */
   readonly isRepeatable?: boolean;
+  /** For work that reads or empties whole tables. */
+  readonly isUnlimited?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** The server should end a statement first, and say so; this is for servers that cannot answer. */
 const CLIENT_GRACE_MS = 5000;
+/** The longest that a timer takes. */
+const NO_LIMIT_MS = 2 ** 31 - 1;
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 1000;
 
@@ -119,7 +123,7 @@ export class PgConnection {
     });
     let failure: unknown;
     try {
-      return await work(sqlOf(client, 2 ** 31 - 1));
+      return await work(sqlOf(client, NO_LIMIT_MS));
     } catch (error) {
       failure = error;
       throw toLibraryError(error, this.where);
@@ -136,15 +140,16 @@ export class PgConnection {
 
   private async attempt<T>(
     work: (sql: Sql) => Promise<T>,
-    { readOnly = false, settings = [], signal }: TransactionOptions,
+    { readOnly = false, settings = [], isUnlimited = false, signal }: TransactionOptions,
     progress: { isCommitting: boolean },
   ): Promise<T> {
     throwIfAborted(signal);
     const client = await this.connect();
-    const sql = sqlOf(client);
+    const sql = sqlOf(client, isUnlimited ? NO_LIMIT_MS : undefined);
     let failure: unknown;
     try {
-      const timeout = `SET LOCAL statement_timeout = ${this.options.statementTimeoutMs}`;
+      const limit = isUnlimited ? 0 : this.options.statementTimeoutMs;
+      const timeout = `SET LOCAL statement_timeout = ${limit}`;
       // One message for all of them: a round trip costs as much as a small search.
       await sql([`BEGIN${readOnly ? ' READ ONLY' : ''}`, timeout, ...settings].join('; '));
       const result = await work(sql);

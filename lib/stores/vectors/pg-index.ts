@@ -2,11 +2,16 @@
  * Indexes for nearest neighbors: HNSW (better recall, slower to build) and IVFFlat (faster to build,
  * wants its rows first). Built beside writers where the server can.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkInteger, checkOneOf, outOfRange } from './checks';
 import { quote } from './identifiers';
 import type { PgConnection, Sql } from './pg-connection';
 import type { TableSpec, TableState } from './pg-schema';
 import type { Metric } from './vector-store';
+
+/** Builders of indexes of one table wait for each other under this number ("SLix"). */
+const LOCK = 0x534c6978;
+const LOCK_POLL_MS = 250;
 
 export const METRICS: readonly Metric[] = ['cosine', 'euclidean', 'dot'];
 
@@ -100,7 +105,15 @@ export async function createIndex(
   await connection.alone(async (sql) => {
     // For the session: CREATE INDEX CONCURRENTLY refuses to run in a transaction.
     await sql('SET statement_timeout = 0');
+    const lock = [LOCK, spec.table];
     try {
+      // An index that somebody else is building looks like one that was left behind. Asked again and
+      // again instead of waited for: a waiting statement would hold up CREATE INDEX CONCURRENTLY itself.
+      for (;;) {
+        const [got] = await sql('SELECT pg_try_advisory_lock($1, hashtext($2)) AS yes', lock);
+        if (got?.yes === true) break;
+        await sleep(LOCK_POLL_MS);
+      }
       const [found] = await sql(
         `SELECT i.indisvalid AS valid FROM pg_index i WHERE i.indexrelid = to_regclass($1)`,
         [qualified],
@@ -110,6 +123,7 @@ export async function createIndex(
       // Without figures about the new rows the planner may not see that the index is worth using.
       await sql(`ANALYZE ${state.table}`);
     } finally {
+      await sql('SELECT pg_advisory_unlock($1, hashtext($2))', lock).catch(() => undefined);
       await sql('RESET statement_timeout').catch(() => undefined);
     }
   });

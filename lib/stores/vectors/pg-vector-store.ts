@@ -1,16 +1,6 @@
 /** Vectors in a table of PostgreSQL with pgvector. */
 import { makeError } from '../../errors';
-import {
-  checkInteger,
-  checkKeys,
-  checkNumber,
-  checkOneOf,
-  checkText,
-  MAX_ROWS,
-  outOfRange,
-  wrongType,
-} from './checks';
-import { checkIdentifier, checkTableName } from './identifiers';
+import { checkInteger, checkKeys, checkNumber, MAX_ROWS, outOfRange, wrongType } from './checks';
 import { keysParameter, readVector } from './pg-binary';
 import { PgConnection, type Sql } from './pg-connection';
 import {
@@ -18,21 +8,12 @@ import {
   findIndexes,
   hnswJob,
   ivfflatJob,
-  METRICS,
   type FoundIndex,
   type HnswOptions,
   type IvfflatOptions,
 } from './pg-index';
-import {
-  ensureTable,
-  findTable,
-  MAX_HALFVEC_DIM,
-  MAX_VECTOR_DIM,
-  type ColumnType,
-  type TableSpec,
-  type TableState,
-  type VectorType,
-} from './pg-schema';
+import { checkConnection, checkSpec, type PgVectorStoreOptions } from './pg-options';
+import { ensureTable, findTable, type TableSpec, type TableState } from './pg-schema';
 import { searchJob, searchTable } from './pg-search';
 import { verifyTable } from './pg-verify';
 import { removeRows, rollbackRows, writeJob, writeRows, type WriteJob } from './pg-write';
@@ -48,37 +29,6 @@ import type {
   StoreSearchOptions,
   VectorStore,
 } from './vector-store';
-
-export interface PgVectorStoreOptions {
-  /** `postgres://user:password@host:port/database`; left out: the PG* variables of the environment. */
-  readonly url?: string;
-  /** Lower-case letters, digits and `_`, at most 48. */
-  readonly table: string;
-  /** Default `public`. Must be there. */
-  readonly schema?: string;
-  /** Values per vector, 1..4000. */
-  readonly dim: number;
-  /** Default cosine. */
-  readonly metric?: Metric;
-  /** What made the vectors, for example a model's hash. Vectors of two models never mix. */
-  readonly model: string;
-  /** `vector` (float32, up to 2000) or `halfvec` (half of the bytes, up to 4000); default by `dim`. */
-  readonly type?: VectorType;
-  /** Columns to filter by, beside `metadata`; default `{ owner: 'text' }`. */
-  readonly columns?: Readonly<Record<string, ColumnType>>;
-  /** Makes nothing, refuses writes; default false. */
-  readonly readOnly?: boolean;
-  /** Connections at most, 1..64; default 4. */
-  readonly poolSize?: number;
-  /** Calls that may wait for a connection, 1..100000; default 1000. More are ERR_POOL_FULL. */
-  readonly maxWaiting?: number;
-  /** 1..600000; default 5000. */
-  readonly connectTimeoutMs?: number;
-  /** Of every statement but building an index, 10..3600000; default 30000. */
-  readonly statementTimeoutMs?: number;
-  /** How long safe work is tried again while the server is away, 0..3600000; default 10000. */
-  readonly reconnectMs?: number;
-}
 
 export interface SimilarityQuery {
   /** dim values, any length > 0. */
@@ -103,9 +53,6 @@ export interface Embedding extends Attributes {
 
 /** Below this many rows the server compares all of them in a few milliseconds; no index is built. */
 const INDEX_FROM_ROWS = 5000;
-const COLUMN_TYPES: readonly ColumnType[] = ['text', 'bigint', 'double precision', 'boolean'];
-const RESERVED = new Set(['key', 'row', 'embedding', 'metadata', 'place']);
-
 export class PgVectorStore implements VectorStore {
   readonly dim: number;
   readonly metric: Metric;
@@ -133,19 +80,7 @@ export class PgVectorStore implements VectorStore {
    */
   static async open(options: PgVectorStoreOptions): Promise<PgVectorStore> {
     const spec = checkSpec(options);
-    const connection = await PgConnection.create({
-      ...(options.url === undefined ? {} : { url: checkText('url', options.url) }),
-      poolSize: checkInteger('poolSize', options.poolSize ?? 4, 1, 64),
-      maxWaiting: checkInteger('maxWaiting', options.maxWaiting ?? 1000, 1, 100_000),
-      connectTimeoutMs: checkInteger('connectTimeoutMs', options.connectTimeoutMs ?? 5000, 1, 6e5),
-      statementTimeoutMs: checkInteger(
-        'statementTimeoutMs',
-        options.statementTimeoutMs ?? 30_000,
-        10,
-        3.6e6,
-      ),
-      reconnectMs: checkInteger('reconnectMs', options.reconnectMs ?? 10_000, 0, 3.6e6),
-    });
+    const connection = await PgConnection.create(checkConnection(options));
     try {
       const readOnly = options.readOnly === true;
       const state = await (readOnly ? findTable : ensureTable)(connection, spec);
@@ -404,33 +339,5 @@ function optionsOf(
     threshold,
     ...(filter === undefined ? {} : { filter }),
     ...(efSearch === undefined ? {} : { efSearch }),
-  };
-}
-
-function checkSpec(options: PgVectorStoreOptions): TableSpec {
-  if (typeof options !== 'object' || (options as unknown) === null)
-    throw wrongType('options', 'an object', options);
-  const dim = checkInteger('dim', options.dim, 1, MAX_HALFVEC_DIM);
-  const type = checkOneOf<VectorType>(
-    'type',
-    options.type ?? (dim <= MAX_VECTOR_DIM ? 'vector' : 'halfvec'),
-    ['vector', 'halfvec'],
-  );
-  if (type === 'vector' && dim > MAX_VECTOR_DIM)
-    throw outOfRange('dim', `at most ${MAX_VECTOR_DIM} for type vector (halfvec: 4000)`, dim);
-  const columns = options.columns ?? { owner: 'text' };
-  for (const [name, columnType] of Object.entries(columns)) {
-    checkIdentifier('a column', name);
-    if (RESERVED.has(name)) throw outOfRange('a column', 'another name', name);
-    checkOneOf(`columns.${name}`, columnType, COLUMN_TYPES);
-  }
-  return {
-    schema: checkIdentifier('schema', options.schema ?? 'public'),
-    table: checkTableName('table', options.table),
-    dim,
-    metric: checkOneOf('metric', options.metric ?? 'cosine', METRICS),
-    type,
-    model: checkText('model', options.model),
-    columns: { ...columns },
   };
 }

@@ -50,7 +50,7 @@ export async function verifyTable(
           problems.push(`index ${String(name)} was not finished: drop it and build it again`);
         return { ok: problems.length === 0, problems, rowsChecked: n };
       },
-      { readOnly: true },
+      { readOnly: true, isUnlimited: true },
     )
     .catch((error: unknown) => {
       if ((error as { code?: string }).code !== 'ERR_STORE') throw error;

@@ -6,7 +6,13 @@ import { isLibraryError, makeError } from '../../errors';
 import { checkDistinct, checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
 import { quote } from './identifiers';
 import { keysParameter, vectorArrayParameter } from './pg-binary';
-import { throwIfAborted, type PgConnection, type Sql, type SqlValue } from './pg-connection';
+import {
+  throwIfAborted,
+  type PgConnection,
+  type Sql,
+  type SqlRow,
+  type SqlValue,
+} from './pg-connection';
 import { checkValue, columnType, jsonOf } from './pg-filter';
 import type { TableSpec, TableState } from './pg-schema';
 import type { Attributes, StoreAddOptions, StoreKeys } from './vector-store';
@@ -191,14 +197,36 @@ export function removeRows(
   return deleteWhere(connection, spec, state, 'key = ANY($1::bigint[])', keysParameter(keys));
 }
 
-/** Deletes rows from `rowCount` on and gives their numbers out again. */
-export async function rollbackRows(
+/** Deletes rows from `rowCount` on and gives their numbers out again. @returns how many there were */
+export function rollbackRows(
   connection: PgConnection,
   spec: TableSpec,
   state: TableState,
   rowCount: number,
 ): Promise<number> {
-  return deleteWhere(connection, spec, state, '"row" >= $1', rowCount, rowCount);
+  return rowCount === 0
+    ? emptyTable(connection, spec, state)
+    : deleteWhere(connection, spec, state, '"row" >= $1', rowCount, rowCount);
+}
+
+/** Takes no time whatever the size, where deleting row by row would take every index along. */
+function emptyTable(connection: PgConnection, spec: TableSpec, state: TableState): Promise<number> {
+  return connection.transaction(
+    async (sql) => {
+      const [record] = await lockRecord(sql, spec, state);
+      await sql(`TRUNCATE ${state.table}`);
+      await sql(`UPDATE ${state.meta} SET live_rows = 0, next_row = 0 WHERE table_name = $1`, [
+        spec.table,
+      ]);
+      return Number(record?.live_rows ?? 0);
+    },
+    { isRepeatable: true },
+  );
+}
+
+/** The line first, as every writer does: two that took line and rows in another order could deadlock. */
+function lockRecord(sql: Sql, spec: TableSpec, state: TableState): Promise<SqlRow[]> {
+  return sql(`SELECT live_rows FROM ${state.meta} WHERE table_name = $1 FOR UPDATE`, [spec.table]);
 }
 
 function deleteWhere(
@@ -211,8 +239,7 @@ function deleteWhere(
 ): Promise<number> {
   return connection.transaction(
     async (sql) => {
-      // The line first, as every writer does: two that took them in another order could deadlock.
-      await sql(`SELECT 1 FROM ${state.meta} WHERE table_name = $1 FOR UPDATE`, [spec.table]);
+      await lockRecord(sql, spec, state);
       const [counted] = await sql(
         `WITH gone AS (DELETE FROM ${state.table} WHERE ${condition} RETURNING 1)
          SELECT count(*) AS n FROM gone`,

@@ -47,7 +47,10 @@ export interface StoreAddOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Best first; equal distances by smaller key (PostgreSQL) or row (engine). All of one length. */
+/**
+ * Best first; equal distances by smaller key (PostgreSQL) or row (engine). All of one length. Which of
+ * several equal ones are the last of k is only certain where all rows are compared.
+ */
 export interface StoreHits {
   readonly keys: Float64Array;
   /** Rows. */
