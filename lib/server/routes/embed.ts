@@ -98,6 +98,7 @@ export function embedRoutes(app: FastifyInstance, context: ServerContext): void 
           return answerOf(await vectorsOf(reply, { images: [image] }), false, started);
         }
         if (Buffer.isBuffer(body)) {
+          checkSize(body, limits.uploadBytes);
           return answerOf(await vectorsOf(reply, { images: [body] }), false, started);
         }
         const { image, images } = body ?? {};
@@ -158,8 +159,14 @@ function pictureOf(text: string, maxBytes: number): Buffer {
   if (!BASE64.test(base64))
     throw makeError('ERR_ARG_TYPE', 'a picture in JSON is the base64 of its file, or a data URL');
   const bytes = Buffer.from(base64, 'base64');
-  if (bytes.length <= maxBytes) return bytes;
-  throw makeError('ERR_REQUEST_LIMIT', `a picture has at most ${maxBytes} bytes`);
+  checkSize(bytes, maxBytes);
+  return bytes;
+}
+
+/** The body's own limit has room for base64. @throws ERR_REQUEST_LIMIT */
+function checkSize(bytes: Buffer, maxBytes: number): void {
+  if (bytes.length > maxBytes)
+    throw makeError('ERR_REQUEST_LIMIT', `a picture has at most ${maxBytes} bytes`);
 }
 
 /** Little-endian float32, as the OpenAI API has it. */
