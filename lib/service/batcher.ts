@@ -3,7 +3,7 @@
  * its inputs go at once. Who comes while calls are under way is collected until one of them returns
  * or a batch is full (the rule of servers with continuous batching; there is no clock).
  */
-import { makeError } from '../errors';
+import { isLibraryError, makeError } from '../errors';
 
 export interface BatcherLimits {
   /** Inputs of one call. */
@@ -80,16 +80,23 @@ export class Batcher<Input> {
     return batch;
   }
 
-  /** Never rejects. One caller's bad input must not cost the others theirs: then each goes alone. */
+  /**
+   * Never rejects. One caller's bad input must not cost the others theirs: then each goes alone. What is
+   * not an input's fault (a model that hangs, a full queue) would only happen to each of them again.
+   */
   private async settle(batch: readonly Waiting<Input>[]): Promise<void> {
     try {
       const vectors = await this.run(batch.flatMap(({ inputs }) => inputs));
       let at = 0;
       for (const { inputs, resolve } of batch) resolve(vectors.slice(at, (at += inputs.length)));
     } catch (error) {
-      const [only] = batch;
-      if (batch.length === 1) only?.reject(error);
+      if (batch.length === 1 || !isOfOneInput(error)) for (const one of batch) one.reject(error);
       else for (const one of batch) await this.settle([one]);
     }
   }
+}
+
+/** Encoders say in `details.index` which input it was. */
+export function isOfOneInput(error: unknown): boolean {
+  return isLibraryError(error) && typeof error.details['index'] === 'number';
 }

@@ -2,15 +2,20 @@
  * Embeddings of instructions (texts) and images through a cache: what spec 002 describes. Equal inputs
  * that are asked for at the same time are computed once.
  */
-import { makeError } from '../errors';
+import { isLibraryError, makeError } from '../errors';
 import type { Encoder, ImageEncoder } from '../encode';
-import { Batcher } from './batcher';
+import { Batcher, isOfOneInput } from './batcher';
 import { cacheKey, MemoryCache, type EmbeddingCache, type EmbeddingKind } from '../stores/cache';
 import { ServiceMetrics } from './metrics';
 
 export interface EmbeddingServiceParts {
   readonly instruction: Encoder<string>;
   readonly image: ImageEncoder;
+  /**
+   * Brings a picture into a form the model's workers are given, for example by decoding it in a process
+   * that may die. Default: as it is.
+   */
+  readonly prepareImage?: (image: Uint8Array) => Promise<Uint8Array>;
   /** Default: 64 MB of memory. The service closes it. */
   readonly cache?: EmbeddingCache;
   /** Releases the models; called by `cleanup`. */
@@ -39,6 +44,8 @@ export interface BatchOutput {
 export const MAX_TEXT = 100_000;
 /** Inputs of one call. */
 export const MAX_BATCH = 1024;
+/** Calls whose vectors are on their way to the cache; those of more are not kept. */
+const MAX_KEEPING = 256;
 /** A call of the model has this many inputs at most, unless one caller brings more. */
 const LIMITS = { maxBatch: 64, maxRunning: 2, maxWaiting: 4096 };
 
@@ -130,7 +137,11 @@ export class EmbeddingService implements AsyncDisposable {
     if (this.closing !== undefined) throw makeError('ERR_CLOSED', 'the service is closed');
     if (options.signal?.aborted === true) throw makeError('ERR_ABORTED', 'aborted');
     if (inputs.length === 0) return [];
-    if (options.useCache === false) return this.compute(kind, inputs, options.signal);
+    if (options.useCache === false) {
+      const ready =
+        kind === 'image' ? await this.prepared(inputs as readonly Uint8Array[]) : inputs;
+      return this.compute(kind, ready, options.signal);
+    }
     const encoder = kind === 'instruction' ? this.parts.instruction : this.parts.image;
     const keys = inputs.map((input) => cacheKey(kind, encoder.model, input));
     const cached = await this.cache.getMany(keys, encoder.dim);
@@ -139,21 +150,68 @@ export class EmbeddingService implements AsyncDisposable {
     this.metrics.misses.inc({ kind }, inputs.length - hits);
     if (hits === inputs.length) return cached as Float32Array[];
     const found = new Map<string, Promise<Float32Array>>();
+    const joined = new Set<string>();
     const missing = new Map<string, string | Uint8Array>();
     keys.forEach((key, i) => {
       if (cached[i] !== undefined) return;
       const running = this.running.get(key);
-      if (running !== undefined) found.set(key, running);
-      else missing.set(key, inputs[i] as string | Uint8Array);
+      if (running !== undefined) {
+        found.set(key, running);
+        joined.add(key);
+      } else missing.set(key, inputs[i] as string | Uint8Array);
     });
     for (const [key, vector] of this.start(kind, missing)) found.set(key, vector);
     return Promise.all(
       keys.map(async (key, i) => {
-        const vector = cached[i] ?? (await abortable(found.get(key), options.signal));
+        const vector =
+          cached[i] ??
+          (await abortable(
+            joined.has(key)
+              ? this.orAlone(kind, inputs[i] as string | Uint8Array, found.get(key))
+              : found.get(key),
+            options.signal,
+          ));
         // Two callers must not share one array.
         return cached[i] === undefined
           ? (vector as Float32Array).slice()
           : (vector as Float32Array);
+      }),
+    );
+  }
+
+  /** What another caller asked for may have failed for an input that is not ours. */
+  private async orAlone(
+    kind: EmbeddingKind,
+    input: string | Uint8Array,
+    shared: Promise<Float32Array> | undefined,
+  ): Promise<Float32Array | undefined> {
+    try {
+      return await shared;
+    } catch (error) {
+      if (!isOfOneInput(error)) throw error;
+      return (await this.batch(kind, [input]))[0];
+    }
+  }
+
+  private async batch(
+    kind: EmbeddingKind,
+    inputs: readonly (string | Uint8Array)[],
+  ): Promise<Float32Array[]> {
+    if (kind === 'instruction') return this.texts.add(inputs as readonly string[]);
+    return this.images.add(await this.prepared(inputs as readonly Uint8Array[]));
+  }
+
+  /** @throws with `details.index` for a picture that cannot be read */
+  private prepared(images: readonly Uint8Array[]): Promise<Uint8Array[]> {
+    const { prepareImage } = this.parts;
+    return Promise.all(
+      images.map(async (image, index) => {
+        try {
+          return prepareImage === undefined ? image : await prepareImage(image);
+        } catch (cause) {
+          if (!isLibraryError(cause)) throw cause;
+          throw makeError(cause.code, cause.message, { details: { index }, cause });
+        }
       }),
     );
   }
@@ -168,12 +226,10 @@ export class EmbeddingService implements AsyncDisposable {
   ): Map<string, Promise<Float32Array>> {
     if (inputs.size === 0) return new Map();
     const keys = [...inputs.keys()];
-    const values = [...inputs.values()];
-    const all =
-      kind === 'instruction'
-        ? this.texts.add(values as string[])
-        : this.images.add(values as Uint8Array[]);
+    const all = this.batch(kind, [...inputs.values()]);
     const kept = all.then(async (vectors) => {
+      // A slow disk must not pile them up in memory.
+      if (this.keeping.size > MAX_KEEPING) return;
       await this.cache.setMany(new Map(keys.map((key, i) => [key, vectors[i] as Float32Array])));
     });
     this.keeping.add(kept);

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { openClip, type ClipModel, type ClipOptions } from '../encode';
 import { makeError } from '../errors';
+import { decodeImage } from '../media';
 import {
   DiskCache,
   LayeredCache,
@@ -50,6 +51,8 @@ export async function openEmbeddingService(
   return new EmbeddingService({
     instruction: clip.text,
     image: clip.image,
+    // In a child, which may die of a hostile file; the vectors are those a sync would store.
+    prepareImage: async (bytes) => (await decodeImage({ bytes })).jpeg,
     cache,
     ...(options.clip === undefined ? { close: () => clip.close() } : {}),
   });

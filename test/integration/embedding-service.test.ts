@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openClip, type ClipModel, type Encoder } from '../../lib/encode';
+import { makeError } from '../../lib/errors';
 import {
   EmbeddingService,
   MAX_BATCH,
@@ -132,6 +133,29 @@ test('a failure reaches everybody who waits, is not kept, and the next call is f
   const broken = service.getImageEmbedding(Buffer.from('no picture'));
   assert.match(await codeOf(broken), /^ERR_MEDIA_/);
   assert.is((await service.getImageEmbedding(pictures[2] as Uint8Array)).length, clip.dim);
+});
+
+test("another caller's bad input does not fail ours", async () => {
+  const { text, calls, hold } = counted();
+  const picky: Encoder<string> = {
+    ...text,
+    encode: async (batch, options) => {
+      const vectors = await text.encode(batch, options);
+      const index = batch.indexOf('bad');
+      if (index >= 0) throw makeError('ERR_ENCODE', 'bad', { details: { index } });
+      return vectors;
+    },
+  };
+  await using service = new EmbeddingService({ instruction: picky, image: clip.image });
+  const open = hold();
+  const theirs = codeOf(service.batchGenerateEmbeddings({ texts: ['good', 'bad'] }));
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const ours = service.getInstructionEmbedding('good');
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  open();
+  assert.is(await theirs, 'ERR_ENCODE');
+  assert.equal(await ours, await clip.text.encode(['good']));
+  assert.equal(calls, [['good', 'bad'], ['good']]);
 });
 
 test('refuses what is no input, by code', async () => {

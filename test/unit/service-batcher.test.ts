@@ -1,6 +1,7 @@
 /** Batches of concurrent callers: who shares a call, who waits, who is refused, who fails. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { makeError } from '../../lib/errors';
 import { Batcher } from '../../lib/service/batcher';
 import { codeOf } from '../helpers/tiny-clip';
 
@@ -21,7 +22,8 @@ function held(fails: (input: number) => boolean = () => false): {
     run: async (inputs) => {
       calls.push([...inputs]);
       await new Promise<void>((resolve) => gates.push(resolve));
-      if (inputs.some(fails)) throw new Error(`bad ${inputs.join()}`);
+      const index = inputs.findIndex(fails);
+      if (index >= 0) throw makeError('ERR_ENCODE', 'bad input', { details: { index } });
       return inputs.map((input) => Float32Array.of(input));
     },
   };
@@ -96,6 +98,25 @@ test("one caller's bad input fails that caller alone", async () => {
     (await outcomes).map(({ status }) => status),
     ['fulfilled', 'rejected', 'fulfilled'],
   );
+});
+
+test("what is no input's fault reaches all at once, and is not tried again", async () => {
+  let calls = 0;
+  let fail = (): void => undefined;
+  const batcher = new Batcher(
+    () =>
+      new Promise<Float32Array[]>((_, reject) => {
+        calls++;
+        fail = () => reject(makeError('ERR_TIMEOUT', 'the model hangs'));
+      }),
+    LIMITS,
+  );
+  const outcomes = Promise.allSettled([[1], [2], [3]].map((inputs) => batcher.add(inputs)));
+  fail();
+  await tick();
+  fail();
+  for (const { status } of await outcomes) assert.is(status, 'rejected');
+  assert.is(calls, 2, 'the first alone, the two others together');
 });
 
 test.run();

@@ -58,14 +58,18 @@ export function embedRoutes(app: FastifyInstance, context: ServerContext): void 
    * Large bodies are read only by those who have a place, so that memory is bounded; the place is held
    * until the answer is out or the client gone.
    */
-  const holdPlace = (_request: FastifyRequest, reply: FastifyReply): Promise<void> =>
-    new Promise((enter, refuse) => {
+  const holdPlace = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const length = Number(request.headers['content-length'] ?? Number.NaN);
+    // Texts are small: they must not wait for pictures, and share calls of the model.
+    if (length <= limits.jsonBytes) return;
+    await new Promise<void>((enter, refuse) => {
       const work = (): Promise<void> => {
         enter();
         return new Promise((leave) => reply.raw.once('close', leave));
       };
       uploads.run(work, clientGone(reply)).catch(refuse);
     });
+  };
 
   app.post<{ Body: { text?: string; texts?: string[] } }>(
     '/embed/text',
@@ -114,13 +118,13 @@ export function embedRoutes(app: FastifyInstance, context: ServerContext): void 
       async (request, reply) => {
         const { input, encoding_format: format, dimensions } = request.body;
         const inputs = typeof input === 'string' ? [input] : input;
-        const vectors = await mixed(inputs, limits.uploadBytes, (kinds) => vectorsOf(reply, kinds));
-        const dim = vectors[0]?.length ?? 0;
+        const dim = library.embeddings.instructionDim;
         if (dimensions !== undefined && dimensions !== dim)
           throw makeError(
             'ERR_ARG_RANGE',
             `dimensions must be ${dim} or left out: this model makes vectors of that length only`,
           );
+        const vectors = await mixed(inputs, limits.uploadBytes, (kinds) => vectorsOf(reply, kinds));
         return {
           object: 'list',
           data: vectors.map((vector, index) => ({

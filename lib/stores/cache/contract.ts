@@ -27,6 +27,7 @@ export interface EmbeddingCache {
    * Drops what matches; `*` stands for any characters, for example `embedding:image:*`.
    *
    * @returns how many entries went
+   * @throws ERR_STORE_UNAVAILABLE when the store cannot be reached: who clears has to know
    */
   clearPattern(pattern: string): Promise<number>;
   stats(): CacheStats;

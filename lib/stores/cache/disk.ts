@@ -1,5 +1,6 @@
 /**
- * Embeddings in a folder, one small file each: `KIND/ab/HASH`, the vector followed by its CRC-32.
+ * Embeddings in a folder, one small file each: `KIND/ab/HASH`, the vector followed by a CRC-32 of key and
+ * vector.
  * Survives restarts. Any number of processes may use one folder: a file appears whole, by a rename,
  * and whoever finds it missing or damaged computes again. Bounded by bytes: the files used longest
  * ago go first.
@@ -40,6 +41,7 @@ export class DiskCache implements EmbeddingCache {
   /** Of all files; undefined until they were counted. */
   private bytes: number | undefined;
   private shrinking: Promise<void> | undefined;
+  private isClosed = false;
 
   constructor(options: DiskCacheOptions) {
     this.folder = options.folder;
@@ -63,7 +65,7 @@ export class DiskCache implements EmbeddingCache {
     const file = this.fileOf(key);
     const bytes = toBytes(vector);
     const sum = Buffer.alloc(4);
-    sum.writeUInt32LE(crc32(bytes));
+    sum.writeUInt32LE(sumOf(key, bytes));
     const beside = `${file}.${randomUUID()}.tmp`;
     try {
       await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
@@ -76,7 +78,8 @@ export class DiskCache implements EmbeddingCache {
       return;
     }
     if (this.bytes !== undefined) this.bytes += bytes.length + 4;
-    if (this.bytes === undefined || this.bytes > this.maxBytes) await this.shrink();
+    // Beside the callers: counting a full cache takes seconds.
+    if (this.bytes === undefined || this.bytes > this.maxBytes) void this.shrink();
   }
 
   async setMany(entries: ReadonlyMap<string, Float32Array>): Promise<void> {
@@ -97,7 +100,9 @@ export class DiskCache implements EmbeddingCache {
     return { kind: 'disk', hits, misses, errors, isReachable: true, ...known };
   }
 
+  /** Counting is given up; a later process does it. */
   async close(): Promise<void> {
+    this.isClosed = true;
     await this.shrinking;
   }
 
@@ -118,7 +123,8 @@ export class DiskCache implements EmbeddingCache {
       return undefined;
     }
     const body = bytes.subarray(0, Math.max(0, bytes.length - 4));
-    const isWhole = bytes.length === dim * 4 + 4 && bytes.readUInt32LE(body.length) === crc32(body);
+    const isWhole =
+      bytes.length === dim * 4 + 4 && bytes.readUInt32LE(body.length) === sumOf(key, body);
     const vector = isWhole ? fromBytes(body, dim) : undefined;
     if (vector === undefined) {
       this.counts.errors++;
@@ -144,6 +150,7 @@ export class DiskCache implements EmbeddingCache {
     for (const kind of ['instruction', 'image']) {
       for (const part of await namesIn(path.join(this.folder, kind))) {
         const folder = path.join(this.folder, kind, part);
+        if (this.isClosed) return entries;
         for (const name of await namesIn(folder)) {
           const file = path.join(folder, name);
           const info = await stat(file).catch(() => undefined);
@@ -152,7 +159,9 @@ export class DiskCache implements EmbeddingCache {
           // A minute is more than a write takes.
           const isLeftOver = !KEY.test(key) && Date.now() - info.mtimeMs > 60_000;
           if (isLeftOver) await rm(file, { force: true }).catch(() => undefined);
-          else entries.push({ file, key, bytes: info.size, usedMs: info.mtimeMs });
+          else if (KEY.test(key)) {
+            entries.push({ file, key, bytes: info.size, usedMs: info.mtimeMs });
+          }
         }
       }
     }
@@ -167,6 +176,7 @@ export class DiskCache implements EmbeddingCache {
 
   private async dropOldest(): Promise<void> {
     const entries = await this.list();
+    if (this.isClosed) return;
     let bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
     if (bytes > this.maxBytes) {
       entries.sort((a, b) => a.usedMs - b.usedMs);
@@ -179,6 +189,9 @@ export class DiskCache implements EmbeddingCache {
     this.bytes = bytes;
   }
 }
+
+/** Of the key too: a file under another's name is damage. */
+const sumOf = (key: string, bytes: Uint8Array): number => crc32(bytes, crc32(key));
 
 async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);

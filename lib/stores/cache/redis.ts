@@ -1,9 +1,9 @@
 /**
  * Embeddings in Redis, with a time to live. A Redis that is away, or hangs, costs a caller at most
- * `timeoutMs` once: then it counts as away, everything is a miss, and it is asked again after
- * `retryMs`. One notice when it goes, one when it is back.
+ * `timeoutMs` once: then it counts as away, everything is a miss at once, and a PING every `retryMs`, beside
+ * all callers, finds out when it is back. One notice when it goes, one when it is back.
  */
-import { Redis } from 'ioredis';
+import { Redis, ReplyError } from 'ioredis';
 import { makeError, messageOf } from '../../errors';
 import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
 import { fromBytes, toBytes } from './value';
@@ -29,8 +29,9 @@ export class RedisCache implements EmbeddingCache {
   private readonly client: Redis;
   private readonly ttlSeconds: number;
   private readonly retryMs: number;
-  /** When it may be asked again; 0 while it is there. */
-  private awayUntil = 0;
+  private isAway = false;
+  private connecting: Promise<void> | undefined;
+  private nextPing: NodeJS.Timeout | undefined;
   private isClosed = false;
   /** For the notices. */
   private readonly where: string;
@@ -101,6 +102,13 @@ export class RedisCache implements EmbeddingCache {
       const step: [string, string[]] | undefined = await this.ask((client) =>
         client.scan(cursor ?? '0', 'MATCH', escaped, 'COUNT', SCAN_COUNT),
       );
+      if (step === undefined) {
+        throw makeError(
+          'ERR_STORE_UNAVAILABLE',
+          `the cache at ${this.where} does not answer; ${gone} entries were dropped before`,
+          { details: { dropped: gone } },
+        );
+      }
       const keys = step?.[1] ?? [];
       if (keys.length > 0) gone += (await this.ask((client) => client.unlink(...keys))) ?? 0;
       cursor = step?.[0];
@@ -110,11 +118,12 @@ export class RedisCache implements EmbeddingCache {
 
   stats(): CacheStats {
     const { hits, misses, errors } = this.counts;
-    return { kind: 'redis', hits, misses, errors, isReachable: this.awayUntil === 0 };
+    return { kind: 'redis', hits, misses, errors, isReachable: !this.isAway };
   }
 
   close(): Promise<void> {
     this.isClosed = true;
+    clearTimeout(this.nextPing);
     this.client.disconnect();
     return Promise.resolve();
   }
@@ -122,34 +131,54 @@ export class RedisCache implements EmbeddingCache {
   /** Undefined when there was no answer. */
   private async ask<T>(work: (client: Redis) => Promise<T>): Promise<T | undefined> {
     if (this.isClosed) return undefined;
-    if (this.awayUntil > performance.now()) {
+    if (this.isAway) {
       this.counts.errors++;
       return undefined;
     }
     try {
-      if (this.client.status === 'wait') await this.client.connect();
-      const answer = await work(this.client);
-      this.back();
-      return answer;
+      await this.connected();
+      return await work(this.client);
     } catch (error) {
       this.counts.errors++;
-      this.away(error);
+      // An answer that says no is an answer: somebody else keeps something of another type there.
+      if (!(error instanceof ReplyError)) this.away(error);
       return undefined;
     }
   }
 
+  /** All first callers wait for one connection. */
+  private connected(): Promise<void> {
+    if (this.client.status === 'wait') {
+      this.connecting = this.client.connect().finally(() => (this.connecting = undefined));
+    }
+    return this.connecting ?? Promise.resolve();
+  }
+
   private away(error: unknown): void {
-    const wasThere = this.awayUntil === 0;
-    this.awayUntil = performance.now() + this.retryMs;
-    if (!wasThere || this.isClosed) return;
+    if (this.isAway || this.isClosed) return;
+    this.isAway = true;
+    this.pingLater();
     this.options.onNotice?.(
       `the cache at ${this.where} does not answer (${messageOf(error)}): embeddings are computed until it does`,
     );
   }
 
+  private pingLater(): void {
+    const ping = async (): Promise<void> => {
+      try {
+        await this.client.ping();
+        this.back();
+      } catch {
+        if (this.isAway && !this.isClosed) this.pingLater();
+      }
+    };
+    this.nextPing = setTimeout(() => void ping(), this.retryMs).unref();
+  }
+
   private back(): void {
-    if (this.awayUntil === 0) return;
-    this.awayUntil = 0;
+    if (!this.isAway || this.isClosed) return;
+    this.isAway = false;
+    clearTimeout(this.nextPing);
     this.options.onNotice?.(`the cache at ${this.where} answers again`);
   }
 }
