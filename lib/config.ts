@@ -14,6 +14,8 @@ export interface Settings {
   readonly library: string | undefined;
   /** `postgres://...`: vectors in PostgreSQL; undefined: in the library's folder. */
   readonly vectorStore: string | undefined;
+  /** Where vectors of texts and pictures are kept: `none`, `memory`, `disk`, `disk:FOLDER`, `redis://...`. */
+  readonly cache: string | undefined;
   /** Frames per second taken from videos. */
   readonly fps: number;
   /** Every n-th frame instead of `fps`. */
@@ -106,6 +108,12 @@ const postgresUrl = (value: unknown): string => {
   return value;
 };
 
+const cacheName = (value: unknown): string => {
+  if (typeof value !== 'string' || !/^(none|memory|disk|disk:.+|rediss?:\/\/.+)$/.test(value))
+    throw new Expected('none, memory, disk, disk:FOLDER or redis://HOST:PORT');
+  return value;
+};
+
 /** Model names of specs 002 and 003 that are not repository ids. */
 const MODEL_ALIASES: Readonly<Record<string, string>> = {
   'ViT-B-32': 'openai/clip-vit-base-patch32',
@@ -140,6 +148,13 @@ const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> } = {
     default: undefined,
     secret: true,
     parse: postgresUrl,
+  },
+  cache: {
+    flag: '--cache',
+    env: ['SIGHTLINE_CACHE', 'EMBEDDING_REDIS_URL'],
+    default: undefined,
+    secret: true,
+    parse: cacheName,
   },
   fps: { flag: '--fps', env: ['SIGHTLINE_FPS'], default: 1, parse: number(0.001, 240, false) },
   everyNFrames: {

@@ -7,6 +7,15 @@ export type { Library, MediaFileLocation } from './library-types';
 export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './errors';
 export * from './engine';
 export * from './stores/vectors';
+export {
+  EmbeddingService,
+  openEmbeddingService,
+  type BatchInput,
+  type BatchOutput,
+  type EmbedOptions,
+  type OpenServiceOptions,
+} from './service';
+export { DiskCache, MemoryCache, RedisCache, type EmbeddingCache } from './stores/cache';
 export type { VectorStoreChoice } from './library-vectors';
 export type {
   FrameId,

@@ -13,6 +13,7 @@ export const VERBS = [
   'verify',
   'doctor',
   'models',
+  'embed',
   'demo',
   'bench',
   'config',

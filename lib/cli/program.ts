@@ -98,6 +98,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <number>', 'port to listen on (default: 8000)')
     .option('--token <secret>', 'what clients must send; needed beyond this machine')
+    .option('--cache <name>', CACHE_HELP)
     .option('--no-sync', 'serve what is indexed already');
   withLibrary(
     verb('stats', 'figures about a library', async (w, f, io) =>
@@ -117,6 +118,13 @@ export function buildProgram(version: string, result: ProgramResult): Command {
   verb('models', 'models that can be used without a download', async (_w, _f, io) =>
     (await import('./verbs/models.js')).runModelsVerb(io),
   ).addArgument(new Argument('[action]').choices(['list']).default('list'));
+  verb('embed', 'vectors of texts or pictures, one line of JSON each', async (w, f, io) =>
+    (await import('./verbs/embed.js')).runEmbedVerb(w, f, io),
+  )
+    .addArgument(new Argument('<kind>').choices(['text', 'image']))
+    .argument('<inputs...>', 'texts or files; - reads lines from the standard input')
+    .option('--model <name>', 'builtin, a folder, or a repository id that is in the model store')
+    .option('--cache <name>', CACHE_HELP);
   withProgress(
     verb('demo', 'draw a sample library, search it, serve it', async (w, f, io) =>
       (await import('./verbs/demo.js')).runDemoVerb(first(w), f, io),
@@ -146,6 +154,8 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     });
   return program;
 }
+
+const CACHE_HELP = 'keeps vectors: none, memory, disk, disk:FOLDER or redis://HOST:PORT';
 
 function withLibrary(command: Command): Command {
   return command

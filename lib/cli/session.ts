@@ -72,6 +72,7 @@ export async function openSession(
   return openLibrary(session.root, {
     ...(settings.library === undefined ? {} : { dir: settings.library }),
     ...(settings.vectorStore === undefined ? {} : { vectorStore: settings.vectorStore }),
+    ...(settings.cache === undefined ? {} : { cache: settings.cache }),
     ...(origins.model.from === 'default' ? {} : { model: settings.model }),
     ...(options.readOnly === true ? { readOnly: true } : {}),
     create,
