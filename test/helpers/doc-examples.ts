@@ -7,6 +7,7 @@ import { CLI, cleanEnv, type CliResult } from './cli';
 import { makeTempDir } from './temp';
 
 const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
+const EXAMPLE_TIMEOUT_MS = 180_000;
 
 export interface Example {
   readonly language: 'bash' | 'js' | 'ts';
@@ -103,6 +104,10 @@ function typeErrors(code: string, dir: string, isModule: boolean): string {
     .join('\n');
 }
 
+/**
+ * Ends when the example itself ends, and then takes along what it left running: a server it started
+ * would keep the pipes open, and with them the test, for ever.
+ */
 function run(
   command: string,
   args: readonly string[],
@@ -110,12 +115,32 @@ function run(
   env: NodeJS.ProcessEnv,
 ): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     let stdout = '';
     let stderr = '';
+    const killGroup = (): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // Nothing of the group is left.
+      }
+    };
+    const timer = setTimeout(() => {
+      stderr += `\nkilled after ${EXAMPLE_TIMEOUT_MS / 1000} s`;
+      killGroup();
+    }, EXAMPLE_TIMEOUT_MS);
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
     child.on('error', reject);
+    child.on('exit', () => {
+      clearTimeout(timer);
+      killGroup();
+    });
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
 }
