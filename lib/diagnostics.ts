@@ -3,12 +3,12 @@
  * reports, and for anyone who embeds the library. Every check tries the real part instead of looking
  * for its name, and none of them throws.
  */
-import { readdir, stat, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { sqliteDriver, openSqlite } from './catalog/sqlite';
 import { openClip } from './encode';
-import { missingFiles } from './encode/model-files';
-import { BUILTIN_MODEL, findModel, hubCacheDir } from './encode/model-store';
+import { listModels } from './encode/hub/list';
+import { BUILTIN_MODEL, hubCacheDir } from './encode/model-store';
 import { messageOf } from './errors';
 import { findFfmpeg } from './media';
 import { VectorIndex } from './vectors';
@@ -63,8 +63,7 @@ const REMEDIES = {
     'pictures work without it; for videos install ffmpeg (Debian/Ubuntu: apt install ffmpeg, macOS: brew install ffmpeg) or set SIGHTLINE_FFMPEG to its path',
   sharp: 'run "npm install" again for this platform, including optional packages',
   onnxruntime: 'run "npm install" again; its own install script is not needed',
-  model:
-    'give --model a folder in the Hugging Face layout, or put the model into the model store shown below',
+  model: 'run "sightline models pull NAME", or give --model a folder in the Hugging Face layout',
   disk: 'free some space: frames and vectors take about 50 KB for each frame',
 } as const;
 
@@ -139,7 +138,7 @@ async function checkModel(model: string): Promise<Finding> {
       ...(clip.isBuiltin
         ? {
             remedy:
-              'the built-in model knows drawn shapes; for photographs use openai/clip-vit-base-patch32',
+              'the built-in model knows drawn shapes; for photographs: sightline models pull clip-vit-base-patch32',
           }
         : {}),
     };
@@ -156,51 +155,10 @@ async function checkDisk(folder: string): Promise<Finding> {
   return free < LOW_DISK_BYTES ? { state: 'warning', detail, remedy: REMEDIES.disk } : { detail };
 }
 
-export interface InstalledModel {
-  /** What to give to `--model`. */
-  readonly id: string;
-  readonly folder: string;
-  readonly sizeBytes: number;
-}
-
-/** The models that can be opened now: the built-in one and those in the Hugging Face cache. */
-export async function listModels(
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<readonly InstalledModel[]> {
-  const ids = [BUILTIN_MODEL, ...(await cachedRepositories(env))];
-  const found = await Promise.all(ids.map((id) => inspect(id, env)));
-  return found.filter((model) => model !== undefined);
-}
-
-async function inspect(id: string, env: NodeJS.ProcessEnv): Promise<InstalledModel | undefined> {
-  try {
-    const { folder } = await findModel(id, env);
-    if ((await missingFiles(folder)).length > 0) return undefined;
-    return { id, folder, sizeBytes: await bytesIn(folder) };
-  } catch {
-    // A repository of another kind, or half downloaded: not usable, so not listed.
-    return undefined;
-  }
-}
-
-async function cachedRepositories(env: NodeJS.ProcessEnv): Promise<string[]> {
-  const names = await readdir(hubCacheDir(env)).catch(() => []);
-  return names
-    .filter((name) => name.startsWith('models--'))
-    .map((name) => name.slice('models--'.length).replace('--', '/'))
-    .sort();
-}
-
-async function bytesIn(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true });
-  // `stat` follows links: the snapshots of the cache link to its blobs.
-  const infos = await Promise.all(entries.map((name) => stat(path.join(folder, name))));
-  return infos.reduce((sum, info) => sum + (info.isFile() ? info.size : 0), 0);
-}
-
 async function checkModelStore(): Promise<Check> {
   const folder = hubCacheDir(process.env);
   const models = await listModels();
-  const names = models.map((model) => model.id).join(', ');
+  const usable = models.filter((model) => model.state === 'complete');
+  const names = usable.map((model) => model.id).join(', ');
   return { name: 'model store', state: 'ok', detail: `${folder} (usable: ${names || 'none'})` };
 }

@@ -5,6 +5,16 @@
 export { findLibrary, openLibrary, type OpenLibraryOptions } from './library';
 export type { Library, MediaFileLocation } from './library-types';
 export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './errors';
+export {
+  listModels,
+  pullModel,
+  verifyModels,
+  type InstalledModel,
+  type ModelVerification,
+  type PullOptions,
+  type PullReport,
+  type VerifyOptions,
+} from './models';
 export * from './engine';
 export * from './stores/vectors';
 export {

@@ -115,9 +115,19 @@ export function buildProgram(version: string, result: ProgramResult): Command {
       (await import('./verbs/doctor.js')).runDoctorVerb(first(w), f, io),
     ).addArgument(root),
   );
-  verb('models', 'models that can be used without a download', async (_w, _f, io) =>
-    (await import('./verbs/models.js')).runModelsVerb(io),
-  ).addArgument(new Argument('[action]').choices(['list']).default('list'));
+  withProgress(
+    verb('models', 'list, pull (download) and verify models', async (w, f, io) =>
+      (await import('./verbs/models.js')).runModelsVerb(w, f, io),
+    )
+      .addArgument(new Argument('[action]').choices(['list', 'pull', 'verify']).default('list'))
+      .argument('[name]', 'a short name, or owner/repository of the hub, either with @revision'),
+  )
+    .addOption(
+      new Option('--dtype <type>', 'number type of the weights').choices(['fp32', 'fp16', 'q8']),
+    )
+    .option('--revision <name>', 'branch, tag or commit (default: main)')
+    .option('--dry-run', 'say what would be downloaded, write nothing')
+    .option('--ndjson', 'one JSON line per model or file');
   verb('embed', 'vectors of texts or pictures, one line of JSON each', async (w, f, io) =>
     (await import('./verbs/embed.js')).runEmbedVerb(w, f, io),
   )

@@ -4,12 +4,15 @@
  */
 import { SingleBar } from 'cli-progress';
 import type { ProgressEvent } from '../types';
-import { formatDuration } from './format';
+import { formatBytes, formatDuration } from './format';
 import type { ProgressStyle } from './progress-style';
 
-/** What a view can show: the events of a sync, and the drawing of the sample library. */
+/**
+ * What a view can show: the events of a sync, the drawing of the sample library, and the download of
+ * a model, whose `done` and `total` are bytes.
+ */
 export type Shown = Omit<ProgressEvent, 'phase'> & {
-  readonly phase: ProgressEvent['phase'] | 'draw';
+  readonly phase: ProgressEvent['phase'] | 'draw' | 'download';
 };
 
 export interface ProgressView {
@@ -22,6 +25,7 @@ const PLAIN_EVERY_MS = 10_000;
 const BAR_AFTER_MS = 300;
 const PHASES: Readonly<Record<Shown['phase'], string>> = {
   draw: 'drawing',
+  download: 'download',
   scan: 'looking',
   decode: 'reading',
   encode: 'embedding',
@@ -36,24 +40,25 @@ export class Pace {
   constructor(private readonly now: () => number = () => performance.now()) {}
 
   /** `12.3/s, 40 s left`; an empty string until there is something to say. */
-  describe(done: number, total: number): string {
+  describe(done: number, total: number, unit?: Measure['unit']): string {
     this.first ??= { done, at: this.now() };
     const seconds = (this.now() - this.first.at) / 1000;
     const rate = (done - this.first.done) / seconds;
     if (!Number.isFinite(rate) || rate <= 0) return '';
     const left = total > done ? `, ${formatDuration(((total - done) / rate) * 1000)} left` : '';
-    return `${rate.toFixed(1)}/s${left}`;
+    return `${unit === 'bytes' ? formatBytes(Math.round(rate)) : rate.toFixed(1)}/s${left}`;
   }
 }
 
 interface Measure {
   readonly value: number;
   readonly total: number;
-  readonly unit: 'files' | 'frames';
+  readonly unit: 'files' | 'frames' | 'bytes';
 }
 
 /** Files while they are read; once all are read, the frames that still wait to be embedded. */
 function measure(event: Shown): Measure {
+  if (event.phase === 'download') return { value: event.done, total: event.total, unit: 'bytes' };
   return event.phase === 'encode'
     ? { value: event.frames, total: event.framesTotal, unit: 'frames' }
     : { value: event.done, total: event.total, unit: 'files' };
@@ -65,15 +70,16 @@ class Paces {
 
   constructor(private readonly now?: () => number) {}
 
-  describe(phase: Shown['phase'], { value, total }: Measure): string {
+  describe(phase: Shown['phase'], { value, total, unit }: Measure): string {
     if (total === 0) return '';
     const pace = this.paces.get(phase) ?? new Pace(this.now);
     this.paces.set(phase, pace);
-    return pace.describe(value, total);
+    return pace.describe(value, total, unit);
   }
 }
 
 function amountOf({ value, total, unit }: Measure, of: string): string {
+  if (unit === 'bytes') return `${formatBytes(value)}${of}${formatBytes(total)}`;
   const n = (amount: number): string => amount.toLocaleString('en-US');
   return `${total === 0 ? n(value) : `${n(value)}${of}${n(total)}`} ${unit}`;
 }

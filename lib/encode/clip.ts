@@ -29,9 +29,9 @@ export async function openClipWithWorker(
   workerFile?: string,
 ): Promise<ClipModel> {
   checkDevice(options);
-  const found = await findModel(model, options.env);
+  const found = await findModel(model, options.env, { dtype: options.dtype });
   const config = await readClipConfig(found.folder);
-  const files = await inspectModelFiles(found.folder, found.boundary);
+  const files = await inspectModelFiles(found.folder, found.boundary, found.dtype);
   const identity: ModelIdentity = {
     id: found.id,
     // Folders have no commit; the head of the hash tells two versions apart just as well.

@@ -3,22 +3,27 @@
  * SHA-256 over the weight files' own sums. The sums are remembered by size and time of change.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError } from '../errors';
+import { graphFile, type Dtype } from './dtype';
+import { sumOfFile } from './file-hash';
 import { readExternalDataNames } from './onnx-file';
 
-export const VISION_FILE = 'onnx/vision_model.onnx';
-export const TEXT_FILE = 'onnx/text_model.onnx';
-export const REQUIRED_FILES = [
+/** Side files of a CLIP. */
+const SIDE_FILES = [
   'config.json',
   'preprocessor_config.json',
   'tokenizer.json',
   'tokenizer_config.json',
-  VISION_FILE,
-  TEXT_FILE,
 ] as const;
+
+/** What a CLIP must have, relative to its folder. */
+export function requiredFiles(dtype: Dtype): readonly string[] {
+  return [...SIDE_FILES, graphFile('vision_model', dtype), graphFile('text_model', dtype)];
+}
+
+export const REQUIRED_FILES = requiredFiles('fp32');
 
 export interface ModelFiles {
   readonly vision: string;
@@ -30,16 +35,19 @@ export interface ModelFiles {
 }
 
 /** Names of the required files that are not there. */
-export async function missingFiles(folder: string): Promise<string[]> {
+export async function missingFiles(
+  folder: string,
+  required: readonly string[] = REQUIRED_FILES,
+): Promise<string[]> {
   const found = await Promise.all(
-    REQUIRED_FILES.map((name) =>
+    required.map((name) =>
       stat(path.join(folder, name)).then(
         (info) => info.isFile(),
         () => false,
       ),
     ),
   );
-  return REQUIRED_FILES.filter((_, i) => found[i] !== true);
+  return required.filter((_, i) => found[i] !== true);
 }
 
 /**
@@ -47,37 +55,71 @@ export async function missingFiles(folder: string): Promise<string[]> {
  *
  * @param boundary folder that holds everything of the model once links are followed: the folder
  *   itself, or in the hub's cache the repository, whose snapshots link to its blobs
+ * @param dtype number type of the weights
  * @throws ERR_MODEL_INVALID
  */
-export async function inspectModelFiles(folder: string, boundary: string): Promise<ModelFiles> {
-  const root = await realpath(boundary);
-  const vision = await inspectTower(path.join(folder, VISION_FILE), root);
-  const text = await inspectTower(path.join(folder, TEXT_FILE), root);
-  const sums = new Map([...vision.sums, ...text.sums].map((sum) => [sum.name, sum.sha256]));
-  const all = createHash('sha256');
-  for (const name of [...sums.keys()].sort()) all.update(`${sums.get(name)}\n`);
+export async function inspectModelFiles(
+  folder: string,
+  boundary: string,
+  dtype: Dtype = 'fp32',
+): Promise<ModelFiles> {
+  const [vision, text] = [graphFile('vision_model', dtype), graphFile('text_model', dtype)];
+  const found = await inspectGraphs(folder, boundary, [vision, text]);
   return {
-    vision: path.join(folder, VISION_FILE),
-    text: path.join(folder, TEXT_FILE),
-    sha256: all.digest('hex'),
-    visionBytes: vision.bytes,
-    textBytes: text.bytes,
+    vision: path.join(folder, vision),
+    text: path.join(folder, text),
+    sha256: found.sha256,
+    visionBytes: found.bytes.get(vision) as number,
+    textBytes: found.bytes.get(text) as number,
   };
 }
 
-interface Tower {
+export interface GraphFiles {
+  /** Over the sums of all weight files: the identity of the weights. */
+  readonly sha256: string;
+  /** Graph -> bytes of it and its external data. */
+  readonly bytes: ReadonlyMap<string, number>;
+}
+
+/**
+ * The same for any set of graphs, such as the single one of a sentence encoder.
+ *
+ * @param graphs relative to `folder`, with `/`
+ * @throws ERR_MODEL_INVALID
+ */
+export async function inspectGraphs(
+  folder: string,
+  boundary: string,
+  graphs: readonly string[],
+): Promise<GraphFiles> {
+  const root = await realpath(boundary);
+  const sums = new Map<string, string>();
+  const bytes = new Map<string, number>();
+  for (const name of graphs) {
+    const graph = await inspectGraph(path.join(folder, name), root);
+    for (const sum of graph.sums) sums.set(sum.name, sum.sha256);
+    bytes.set(name, graph.bytes);
+  }
+  const all = createHash('sha256');
+  for (const name of [...sums.keys()].sort()) all.update(`${sums.get(name)}\n`);
+  return { sha256: all.digest('hex'), bytes };
+}
+
+interface Graph {
   readonly bytes: number;
   readonly sums: readonly { name: string; sha256: string }[];
 }
 
-async function inspectTower(file: string, root: string): Promise<Tower> {
+async function inspectGraph(file: string, root: string): Promise<Graph> {
   await refuseOutside(file, root, file);
-  const known = await remembered(file);
-  let bytes = known.size;
-  const sums = [{ name: path.basename(file), sha256: known.sha256 }];
-  for (const name of known.externals) {
+  // The walk before the hash: its message says what is wrong, a hash of rubbish says nothing.
+  const externals = await externalNames(file);
+  const own = await sumOfFile(file);
+  let bytes = own.size;
+  const sums = [{ name: path.basename(file), sha256: own.sha256 }];
+  for (const name of externals) {
     const external = await externalFile(file, name, root);
-    const sum = await remembered(external, false);
+    const sum = await sumOfFile(external);
     bytes += sum.size;
     sums.push({ name, sha256: sum.sha256 });
   }
@@ -122,35 +164,18 @@ async function refuseOutside(file: string, root: string, model: string): Promise
   );
 }
 
-interface Sum {
-  readonly stamp: string;
-  readonly size: number;
-  readonly sha256: string;
-  readonly externals: readonly string[];
-}
-const sumsByPath = new Map<string, Sum>();
+const namesByPath = new Map<
+  string,
+  { readonly stamp: string; readonly names: readonly string[] }
+>();
 
-/** Hash and external names of a file; read again only when size or time of change differ. */
-async function remembered(file: string, isModel = true): Promise<Sum> {
+/** Walked again only when size or time of change differ. */
+async function externalNames(file: string): Promise<readonly string[]> {
   const info = await stat(file);
   const stamp = `${info.dev}:${info.ino}:${info.size}:${info.mtimeMs}`;
-  const known = sumsByPath.get(file);
-  if (known !== undefined && known.stamp === stamp) return known;
-  const sum: Sum = {
-    stamp,
-    size: info.size,
-    // The walk first: its message says what is wrong, a hash of rubbish says nothing.
-    externals: isModel ? readExternalDataNames(file) : [],
-    sha256: await hashFile(file),
-  };
-  sumsByPath.set(file, sum);
-  return sum;
-}
-
-async function hashFile(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-    hash.update(chunk as Buffer);
-  }
-  return hash.digest('hex');
+  const known = namesByPath.get(file);
+  if (known?.stamp === stamp) return known.names;
+  const names = readExternalDataNames(file);
+  namesByPath.set(file, { stamp, names });
+  return names;
 }

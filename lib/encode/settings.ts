@@ -4,8 +4,11 @@
  */
 import { availableParallelism } from 'node:os';
 import { makeError } from '../errors';
+import type { Dtype } from './dtype';
 
 export interface ClipOptions {
+  /** Number type of the weights; default the best that is there. */
+  readonly dtype?: Dtype | undefined;
   /** Processor threads for one tower, over all its workers; default CLIP_CPU_THREADS or all cores. */
   readonly threads?: number;
   /** Worker threads of the image tower; default by the size of the model. */

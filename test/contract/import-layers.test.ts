@@ -28,6 +28,7 @@ const LIB_LAYERS: Record<string, number> = {
   'embedded-vectors.ts': 4,
   'library-vectors.ts': 4,
   'library.ts': 4,
+  'models.ts': 4,
   'diagnostics.ts': 4,
   'sample-library.ts': 4,
   'index.ts': 4,

@@ -30,7 +30,7 @@ const USAGE: [args: string[], said: RegExp][] = [
   [['sync', 'a', 'b'], /too many arguments/],
   [['sync', '--\u001b[2J'], /unknown option '--\\x1b\[2J'/],
   [['sync', 'no\u001b[2J'], /there is no folder "no\\x1b\[2J"/],
-  [['models', 'bake'], /Allowed choices are list/],
+  [['models', 'bake'], /Allowed choices are list, pull, verify/],
 ];
 
 test('wrong usage is 2, names the mistake on stderr and keeps stdout empty', async () => {

@@ -1,0 +1,76 @@
+/**
+ * Hashes of files. SHA-256 of a file is remembered in the process by place, size and time of change,
+ * so that the check against a lock entry and the identity of a model read the weights once.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+
+export interface FileSum {
+  /** Changes when the file does. */
+  readonly stamp: string;
+  readonly size: number;
+  /** Lower-case hexadecimal. */
+  readonly sha256: string;
+}
+
+const remembered = new Map<string, FileSum>();
+/** Files of all models that one process may open; past it the oldest are forgotten. */
+const MAX_REMEMBERED = 1024;
+
+/** Follows links. Cost: about a second per gigabyte, once. */
+export async function sumOfFile(file: string): Promise<FileSum> {
+  const info = await stat(file);
+  const stamp = `${info.dev}:${info.ino}:${info.size}:${info.mtimeMs}`;
+  const known = remembered.get(file);
+  if (known !== undefined && known.stamp === stamp) return known;
+  const hash = createHash('sha256');
+  for await (const chunk of piecesOf(file)) hash.update(chunk as Buffer);
+  const sum: FileSum = { stamp, size: info.size, sha256: hash.digest('hex') };
+  remembered.delete(file);
+  remembered.set(file, sum);
+  if (remembered.size > MAX_REMEMBERED) remembered.delete(remembered.keys().next().value as string);
+  return sum;
+}
+
+const piecesOf = (file: string): NodeJS.ReadableStream =>
+  createReadStream(file, { highWaterMark: 1 << 20 });
+
+/** Both sums by which the hub records files, fed piece by piece. */
+export class Digests {
+  private readonly sha256 = createHash('sha256');
+  private readonly git = createHash('sha1');
+
+  /** @param size bytes of the whole file: git hashes it in front of the content */
+  constructor(size: number) {
+    this.git.update(`blob ${size}\0`);
+  }
+
+  update(bytes: Uint8Array): void {
+    this.sha256.update(bytes);
+    this.git.update(bytes);
+  }
+
+  /** Ends the sums; call once. */
+  end(): { readonly sha256: string; readonly gitSha1: string } {
+    return { sha256: this.sha256.digest('hex'), gitSha1: this.git.digest('hex') };
+  }
+}
+
+/**
+ * Hashes without remembering.
+ *
+ * @param size bytes that the whole file has, or will have when it is still being written
+ */
+export async function digestsOfFile(
+  file: string,
+  size: number,
+): Promise<{ sha256: string; gitSha1: string }> {
+  return (await feedFile(file, new Digests(size))).end();
+}
+
+/** Feeds what is in the file; returns the same sums for more. */
+export async function feedFile(file: string, digests: Digests): Promise<Digests> {
+  for await (const chunk of piecesOf(file)) digests.update(chunk as Buffer);
+  return digests;
+}

@@ -1,0 +1,99 @@
+/** What a repository holds at a revision, asked through the hub's own client, and checked. */
+import { listFiles, modelInfo } from '@huggingface/hub';
+import { isLibraryError, makeError, messageOf } from '../../errors';
+import { hubError } from './failures';
+import type { HubHttp } from './http';
+import { isCommit, isSafeRelativePath, type ModelName } from './names';
+
+/** A file of a repository, as the hub records it. */
+export interface HubFile {
+  /** Relative, with `/`; safe to join to a folder. */
+  readonly path: string;
+  readonly size: number;
+  /** SHA-256 of large files; undefined for those that git holds itself. */
+  readonly sha256: string | undefined;
+  /** Git's SHA-1 over header and content; decides only where `sha256` is undefined. */
+  readonly gitSha1: string;
+}
+
+export interface Repository {
+  readonly repository: string;
+  /** 40 hexadecimal digits. */
+  readonly commit: string;
+  readonly files: readonly HubFile[];
+}
+
+/** Repositories of models have tens of files. */
+const MAX_FILES = 10_000;
+
+/**
+ * @throws ERR_MODEL_MISSING with `details.trouble`; ERR_MODEL_INVALID for a file name that could
+ *   leave its folder; ERR_ABORTED
+ */
+export async function listRepository(
+  name: ModelName,
+  endpoint: string,
+  http: HubHttp,
+  signal?: AbortSignal,
+): Promise<Repository> {
+  const { repository, revision } = name;
+  const shared = { hubUrl: endpoint, fetch: abortable(http, signal) };
+  try {
+    const info = await modelInfo({
+      name: repository,
+      revision,
+      additionalFields: ['sha'],
+      ...shared,
+    });
+    if (typeof info.sha !== 'string' || !isCommit(info.sha)) {
+      throw hubError('strange', `the hub names no commit for ${repository} at ${revision}`);
+    }
+    const files: HubFile[] = [];
+    const entries = listFiles({
+      repo: repository,
+      revision: info.sha,
+      recursive: true,
+      ...shared,
+    });
+    for await (const entry of entries) {
+      if (entry.type === 'file') files.push(checkEntry(entry, repository));
+      if (files.length > MAX_FILES) {
+        throw hubError('strange', `${repository} has more than ${MAX_FILES} files`);
+      }
+    }
+    return { repository, commit: info.sha, files };
+  } catch (cause) {
+    if (isLibraryError(cause)) throw cause;
+    // What is left are answers that are no JSON, or JSON of another shape.
+    const why = `the hub's answer about ${repository} cannot be read: ${messageOf(cause)}`;
+    throw hubError('strange', why, {}, cause);
+  }
+}
+
+function abortable(http: HubHttp, signal: AbortSignal | undefined): typeof fetch {
+  return (input, init) => http.fetch(input, { ...init, signal: signal ?? null });
+}
+
+function checkEntry(
+  entry: { path: string; size: number; oid?: string; lfs?: { oid: string; size: number } },
+  repository: string,
+): HubFile {
+  const { path, lfs } = entry;
+  if (typeof path !== 'string' || !isSafeRelativePath(path)) {
+    throw makeError(
+      'ERR_MODEL_INVALID',
+      `${repository} lists a file called ${JSON.stringify(path)}, which could leave its folder: refused`,
+      { details: { repository, path } },
+    );
+  }
+  const size = lfs?.size ?? entry.size;
+  const isWhole =
+    Number.isSafeInteger(size) &&
+    size >= 0 &&
+    /^[0-9a-f]{40}$/.test(entry.oid ?? '') &&
+    (lfs === undefined || /^[0-9a-f]{64}$/.test(lfs.oid));
+  if (!isWhole) {
+    throw hubError('strange', `the hub's record of ${path} in ${repository} has no size or sum`);
+  }
+  return { path, size, sha256: lfs?.oid, gitSha1: entry.oid as string };
+}

@@ -1,0 +1,257 @@
+/**
+ * Verifies models: every file against the lock entry, then the answers to the golden inputs against
+ * those that were recorded first, for this machine, provider and number type.
+ */
+import { isLibraryError, makeError, messageOf } from '../../errors';
+import { dtypesIn, type Dtype } from '../dtype';
+import { BUILTIN_MODEL, findModel, type ModelFolder } from '../model-store';
+import { CachedRepository } from './cache';
+import { cosineOf, leastCosine, type Golden } from './golden';
+import { encodeGolden, readBuiltinGolden } from './golden-encode';
+import { listModels } from './list';
+import { checkLocked, commitOf, filesOf, readLock, withEntry, writeLock } from './lock-file';
+import type { FileFinding, LockEntry, ModelLock } from './lock-file';
+import { parseModelName, type ModelName } from './names';
+import { hubCacheDir } from './settings';
+
+export interface VerifyOptions {
+  /** Only this number type; default all that were pulled. */
+  readonly dtype?: Dtype | undefined;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export interface Drift {
+  readonly dtype: Dtype;
+  /** What ran here. */
+  readonly provider: string;
+  readonly runtime: string;
+  readonly platform: string;
+  /** What the golden vectors were made by. */
+  readonly golden: Pick<Golden, 'dtype' | 'provider' | 'runtime' | 'platform'>;
+  /** True when there were no golden vectors before: these are recorded now. */
+  readonly isFirst: boolean;
+  readonly items: readonly { readonly name: string; readonly cosine: number }[];
+  /** [-1, 1]; NaN when an answer has no direction or another length. */
+  readonly worstCosine: number;
+  readonly leastCosine: number;
+}
+
+export interface ModelVerification {
+  readonly id: string;
+  readonly revision: string | undefined;
+  readonly folder: string;
+  readonly isOk: boolean;
+  readonly files: readonly FileFinding[];
+  readonly drift: readonly Drift[];
+  /** One line each; empty when all is well. */
+  readonly problems: readonly string[];
+  /** What could not be checked, and why. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Verifies one model, or all that `models list` shows.
+ *
+ * @throws ERR_MODEL_MISSING when the named model is not here; ERR_ARG_RANGE
+ */
+export async function verifyModels(
+  name: string | undefined,
+  options: VerifyOptions = {},
+): Promise<readonly ModelVerification[]> {
+  if (name !== undefined) return [await verifyModel(name, options)];
+  const models = await listModels(options.env ?? process.env);
+  const results: ModelVerification[] = [];
+  // One after the other: each loads weights.
+  for (const { id, revision, folder } of models) {
+    results.push(
+      await verifyModel(id, options).catch((error: unknown) => {
+        if (!isLibraryError(error)) throw error;
+        const shared = { id, revision, folder, isOk: false, files: [], drift: [], notes: [] };
+        return { ...shared, problems: [error.message] };
+      }),
+    );
+  }
+  return results;
+}
+
+async function verifyModel(name: string, options: VerifyOptions): Promise<ModelVerification> {
+  const env = options.env ?? process.env;
+  if (name === BUILTIN_MODEL) return verifyBuiltin(env);
+  const found = await findLocked(name, env);
+  if (found === undefined) return verifyForeign(name, env);
+  const { cached, lock, model, commit } = found;
+  const entry: LockEntry = lock.entries.get(commit) ?? { files: new Map() };
+  const pulled = dtypesIn(entry.files);
+  const dtypes = pulled.filter((dtype) => dtype === (options.dtype ?? dtype));
+  if (dtypes.length === 0) throw notPulled(name, options.dtype ?? 'fp32');
+  const files = new Map<string, FileFinding>();
+  for (const dtype of dtypes) {
+    for (const [file, locked] of filesOf(entry, dtype)) {
+      if (!files.has(file))
+        files.set(file, await checkLocked(cached.snapshot(commit), file, locked));
+    }
+  }
+  const problems = [...files.values()].flatMap(({ problem }) => problem ?? []);
+  if (problems.length > 0) problems.push(`to bring it back: sightline models pull ${name}`);
+  const drift: Drift[] = [];
+  const notes: string[] = [];
+  // Damaged files would be refused by the loader, with the same words as above.
+  let golden = entry.golden;
+  for (const dtype of problems.length > 0 ? [] : dtypes) {
+    const outcome = await answer(name, dtype, golden, env);
+    if (typeof outcome === 'string') notes.push(outcome);
+    else if ('problem' in outcome) problems.push(outcome.problem);
+    else {
+      drift.push(outcome.drift);
+      if (golden === undefined) {
+        golden = outcome.made;
+        await record(cached, lock, model, commit, golden);
+      }
+    }
+  }
+  for (const line of driftProblems(drift)) problems.push(line);
+  return {
+    id: name,
+    revision: commit,
+    folder: cached.snapshot(commit),
+    isOk: problems.length === 0,
+    files: [...files.values()],
+    drift,
+    problems,
+    notes,
+  };
+}
+
+function notPulled(name: string, dtype: Dtype): Error {
+  return makeError(
+    'ERR_MODEL_MISSING',
+    `${name} was not pulled with ${dtype} weights: sightline models pull ${name} --dtype ${dtype}`,
+    { details: { model: name, dtype } },
+  );
+}
+
+async function verifyBuiltin(env: NodeJS.ProcessEnv): Promise<ModelVerification> {
+  const { folder, dtype } = await findModel(BUILTIN_MODEL, env);
+  const golden = await readBuiltinGolden(folder);
+  const outcome = await answer(BUILTIN_MODEL, dtype, golden, env);
+  const problems: string[] = [];
+  const drift: Drift[] = [];
+  if (golden === undefined) problems.push('golden.json of the built-in model cannot be read');
+  else if (typeof outcome === 'string') problems.push(outcome);
+  else if ('problem' in outcome) problems.push(outcome.problem);
+  else {
+    drift.push(outcome.drift);
+    if (outcome.made.sha256 !== golden.sha256)
+      problems.push('the weights are not those of golden.json: install the package again');
+    problems.push(...driftProblems(drift));
+  }
+  const shared = { id: BUILTIN_MODEL, revision: undefined, folder, files: [], notes: [] };
+  return { ...shared, isOk: problems.length === 0, drift, problems };
+}
+
+/** Nothing is recorded of what other tools brought: it can only be opened. */
+async function verifyForeign(name: string, env: NodeJS.ProcessEnv): Promise<ModelVerification> {
+  const found = await findModel(name, env, { required: () => ['config.json'] });
+  if (found.revision === undefined) {
+    throw makeError(
+      'ERR_ARG_RANGE',
+      `${name} is a folder, of which nothing is recorded: verify takes builtin and pulled models`,
+      { details: { model: name } },
+    );
+  }
+  const { id, revision, folder } = found;
+  const notes = [
+    `it was not pulled by sightline, so nothing is recorded to compare it with: sightline models pull ${name}`,
+  ];
+  return { id, revision, folder, isOk: true, files: [], drift: [], problems: [], notes };
+}
+
+interface Answered {
+  readonly drift: Drift;
+  readonly made: Golden;
+}
+
+/** A note when there is nothing to ask, a problem when the model does not answer. */
+async function answer(
+  name: string,
+  dtype: Dtype,
+  golden: Golden | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<Answered | string | { readonly problem: string }> {
+  try {
+    const found: ModelFolder = await findModel(name, env, {
+      dtype,
+      required: () => ['config.json'],
+    });
+    const made = await encodeGolden(found, dtype, env, name);
+    if (made === undefined)
+      return 'no golden inputs for this kind of model: only files were checked';
+    return { made, drift: driftOf(made, golden) };
+  } catch (error) {
+    if (!isLibraryError(error)) throw error;
+    return { problem: `${dtype}: it does not answer: ${messageOf(error)}` };
+  }
+}
+
+function driftOf(made: Golden, golden: Golden | undefined): Drift {
+  const reference = golden ?? made;
+  const items = [...reference.vectors].map(([item, vector]) => ({
+    name: item,
+    cosine: cosineOf(made.vectors.get(item) ?? new Float32Array(0), vector),
+  }));
+  const { dtype, provider, runtime, platform } = reference;
+  return {
+    dtype: made.dtype,
+    provider: made.provider,
+    runtime: made.runtime,
+    platform: made.platform,
+    golden: { dtype, provider, runtime, platform },
+    isFirst: golden === undefined,
+    items,
+    worstCosine: Math.min(...items.map((item) => item.cosine)),
+    leastCosine: leastCosine(made.dtype, reference.dtype),
+  };
+}
+
+function driftProblems(drift: readonly Drift[]): string[] {
+  return drift.flatMap(({ dtype, items, leastCosine: least }) =>
+    items
+      // Written so that NaN is a problem.
+      .filter(({ cosine }) => !(cosine >= least))
+      .map(
+        ({ name, cosine }) =>
+          `${dtype}: cosine of ${name} to its golden vector is ${cosine.toFixed(6)}, at least ${least} is needed`,
+      ),
+  );
+}
+
+async function findLocked(
+  name: string,
+  env: NodeJS.ProcessEnv,
+): Promise<
+  { cached: CachedRepository; lock: ModelLock; model: ModelName; commit: string } | undefined
+> {
+  if (/^[./\\]|^[a-z]:/i.test(name)) return undefined;
+  for (const model of parseModelName(name)) {
+    const cached = new CachedRepository(hubCacheDir(env), model.repository);
+    const lock = await readLock(cached.folder, model.repository);
+    const commit = lock && commitOf(lock, model.revision);
+    if (lock !== undefined && commit !== undefined) return { cached, lock, model, commit };
+  }
+  return undefined;
+}
+
+async function record(
+  cached: CachedRepository,
+  lock: ModelLock,
+  model: ModelName,
+  commit: string,
+  golden: Golden,
+): Promise<void> {
+  const files = lock.entries.get(commit)?.files ?? new Map();
+  // Read again: a pull may have added to it while the model was answering.
+  const latest = (await readLock(cached.folder, model.repository)) ?? lock;
+  const revision = latest.refs.get(model.revision) === commit ? model.revision : commit;
+  const next = withEntry(latest, model.repository, revision, commit, { files, golden });
+  await writeLock(cached.folder, next);
+}

@@ -1,0 +1,19 @@
+// Writes models/builtin/golden.json: what the built-in model answers to the golden inputs here. Run it
+// after the model was trained again (`npm run build` first), and only then: otherwise it would hide the
+// drift that `sightline models verify builtin` is there to show.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const require = createRequire(import.meta.url);
+const { findModel } = require('../dist/lib/encode/model-store.js');
+const { encodeGolden } = require('../dist/lib/encode/hub/golden-encode.js');
+const { writeGolden } = require('../dist/lib/encode/hub/golden.js');
+
+const found = await findModel('builtin');
+const golden = await encodeGolden(found, found.dtype, process.env, 'builtin');
+const file = path.join(root, 'models/builtin/golden.json');
+writeFileSync(file, `${JSON.stringify(writeGolden(golden), null, 2)}\n`);
+console.log(`${file}: ${readFileSync(file).length} bytes`);
