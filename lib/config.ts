@@ -6,12 +6,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { makeError, messageOf } from './errors';
+import { DEVICES, type Device } from './types';
 
 export interface Settings {
   /** `builtin`, a folder in the Hugging Face layout, or a repository id of the model store. */
   readonly model: string;
   /** Folder of the library; undefined: `.sightline` beneath the root. */
   readonly library: string | undefined;
+  /** Where the model runs; see `DEVICES`. */
+  readonly device: Device;
   /** `postgres://...`: vectors in PostgreSQL; undefined: in the library's folder. */
   readonly vectorStore: string | undefined;
   /** Where vectors of texts and pictures are kept: `none`, `memory`, `disk`, `disk:FOLDER`, `redis://...`. */
@@ -82,6 +85,14 @@ function number(low: number, high: number, whole: boolean): (value: unknown) => 
   };
 }
 
+function oneOf<T extends string>(choices: readonly T[]): (value: unknown) => T {
+  return (value) => {
+    const chosen = choices.find((choice) => choice === String(value).toLowerCase());
+    if (chosen === undefined) throw new Expected(`one of ${choices.join(', ')}`);
+    return chosen;
+  };
+}
+
 function text(value: unknown): string {
   if (typeof value !== 'string' || value === '') throw new Expected('a text');
   return value;
@@ -141,6 +152,12 @@ const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> } = {
     default: undefined,
     notInFile: true,
     parse: text,
+  },
+  device: {
+    flag: '--device',
+    env: ['SIGHTLINE_DEVICE', 'CLIP_DEVICE', 'EMBEDDING_DEVICE'],
+    default: 'cpu',
+    parse: oneOf(DEVICES),
   },
   vectorStore: {
     flag: '--vector-store',

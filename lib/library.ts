@@ -61,6 +61,13 @@ export interface OpenLibraryOptions {
   readonly cache?: CacheName;
   /** False: ERR_LIBRARY_MISSING where there is none yet. Default true. */
   readonly create?: boolean;
+  /**
+   * Where the model runs: `auto`, `cpu`, `cuda`, `coreml`, `dml` or `webgpu`. Default: SIGHTLINE_DEVICE,
+   * CLIP_DEVICE, EMBEDDING_DEVICE or `cpu`. One that cannot be used is a notice, not an error.
+   */
+  readonly device?: string;
+  /** One line each, for example about such a device. Default: a process warning. */
+  readonly onNotice?: (line: string) => void;
 }
 
 /** The folder of the library that belongs to `root`, if there is one. */
@@ -98,7 +105,10 @@ export async function openLibrary(
   let clip: ClipModel | undefined;
   let vectors: LibraryVectors | undefined;
   try {
-    clip = await openClip(options.model ?? catalog.meta('model') ?? 'builtin');
+    clip = await openClip(options.model ?? catalog.meta('model') ?? 'builtin', {
+      ...(options.device === undefined ? {} : { device: options.device }),
+      ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
+    });
     if (catalog.space(SPACE) === undefined && !readOnly) {
       catalog.setMeta('model', options.model ?? 'builtin');
       catalog.createSpace(SPACE, clip.identity, clip.dim);
@@ -310,6 +320,8 @@ class OpenedLibrary implements Library {
       images: counts.images,
       videos: counts.videos,
       frames: counts.frames,
+      framesPending: counts.pendingFrames,
+      framesFailed: counts.failedFrames,
       hnswNodes: engine.indexedRows,
       maxLevel: engine.maxLevel,
       kernel: engine.kernel,

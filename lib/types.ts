@@ -19,6 +19,10 @@ export const asMediaId = (value: string): MediaId => value as MediaId;
 
 export type MediaKind = 'image' | 'video';
 
+/** Where a model may be asked to run; `auto` is the best that works. */
+export const DEVICES = ['auto', 'cpu', 'cuda', 'coreml', 'dml', 'webgpu'] as const;
+export type Device = (typeof DEVICES)[number];
+
 /**
  * Where a media file stands. `pending`: seen, not finished. `indexed`: its frames are searchable.
  * `skipped`: a healthy file we do not index (reason says why). `failed`: damaged or over a limit.
@@ -111,6 +115,8 @@ export interface SyncReport {
   readonly failed: number;
   /** Frames made searchable by this run. */
   readonly framesAdded: number;
+  /** Frames that the encoder could not embed in this run; the next sync tries them again. */
+  readonly framesFailed: number;
   /** Frames searchable now. */
   readonly framesTotal: number;
   readonly problems: readonly MediaProblem[];
@@ -181,7 +187,12 @@ export interface LibraryStats {
   readonly media: Readonly<Record<MediaState, number>>;
   readonly images: number;
   readonly videos: number;
+  /** Searchable frames. */
   readonly frames: number;
+  /** Frames that wait to be embedded. */
+  readonly framesPending: number;
+  /** Frames that could not be embedded; a sync tries them again. */
+  readonly framesFailed: number;
   readonly hnswNodes: number;
   readonly maxLevel: number;
   readonly kernel: string;

@@ -10,12 +10,15 @@ import {
   type Row,
 } from '../types';
 import { checkCatalog } from './check';
+import { EncodingTable } from './encoding-table';
 import { exportMetadata } from './export-metadata';
 import { FrameTable } from './frame-table';
 import { MediaTable } from './media-table';
 import type {
   CatalogCounts,
+  EmbeddingMetadata,
   EncodeFailure,
+  EncodeRun,
   FrameRow,
   IngestedItem,
   MediaRow,
@@ -58,6 +61,7 @@ export class Catalog {
   private readonly sql: Statements;
   private readonly mediaTable: MediaTable;
   private readonly frameTable: FrameTable;
+  private readonly encodingTable: EncodingTable;
   private readonly rowMaps = new Map<string, RowMap>();
   private nextId: number;
   private closed = false;
@@ -66,6 +70,7 @@ export class Catalog {
     this.sql = new Statements(db);
     this.mediaTable = new MediaTable(this.sql);
     this.frameTable = new FrameTable(this.sql);
+    this.encodingTable = new EncodingTable(this.sql);
     this.nextId = Number(this.meta('next_frame_id') ?? 0);
   }
 
@@ -120,7 +125,8 @@ export class Catalog {
   /** Forgets a space's rows and queues, for a rebuild; frames stay. */
   dropSpace(name: string): void {
     this.sql.transaction(() => {
-      for (const table of ['frame_rows', 'pending_frames', 'failed_frames', 'graves'] as const) {
+      const tables = ['frame_rows', 'pending_frames', 'failed_frames', 'graves', 'encodings'];
+      for (const table of tables) {
         this.sql.run(`DELETE FROM ${table} WHERE space = ?`, name);
       }
       this.sql.run('DELETE FROM spaces WHERE name = ?', name);
@@ -222,25 +228,45 @@ export class Catalog {
   /**
    * The commit point: from here on the rows count. A media file whose last waiting frame this was
    * becomes `indexed`, or `failed` when none of its frames could be encoded.
+   *
+   * @param run how the batch was encoded
+   * @returns the media files that became final and have frames without an embedding
    */
   recordRows(
     space: string,
     rows: readonly FrameRow[],
     failures: readonly EncodeFailure[],
     committedRows: number,
-  ): void {
-    this.sql.transaction(() => {
-      for (const mediaId of this.frameTable.settle(space, rows, failures)) {
+    run?: EncodeRun,
+  ): MediaRow[] {
+    return this.sql.transaction(() => {
+      const encodingId =
+        run !== undefined && rows.length > 0 ? this.encodingTable.add(space, run) : null;
+      const troubled: MediaRow[] = [];
+      for (const mediaId of this.frameTable.settle(space, rows, failures, encodingId, run)) {
         const { rows: live, failure } = this.frameTable.outcomeOf(space, mediaId);
         this.mediaTable.setState(mediaId, live > 0 ? 'indexed' : 'failed');
-        if (failure !== undefined) this.mediaTable.setReason(mediaId, 'ERR_ENCODE', failure);
+        this.mediaTable.setEncodeReason(mediaId, failure);
+        const media = failure && this.mediaTable.byId(mediaId);
+        if (media !== undefined) troubled.push(media);
       }
       this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', committedRows, space);
+      return troubled;
     });
   }
 
-  retryFailedFrames(space: string): void {
-    this.frameTable.retryFailed(space);
+  /**
+   * Queues frames that could not be encoded for another attempt: those that failed less than three
+   * times by their own fault, or with `all` every one.
+   */
+  retryFailedFrames(space: string, all = false): void {
+    this.frameTable.retryFailed(space, all);
+  }
+
+  /** What spec 003 keeps of a frame's embedding; undefined while the frame waits. */
+  embeddingOf(space: string, frameId: FrameId): EmbeddingMetadata | undefined {
+    const record = this.space(space);
+    return record && this.encodingTable.metadataOf(record, frameId);
   }
 
   /** The engine has fewer rows than we counted: their frames wait to be encoded again. */
@@ -274,25 +300,44 @@ export class Catalog {
 
   counts(space: string): CatalogCounts {
     const { states, images, videos } = this.mediaTable.counts();
-    const count = (table: 'frame_rows' | 'pending_frames'): number =>
-      Number(this.sql.get(`SELECT count(*) AS n FROM ${table} WHERE space = ?`, space)?.n ?? 0);
+    const count = (table: string, where = ''): number =>
+      Number(
+        this.sql.get(`SELECT count(*) AS n FROM ${table} t WHERE space = ? ${where}`, space)?.n ??
+          0,
+      );
     return {
       media: states,
       images,
       videos,
       frames: count('frame_rows'),
       pendingFrames: count('pending_frames'),
+      failedFrames: count(
+        'failed_frames',
+        `AND NOT EXISTS (SELECT 1 FROM pending_frames p
+           WHERE p.space = t.space AND p.frame_id = t.frame_id)`,
+      ),
     };
   }
 
-  /** Writes `metadata.jsonl`; see `export-metadata.ts`. @throws ERR_DISK_FULL | ERR_IO */
-  exportMetadata(file: string): Promise<void> {
-    return exportMetadata(this.frameTable.all(), file);
+  /**
+   * Writes `metadata.jsonl`; see `export-metadata.ts`.
+   *
+   * @param space whose embeddings are described; left out: frames only
+   * @throws ERR_DISK_FULL | ERR_IO
+   */
+  exportMetadata(file: string, space?: string): Promise<void> {
+    const record = space === undefined ? undefined : this.space(space);
+    const describe = record && ((id: FrameId) => this.encodingTable.metadataOf(record, id));
+    return exportMetadata(this.frameTable.all(), file, describe);
   }
 
   /** Full check; every finding names the entry, empty when all is well. Grows with the catalog. */
   integrityCheck(): string[] {
-    return checkCatalog(this.sql, this.mediaTable, this.frameTable);
+    return checkCatalog(this.sql, {
+      media: this.mediaTable,
+      frames: this.frameTable,
+      encodings: this.encodingTable,
+    });
   }
 
   /** Idempotent. */

@@ -1,4 +1,5 @@
 /** The full check of a catalog, for `verify`: SQLite's own, every checksum, and what must fit together. */
+import type { EncodingTable } from './encoding-table';
 import type { FrameTable } from './frame-table';
 import type { MediaTable } from './media-table';
 import type { Statements } from './statements';
@@ -36,15 +37,35 @@ const RULES: readonly (readonly [finding: string, sql: string])[] = [
          AND NOT EXISTS (SELECT 1 FROM failed_frames x WHERE x.space = s.name AND x.frame_id = f.frame_id)`,
   ],
   [
+    'row {} names a batch that was never recorded',
+    `SELECT r.row FROM frame_rows r WHERE r.encoding_id IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM encodings e WHERE e.encoding_id = r.encoding_id)`,
+  ],
+  [
+    'frame {} has a row and counts as failed',
+    `SELECT x.frame_id FROM failed_frames x JOIN frame_rows r
+       ON r.space = x.space AND r.frame_id = x.frame_id`,
+  ],
+  [
+    'the list of failures names frame {}, which does not exist',
+    `SELECT frame_id FROM failed_frames WHERE frame_id NOT IN (SELECT frame_id FROM frames)`,
+  ],
+  [
     'the queue names frame {}, which does not exist',
     `SELECT frame_id FROM pending_frames WHERE frame_id NOT IN (SELECT frame_id FROM frames)`,
   ],
 ];
 
+export interface CheckedTables {
+  readonly media: MediaTable;
+  readonly frames: FrameTable;
+  readonly encodings: EncodingTable;
+}
+
 /** Every finding names the entry; empty when all is well. Reads everything. */
-export function checkCatalog(sql: Statements, media: MediaTable, frames: FrameTable): string[] {
+export function checkCatalog(sql: Statements, tables: CheckedTables): string[] {
   const findings: string[] = [];
-  for (const finding of allFindings(sql, media, frames)) {
+  for (const finding of allFindings(sql, tables)) {
     findings.push(finding);
     if (findings.length < MOST_FINDINGS) continue;
     findings.push('and perhaps more: stopped counting');
@@ -53,7 +74,10 @@ export function checkCatalog(sql: Statements, media: MediaTable, frames: FrameTa
   return findings;
 }
 
-function* allFindings(sql: Statements, media: MediaTable, frames: FrameTable): Generator<string> {
+function* allFindings(
+  sql: Statements,
+  { media, frames, encodings }: CheckedTables,
+): Generator<string> {
   let isReadable = true;
   for (const row of sql.all('PRAGMA integrity_check')) {
     if (row.integrity_check === 'ok') continue;
@@ -66,6 +90,7 @@ function* allFindings(sql: Statements, media: MediaTable, frames: FrameTable): G
     yield `an entry of ${row.table} refers to a missing one of ${row.parent}`;
   yield* media.damage();
   yield* frames.damage();
+  yield* encodings.damage();
   for (const [finding, query] of RULES) {
     for (const row of sql.all(`${query} LIMIT ${MOST_FINDINGS}`))
       yield finding.replace('{}', () => String(Object.values(row)[0]));

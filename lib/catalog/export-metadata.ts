@@ -1,9 +1,13 @@
-/** Writes `metadata.jsonl`: one frame a line, in the fields of spec 004 section 3.1. */
+/**
+ * Writes `metadata.jsonl`: one frame a line, in the fields of spec 004 section 3.1, and how it was
+ * embedded, or why it was not, in those of spec 003 (`embedding`, null while the frame waits).
+ */
 import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError, messageOf } from '../errors';
-import type { FrameRecord } from '../types';
+import type { FrameId, FrameRecord } from '../types';
 import { framePath } from './frame-path';
+import type { EmbeddingMetadata } from './records';
 
 const CHUNK_CHARACTERS = 64 * 1024;
 
@@ -12,14 +16,19 @@ const CHUNK_CHARACTERS = 64 * 1024;
  *
  * @throws ERR_DISK_FULL | ERR_IO; the old file stays then
  */
-export async function exportMetadata(frames: Iterable<FrameRecord>, file: string): Promise<void> {
+export async function exportMetadata(
+  frames: Iterable<FrameRecord>,
+  file: string,
+  embeddingOf?: (frameId: FrameId) => EmbeddingMetadata | undefined,
+): Promise<void> {
   const temporary = `${file}.tmp`;
   try {
     const handle = await open(temporary, 'w');
     try {
       let text = '';
       for (const frame of frames) {
-        text += `${JSON.stringify(toLine(frame))}\n`;
+        const embedding = embeddingOf && { embedding: embeddingOf(frame.frameId) ?? null };
+        text += `${JSON.stringify({ ...toLine(frame), ...embedding })}\n`;
         if (text.length < CHUNK_CHARACTERS) continue;
         await handle.writeFile(text);
         text = '';

@@ -9,8 +9,9 @@ import {
   type Row,
 } from '../types';
 import { assertChecksum, checksumOf, type Column } from './checksum';
+import { assertFrameRow, frameRowColumns } from './encoding-table';
 import { toIdentity } from './media-table';
-import type { EncodeFailure, FrameRow, IngestedFrame } from './records';
+import type { EncodeFailure, EncodeRun, FrameRow, IngestedFrame } from './records';
 import type { SqlRow } from './sqlite';
 import type { Statements } from './statements';
 
@@ -20,7 +21,10 @@ const MAX_ENCODE_ATTEMPTS = 3;
 const SELECT_FRAME = `SELECT f.frame_id, f.media_id, f.timestamp, f.width, f.height, f.checksum,
   m.kind, m.path, m.identity_checksum FROM frames f JOIN media m ON m.media_id = f.media_id`;
 
-const SELECT_WITH_ROW = `${SELECT_FRAME.replace('f.checksum', 'f.checksum, r.checksum AS row_checksum')}
+const SELECT_WITH_ROW = `${SELECT_FRAME.replace(
+  'f.checksum',
+  'f.checksum, r.encoding_id, r.checksum AS row_checksum',
+)}
   JOIN frame_rows r ON r.frame_id = f.frame_id`;
 
 const columnsOf = (frame: IngestedFrame, mediaId: MediaId): Column[] => [
@@ -42,11 +46,6 @@ function toFrame(row: SqlRow): FrameRecord {
   };
   assertChecksum(columnsOf(frame, mediaId), row.checksum, `frame ${frame.frameId}`);
   return { ...frame, mediaId, kind, mediaPath: path };
-}
-
-/** @throws ERR_CATALOG when the entry that ties a row to a frame is damaged */
-function assertRow(space: string, row: number, frameId: number, checksum: unknown): void {
-  assertChecksum([space, row, frameId], checksum, `row ${row}`);
 }
 
 export class FrameTable {
@@ -100,18 +99,18 @@ export class FrameTable {
   byRow(space: string, row: Row): FrameRecord | undefined {
     const found = this.sql.get(`${SELECT_WITH_ROW} WHERE r.space = ? AND r.row = ?`, space, row);
     if (found === undefined) return undefined;
-    assertRow(space, row, Number(found.frame_id), found.row_checksum);
+    assertFrameRow(space, row, { ...found, checksum: found.row_checksum as SqlRow['checksum'] });
     return toFrame(found);
   }
 
   rowOf(space: string, frameId: FrameId): Row | undefined {
     const found = this.sql.get(
-      'SELECT row, checksum FROM frame_rows WHERE space = ? AND frame_id = ?',
+      'SELECT row, encoding_id, checksum FROM frame_rows WHERE space = ? AND frame_id = ?',
       space,
       frameId,
     );
     if (found === undefined) return undefined;
-    assertRow(space, Number(found.row), frameId, found.checksum);
+    assertFrameRow(space, Number(found.row), { ...found, frame_id: frameId });
     return asRow(Number(found.row));
   }
 
@@ -133,7 +132,7 @@ export class FrameTable {
       const query = 'SELECT * FROM frame_rows WHERE space = ? AND row > ? ORDER BY row LIMIT ?';
       for (const found of this.sql.pages(query, 'row', -1, name as string)) {
         try {
-          assertRow(name as string, Number(found.row), Number(found.frame_id), found.checksum);
+          assertFrameRow(name as string, Number(found.row), found);
         } catch (error) {
           yield (error as Error).message;
         }
@@ -157,8 +156,18 @@ export class FrameTable {
       .map((row) => asFrameId(Number(row.frame_id)));
   }
 
-  /** Records rows and failures; returns the media whose last waiting frame this was. */
-  settle(space: string, rows: readonly FrameRow[], failures: readonly EncodeFailure[]): MediaId[] {
+  /**
+   * Records rows and failures; returns the media whose last waiting frame this was.
+   *
+   * @param encodingId of the rows; null when nothing is known of how they came about
+   */
+  settle(
+    space: string,
+    rows: readonly FrameRow[],
+    failures: readonly EncodeFailure[],
+    encodingId: number | null,
+    run: EncodeRun | undefined,
+  ): MediaId[] {
     const touched = new Set<string>();
     const leaveQueue = (frameId: FrameId): void => {
       this.sql.run('DELETE FROM pending_frames WHERE space = ? AND frame_id = ?', space, frameId);
@@ -167,22 +176,30 @@ export class FrameTable {
     };
     for (const { frameId, row } of rows) {
       this.sql.run(
-        'INSERT INTO frame_rows (space, row, frame_id, checksum) VALUES (?, ?, ?, ?)',
+        'INSERT INTO frame_rows (space, row, frame_id, encoding_id, checksum) VALUES (?, ?, ?, ?, ?)',
         space,
         row,
         frameId,
-        checksumOf([space, row, frameId]),
+        encodingId,
+        checksumOf(frameRowColumns(space, row, frameId, encodingId)),
       );
       this.sql.run('DELETE FROM failed_frames WHERE space = ? AND frame_id = ?', space, frameId);
       leaveQueue(frameId);
     }
-    for (const { frameId, reason } of failures) {
+    for (const { frameId, reason, code = 'ERR_ENCODE', isEncoderFault = false } of failures) {
       this.sql.run(
-        `INSERT INTO failed_frames (space, frame_id, reason, attempts) VALUES (?, ?, ?, 1)
-         ON CONFLICT (space, frame_id) DO UPDATE SET reason = excluded.reason, attempts = attempts + 1`,
+        `INSERT INTO failed_frames (space, frame_id, reason, attempts, code, device, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (space, frame_id) DO UPDATE SET reason = excluded.reason,
+           attempts = attempts + excluded.attempts, code = excluded.code,
+           device = excluded.device, created_at = excluded.created_at`,
         space,
         frameId,
         reason,
+        isEncoderFault ? 0 : 1,
+        code,
+        run?.device ?? null,
+        run?.createdAt ?? null,
       );
       leaveQueue(frameId);
     }
@@ -203,7 +220,10 @@ export class FrameTable {
   }
 
   /** How many frames of a media file have a row, and why the first one that failed did. */
-  outcomeOf(space: string, mediaId: MediaId): { rows: number; failure: string | undefined } {
+  outcomeOf(
+    space: string,
+    mediaId: MediaId,
+  ): { rows: number; failure: { code: string; reason: string } | undefined } {
     const rows = this.sql.get(
       `SELECT count(*) AS n FROM frames f CROSS JOIN frame_rows r ON r.frame_id = f.frame_id
        WHERE f.media_id = ? AND r.space = ?`,
@@ -211,21 +231,24 @@ export class FrameTable {
       space,
     );
     const failed = this.sql.get(
-      `SELECT x.reason FROM frames f CROSS JOIN failed_frames x ON x.frame_id = f.frame_id
+      `SELECT x.code, x.reason FROM frames f CROSS JOIN failed_frames x ON x.frame_id = f.frame_id
        WHERE f.media_id = ? AND x.space = ? ORDER BY x.frame_id LIMIT 1`,
       mediaId,
       space,
     );
-    return { rows: Number(rows?.n ?? 0), failure: failed?.reason as string | undefined };
+    return {
+      rows: Number(rows?.n ?? 0),
+      failure: failed && { code: failed.code as string, reason: failed.reason as string },
+    };
   }
 
-  /** Queues frames again that failed and have attempts left. */
-  retryFailed(space: string): void {
+  /** Queues frames again that failed and have attempts left, or all that failed. */
+  retryFailed(space: string, all: boolean): void {
     this.sql.run(
       `INSERT OR IGNORE INTO pending_frames (space, frame_id)
        SELECT space, frame_id FROM failed_frames WHERE space = ? AND attempts < ?`,
       space,
-      MAX_ENCODE_ATTEMPTS,
+      all ? Number.MAX_SAFE_INTEGER : MAX_ENCODE_ATTEMPTS,
     );
   }
 

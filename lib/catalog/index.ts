@@ -7,7 +7,9 @@ export { openCatalog, type Catalog } from './catalog';
 export { framePath } from './frame-path';
 export type {
   CatalogCounts,
+  EmbeddingMetadata,
   EncodeFailure,
+  EncodeRun,
   FrameRow,
   IngestedFrame,
   IngestedItem,

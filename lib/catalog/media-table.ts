@@ -35,6 +35,13 @@ export function toIdentity(row: SqlRow): Identity {
   return identity;
 }
 
+/** Begins every reason that comes from the encoder, by which it is told from the decoder's. */
+const NOT_EMBEDDED = 'not embedded: ';
+
+/** No reason at all, or one of the encoder's; version 1 marked them by their code alone. */
+const isOfEncoding = (row: MediaRow): boolean =>
+  row.code === null || row.code === 'ERR_ENCODE' || row.reason?.startsWith(NOT_EMBEDDED) === true;
+
 function toMediaRow(row: SqlRow): MediaRow {
   const media: MediaRow = {
     ...toIdentity(row),
@@ -97,8 +104,15 @@ export class MediaTable {
     this.change(mediaId, { state });
   }
 
-  setReason(mediaId: MediaId, code: string, reason: string): void {
-    this.change(mediaId, { code, reason });
+  /**
+   * Says why some frames of a file have no embedding, or with undefined that they all have one again.
+   * What the decoder said of the file (a damaged tail) is never overwritten and never taken away.
+   */
+  setEncodeReason(mediaId: MediaId, failure: { code: string; reason: string } | undefined): void {
+    const row = this.byId(mediaId);
+    if (row === undefined || !isOfEncoding(row)) return;
+    const code = failure?.code ?? null;
+    this.write({ ...row, code, reason: failure ? `${NOT_EMBEDDED}${failure.reason}` : null });
   }
 
   rename(mediaId: MediaId, path: string, mtimeMs: number): void {

@@ -49,9 +49,44 @@ export interface IngestedItem extends Omit<MediaRow, 'mediaId'> {
   readonly frames: readonly IngestedFrame[];
 }
 
+/** A frame that has no embedding, and why. */
 export interface EncodeFailure {
   readonly frameId: FrameId;
   readonly reason: string;
+  /** Default ERR_ENCODE. */
+  readonly code?: string;
+  /**
+   * The encoder as a whole failed (its model cannot be loaded, its workers keep dying): says nothing
+   * about the frame, so it costs the frame none of its attempts.
+   */
+  readonly isEncoderFault?: boolean;
+}
+
+/** How a batch of frames was encoded: what spec 003 keeps with each embedding. */
+export interface EncodeRun {
+  /** Execution provider that ran the model, for example `cpu`. */
+  readonly device: string;
+  /** Milliseconds of inference per frame, mean of the batch; null when nothing was inferred. */
+  readonly inferenceMs: number | null;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+}
+
+/**
+ * What spec 003 calls the metadata of an embedding, of the one there is or of the attempt that failed.
+ * `model_name` is the model's id and `pretrained` its revision: together they name the weights.
+ */
+export interface EmbeddingMetadata {
+  readonly model_name: string;
+  readonly pretrained: string;
+  readonly embed_dim: number;
+  readonly normalized: boolean;
+  /** Null where an older version recorded none. */
+  readonly device: string | null;
+  readonly inference_time_ms: number | null;
+  readonly created_at: string | null;
+  /** Code and reason when there is no embedding. */
+  readonly error: string | null;
 }
 
 export interface SpaceRecord {
@@ -81,6 +116,8 @@ export interface CatalogCounts {
   readonly frames: number;
   /** Frames waiting to be encoded for the space. */
   readonly pendingFrames: number;
+  /** Frames that could not be encoded for the space and do not wait. */
+  readonly failedFrames: number;
 }
 
 export type { FrameRecord };

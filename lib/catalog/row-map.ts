@@ -8,7 +8,7 @@
  */
 import { makeError } from '../errors';
 import type { MediaKind } from '../types';
-import { assertChecksum } from './checksum';
+import { assertFrameRow } from './encoding-table';
 import { toIdentity } from './media-table';
 import type { RowFilter } from './records';
 import type { Statements } from './statements';
@@ -64,12 +64,12 @@ export class RowMap {
       grown.set(this.owners);
       this.owners = grown;
     }
-    const query = `SELECT r.row, r.frame_id, r.checksum, f.media_id FROM frame_rows r
+    const query = `SELECT r.row, r.frame_id, r.encoding_id, r.checksum, f.media_id FROM frame_rows r
       JOIN frames f ON f.frame_id = r.frame_id WHERE r.space = ? AND r.row > ? ORDER BY r.row LIMIT ?`;
     for (const found of this.sql.pages(query, 'row', this.known - 1, this.space)) {
       const row = Number(found.row);
       if (row >= rows) break;
-      assertChecksum([this.space, row, Number(found.frame_id)], found.checksum, `row ${row}`);
+      assertFrameRow(this.space, row, found);
       this.owners[row] = this.numberOf(found.media_id as string);
     }
     this.known = rows;

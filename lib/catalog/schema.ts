@@ -83,6 +83,27 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (space, frame_id)
   ) WITHOUT ROWID, STRICT;
   `,
+  `
+  -- How frames were encoded (spec 003): one entry for a batch, which its rows name. Entries whose
+  -- rows are gone stay: at most one for each batch ever encoded, about a hundred bytes.
+  CREATE TABLE encodings (
+    encoding_id INTEGER PRIMARY KEY,
+    space TEXT NOT NULL,
+    device TEXT NOT NULL,
+    -- Per frame; null when nothing was inferred.
+    inference_ms REAL,
+    created_at TEXT NOT NULL,
+    -- CRC-32 of the other columns.
+    checksum INTEGER NOT NULL
+  ) STRICT;
+
+  -- Null in rows of version 1. From version 2 on the row's checksum covers it, unless it is null.
+  ALTER TABLE frame_rows ADD COLUMN encoding_id INTEGER;
+
+  ALTER TABLE failed_frames ADD COLUMN code TEXT NOT NULL DEFAULT 'ERR_ENCODE';
+  ALTER TABLE failed_frames ADD COLUMN device TEXT;
+  ALTER TABLE failed_frames ADD COLUMN created_at TEXT;
+  `,
 ];
 
 /**

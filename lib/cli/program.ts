@@ -174,10 +174,12 @@ function withLibrary(command: Command): Command {
 }
 
 function withModel(command: Command): Command {
-  return withLibrary(command).option(
-    '--model <name>',
-    'builtin, a folder, or a repository id that is in the model store',
-  );
+  return withLibrary(command)
+    .option('--model <name>', 'builtin, a folder, or a repository id that is in the model store')
+    .option(
+      '--device <name>',
+      'where it runs: auto, cpu, cuda, coreml, dml, webgpu (default: cpu)',
+    );
 }
 
 function withProgress(command: Command): Command {

@@ -71,6 +71,8 @@ export async function openSession(
     );
   return openLibrary(session.root, {
     ...(settings.library === undefined ? {} : { dir: settings.library }),
+    device: settings.device,
+    onNotice: (line) => session.io.note(`note: ${printable(line)}`),
     ...(settings.vectorStore === undefined ? {} : { vectorStore: settings.vectorStore }),
     ...(settings.cache === undefined ? {} : { cache: settings.cache }),
     ...(origins.model.from === 'default' ? {} : { model: settings.model }),

@@ -14,6 +14,10 @@ export function summaryOf(report: SyncReport): string {
       ['removed', report.removed],
       ['skipped', report.skipped],
       ['failed', report.failed],
+      [
+        report.framesFailed === 1 ? 'frame not embedded' : 'frames not embedded',
+        report.framesFailed,
+      ],
     ] as const
   )
     .filter(([, n]) => n > 0)

@@ -6,7 +6,7 @@ import { inspectModelFiles, type ModelFiles } from './model-files';
 import { findModel } from './model-store';
 import { TowerPool } from './pool';
 import { PREPROCESS_VERSION } from './preprocess';
-import { checkDevice, towerSettings, type ClipOptions } from './settings';
+import { noticesOf, towerSettings, type ClipOptions } from './settings';
 import type { WorkerSetup } from './task';
 import { imageEncoder, textEncoder } from './tower-encoder';
 
@@ -28,7 +28,6 @@ export async function openClipWithWorker(
   options: ClipOptions,
   workerFile?: string,
 ): Promise<ClipModel> {
-  checkDevice(options);
   const found = await findModel(model, options.env, { dtype: options.dtype });
   const config = await readClipConfig(found.folder);
   const files = await inspectModelFiles(found.folder, found.boundary, found.dtype);
@@ -39,7 +38,8 @@ export async function openClipWithWorker(
     sha256: files.sha256,
     preprocessVersion: PREPROCESS_VERSION,
   };
-  const setup = { folder: found.folder, files, config, options, workerFile };
+  const onNotice = noticesOf(options);
+  const setup = { folder: found.folder, files, config, options, onNotice, workerFile };
   return new Clip(
     identity,
     config,
@@ -54,6 +54,7 @@ interface TowerParts {
   readonly files: ModelFiles;
   readonly config: ClipConfig;
   readonly options: ClipOptions;
+  readonly onNotice: (line: string) => void;
   readonly workerFile: string | undefined;
 }
 
@@ -83,8 +84,9 @@ function makePool(
     threads: settings.threadsPerWorker,
     preprocess: parts.config.preprocess,
     maxTokens: parts.config.maxTokens,
+    device: settings.device,
   };
-  return new TowerPool(setup, settings, parts.workerFile);
+  return new TowerPool(setup, settings, parts.onNotice, parts.workerFile);
 }
 
 class Clip implements ClipModel {

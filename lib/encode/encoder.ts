@@ -1,6 +1,7 @@
 /** The shapes that the rest of the library sees: an encoder, and the two encoders of a CLIP model. */
 import type { LibraryError } from '../errors';
 import type { ModelIdentity } from '../types';
+import type { EncoderStats } from './stats';
 
 export interface EncodeOptions {
   /** Ends the call with ERR_ABORTED. What a worker is computing at that moment is thrown away. */
@@ -22,6 +23,8 @@ export interface Encoder<Input> {
   encode(batch: readonly Input[], options?: EncodeOptions): Promise<Float32Array>;
   /** Starts a worker and loads the model, so that the first call does not wait for it. */
   warm(): Promise<void>;
+  /** Figures for metrics; free to call. After `close()` the last ones. */
+  stats(): EncoderStats;
   /** Refuses new work, waits for calls in flight, ends the workers. Idempotent. */
   close(): Promise<void>;
 }
@@ -31,6 +34,10 @@ export interface EachResult {
   /** Shape [batch.length, dim]; rows of failed inputs are zero and must not be stored. */
   readonly vectors: Float32Array;
   readonly errors: readonly (LibraryError | undefined)[];
+  /** Execution provider that ran the model. */
+  readonly device: string;
+  /** Milliseconds in the runtime, summed over the inputs. */
+  readonly inferenceMs: number;
 }
 
 export interface ImageEncoder extends Encoder<Uint8Array> {

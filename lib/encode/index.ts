@@ -8,6 +8,7 @@
  */
 export { openClip } from './clip';
 export type { ClipModel, EachResult, EncodeOptions, Encoder, ImageEncoder } from './encoder';
+export { BATCH_BUCKETS, type EncoderStats } from './stats';
 export { BUILTIN_MODEL, findModel, hubCacheDir, type ModelFolder } from './model-store';
 export { missingFiles, REQUIRED_FILES } from './model-files';
 export { PREPROCESS_VERSION } from './preprocess';

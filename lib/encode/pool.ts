@@ -1,13 +1,16 @@
 /**
  * The worker pool of one tower (Piscina): starts with the first task, gives each task to one worker,
- * ends and replaces a worker that passes its deadline, and refuses for a while when workers keep
- * dying. Every task settles exactly once. Loads neither the runtime nor the image library.
+ * ends and replaces a worker that passes its deadline or its memory, refuses for a while when workers
+ * keep dying, and gives the model up when there is nothing to do. Every task settles exactly once.
+ * Loads neither the runtime nor the image library.
  */
 import path from 'node:path';
 import { Piscina } from 'piscina';
-import { isLibraryError, makeError, messageOf } from '../errors';
+import { isLibraryError, makeError } from '../errors';
 import { deadlineMs, type TowerSettings } from './settings';
+import { PoolCounters, type EncoderStats } from './stats';
 import { fromWire, TaskClock, type WorkerReply, type WorkerSetup, type WorkerTask } from './task';
+import { LossCount, lossError } from './worker-loss';
 
 /** Loading reads and optimises the whole graph; slow disks and large models need minutes. */
 const LOAD_LIMIT_MS = 300_000;
@@ -18,8 +21,6 @@ const IDLE_MS = 60_000;
  * returns, its thread keeps a core, and the process, until the process is killed.
  */
 const DESTROY_LIMIT_MS = 5_000;
-const MAX_LOSSES = 5;
-const LOSS_WINDOW_MS = 60_000;
 
 export interface PoolTask {
   readonly pictures?: WorkerTask['pictures'];
@@ -28,7 +29,14 @@ export interface PoolTask {
   readonly items: number;
 }
 
+/** The part of `EncoderStats` that the pool knows. */
+export type PoolStats = Omit<
+  EncoderStats,
+  'modality' | 'requestedDevice' | 'workers' | 'threadsPerWorker' | 'calls' | 'maxCalls' | 'refused'
+>;
+
 interface Watch {
+  readonly items: number;
   readonly clock: TaskClock;
   readonly killer: AbortController;
   timer: NodeJS.Timeout | undefined;
@@ -40,11 +48,22 @@ interface Watch {
 export class TowerPool {
   private piscina: Piscina<WorkerTask, WorkerReply> | undefined;
   private readonly watches = new Set<Watch>();
-  private readonly losses: number[] = [];
+  private readonly losses = new LossCount();
+
+  private readonly counters = new PoolCounters();
+  private provider = 'cpu';
+  private isLoaded = false;
+  private idleTimer: NodeJS.Timeout | undefined;
+  /** Workers that are being ended. */
+  private ending: Promise<void> = Promise.resolve();
+  /** Called after every task, when its worker may be free. */
+  onTaskEnd: () => void = () => undefined;
 
   constructor(
     private readonly setup: WorkerSetup,
     private readonly settings: TowerSettings,
+    /** One line about a device that cannot be used. */
+    private readonly onNotice: (line: string) => void,
     /** Tests put faults here; everyone else uses the real worker. */
     private readonly workerFile = path.join(__dirname, 'worker.js'),
   ) {}
@@ -57,8 +76,10 @@ export class TowerPool {
    *   ERR_MODEL_* when the model cannot be used
    */
   async run(task: PoolTask, cancelled?: AbortSignal): Promise<WorkerReply> {
-    this.refuseWhileBroken();
+    this.losses.refuseWhileTooMany(this.setup.modality);
+    clearTimeout(this.idleTimer);
     const watch: Watch = {
+      items: task.items,
       clock: new TaskClock(),
       killer: new AbortController(),
       timer: undefined,
@@ -80,31 +101,104 @@ export class TowerPool {
         transferList: pictures ? [pictures.bytes, pictures.offsets.buffer as ArrayBuffer] : [],
         signal: watch.killer.signal,
       });
-      return checkReply(reply);
+      this.count(task.items, checkReply(reply), watch.clock);
+      if (reply.fatal !== undefined) throw fromWire(reply.fatal);
+      return reply;
     } catch (cause) {
       if (isLibraryError(cause)) throw cause;
-      this.losses.push(performance.now());
-      throw lossError(
-        watch,
-        this.setup,
-        task.items,
-        this.limitMs(watch, task.items),
-        watch.cause ?? cause,
-      );
+      this.losses.add();
+      this.counters.lost(task.items, watch.timedOut);
+      const limitMs = watch.timedOut ? this.limitMs(watch, task.items) : undefined;
+      throw lossError(this.setup, task.items, limitMs, watch.cause ?? cause);
     } finally {
       cancelled?.removeEventListener('abort', onCancel);
       clearTimeout(watch.timer);
       this.watches.delete(watch);
+      if (this.watches.size === 0) this.unloadLater();
+      this.onTaskEnd();
     }
   }
 
-  /** Ends all workers. The caller has waited for its tasks. */
-  async destroy(): Promise<void> {
+  /** Tasks that are with a worker or wait for one. */
+  get activeTasks(): number {
+    return this.watches.size;
+  }
+
+  /** Execution provider in use; `cpu` until a model is loaded. */
+  get device(): string {
+    return this.provider;
+  }
+
+  stats(): PoolStats {
+    const { counters } = this;
+    let queuedItems = 0;
+    let runningItems = 0;
+    for (const { clock, items } of this.watches) {
+      if (clock.stage === 'waiting') queuedItems += items;
+      else runningItems += items;
+    }
+    return {
+      device: this.provider,
+      isLoaded: this.isLoaded,
+      queuedItems,
+      runningItems,
+      batches: counters.batches,
+      items: counters.items,
+      batchSizes: [...counters.batchSizes],
+      errors: counters.errors,
+      lostWorkers: counters.lostWorkers,
+      timeouts: counters.timeouts,
+      loads: counters.loads,
+      unloads: counters.unloads,
+      inferenceMs: counters.inferenceMs,
+    };
+  }
+
+  /** Seconds until what is at hand should be done, 1 to 60. @param more inputs that are no task yet */
+  retryAfterSeconds(more: number): number {
+    let items = more;
+    for (const watch of this.watches) items += watch.items;
+    return this.counters.retryAfterSeconds(items, this.settings.workers);
+  }
+
+  /** Ends all workers, and with them frees the model. The caller has waited for its tasks. */
+  destroy(): Promise<void> {
+    clearTimeout(this.idleTimer);
     const piscina = this.piscina;
     this.piscina = undefined;
-    if (piscina === undefined) return;
-    const limit = new Promise<void>((resolve) => setTimeout(resolve, DESTROY_LIMIT_MS).unref());
-    await Promise.race([piscina.destroy(), limit]);
+    this.isLoaded = false;
+    if (piscina !== undefined) {
+      const limit = new Promise<void>((resolve) => setTimeout(resolve, DESTROY_LIMIT_MS).unref());
+      const ended = Promise.race([piscina.destroy(), limit]);
+      this.ending = Promise.all([this.ending, ended]).then(() => undefined);
+    }
+    return this.ending;
+  }
+
+  /** A task that comes meanwhile starts workers of its own: nothing has to wait for the old ones. */
+  private unloadLater(): void {
+    if (this.settings.idleMs === 0 || this.piscina === undefined) return;
+    const unload = (): void => {
+      if (this.watches.size > 0) return;
+      if (this.isLoaded) this.counters.unloads++;
+      // Ending has its own limit; what could go wrong with it concerns no caller.
+      this.destroy().catch(() => undefined);
+    };
+    this.idleTimer = setTimeout(unload, this.settings.idleMs);
+    this.idleTimer.unref();
+  }
+
+  private count(items: number, reply: WorkerReply, clock: TaskClock): void {
+    const { ran, errors, fatal } = reply;
+    if (fatal !== undefined) this.counters.errors += items;
+    if (ran === undefined) return;
+    if (!this.isLoaded) this.counters.loads++;
+    this.isLoaded = true;
+    this.provider = ran.device;
+    if (ran.notice !== undefined) this.onNotice(ran.notice);
+    if (items === 0) return;
+    const failed = errors.filter((error) => error !== undefined).length;
+    this.counters.batch(items, failed, ran.inferenceMs, clock.elapsedMs);
   }
 
   private start(): Piscina<WorkerTask, WorkerReply> {
@@ -118,6 +212,7 @@ export class TowerPool {
         idleTimeout: IDLE_MS,
         concurrentTasksPerWorker: 1,
         recordTiming: false,
+        resourceLimits: { maxOldGenerationSizeMb: this.settings.workerHeapMb },
       });
       // A worker that dies while it has no task (it could not even start): nothing will take what
       // waits for it, so the waiting tasks end too.
@@ -157,53 +252,13 @@ export class TowerPool {
     };
     check();
   }
-
-  private refuseWhileBroken(): void {
-    const oldest = performance.now() - LOSS_WINDOW_MS;
-    while (this.losses.length > 0 && (this.losses[0] as number) < oldest) this.losses.shift();
-    if (this.losses.length < MAX_LOSSES) return;
-    throw makeError(
-      'ERR_ENCODE',
-      `the ${this.setup.modality} encoder lost ${this.losses.length} workers within ` +
-        `${LOSS_WINDOW_MS / 1000} s and takes no work until that is over`,
-      { details: { modality: this.setup.modality, isBroken: true } },
-    );
-  }
 }
 
 /** A worker is our own code in a sane state, unless memory ran out in the middle of it. */
 function checkReply(reply: WorkerReply): WorkerReply {
   const isReply = typeof reply === 'object' && reply?.vectors instanceof Float32Array;
-  if (!isReply) throw makeError('ERR_ENCODE', 'a worker answered with something that is no reply');
-  if (reply.fatal !== undefined) throw fromWire(reply.fatal);
-  return reply;
-}
-
-function lossError(
-  watch: Watch,
-  setup: WorkerSetup,
-  items: number,
-  limit: number,
-  cause: unknown,
-): Error {
-  const what = items === 0 ? `loading ${setup.file}` : `encoding ${items} ${setup.modality}(s)`;
-  const details = { modality: setup.modality, items, isWorkerLoss: true };
-  return watch.timedOut
-    ? makeError(
-        'ERR_TIMEOUT',
-        `${what} took longer than ${limit / 1000} s; the worker was replaced`,
-        {
-          details: { ...details, limitMs: limit },
-          cause,
-        },
-      )
-    : makeError('ERR_ENCODE', `the worker died while ${what}: ${messageOf(cause)}`, {
-        details,
-        cause,
-      });
-}
-
-/** True when a worker died or was ended, so that the input may be at fault and others are not. */
-export function isWorkerLoss(error: unknown): boolean {
-  return isLibraryError(error) && error.details['isWorkerLoss'] === true;
+  if (isReply) return reply;
+  throw makeError('ERR_ENCODE', 'a worker answered with something that is no reply', {
+    details: { isWorkerLoss: true },
+  });
 }

@@ -2,15 +2,20 @@
  * One tower in the ONNX runtime: loads it, finds its inputs and outputs by name and shape, runs
  * batches. Loaded inside worker threads only, because `run` blocks the thread it is called on.
  */
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Tensor, type InferenceSession } from 'onnxruntime-node';
 import { makeError, messageOf } from '../errors';
+import { createSession, type ProvidedSession } from './providers';
 import type { WorkerSetup } from './task';
 
 type Shape = readonly (number | string)[];
 
 export class TowerSession {
+  private spentMs = 0;
+
   private constructor(
     private readonly session: InferenceSession,
+    /** Where it runs, and why not where it was asked to. */
+    readonly provided: Pick<ProvidedSession, 'device' | 'notice'>,
     private readonly output: string,
     private readonly dim: number,
     /** Batch size that the graph insists on, if any. */
@@ -22,27 +27,29 @@ export class TowerSession {
 
   /** @throws ERR_MODEL_INVALID when the runtime refuses the file or its shape is not that of a tower */
   static async load(setup: WorkerSetup): Promise<TowerSession> {
-    const session = await InferenceSession.create(setup.file, {
-      executionProviders: ['cpu'],
+    const options: InferenceSession.SessionOptions = {
       intraOpNumThreads: setup.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
       // Spinning threads would take the cores from the decoders and from the other workers.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
-    }).catch((cause: unknown) => {
+    };
+    const made = createSession(setup.file, options, setup.device ?? 'cpu');
+    const provided = await made.catch((cause: unknown) => {
       throw invalid(setup, `the runtime refuses it: ${messageOf(cause)}`, cause);
     });
     try {
-      return TowerSession.fit(session, setup);
+      return TowerSession.fit(provided, setup);
     } catch (error) {
-      await session.release();
+      await provided.session.release();
       throw error;
     }
   }
 
-  private static fit(session: InferenceSession, setup: WorkerSetup): TowerSession {
+  private static fit(provided: ProvidedSession, setup: WorkerSetup): TowerSession {
+    const { session } = provided;
     const main = setup.modality === 'image' ? 'pixel_values' : 'input_ids';
     const known = setup.modality === 'image' ? [main] : [main, 'attention_mask'];
     const strange = session.inputNames.filter((name) => !known.includes(name));
@@ -63,12 +70,20 @@ export class TowerSession {
     }
     return new TowerSession(
       session,
+      provided,
       outputName(session, setup),
       setup.dim,
       fixedBatch,
       fixedLength,
       session.inputNames.includes('attention_mask'),
     );
+  }
+
+  /** Milliseconds in the runtime since this was last asked. */
+  takeSpentMs(): number {
+    const spent = this.spentMs;
+    this.spentMs = 0;
+    return spent;
   }
 
   /** Shape [count, dim], raw; `pixels` has shape [count, 3, size, size]. */
@@ -108,7 +123,9 @@ export class TowerSession {
     const out = new Float32Array(count * this.dim);
     for (let from = 0; from < count; from += step) {
       const inputs = feeds(from, step);
+      const started = performance.now();
       const results = await this.session.run(inputs, [this.output]);
+      this.spentMs += performance.now() - started;
       const result = results[this.output];
       const data = result?.data;
       if (!(data instanceof Float32Array) || data.length !== step * this.dim) {

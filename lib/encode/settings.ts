@@ -2,8 +2,10 @@
  * How many workers and threads, how long, how much at once: options first, then the `CLIP_*`
  * environment of spec 003, then what the machine and the size of the model suggest.
  */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { makeError } from '../errors';
+import type { Device } from '../types';
+import { parseDevice } from './device';
 import type { Dtype } from './dtype';
 
 export interface ClipOptions {
@@ -18,8 +20,24 @@ export interface ClipOptions {
    * A task of several gets more: see `deadlineMs`. Loading the model is not counted.
    */
   readonly timeoutMs?: number;
-  /** Only `cpu` so far; anything else is answered with a notice and runs on the processor. */
+  /**
+   * `auto`, `cpu`, `cuda`, `coreml`, `dml` or `webgpu`; default SIGHTLINE_DEVICE, CLIP_DEVICE,
+   * EMBEDDING_DEVICE or `cpu`. One that cannot be used is answered with a notice, and the models run
+   * on the processor.
+   */
   readonly device?: string;
+  /**
+   * How long a small call may wait for others to share its batch with, in milliseconds, while some
+   * workers are busy and one is free; default 2. With nothing running it never waits.
+   */
+  readonly batchWindowMs?: number;
+  /**
+   * Time without work after which the model is given up, in milliseconds; it comes back by itself.
+   * 0 keeps it until `close()`; default 300,000.
+   */
+  readonly idleMs?: number;
+  /** JavaScript heap of one worker in megabytes, beyond which it is replaced; default 1024. */
+  readonly workerHeapMb?: number;
   /** Calls that may be in flight per tower before ERR_POOL_FULL; default 128. */
   readonly maxCalls?: number;
   /** Where notices go, one line each; default: a process warning. */
@@ -36,18 +54,39 @@ export interface TowerSettings {
   readonly batchSize: number;
   readonly timeoutMs: number;
   readonly maxCalls: number;
+  readonly batchWindowMs: number;
+  /** 0: never. */
+  readonly idleMs: number;
+  readonly workerHeapMb: number;
+  readonly device: Device;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_CALLS = 128;
+const DEFAULT_BATCH_WINDOW_MS = 2;
+const DEFAULT_IDLE_MS = 300_000;
+/**
+ * Pictures, tensors and the model are not on this heap, so that a healthy worker needs a tenth of
+ * it. The memory of the process is not watched: it belongs to all workers and the caller together,
+ * and says nothing about the one to replace.
+ */
+const DEFAULT_WORKER_HEAP_MB = 1024;
 const MAX_THREADS = 256;
 const MAX_WORKERS = 8;
 /**
- * Weights above this run one at a time with all cores on one picture: several copies would cost
- * memory and fight for the cache. Below it one thread per worker is best, because such a model's
- * operations are too small to be worth splitting.
+ * Weights above this are held once and all cores work on one batch: a second copy costs its memory and
+ * brings little (ViT-B/32 on 2 cores: 2 x 1 thread 6 to 13 % faster than 1 x 2, with 260 MB more).
+ * Below it one thread per worker is best, because such a model's operations are too small to be worth
+ * splitting.
  */
 const LARGE_MODEL_BYTES = 64 << 20;
+/**
+ * From twice as many cores on a large model is held twice, and so on: the threads of one inference
+ * wait for each other at every operation. The bound itself is not measured (our machines have 2).
+ */
+const MAX_THREADS_PER_LARGE_WORKER = 8;
+/** Copies of a large model take this share of the machine's memory, at most. */
+const MEMORY_SHARE = 1 / 8;
 
 /** @throws ERR_ARG_RANGE naming the option or variable */
 export function towerSettings(
@@ -69,7 +108,7 @@ export function towerSettings(
   const asked = within('workers', options.workers, 1, MAX_WORKERS);
   const isLarge = weightBytes > LARGE_MODEL_BYTES;
   // Texts are short: one worker answers hundreds a second, more would only hold more memory.
-  const fitting = modality === 'text' || isLarge ? 1 : Math.min(threads, MAX_WORKERS);
+  const fitting = isLarge ? copiesOf(weightBytes, threads) : Math.min(threads, MAX_WORKERS);
   const workers = modality === 'text' ? 1 : (asked ?? fitting);
   return {
     workers,
@@ -77,7 +116,19 @@ export function towerSettings(
     batchSize: modality === 'text' ? 32 : isLarge ? 8 : 16,
     timeoutMs,
     maxCalls,
+    batchWindowMs:
+      within('batchWindowMs', options.batchWindowMs, 0, 1000, false) ?? DEFAULT_BATCH_WINDOW_MS,
+    idleMs: within('idleMs', options.idleMs, 0, 86_400_000) ?? DEFAULT_IDLE_MS,
+    workerHeapMb:
+      within('workerHeapMb', options.workerHeapMb, 16, 65_536) ?? DEFAULT_WORKER_HEAP_MB,
+    device: deviceOf(options),
   };
+}
+
+function copiesOf(weightBytes: number, threads: number): number {
+  const useful = Math.floor(threads / MAX_THREADS_PER_LARGE_WORKER);
+  const affordable = Math.floor((totalmem() * MEMORY_SHARE) / weightBytes);
+  return Math.max(1, Math.min(useful, affordable, MAX_WORKERS));
 }
 
 /**
@@ -88,13 +139,26 @@ export function deadlineMs(timeoutMs: number, items: number): number {
   return Math.max(timeoutMs, Math.min(timeoutMs * items, DEFAULT_TIMEOUT_MS));
 }
 
-/** Says once, in one line, when a device is asked for that this version cannot use. */
-export function checkDevice(options: ClipOptions): void {
-  const device = options.device ?? (options.env ?? process.env)['CLIP_DEVICE'] ?? 'cpu';
-  if (device === 'cpu' || device === '') return;
-  const line = `device ${device} is not supported yet, the models run on the processor`;
-  if (options.onNotice === undefined) process.emitWarning(line, { code: 'SIGHTLINE_DEVICE' });
-  else options.onNotice(line);
+/** The first of option and environment that is set; the processor when none is. */
+function deviceOf(options: ClipOptions): Device {
+  if (options.device !== undefined) return parseDevice(options.device, 'device');
+  const env = options.env ?? process.env;
+  for (const name of ['SIGHTLINE_DEVICE', 'CLIP_DEVICE', 'EMBEDDING_DEVICE']) {
+    const value = env[name];
+    if (value !== undefined && value !== '' && value !== 'null') return parseDevice(value, name);
+  }
+  return 'cpu';
+}
+
+/** Passes notices on, each line once: the towers of a model say the same. */
+export function noticesOf(options: ClipOptions): (line: string) => void {
+  const said = new Set<string>();
+  return (line) => {
+    if (said.has(line)) return;
+    said.add(line);
+    if (options.onNotice === undefined) process.emitWarning(line, { code: 'SIGHTLINE_DEVICE' });
+    else options.onNotice(line);
+  };
 }
 
 /** `null` is how spec 003 writes "not set". */

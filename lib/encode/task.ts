@@ -4,6 +4,7 @@
  * sides use this file; it loads nothing heavy.
  */
 import { isLibraryError, makeError, messageOf, type ErrorCode, type LibraryError } from '../errors';
+import type { Device } from '../types';
 import type { PreprocessSpec } from './preprocess';
 
 /** Handed to a worker when it starts. */
@@ -17,6 +18,8 @@ export interface WorkerSetup {
   readonly threads: number;
   readonly preprocess: PreprocessSpec;
   readonly maxTokens: number;
+  /** Default `cpu`. */
+  readonly device?: Device;
 }
 
 export interface WorkerTask {
@@ -33,6 +36,15 @@ export interface WorkerReply {
   readonly errors: readonly (WireError | undefined)[];
   /** The model itself cannot be used: concerns every item, now and later. */
   readonly fatal?: WireError;
+  /** Present once the model is loaded. */
+  readonly ran?: {
+    /** Execution provider in use. */
+    readonly device: string;
+    /** Why it is not the one that was asked for, in one line. */
+    readonly notice: string | undefined;
+    /** In the runtime, for this task. */
+    readonly inferenceMs: number;
+  };
 }
 
 /** Error objects lose their class and fields on the way, so they travel as plain values. */

@@ -1,13 +1,17 @@
 /**
- * What both encoders share: checks the batch, cuts it into tasks, keeps as many tasks in flight as
- * there are workers, puts rows back in order, and carries abort, limits and close.
+ * What all encoders share: checks the batch, lets small calls travel together (batcher.ts), cuts
+ * large ones into tasks and keeps as many in flight as there are workers, puts rows back in order,
+ * and carries abort, limits and close.
  */
-import { isLibraryError, makeError, type LibraryError } from '../errors';
+import { makeError, type LibraryError } from '../errors';
 import type { ModelIdentity } from '../types';
+import { abortedError, untilAborted } from './abort';
+import { Batcher } from './batcher';
 import type { EachResult, EncodeOptions, Encoder, ImageEncoder } from './encoder';
-import { isWorkerLoss, type PoolTask, type TowerPool } from './pool';
+import type { PoolTask, TowerPool } from './pool';
 import type { TowerSettings } from './settings';
-import { fromWire } from './task';
+import type { EncoderStats } from './stats';
+import { taskRunner, type TaskRunner } from './task-runner';
 
 /** One modality: what its inputs are and how they travel. */
 interface Modality<Input> {
@@ -44,6 +48,10 @@ class TowerEncoder<Input> implements Encoder<Input> {
   private closing: Promise<void> | undefined;
   private readonly calls = new Set<Promise<unknown>>();
 
+  private readonly runner: TaskRunner<Input>;
+  private readonly batcher: Batcher<Input>;
+  private refused = 0;
+
   constructor(
     private readonly kind: Modality<Input>,
     readonly model: ModelIdentity,
@@ -52,6 +60,22 @@ class TowerEncoder<Input> implements Encoder<Input> {
     private readonly settings: TowerSettings,
   ) {
     this.modality = kind.name;
+    this.runner = taskRunner(pool, dim, (items) => kind.pack(items));
+    this.batcher = new Batcher({
+      size: settings.batchSize,
+      windowMs: settings.batchWindowMs,
+      workers: settings.workers,
+      free: () => settings.workers - pool.activeTasks,
+      run: async (items, cancelled) => {
+        const { vectors, errors, ...rest } = await this.runner.run(items, cancelled, true);
+        const inferenceMs = rest.inferenceMs / items.length;
+        return items.map((_, i) => {
+          const vector = vectors.subarray(i * dim, (i + 1) * dim);
+          return { vector, error: errors[i], device: rest.device, inferenceMs };
+        });
+      },
+    });
+    pool.onTaskEnd = () => this.batcher.wake();
   }
 
   async encode(batch: readonly Input[], options: EncodeOptions = {}): Promise<Float32Array> {
@@ -73,6 +97,22 @@ class TowerEncoder<Input> implements Encoder<Input> {
     await this.admit(() => this.pool.run({ items: 0 }));
   }
 
+  stats(): EncoderStats {
+    const { workers, threadsPerWorker, maxCalls, device } = this.settings;
+    const counted = this.pool.stats();
+    return {
+      modality: this.modality,
+      requestedDevice: device,
+      workers,
+      threadsPerWorker,
+      calls: this.calls.size,
+      maxCalls,
+      ...counted,
+      queuedItems: counted.queuedItems + this.batcher.size,
+      refused: this.refused,
+    };
+  }
+
   close(): Promise<void> {
     this.closing ??= Promise.allSettled([...this.calls]).then(() => this.pool.destroy());
     return this.closing;
@@ -84,10 +124,13 @@ class TowerEncoder<Input> implements Encoder<Input> {
       throw makeError('ERR_CLOSED', `the ${this.modality} encoder is closed`);
     }
     if (this.calls.size >= this.settings.maxCalls) {
+      this.refused++;
+      const retryAfterSeconds = this.pool.retryAfterSeconds(this.batcher.size);
       throw makeError(
         'ERR_POOL_FULL',
-        `the ${this.modality} encoder has ${this.calls.size} calls in flight, its limit; try again later`,
-        { details: { limit: this.settings.maxCalls } },
+        `the ${this.modality} encoder has ${this.calls.size} calls in flight, its limit; ` +
+          `try again in ${retryAfterSeconds} s`,
+        { details: { limit: this.settings.maxCalls, retryAfterSeconds } },
       );
     }
     const running = call();
@@ -107,72 +150,65 @@ class TowerEncoder<Input> implements Encoder<Input> {
   ): Promise<EachResult> {
     this.checkBatch(batch);
     if (signal?.aborted === true) throw abortedError(signal);
-    const vectors = new Float32Array(batch.length * this.dim);
-    const errors: (LibraryError | undefined)[] = Array.from({ length: batch.length });
-    const size = this.taskSize(batch.length);
-    let next = 0;
     const stop = new AbortController();
-    const cancelled = stop.signal;
-    const feed = async (): Promise<void> => {
-      while (next < batch.length && !cancelled.aborted) {
-        const from = next;
-        next = Math.min(batch.length, from + size);
-        const place: Place = { from, to: next, vectors, errors };
-        try {
-          await this.runTask(batch, place, cancelled);
-        } catch (error) {
-          if (!isolate || !isWorkerLoss(error)) throw error;
-          await this.runSingly(batch, place, cancelled, error as LibraryError);
-        }
-      }
-    };
-    const feeds = Promise.all(Array.from({ length: this.settings.workers }, feed));
+    // Small calls share batches with others; a large one fills its batches alone.
+    const work =
+      batch.length <= this.settings.batchSize
+        ? this.embedTogether(batch, stop.signal)
+        : this.embedInTasks(batch, stop.signal, isolate);
     try {
-      await untilAborted(feeds, signal);
+      return await untilAborted(work, signal);
     } finally {
       // Whatever ended this call, what is still queued for it is not worth doing.
       stop.abort();
-      feeds.catch(() => undefined);
+      work.catch(() => undefined);
     }
-    return { vectors, errors };
   }
 
-  private async runTask(
+  private async embedTogether(
     batch: readonly Input[],
-    place: Place,
     cancelled: AbortSignal,
-  ): Promise<void> {
-    const { from, to, vectors, errors } = place;
-    const reply = await this.pool.run(this.kind.pack(batch.slice(from, to)), cancelled);
-    if (cancelled.aborted) return;
-    if (reply.vectors.length !== (to - from) * this.dim) {
-      throw makeError('ERR_ENCODE', 'a worker answered with the wrong number of values');
-    }
-    vectors.set(reply.vectors, from * this.dim);
-    reply.errors.forEach((wire, i) => {
-      if (wire !== undefined) errors[from + i] = fromWire(wire);
-    });
+  ): Promise<EachResult> {
+    const results = await Promise.all(batch.map((input) => this.batcher.push(input, cancelled)));
+    const vectors = new Float32Array(batch.length * this.dim);
+    results.forEach(({ vector }, i) => vectors.set(vector, i * this.dim));
+    return {
+      vectors,
+      errors: results.map(({ error }) => error),
+      device: results[0]?.device ?? this.pool.device,
+      inferenceMs: results.reduce((sum, result) => sum + result.inferenceMs, 0),
+    };
   }
 
-  /** Each input of a lost task once more, alone; those that lose their worker again are at fault. */
-  private async runSingly(
+  private async embedInTasks(
     batch: readonly Input[],
-    place: Place,
     cancelled: AbortSignal,
-    loss: LibraryError,
-  ): Promise<void> {
-    if (place.to - place.from === 1) {
-      place.errors[place.from] = loss;
-      return;
-    }
-    for (let i = place.from; i < place.to && !cancelled.aborted; i++) {
-      try {
-        await this.runTask(batch, { ...place, from: i, to: i + 1 }, cancelled);
-      } catch (error) {
-        if (!isWorkerLoss(error) || !isLibraryError(error)) throw error;
-        place.errors[i] = error;
+    isolate: boolean,
+  ): Promise<EachResult> {
+    const vectors = new Float32Array(batch.length * this.dim);
+    const errors: (LibraryError | undefined)[] = Array.from({ length: batch.length });
+    const size = this.taskSize(batch.length);
+    let inferenceMs = 0;
+    let next = 0;
+    let hasFailed = false;
+    const feed = async (): Promise<void> => {
+      while (next < batch.length && !cancelled.aborted && !hasFailed) {
+        const from = next;
+        next = Math.min(batch.length, from + size);
+        const task = await this.runner.run(batch.slice(from, next), cancelled, isolate);
+        if (cancelled.aborted) return;
+        vectors.set(task.vectors, from * this.dim);
+        task.errors.forEach((error, i) => (errors[from + i] = error));
+        inferenceMs += task.inferenceMs;
       }
+    };
+    const feeds = Array.from({ length: this.settings.workers }, feed);
+    try {
+      await Promise.all(feeds);
+    } finally {
+      hasFailed = true;
     }
+    return { vectors, errors, device: this.pool.device, inferenceMs };
   }
 
   /** Small batches are spread over the workers, large ones cut at the task size. */
@@ -191,39 +227,6 @@ class TowerEncoder<Input> implements Encoder<Input> {
       details: { index },
     });
   }
-}
-
-interface Place {
-  readonly from: number;
-  readonly to: number;
-  readonly vectors: Float32Array;
-  readonly errors: (LibraryError | undefined)[];
-}
-
-/** Settles with the work, or rejects with ERR_ABORTED as soon as the signal says so. */
-async function untilAborted(
-  work: Promise<unknown>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  if (signal === undefined) {
-    await work;
-    return;
-  }
-  let onAbort: (() => void) | undefined;
-  const stopped = new Promise<never>((_, reject) => {
-    onAbort = (): void => reject(abortedError(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    await Promise.race([work, stopped]);
-    if (signal.aborted) throw abortedError(signal);
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-  }
-}
-
-function abortedError(signal: AbortSignal): Error {
-  return makeError('ERR_ABORTED', 'encoding was aborted', { cause: signal.reason as unknown });
 }
 
 export function imageEncoder(

@@ -57,16 +57,23 @@ export async function handle(task: WorkerTask): Promise<WorkerReply> {
       : await embedTexts(loaded, task.texts ?? []);
     const items = vectors.length / setup.dim;
     for (let i = 0; i < items; i++) errors[i] ??= toUnit(vectors, i * setup.dim);
-    return { vectors, errors };
+    return { vectors, errors, ran: ranOf(loaded) };
   } catch (error) {
     const count = task.pictures ? task.pictures.offsets.length - 1 : (task.texts ?? []).length;
     const wire = toWire(error, 'ERR_ENCODE');
     return {
       vectors: new Float32Array(count * setup.dim),
       errors: Array.from({ length: count }, (_, i) => errors[i] ?? wire),
+      ran: ranOf(loaded),
     };
   }
 }
+
+const ranOf = ({ session }: Loaded): NonNullable<WorkerReply['ran']> => ({
+  device: session.provided.device,
+  notice: session.provided.notice,
+  inferenceMs: session.takeSpentMs(),
+});
 
 async function embedPictures(
   { session, decodeRgb }: Loaded,

@@ -2,6 +2,7 @@
 import type { Catalog } from '../catalog';
 import { contentHash, walkMedia } from '../media';
 import type { MediaProblem, SyncOptions } from '../types';
+import { FRAME_UNREADABLE } from './embed';
 import { RETRY_CODES, type WorkItem } from './ingest';
 import {
   compareFiles,
@@ -98,13 +99,16 @@ export async function makePlan(
   };
 }
 
-/** Decoded already, with frames that only wait to be encoded. */
+/**
+ * Decoded already, with frames that only wait to be encoded, for the first time or again: a file that
+ * failed and has frames failed in the encoder. Its frames keep their ids.
+ */
 function isWaitingOnly(catalog: Catalog, known: KnownFile): boolean {
-  return (
-    known.state === 'pending' &&
-    !(known.code !== null && RETRY_CODES.has(known.code)) &&
-    catalog.framesOfMedia(known.mediaId).length > 0
-  );
+  const needsDecoding =
+    known.state === 'pending'
+      ? known.code !== null && RETRY_CODES.has(known.code)
+      : known.code === FRAME_UNREADABLE;
+  return !needsDecoding && catalog.framesOfMedia(known.mediaId).length > 0;
 }
 
 function inOrder(found: readonly FoundFile[], items: readonly WorkItem[]): WorkItem[] {

@@ -1,5 +1,5 @@
 /** What a sync tells while it runs, and the report at its end. */
-import type { IngestedItem } from '../catalog';
+import type { IngestedItem, MediaRow } from '../catalog';
 import type { MediaProblem, ProgressEvent, SyncReport } from '../types';
 import type { SyncPlan } from './make-plan';
 
@@ -8,6 +8,7 @@ export class Progress {
   readonly problems: MediaProblem[] = [];
   indexedItems = 0;
   framesAdded = 0;
+  framesFailed = 0;
   private done = 0;
   private total = 0;
   private framesWaiting = 0;
@@ -45,6 +46,15 @@ export class Progress {
       });
     }
     this.emit('decode', { path: item.path });
+  }
+
+  /** @param media files that became final with frames that have no embedding */
+  failedToEmbed(frames: number, media: readonly MediaRow[]): void {
+    this.framesFailed += frames;
+    this.framesWaiting -= frames;
+    for (const { path, code, reason } of media) {
+      if (code !== null) this.problems.push({ path, state: 'failed', code, reason: reason ?? '' });
+    }
   }
 
   embedded(frames: number): void {
@@ -87,6 +97,7 @@ export function makeReport(
     skipped: count('skipped'),
     failed: count('failed'),
     framesAdded: progress.framesAdded,
+    framesFailed: progress.framesFailed,
     framesTotal: framesTotal,
     problems,
     elapsedMs: Math.round(performance.now() - started),

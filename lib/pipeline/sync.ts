@@ -56,7 +56,7 @@ export async function runSync(
   await reconcile(parts);
   catalog.beginIngest();
   await applyMovesAndRemovals(parts, store, plan);
-  if (halves.embed) catalog.retryFailedFrames(parts.space);
+  if (halves.embed) catalog.retryFailedFrames(parts.space, options.retryFailed);
   progress.begin(plan, catalog.counts(parts.space).pendingFrames);
 
   const wake = new WakeUp();
@@ -71,6 +71,7 @@ export async function runSync(
           space: parts.space,
           beforeAppend: () => sweepGraves(parts),
           onEmbedded: (frames) => progress.embedded(frames),
+          onFailed: (frames, media) => progress.failedToEmbed(frames, media),
         },
         () => decoding,
         wake,
@@ -102,7 +103,9 @@ export async function runSync(
     decoding = false;
     wake.notify();
     await embedding?.catch(() => undefined);
-    if (options.signal?.aborted !== true) await catalog.exportMetadata(metadataFile(parts.dir));
+    if (options.signal?.aborted !== true) {
+      await catalog.exportMetadata(metadataFile(parts.dir), parts.space);
+    }
   }
   await embedding;
   await sweepGraves(parts);

@@ -59,7 +59,14 @@ export interface ValidationProblem {
 }
 
 export function toPublicError(error: unknown): PublicError {
-  if (isLibraryError(error)) return describe(error.code, error.message);
+  if (isLibraryError(error)) {
+    // A pool that refuses knows when it should be through with what it has.
+    const seconds = error.details['retryAfterSeconds'];
+    const known = describe(error.code, error.message);
+    return known.status === 503 && typeof seconds === 'number'
+      ? { ...known, retryAfter: seconds }
+      : known;
+  }
   const framework = (typeof error === 'object' && error !== null ? error : {}) as FrameworkError;
   if (framework.validation !== undefined) return describeValidation(framework);
   const code = typeof framework.code === 'string' ? framework.code : '';

@@ -50,6 +50,7 @@ export function add(catalog: Catalog, names: readonly string[]): void {
     ids.map((frameId, i) => ({ frameId, row: asRow(first + i) })),
     [],
     first + ids.length,
+    { device: 'cpu', inferenceMs: 1.5, createdAt: '2026-01-02T03:04:05.000Z' },
   );
 }
 

@@ -22,10 +22,18 @@ export async function handle(task: WorkerTask): Promise<WorkerReply> {
       new TaskClock(task.clock).enter('running');
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     }
+    if (order === '#memory') fillMemory(task);
     if (order === '#garbage') return 'nonsense' as unknown as WorkerReply;
     if (order === '#gate') await gate(task);
   }
   return real(task);
+}
+
+/** On the JavaScript heap, which is what the pool limits. */
+function fillMemory(task: WorkerTask): never {
+  new TaskClock(task.clock).enter('running');
+  const kept: number[][] = [];
+  for (;;) kept.push(Array.from({ length: 10_000 }, (_, i) => i + kept.length));
 }
 
 function ordersOf(task: WorkerTask): string[] {

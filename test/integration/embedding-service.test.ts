@@ -43,6 +43,7 @@ function counted(): { text: Encoder<string>; calls: string[][]; hold: () => () =
       await gate;
       return clip.text.encode(batch, options);
     },
+    stats: () => clip.text.stats(),
     warm: () => clip.text.warm(),
     close: () => Promise.resolve(),
   };

@@ -15,7 +15,7 @@ import { openCatalog } from '../../lib/catalog';
 import { catalogError, sqliteDriver, type SqliteDatabase } from '../../lib/catalog/sqlite';
 import { Statements } from '../../lib/catalog/statements';
 import { isLibraryError } from '../../lib/errors';
-import { asRow } from '../../lib/types';
+import { asFrameId, asRow } from '../../lib/types';
 import { codeOf, filled, raw } from '../helpers/catalog';
 import { makeTempDir } from '../helpers/temp';
 
@@ -43,6 +43,9 @@ test('a changed value in any column of any entry is noticed before it is shown',
     'width of a frame': 'UPDATE frames SET width = 21',
     'time of a frame': 'UPDATE frames SET timestamp = 1',
     'frame of a row': 'UPDATE frame_rows SET frame_id = 1 - frame_id WHERE frame_id = 0 OR row = 1',
+    'batch of a row': 'UPDATE frame_rows SET encoding_id = encoding_id + 1',
+    'batch of a row taken away': 'UPDATE frame_rows SET encoding_id = NULL',
+    'device of a batch': "UPDATE encodings SET device = 'cuda'",
     'a checksum itself': 'UPDATE frames SET checksum = checksum + 1',
   };
   for (const [what, sql] of Object.entries(changes)) {
@@ -61,6 +64,7 @@ test('a changed value in any column of any entry is noticed before it is shown',
       ...catalog.frames(),
       ...catalog.framesByRows('clip', [asRow(0), asRow(1)]),
       catalog.filterRows('clip', { path: () => true }),
+      catalog.embeddingOf('clip', asFrameId(0)),
     ]);
     assert.is(shown, 'ERR_CATALOG', what);
     assert.ok(catalog.integrityCheck().length > 0, `${what}: verify`);
@@ -83,6 +87,15 @@ test('verify says which entry is damaged, goes on to the next, and finds what do
     ['UPDATE spaces SET committed_rows = 1', /beyond the number of rows/],
     ['DELETE FROM frame_rows WHERE row = 0', /neither a row nor a place/],
     ["INSERT INTO pending_frames VALUES ('clip', 77)", /does not exist/],
+    ['DELETE FROM encodings', /row 0 names a batch that was never recorded/],
+    [
+      "INSERT INTO failed_frames VALUES ('clip', 0, 'x', 1, 'ERR_ENCODE', NULL, NULL)",
+      /frame 0 has a row and counts as failed/,
+    ],
+    [
+      "INSERT INTO failed_frames VALUES ('clip', 77, 'x', 1, 'ERR_ENCODE', NULL, NULL)",
+      /list of failures names frame 77/,
+    ],
     ["PRAGMA foreign_keys=OFF; DELETE FROM media WHERE path = 'a.jpg'", /refers to a missing one/],
   ];
   for (const [sql, finding] of rules) {

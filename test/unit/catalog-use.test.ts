@@ -59,7 +59,7 @@ test('settling a frame costs the same with a long queue and many rows as with fe
     const catalog = await filled(makeTempDir('catalog'), []);
     const names = Array.from({ length: 2 * others + 500 }, (_, i) => `${i}.jpg`);
     catalog.recordIngested(names.map((name) => picture(catalog, name)));
-    const settle = (from: number, to: number): void =>
+    const settle = (from: number, to: number): unknown =>
       catalog.recordRows(
         'clip',
         Array.from({ length: to - from }, (_, i) => ({

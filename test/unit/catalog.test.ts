@@ -81,7 +81,7 @@ test('a media file none of whose frames could be encoded is failed with the reas
   catalog.recordIngested([item(catalog, 'a.jpg', 1)]);
   catalog.recordRows('clip', [], [{ frameId: asFrameId(0), reason: 'zero vector' }], 0);
   assert.is(catalog.mediaByPath('a.jpg')?.state, 'failed');
-  assert.is(catalog.mediaByPath('a.jpg')?.reason, 'zero vector');
+  assert.is(catalog.mediaByPath('a.jpg')?.reason, 'not embedded: zero vector');
   catalog.close();
 });
 

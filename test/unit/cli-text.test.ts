@@ -121,6 +121,7 @@ const REPORT: SyncReport = {
   skipped: 0,
   failed: 0,
   framesAdded: 0,
+  framesFailed: 0,
   framesTotal: 12,
   problems: [],
   elapsedMs: 4200,

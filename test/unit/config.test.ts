@@ -69,6 +69,8 @@ test('the names of specs 002 and 003 are accepted unchanged', () => {
   });
   assert.is(embedding.settings.model, 'a/b');
   assert.is(embedding.settings.k, 10);
+  const device = resolveConfig({ env: { CLIP_DEVICE: 'CUDA', EMBEDDING_DEVICE: 'auto' } });
+  assert.is(device.settings.device, 'cuda');
   const ours = resolveConfig({ env: { SIGHTLINE_MODEL: 'x/y', CLIP_MODEL_NAME: 'ViT-B-32' } });
   assert.is(ours.settings.model, 'x/y');
 });

@@ -12,7 +12,7 @@ import {
 } from '../../lib/encode/preprocess';
 import { resizeRgb, setSimd } from '../../lib/encode/resize';
 import { loadPasses } from '../../lib/encode/resize-simd';
-import { checkDevice, deadlineMs, towerSettings } from '../../lib/encode/settings';
+import { deadlineMs, towerSettings } from '../../lib/encode/settings';
 import { codeOf } from '../helpers/tiny-clip';
 
 const SEED = 5;
@@ -212,9 +212,18 @@ test('settings: options before environment before what fits the model', () => {
     batchSize: 8,
     timeoutMs: 2500,
     maxCalls: 128,
+    batchWindowMs: 2,
+    idleMs: 300_000,
+    workerHeapMb: 1024,
+    device: 'cpu',
   });
   const few = towerSettings('image', small, { env, timeoutMs: 700 });
   assert.equal([few.workers, few.threadsPerWorker, few.timeoutMs], [6, 1, 700]);
+  const wide = towerSettings('image', 65 << 20, { env: {}, threads: 32 });
+  assert.ok(wide.workers > 1 && wide.workers <= 4, 'several copies on many cores');
+  assert.is(wide.threadsPerWorker, Math.floor(32 / wide.workers));
+  const huge = towerSettings('image', Number.MAX_SAFE_INTEGER, { env: {}, threads: 64 });
+  assert.is(huge.workers, 1, 'one copy when two do not fit');
   const split = towerSettings('image', large, { env, workers: 2 });
   assert.equal([split.workers, split.threadsPerWorker], [2, 3]);
   const text = towerSettings('text', large, { env: { CLIP_CPU_THREADS: 'null' }, threads: 3 });
@@ -241,16 +250,6 @@ test('deadlines grow with the task up to 30 s and never shrink below one item', 
   assert.is(deadlineMs(2000, 8), 16_000);
   assert.is(deadlineMs(2000, 32), 30_000);
   assert.is(deadlineMs(60_000, 4), 60_000);
-});
-
-test('an unknown device is one notice, not an error', () => {
-  const lines: string[] = [];
-  const onNotice = (line: string): void => void lines.push(line);
-  checkDevice({ env: { CLIP_DEVICE: 'cuda' }, onNotice });
-  checkDevice({ env: {}, onNotice });
-  checkDevice({ env: { CLIP_DEVICE: 'cuda' }, device: 'cpu', onNotice });
-  assert.is(lines.length, 1);
-  assert.match(lines[0] ?? '', /^device cuda .*processor$/);
 });
 
 test.run();

@@ -219,6 +219,8 @@ test('public errors have no path and no cause', () => {
     'k must be from 1 to 1000',
   );
   assert.is(toPublicError(makeError('ERR_POOL_FULL', 'x')).retryAfter, 1);
+  const full = makeError('ERR_POOL_FULL', 'x', { details: { retryAfterSeconds: 7 } });
+  assert.is(toPublicError(full).retryAfter, 7);
 });
 
 test('texts become numbers only when they are written as plain ones', () => {

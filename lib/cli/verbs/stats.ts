@@ -37,6 +37,8 @@ export async function runStatsVerb(
       ['pictures', n(stats.images)],
       ['videos', n(stats.videos)],
       ['frames', n(stats.frames)],
+      // Shown when there are any: mostly there are none.
+      ...(stats.framesFailed > 0 ? [['not embedded', n(stats.framesFailed)] as const] : []),
       ['pending', n(stats.media.pending)],
       ['skipped', n(stats.media.skipped)],
       ['failed', n(stats.media.failed)],

@@ -1,0 +1,65 @@
+/** Resident memory over a long run, and before, with and after a large model. */
+import { openClip } from '../../lib/encode';
+
+const residentMb = (): number => Math.round(process.memoryUsage().rss / 2 ** 20);
+
+export interface LongRun {
+  readonly images: number;
+  readonly residentMb: Readonly<Record<string, number>>;
+  /** Resident memory at the end over that after a tenth: 1 is flat. */
+  readonly endToTenth: number;
+}
+
+/** Encodes as a sync does: calls of 64, two at once. */
+export async function measureLongRun(
+  pictures: readonly Buffer[],
+  images: number,
+): Promise<LongRun> {
+  const clip = await openClip('builtin');
+  const at: Record<string, number> = {};
+  const marks = [0.1, 0.25, 0.5, 0.75, 1].map((share) => Math.round(images * share));
+  let taken = 0;
+  let done = 0;
+  const work = async (): Promise<void> => {
+    while (taken < images) {
+      const count = Math.min(64, images - taken);
+      const from = taken;
+      taken += count;
+      const batch = Array.from({ length: count }, (_, i) => pictures[(from + i) % pictures.length]);
+      await clip.image.encode(batch as Buffer[]);
+      done += count;
+      while (marks.length > 0 && done >= (marks[0] as number)) {
+        at[String(marks.shift())] = residentMb();
+      }
+    }
+  };
+  await Promise.all([work(), work()]);
+  await clip.close();
+  const values = Object.values(at);
+  return {
+    images,
+    residentMb: at,
+    endToTenth: (values.at(-1) as number) / (values[0] as number),
+  };
+}
+
+export interface ModelMemory {
+  /** Before, with the model, after `close()`, and the same a second time. */
+  readonly residentMb: readonly number[];
+}
+
+/**
+ * What `close()` gives back. It frees the model, but the C library may keep the pages for the next
+ * one: a second load that needs no more than the first shows that nothing is lost.
+ */
+export async function measureModelMemory(model: string): Promise<ModelMemory> {
+  const seen: number[] = [residentMb()];
+  for (let i = 0; i < 2; i++) {
+    const clip = await openClip(model);
+    await clip.image.warm();
+    seen.push(residentMb());
+    await clip.close();
+    seen.push(residentMb());
+  }
+  return { residentMb: seen };
+}

@@ -1,0 +1,76 @@
+/**
+ * One task of the pool and what becomes of its inputs. With isolation, a task that loses its worker
+ * is done again input by input, so that only the one at fault fails.
+ */
+import { isLibraryError, makeError, type LibraryError } from '../errors';
+import type { EachResult } from './encoder';
+import type { PoolTask, TowerPool } from './pool';
+import { fromWire } from './task';
+import { isWorkerLoss } from './worker-loss';
+
+export interface TaskRunner<Input> {
+  /**
+   * @param cancelled what is not begun is skipped; the result is then worth nothing
+   * @throws what concerns all inputs, and without isolation the loss of a worker
+   */
+  run(inputs: readonly Input[], cancelled: AbortSignal, isolate: boolean): Promise<EachResult>;
+}
+
+export function taskRunner<Input>(
+  pool: TowerPool,
+  dim: number,
+  pack: (inputs: readonly Input[]) => PoolTask,
+): TaskRunner<Input> {
+  const once = async (inputs: readonly Input[], cancelled: AbortSignal): Promise<EachResult> => {
+    const reply = await pool.run(pack(inputs), cancelled);
+    const empty = { device: pool.device, inferenceMs: reply.ran?.inferenceMs ?? 0 };
+    if (cancelled.aborted) {
+      return { vectors: new Float32Array(inputs.length * dim), errors: [], ...empty };
+    }
+    if (reply.vectors.length !== inputs.length * dim) {
+      throw makeError('ERR_ENCODE', 'a worker answered with the wrong number of values');
+    }
+    const errors = inputs.map((_, i) => {
+      const wire = reply.errors[i];
+      return wire && fromWire(wire);
+    });
+    return { vectors: reply.vectors, errors, ...empty };
+  };
+
+  /** Each input once more, alone; those that lose their worker again are at fault. */
+  const singly = async (
+    inputs: readonly Input[],
+    cancelled: AbortSignal,
+    loss: LibraryError,
+  ): Promise<EachResult> => {
+    const vectors = new Float32Array(inputs.length * dim);
+    const errors: (LibraryError | undefined)[] = inputs.map(() => undefined);
+    let inferenceMs = 0;
+    if (inputs.length === 1) errors[0] = loss;
+    else {
+      for (let i = 0; i < inputs.length && !cancelled.aborted; i++) {
+        try {
+          const alone = await once(inputs.slice(i, i + 1), cancelled);
+          vectors.set(alone.vectors, i * dim);
+          errors[i] = alone.errors[0];
+          inferenceMs += alone.inferenceMs;
+        } catch (error) {
+          if (!isWorkerLoss(error) || !isLibraryError(error)) throw error;
+          errors[i] = error;
+        }
+      }
+    }
+    return { vectors, errors, device: pool.device, inferenceMs };
+  };
+
+  return {
+    async run(inputs, cancelled, isolate) {
+      try {
+        return await once(inputs, cancelled);
+      } catch (error) {
+        if (!isolate || !isWorkerLoss(error)) throw error;
+        return singly(inputs, cancelled, error as LibraryError);
+      }
+    },
+  };
+}

@@ -1,0 +1,310 @@
+/**
+ * The pool over time: calls that share batches, refusals that say when to come again, workers that run
+ * out of memory, models given up and brought back, devices that are not there, figures.
+ */
+import path from 'node:path';
+import { BroadcastChannel } from 'node:worker_threads';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { ClipModel } from '../../lib/encode';
+import { openClipWithWorker } from '../../lib/encode/clip';
+import type { ClipOptions } from '../../lib/encode/settings';
+import { GATE_CHANNEL } from '../helpers/faulty-encode-worker';
+import { assertRow, codeOf, errorOf, pictures, texts, TINY_CLIP } from '../helpers/tiny-clip';
+
+const FAULTY = path.resolve(__dirname, '../helpers/faulty-encode-worker.js');
+const order = (text: string): Uint8Array => Buffer.from(text);
+const good = (i: number): Uint8Array =>
+  (pictures[i % pictures.length] as { bytes: Uint8Array }).bytes;
+const vectorOf = (i: number): number[] =>
+  (pictures[i % pictures.length] as { vector: number[] }).vector;
+
+async function withClip(
+  options: ClipOptions,
+  body: (clip: ClipModel) => Promise<void>,
+): Promise<void> {
+  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1, ...options }, FAULTY);
+  try {
+    await body(clip);
+  } finally {
+    await clip.close();
+  }
+}
+
+/** Holds one worker inside a task until the function it resolves with is called. */
+async function holdWorker(clip: ClipModel): Promise<() => Promise<unknown>> {
+  const channel = new BroadcastChannel(GATE_CHANNEL);
+  const entered = new Promise<void>((resolve) => {
+    channel.onmessage = (event: unknown): void => {
+      if ((event as { data: unknown }).data === 'entered') resolve();
+    };
+  });
+  const call = clip.image.encodeEach([order('#gate')]);
+  await entered;
+  return () => {
+    channel.postMessage('open');
+    channel.close();
+    return call;
+  };
+}
+
+/** Resolves when `holds` does, looking again whenever the loop has turned. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test('calls of one picture that come together become few batches, each with its own row', async () => {
+  await withClip({}, async (clip) => {
+    await clip.image.warm();
+    const calls = Array.from({ length: 40 }, async (_, i) => {
+      assertRow(await clip.image.encode([good(i)]), 0, vectorOf(i));
+    });
+    await Promise.all(calls);
+    const { batches, items, batchSizes, errors } = clip.image.stats();
+    assert.is(items, 40);
+    assert.is(errors, 0);
+    // 16 at most in a task: three batches, because all calls were there before the first went.
+    assert.is(batches, 3);
+    assert.is(
+      batchSizes.reduce((sum, n) => sum + n, 0),
+      3,
+    );
+    assert.equal(batchSizes.slice(3, 5), [1, 2], 'one of eight, two of sixteen');
+  });
+});
+
+test('what comes while the workers are busy goes together with the next that is free', async () => {
+  await withClip({}, async (clip) => {
+    const open = await holdWorker(clip);
+    const before = clip.image.stats();
+    assert.is(before.runningItems, 1);
+    const rows = await Promise.all([
+      ...Array.from({ length: 10 }, async (_, i) => {
+        // One turn of the loop after the other, as requests arrive.
+        for (let turn = 0; turn < i; turn++) await new Promise((resolve) => setImmediate(resolve));
+        return clip.image.encode([good(i)]);
+      }),
+      (async () => {
+        await until(() => clip.image.stats().queuedItems === 10);
+        await open();
+      })(),
+    ]);
+    for (let i = 0; i < 10; i++) assertRow(rows[i] as Float32Array, 0, vectorOf(i));
+    const after = clip.image.stats();
+    assert.is(after.batches - before.batches, 2, 'the one at the gate, and one of ten');
+    assert.is(after.queuedItems + after.runningItems + after.calls, 0);
+  });
+});
+
+test('nobody waits for company when nothing runs', async () => {
+  // With a window of a second a lone caller would be seen to wait.
+  await withClip({ workers: 2, batchWindowMs: 1000 }, async (clip) => {
+    await clip.image.warm();
+    const started = performance.now();
+    for (let i = 0; i < 5; i++) await clip.image.encode([good(i)]);
+    assert.ok(performance.now() - started < 4000, 'five waits would be five seconds');
+  });
+});
+
+test('one worker busy and one free: a lone call waits for the window, not for the busy one', async () => {
+  await withClip({ workers: 2, batchWindowMs: 20 }, async (clip) => {
+    const open = await holdWorker(clip);
+    assertRow(await clip.image.encode([good(3)]), 0, vectorOf(3));
+    await open();
+  });
+});
+
+for (const bad of ['#exit', '#garbage']) {
+  test(`an input that fails by ${bad} fails alone in a batch it shares with other callers`, async () => {
+    await withClip({}, async (clip) => {
+      const open = await holdWorker(clip);
+      const inputs = [good(0), good(1), order(bad), good(3)];
+      const calls = inputs.map((input) => clip.image.encode([input]));
+      const outcome = Promise.allSettled(calls);
+      await until(() => clip.image.stats().queuedItems === 4);
+      await open();
+      const settled = await outcome;
+      assert.equal(
+        settled.map(({ status }) => status),
+        ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'],
+      );
+      assert.is((settled[2] as { reason: { code: string } }).reason.code, 'ERR_ENCODE');
+      for (const i of [0, 1, 3])
+        assertRow((settled[i] as { value: Float32Array }).value, 0, vectorOf(i));
+    });
+  });
+}
+
+test('a picture that cannot be decoded fails alone in a shared batch', async () => {
+  await withClip({}, async (clip) => {
+    const calls = [good(0), Buffer.from('GIF8 no'), good(2)].map((p) => clip.image.encode([p]));
+    const [first, second, third] = await Promise.allSettled(calls);
+    assert.is(first?.status, 'fulfilled');
+    assert.is((second as { reason: { code: string } }).reason.code, 'ERR_MEDIA_UNSUPPORTED');
+    assertRow((third as { value: Float32Array }).value, 0, vectorOf(2));
+    assert.is(clip.image.stats().errors, 1);
+  });
+});
+
+test('an aborted call leaves the queue and its room at once; those around it are served', async () => {
+  await withClip({}, async (clip) => {
+    const open = await holdWorker(clip);
+    const stop = new AbortController();
+    const around = [clip.image.encode([good(0)]), clip.image.encode([good(2)])];
+    const aborted = clip.image.encode([good(1)], { signal: stop.signal });
+    assert.is(clip.image.stats().queuedItems, 3);
+    stop.abort();
+    assert.is(await codeOf(aborted), 'ERR_ABORTED');
+    assert.is(clip.image.stats().queuedItems, 2);
+    await open();
+    assertRow(await (around[0] as Promise<Float32Array>), 0, vectorOf(0));
+    assertRow(await (around[1] as Promise<Float32Array>), 0, vectorOf(2));
+    assert.is(clip.image.stats().items, 3, 'the gate and two');
+  });
+});
+
+test('a full queue refuses with the seconds after which to come again', async () => {
+  await withClip({ maxCalls: 3 }, async (clip) => {
+    const open = await holdWorker(clip);
+    const waiting = [clip.image.encode([good(0)]), clip.image.encode([good(1)])];
+    const error = await errorOf(clip.image.encode([good(2)]));
+    assert.is(error.code, 'ERR_POOL_FULL');
+    const seconds = error.details['retryAfterSeconds'] as number;
+    assert.ok(Number.isInteger(seconds) && seconds >= 1 && seconds <= 60, String(seconds));
+    assert.is(clip.image.stats().refused, 1);
+    await open();
+    assert.is((await Promise.all(waiting)).length, 2);
+    await clip.image.encode([good(2)]);
+  });
+});
+
+test('a worker that fills its memory is replaced: ERR_ENCODE once, and the next call works', async () => {
+  await withClip({ workerHeapMb: 64 }, async (clip) => {
+    let settled = 0;
+    const call = clip.image.encode([order('#memory')]);
+    const count = (): void => void settled++;
+    call.then(count, count);
+    const error = await errorOf(call);
+    assert.is(error.code, 'ERR_ENCODE');
+    assert.match(error.message, /memory/i);
+    assertRow(await clip.image.encode([good(1)]), 0, vectorOf(1));
+    assert.is(settled, 1);
+    assert.is(clip.image.stats().lostWorkers, 1);
+  });
+});
+
+test('every one of many promises settles once while workers crash, hang and run out of memory', async () => {
+  const seed = 41;
+  console.log(`seed ${seed}`);
+  let state = seed;
+  const next = (below: number): number =>
+    ((state = (Math.imul(state, 1103515245) + 12345) >>> 0) >>> 8) % below;
+  const faults = ['#exit', '#throw', '#garbage', '#hang'];
+  await withClip({ workers: 2, timeoutMs: 1500, workerHeapMb: 64 }, async (clip) => {
+    await clip.image.warm();
+    // Four faults at most: five lost workers within a minute close the encoder.
+    const settled = new Map<number, number>();
+    const calls = Array.from({ length: 60 }, async (_, i) => {
+      const isFault = i % 20 === 7;
+      const input = isFault ? order(faults[next(faults.length)] as string) : good(i);
+      for (let turn = next(8); turn > 0; turn--) await new Promise((done) => setImmediate(done));
+      try {
+        const row = await clip.image.encode([input]);
+        assert.not.ok(isFault);
+        assertRow(row, 0, vectorOf(i));
+      } catch (error) {
+        assert.match((error as { code?: string }).code ?? String(error), /^ERR_(ENCODE|TIMEOUT)$/);
+      }
+      settled.set(i, (settled.get(i) ?? 0) + 1);
+    });
+    await Promise.all(calls);
+    assert.is(settled.size, 60);
+    assert.ok([...settled.values()].every((n) => n === 1));
+    const { calls: open, queuedItems, runningItems } = clip.image.stats();
+    assert.is(open + queuedItems + runningItems, 0);
+  });
+});
+
+test('a model without work is given up and comes back by itself', async () => {
+  await withClip({ idleMs: 30 }, async (clip) => {
+    assert.not.ok(clip.text.stats().isLoaded);
+    for (let round = 1; round <= 3; round++) {
+      const item = texts[0];
+      assertRow(await clip.text.encode([item?.text ?? '']), 0, item?.vector ?? []);
+      assert.ok(clip.text.stats().isLoaded);
+      await until(() => !clip.text.stats().isLoaded);
+      assert.is(clip.text.stats().unloads, round);
+      assert.is(clip.text.stats().loads, round);
+    }
+  });
+});
+
+test('a task that comes while the model is being given up is served', async () => {
+  await withClip({ idleMs: 1 }, async (clip) => {
+    for (let i = 0; i < 30; i++) {
+      assertRow(await clip.image.encode([good(i)]), 0, vectorOf(i));
+      await new Promise((resolve) => setTimeout(resolve, i % 4));
+    }
+  });
+});
+
+test('close while busy: what runs and what waits is served, then all memory is free', async () => {
+  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, FAULTY);
+  const open = await holdWorker(clip);
+  const waiting = Array.from({ length: 20 }, (_, i) => clip.image.encode([good(i)]));
+  const closing = clip.close();
+  assert.is(await codeOf(clip.image.encode([good(0)])), 'ERR_CLOSED');
+  await open();
+  for (const [i, call] of waiting.entries()) assertRow(await call, 0, vectorOf(i));
+  await closing;
+  assert.not.ok(clip.image.stats().isLoaded);
+  assert.is(clip.image.stats().items, 21, 'figures stay readable');
+});
+
+test('a device that is not there is one line, and the processor does the work', async () => {
+  const lines: string[] = [];
+  // No runtime has both; on any one machine at least one of them is unknown to it.
+  for (const device of ['coreml', 'dml']) {
+    await withClip({ device, onNotice: (line) => lines.push(line) }, async (clip) => {
+      assertRow(await clip.image.encode([good(1)]), 0, vectorOf(1));
+      await clip.text.encode(['red']);
+      const { requestedDevice, device: used } = clip.image.stats();
+      assert.is(requestedDevice, device);
+      assert.ok(used === 'cpu' || used === device);
+    });
+  }
+  assert.ok(lines.length >= 1 && lines.length <= 2, lines.join('\n'));
+  for (const line of lines) {
+    assert.match(line, /^device (coreml|dml) cannot be used, the models run on the processor: /);
+    assert.not.match(line, /\n/);
+  }
+  assert.is(await codeOf(openClipWithWorker(TINY_CLIP, { device: 'gpu' })), 'ERR_ARG_RANGE');
+});
+
+test('auto says nothing and uses what there is', async () => {
+  const lines: string[] = [];
+  await withClip({ device: 'auto', onNotice: (line) => lines.push(line) }, async (clip) => {
+    await clip.image.encode([good(1)]);
+    assert.match(clip.image.stats().device, /^(cpu|cuda|coreml|dml)$/);
+  });
+  assert.equal(lines, []);
+});
+
+test('figures say what was done', async () => {
+  await withClip({ workers: 2, threads: 2 }, async (clip) => {
+    const fresh = clip.image.stats();
+    assert.equal([fresh.workers, fresh.threadsPerWorker, fresh.maxCalls], [2, 1, 128]);
+    assert.equal([fresh.batches, fresh.items, fresh.inferenceMs], [0, 0, 0]);
+    await clip.image.encode(Array.from({ length: 50 }, (_, i) => good(i)));
+    await clip.image.encodeEach([Buffer.from('x')]);
+    const { items, batches, errors, inferenceMs, batchSizes } = clip.image.stats();
+    assert.is(items, 51);
+    assert.is(batches, 5);
+    assert.is(errors, 1);
+    assert.ok(inferenceMs > 0);
+    assert.is(batchSizes[0], 1, 'one batch of one');
+    assert.is(clip.text.stats().items, 0);
+  });
+});
+
+test.run();
