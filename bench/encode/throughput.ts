@@ -8,7 +8,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { openClip } from '../../lib/encode';
 import { decodeRgb } from '../../lib/encode/decode-rgb';
 import { readClipConfig } from '../../lib/encode/model-config';
-import { inspectModelFiles } from '../../lib/encode/model-files';
+import { inspectClip } from '../../lib/encode/model-files';
 import { findModel } from '../../lib/encode/model-store';
 import { normalizeTable, preprocessInto } from '../../lib/encode/preprocess';
 import { towerSettings } from '../../lib/encode/settings';
@@ -42,8 +42,10 @@ export async function measureThroughput(
 ): Promise<Throughput> {
   const found = await findModel(model);
   const { preprocess: spec } = await readClipConfig(found.folder);
-  const files = await inspectModelFiles(found.folder, found.boundary);
-  const { batchSize, workers, threadsPerWorker } = towerSettings('image', files.visionBytes, {});
+  const { vision } = await inspectClip(found.folder, found.boundary, found.dtype);
+  if (spec === undefined || vision === undefined)
+    throw new Error('the bench needs a model with an image tower');
+  const { batchSize, workers, threadsPerWorker } = towerSettings('image', vision.bytes, {});
   const { size } = spec;
   const each = 3 * size * size;
   const table = normalizeTable(spec);
@@ -51,7 +53,7 @@ export async function measureThroughput(
   const trials: Trial[] = [];
   const sessions: InferenceSession[] = [];
   for (const threads of threadCounts()) {
-    const session = await InferenceSession.create(files.vision, {
+    const session = await InferenceSession.create(vision.file, {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
     });

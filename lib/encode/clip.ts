@@ -1,18 +1,26 @@
 /** Opens a CLIP model: finds it, checks it, and stands the two encoders on pools that start later. */
+import path from 'node:path';
+import { makeError } from '../errors';
 import type { ModelIdentity } from '../types';
-import type { ClipModel, Encoder, ImageEncoder } from './encoder';
+import { graphFile } from './dtype';
+import type { ClipModel, ImageEncoder, SentenceEncoder } from './encoder';
+import { IMAGE, TEXT } from './input-kinds';
 import { readClipConfig, type ClipConfig } from './model-config';
-import { inspectModelFiles, type ModelFiles } from './model-files';
+import { inspectClip, type GraphFile } from './model-files';
 import { findModel } from './model-store';
-import { TowerPool } from './pool';
+import { AbsentTowerPool, identityOf, makePool } from './open-model';
 import { PREPROCESS_VERSION } from './preprocess';
 import { noticesOf, towerSettings, type ClipOptions } from './settings';
-import type { WorkerSetup } from './task';
-import { imageEncoder, textEncoder } from './tower-encoder';
+import type { Recipe, WorkerSetup } from './task';
+import { towerEncoder, type InputKind } from './tower-encoder';
+import { fitTower } from './tower-io';
 
 /**
  * Opens a model without loading it: workers start, and weights are read, with the first call that
  * needs them; text and image towers apart.
+ *
+ * A folder with one tower is enough: calls of the other are ERR_MODEL_MISSING. Where neither tower
+ * has a file of its own, both are taken from `onnx/model.onnx`; each call then computes both.
  *
  * @param model `builtin` (default), a folder, or a repository id in the local hub cache
  * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_INVALID | ERR_ARG_RANGE
@@ -29,79 +37,111 @@ export async function openClipWithWorker(
   workerFile?: string,
 ): Promise<ClipModel> {
   const found = await findModel(model, options.env, { dtype: options.dtype });
-  const config = await readClipConfig(found.folder);
-  const files = await inspectModelFiles(found.folder, found.boundary, found.dtype);
-  const identity: ModelIdentity = {
-    id: found.id,
-    // Folders have no commit; the head of the hash tells two versions apart just as well.
-    revision: found.revision ?? files.sha256.slice(0, 12),
-    sha256: files.sha256,
-    preprocessVersion: PREPROCESS_VERSION,
-  };
-  const onNotice = noticesOf(options);
-  const setup = { folder: found.folder, files, config, options, onNotice, workerFile };
-  return new Clip(
-    identity,
+  const graphs = await inspectClip(found.folder, found.boundary, found.dtype);
+  const config = await readClipConfig(found.folder, graphs.vision !== undefined);
+  const parts: TowerParts = {
+    folder: found.folder,
+    identity: identityOf(found, [graphs.vision, graphs.text], PREPROCESS_VERSION),
     config,
+    dim: dimOf(config, graphs),
+    options,
+    onNotice: noticesOf(options),
+    workerFile,
+  };
+  const { preprocess, text } = config;
+  const words: Recipe = { modality: 'text', text };
+  // Nothing reads the recipe of a tower that is not there.
+  const pictures: Recipe = preprocess ? { modality: 'image', preprocess } : words;
+  return new Clip(
+    parts,
     found.isBuiltin,
-    imageTower(identity, setup),
-    textTower(identity, setup),
+    tower(parts, IMAGE, pictures, graphs.vision, graphFile('vision_model', found.dtype)),
+    tower(parts, TEXT, words, graphs.text, graphFile('text_model', found.dtype)),
   );
 }
 
 interface TowerParts {
   readonly folder: string;
-  readonly files: ModelFiles;
+  readonly identity: ModelIdentity;
   readonly config: ClipConfig;
+  readonly dim: number;
   readonly options: ClipOptions;
   readonly onNotice: (line: string) => void;
   readonly workerFile: string | undefined;
 }
 
-function imageTower(identity: ModelIdentity, parts: TowerParts): ImageEncoder {
-  const settings = towerSettings('image', parts.files.visionBytes, parts.options);
-  const pool = makePool('image', parts.files.vision, parts, settings);
-  return imageEncoder(identity, parts.config.dim, pool, settings);
+/** Asks every tower that is there; they must agree with each other and with the configuration. */
+function dimOf(
+  { family, dim, preprocess, text }: ClipConfig,
+  graphs: { vision: GraphFile | undefined; text: GraphFile | undefined },
+): number {
+  const stated = dim === undefined ? {} : { dim };
+  const size = preprocess?.size ?? 0;
+  const dims = [
+    graphs.vision && { modality: 'image' as const, graph: graphs.vision, size },
+    graphs.text && { modality: 'text' as const, graph: graphs.text, maxTokens: text.maxTokens },
+  ].flatMap((asked) => {
+    if (asked === undefined) return [];
+    const { graph, ...want } = asked;
+    const { file } = graph;
+    return [fitTower(graph.signature, { ...want, ...stated, family, file }).dim];
+  });
+  const [first, second = first] = dims;
+  if (first === undefined || first !== second) {
+    throw makeError(
+      'ERR_MODEL_INVALID',
+      `the image tower gives ${first} values, the text tower ${second}: they are of different models`,
+      { details: { image: first, text: second } },
+    );
+  }
+  return first;
 }
 
-function textTower(identity: ModelIdentity, parts: TowerParts): Encoder<string> {
-  const settings = towerSettings('text', parts.files.textBytes, parts.options);
-  const pool = makePool('text', parts.files.text, parts, settings);
-  return textEncoder(identity, parts.config.dim, pool, settings);
-}
-
-function makePool(
-  modality: 'image' | 'text',
-  file: string,
+function tower<Input>(
   parts: TowerParts,
-  settings: ReturnType<typeof towerSettings>,
-): TowerPool {
+  kind: InputKind<Input>,
+  recipe: Recipe,
+  graph: GraphFile | undefined,
+  name: string,
+): ReturnType<typeof towerEncoder<Input>> {
+  const { folder, config, dim, identity, options } = parts;
+  const settings = towerSettings(
+    recipe.modality === 'text' ? 'text' : 'image',
+    graph?.bytes ?? 0,
+    options,
+  );
+  const pictureSize = config.preprocess?.size;
   const setup: WorkerSetup = {
-    modality,
-    folder: parts.folder,
-    file,
-    dim: parts.config.dim,
+    ...recipe,
+    ...(pictureSize === undefined ? {} : { pictureSize }),
+    family: config.family,
+    folder,
+    file: graph?.file ?? path.join(folder, name),
+    dim,
     threads: settings.threadsPerWorker,
-    preprocess: parts.config.preprocess,
-    maxTokens: parts.config.maxTokens,
     device: settings.device,
   };
-  return new TowerPool(setup, settings, parts.onNotice, parts.workerFile);
+  const pool =
+    graph === undefined
+      ? new AbsentTowerPool(setup, settings)
+      : makePool(setup, settings, parts.onNotice, parts.workerFile);
+  return towerEncoder(kind, identity, dim, pool, settings);
 }
 
 class Clip implements ClipModel {
+  readonly identity: ModelIdentity;
   readonly dim: number;
   readonly logitScale: number;
 
   constructor(
-    readonly identity: ModelIdentity,
-    config: ClipConfig,
+    parts: TowerParts,
     readonly isBuiltin: boolean,
     readonly image: ImageEncoder,
-    readonly text: Encoder<string>,
+    readonly text: SentenceEncoder,
   ) {
-    this.dim = config.dim;
-    this.logitScale = config.logitScale;
+    this.identity = parts.identity;
+    this.dim = parts.dim;
+    this.logitScale = parts.config.logitScale;
   }
 
   async close(): Promise<void> {

@@ -39,6 +39,16 @@ export function dtypesIn(paths: { has(path: string): boolean }): Dtype[] {
   return DTYPES.filter((dtype) => graphsIn(paths, dtype).length > 0);
 }
 
+/**
+ * The number type to take when nobody asked for one: the best that is whole, else the best of which
+ * anything is there (a CLIP of one tower), else `fp32`.
+ */
+export function bestDtype(paths: { has(path: string): boolean }): Dtype {
+  const stems: readonly GraphStem[] = ['vision_model', 'text_model', 'model'];
+  const begun = DTYPES.find((dtype) => stems.some((stem) => paths.has(graphFile(stem, dtype))));
+  return dtypesIn(paths)[0] ?? begun ?? 'fp32';
+}
+
 /** True for a graph, or the external data named after it, that only another number type uses. */
 export function isOfOtherDtype(path: string, dtype: Dtype): boolean {
   const stems: readonly GraphStem[] = ['vision_model', 'text_model', 'model'];

@@ -1,7 +1,8 @@
-/** The shapes that the rest of the library sees: an encoder, and the two encoders of a CLIP model. */
+/** The shapes that the rest of the library sees: encoders of each modality, and a CLIP's two. */
 import type { LibraryError } from '../errors';
 import type { ModelIdentity } from '../types';
 import type { EncoderStats } from './stats';
+import type { Modality } from './tower-io';
 
 export interface EncodeOptions {
   /** Ends the call with ERR_ABORTED. What a worker is computing at that moment is thrown away. */
@@ -9,7 +10,7 @@ export interface EncodeOptions {
 }
 
 export interface Encoder<Input> {
-  readonly modality: 'image' | 'text';
+  readonly modality: Modality;
   /** Length of every vector. */
   readonly dim: number;
   readonly model: ModelIdentity;
@@ -18,7 +19,8 @@ export interface Encoder<Input> {
    *
    * @returns shape [batch.length, dim], unit rows, newly allocated
    * @throws ERR_ARG_TYPE | ERR_CLOSED | ERR_ABORTED | ERR_TIMEOUT | ERR_POOL_FULL | ERR_ENCODE |
-   *   ERR_MODEL_INVALID, and for pictures ERR_MEDIA_DECODE | ERR_MEDIA_UNSUPPORTED | ERR_MEDIA_LIMIT
+   *   ERR_MODEL_INVALID | ERR_MODEL_MISSING (a CLIP without this tower), and for media
+   *   ERR_MEDIA_DECODE | ERR_MEDIA_UNSUPPORTED | ERR_MEDIA_LIMIT
    */
   encode(batch: readonly Input[], options?: EncodeOptions): Promise<Float32Array>;
   /** Starts a worker and loads the model, so that the first call does not wait for it. */
@@ -40,15 +42,37 @@ export interface EachResult {
   readonly inferenceMs: number;
 }
 
-export interface ImageEncoder extends Encoder<Uint8Array> {
+export interface ItemEncoder<Input> extends Encoder<Input> {
   /**
-   * Embeds a batch in which single pictures may fail: damaged ones, and ones that crash or hang a
+   * Embeds a batch in which single inputs may fail: damaged ones, and ones that crash or hang a
    * worker, are reported in `errors` and cost the others nothing.
    *
    * @throws only what concerns the whole batch: ERR_ARG_TYPE | ERR_CLOSED | ERR_ABORTED |
-   *   ERR_POOL_FULL | ERR_MODEL_INVALID, and ERR_ENCODE once workers keep failing
+   *   ERR_POOL_FULL | ERR_MODEL_INVALID | ERR_MODEL_MISSING, and ERR_ENCODE once workers keep failing
    */
-  encodeEach(batch: readonly Uint8Array[], options?: EncodeOptions): Promise<EachResult>;
+  encodeEach(batch: readonly Input[], options?: EncodeOptions): Promise<EachResult>;
+}
+
+/** Takes encoded pictures (JPEG, PNG, WebP, GIF, AVIF) of any size. */
+export type ImageEncoder = ItemEncoder<Uint8Array>;
+
+/** Takes texts of any length; what is beyond the model's tokens does not count. */
+export type SentenceEncoder = ItemEncoder<string>;
+
+/** Frames of one video as encoded pictures, in order of time. */
+export type VideoClip = readonly Uint8Array[];
+
+export interface VideoEncoder extends ItemEncoder<VideoClip> {
+  /** Frames that the model looks at: of more it takes evenly spread ones, of fewer the last again. */
+  readonly frames: number;
+}
+
+/** Takes mono samples, about -1 to 1, at `sampleRate`. */
+export interface AudioEncoder extends ItemEncoder<Float32Array> {
+  /** Samples per second. */
+  readonly sampleRate: number;
+  /** What is longer is cut off. */
+  readonly maxSeconds: number;
 }
 
 export interface ClipModel extends AsyncDisposable {
@@ -59,6 +83,6 @@ export interface ClipModel extends AsyncDisposable {
   /** True for the model that comes with the package. */
   readonly isBuiltin: boolean;
   readonly image: ImageEncoder;
-  readonly text: Encoder<string>;
+  readonly text: SentenceEncoder;
   close(): Promise<void>;
 }

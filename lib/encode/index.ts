@@ -1,15 +1,27 @@
 /**
- * Encoders: pictures and texts to unit vectors of one space. Holds the model store (folders on disk,
+ * Encoders: pictures, texts, videos and sounds to unit vectors. Holds the model store (folders on disk,
  * no network), preprocessing, tokenizer, and the worker pools in which the ONNX runtime runs.
  *
  * Knows nothing of catalogs, indexes or media files. May use errors and plain types. The main thread
  * loads neither the runtime nor the image library: both live in workers, because inference blocks
  * the thread it is called on.
  */
+export { DEFAULT_AUDIO_MODEL, MAX_AUDIO_SECONDS, openAudioEncoder } from './audio';
 export { openClip } from './clip';
-export type { ClipModel, EachResult, EncodeOptions, Encoder, ImageEncoder } from './encoder';
-export { BATCH_BUCKETS, type EncoderStats } from './stats';
+export type { AudioEncoder, ClipModel, EachResult, EncodeOptions, Encoder } from './encoder';
+export type {
+  ImageEncoder,
+  ItemEncoder,
+  SentenceEncoder,
+  VideoClip,
+  VideoEncoder,
+} from './encoder';
 export { BUILTIN_MODEL, findModel, hubCacheDir, type ModelFolder } from './model-store';
-export { missingFiles, REQUIRED_FILES } from './model-files';
+export { missingFiles, type ModelKind } from './model-files';
+export type { EncoderOptions } from './open-model';
 export { PREPROCESS_VERSION } from './preprocess';
+export { DEFAULT_SENTENCE_MODEL, openSentenceEncoder } from './sentence';
 export type { ClipOptions } from './settings';
+export { BATCH_BUCKETS, type EncoderStats } from './stats';
+export { encodeTwoPart, metaText, type TwoPartText } from './two-part';
+export { DEFAULT_VIDEO_MODEL, openVideoEncoder } from './video';

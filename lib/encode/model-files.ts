@@ -1,6 +1,6 @@
 /**
- * What a model folder must hold, the check that nothing of it lies elsewhere, and its identity: the
- * SHA-256 over the weight files' own sums. The sums are remembered by size and time of change.
+ * What a model folder of each kind must hold, the check that nothing of it lies elsewhere, and its
+ * identity: the SHA-256 over the weight files' own sums.
  */
 import { createHash } from 'node:crypto';
 import { realpath, stat } from 'node:fs/promises';
@@ -9,121 +9,149 @@ import { makeError } from '../errors';
 import { graphFile, type Dtype } from './dtype';
 import { sumOfFile } from './file-hash';
 import { readExternalDataNames } from './onnx-file';
+import { readSignature, type Signature } from './onnx-signature';
 
-/** Side files of a CLIP. */
-const SIDE_FILES = [
-  'config.json',
-  'preprocessor_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-] as const;
+/** What a folder is opened as; `any`: whatever its config.json says. */
+export type ModelKind = 'clip' | 'sentence' | 'video' | 'audio' | 'any';
 
-/** What a CLIP must have, relative to its folder. */
-export function requiredFiles(dtype: Dtype): readonly string[] {
-  return [...SIDE_FILES, graphFile('vision_model', dtype), graphFile('text_model', dtype)];
+const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json'];
+const PROCESSOR_FILE = 'preprocessor_config.json';
+
+/**
+ * The files that a model of this kind needs, relative to its folder, with `/`.
+ *
+ * Of a CLIP one tower is enough, and where neither has a file of its own, one graph with both: then
+ * only what is needed for these is asked for.
+ */
+export function requiredFiles(
+  kind: ModelKind,
+  dtype: Dtype,
+  has: (name: string) => boolean,
+): readonly string[] {
+  const single = graphFile('model', dtype);
+  switch (kind) {
+    case 'any':
+      return ['config.json'];
+    case 'sentence':
+      return ['config.json', ...TOKENIZER_FILES, single];
+    case 'video':
+    case 'audio':
+      return ['config.json', PROCESSOR_FILE, single];
+    case 'clip':
+      break;
+  }
+  const [vision, text] = [graphFile('vision_model', dtype), graphFile('text_model', dtype)];
+  const isApart = has(vision) || has(text);
+  const isNone = !isApart && !has(single);
+  return [
+    'config.json',
+    ...(isNone || has(vision) || !isApart ? [PROCESSOR_FILE] : []),
+    ...(isNone || has(text) || !isApart ? TOKENIZER_FILES : []),
+    ...(isNone ? [vision, text] : []),
+  ];
 }
 
-export const REQUIRED_FILES = requiredFiles('fp32');
-
-export interface ModelFiles {
-  readonly vision: string;
-  readonly text: string;
-  readonly sha256: string;
-  /** Bytes of all weight files of each tower: what decides how many workers are worth having. */
-  readonly visionBytes: number;
-  readonly textBytes: number;
-}
-
-/** Names of the required files that are not there. */
+/** Names of the files that are needed and not there. */
 export async function missingFiles(
   folder: string,
-  required: readonly string[] = REQUIRED_FILES,
-): Promise<string[]> {
-  const found = await Promise.all(
-    required.map((name) =>
-      stat(path.join(folder, name)).then(
-        (info) => info.isFile(),
-        () => false,
-      ),
-    ),
-  );
-  return required.filter((_, i) => found[i] !== true);
-}
-
-/**
- * Checks both towers and hashes them.
- *
- * @param boundary folder that holds everything of the model once links are followed: the folder
- *   itself, or in the hub's cache the repository, whose snapshots link to its blobs
- * @param dtype number type of the weights
- * @throws ERR_MODEL_INVALID
- */
-export async function inspectModelFiles(
-  folder: string,
-  boundary: string,
+  kind: ModelKind = 'clip',
   dtype: Dtype = 'fp32',
-): Promise<ModelFiles> {
-  const [vision, text] = [graphFile('vision_model', dtype), graphFile('text_model', dtype)];
-  const found = await inspectGraphs(folder, boundary, [vision, text]);
-  return {
-    vision: path.join(folder, vision),
-    text: path.join(folder, text),
-    sha256: found.sha256,
-    visionBytes: found.bytes.get(vision) as number,
-    textBytes: found.bytes.get(text) as number,
-  };
+): Promise<string[]> {
+  const graphs = (['vision_model', 'text_model', 'model'] as const).map((stem) =>
+    graphFile(stem, dtype),
+  );
+  const there = new Set(await filter(graphs, (name) => isThere(folder, name)));
+  const wanted = requiredFiles(kind, dtype, (name) => there.has(name));
+  return filter(wanted, async (name) => !(await isThere(folder, name)));
 }
 
-export interface GraphFiles {
-  /** Over the sums of all weight files: the identity of the weights. */
-  readonly sha256: string;
-  /** Graph -> bytes of it and its external data. */
-  readonly bytes: ReadonlyMap<string, number>;
+async function filter(
+  names: readonly string[],
+  keep: (name: string) => Promise<boolean>,
+): Promise<string[]> {
+  const kept = await Promise.all(names.map(keep));
+  return names.filter((_, i) => kept[i] === true);
+}
+
+function isThere(folder: string, name: string): Promise<boolean> {
+  return stat(path.join(folder, name)).then(
+    (info) => info.isFile(),
+    () => false,
+  );
+}
+
+export interface GraphFile {
+  readonly file: string;
+  /** Bytes of all its weight files: what decides how many workers are worth having. */
+  readonly bytes: number;
+  readonly sums: readonly { readonly name: string; readonly sha256: string }[];
+  readonly signature: Signature;
+}
+
+/** The graphs of a CLIP folder; a tower without a file is undefined. */
+export interface ClipGraphs {
+  readonly vision: GraphFile | undefined;
+  readonly text: GraphFile | undefined;
 }
 
 /**
- * The same for any set of graphs, such as the single one of a sentence encoder.
+ * Checks and hashes the towers that are there. Where neither has a file of its own, both are in
+ * `onnx/model.onnx`.
  *
- * @param graphs relative to `folder`, with `/`
+ * @param boundary see `inspectGraph`
  * @throws ERR_MODEL_INVALID
  */
-export async function inspectGraphs(
+export async function inspectClip(
   folder: string,
   boundary: string,
-  graphs: readonly string[],
-): Promise<GraphFiles> {
-  const root = await realpath(boundary);
-  const sums = new Map<string, string>();
-  const bytes = new Map<string, number>();
-  for (const name of graphs) {
-    const graph = await inspectGraph(path.join(folder, name), root);
-    for (const sum of graph.sums) sums.set(sum.name, sum.sha256);
-    bytes.set(name, graph.bytes);
-  }
+  dtype: Dtype,
+): Promise<ClipGraphs> {
+  const inspect = (stem: 'vision_model' | 'text_model' | 'model'): Promise<GraphFile | undefined> =>
+    inspectGraph(folder, graphFile(stem, dtype), boundary);
+  const [vision, text] = [await inspect('vision_model'), await inspect('text_model')];
+  if (vision !== undefined || text !== undefined) return { vision, text };
+  const both = await inspect('model');
+  return { vision: both, text: both };
+}
+
+/** SHA-256 over the sums of all weight files, in name order: the identity of a model. */
+export function hashOf(graphs: readonly (GraphFile | undefined)[]): string {
+  const sums = new Map(
+    graphs.flatMap((graph) => graph?.sums ?? []).map(({ name, sha256 }) => [name, sha256]),
+  );
   const all = createHash('sha256');
   for (const name of [...sums.keys()].sort()) all.update(`${sums.get(name)}\n`);
-  return { sha256: all.digest('hex'), bytes };
+  return all.digest('hex');
 }
 
-interface Graph {
-  readonly bytes: number;
-  readonly sums: readonly { name: string; sha256: string }[];
-}
-
-async function inspectGraph(file: string, root: string): Promise<Graph> {
+/**
+ * Checks one graph and hashes it with its weights; undefined when there is no such file.
+ *
+ * @param name relative to `folder`, with `/`
+ * @param boundary folder that holds everything of the model once links are followed: the folder
+ *   itself, or in the hub's cache the repository, whose snapshots link to its blobs
+ * @throws ERR_MODEL_INVALID
+ */
+export async function inspectGraph(
+  folder: string,
+  name: string,
+  boundary: string,
+): Promise<GraphFile | undefined> {
+  if (!(await isThere(folder, name))) return undefined;
+  const root = await realpath(boundary);
+  const file = path.join(folder, name);
   await refuseOutside(file, root, file);
   // The walk before the hash: its message says what is wrong, a hash of rubbish says nothing.
-  const externals = await externalNames(file);
+  const { externals, signature } = await headOf(file);
   const own = await sumOfFile(file);
   let bytes = own.size;
   const sums = [{ name: path.basename(file), sha256: own.sha256 }];
-  for (const name of externals) {
-    const external = await externalFile(file, name, root);
-    const sum = await sumOfFile(external);
+  for (const external of externals) {
+    const sum = await sumOfFile(await externalFile(file, external, root));
     bytes += sum.size;
-    sums.push({ name, sha256: sum.sha256 });
+    sums.push({ name: external, sha256: sum.sha256 });
   }
-  return { bytes, sums };
+  return { file, bytes, sums, signature };
 }
 
 /** The path of an external data file, once it is known to lie beside the model. */
@@ -164,18 +192,21 @@ async function refuseOutside(file: string, root: string, model: string): Promise
   );
 }
 
-const namesByPath = new Map<
-  string,
-  { readonly stamp: string; readonly names: readonly string[] }
->();
+interface Head {
+  readonly stamp: string;
+  /** External data files that the graph names. */
+  readonly externals: readonly string[];
+  readonly signature: Signature;
+}
+const headsByPath = new Map<string, Head>();
 
 /** Walked again only when size or time of change differ. */
-async function externalNames(file: string): Promise<readonly string[]> {
+async function headOf(file: string): Promise<Head> {
   const info = await stat(file);
   const stamp = `${info.dev}:${info.ino}:${info.size}:${info.mtimeMs}`;
-  const known = namesByPath.get(file);
-  if (known?.stamp === stamp) return known.names;
-  const names = readExternalDataNames(file);
-  namesByPath.set(file, { stamp, names });
-  return names;
+  const known = headsByPath.get(file);
+  if (known?.stamp === stamp) return known;
+  const head = { stamp, externals: readExternalDataNames(file), signature: readSignature(file) };
+  headsByPath.set(file, head);
+  return head;
 }

@@ -6,12 +6,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError } from '../errors';
-import { dtypesIn, type Dtype } from './dtype';
+import { bestDtype, type Dtype } from './dtype';
 import { CachedRepository } from './hub/cache';
 import { checkLocked, commitOf, filesOf, readLock, type ModelLock } from './hub/lock-file';
 import { parseModelName, spellName, type ModelName } from './hub/names';
 import { hubCacheDir } from './hub/settings';
-import { missingFiles, requiredFiles } from './model-files';
+import { missingFiles, requiredFiles, type ModelKind } from './model-files';
 
 export { hubCacheDir } from './hub/settings';
 
@@ -22,7 +22,7 @@ export interface ModelFolder {
   /** Commit of the hub's repository; for other folders undefined. */
   readonly revision: string | undefined;
   readonly folder: string;
-  /** See `inspectModelFiles`. */
+  /** See `inspectGraph`. */
   readonly boundary: string;
   readonly isBuiltin: boolean;
   /** Number type of the weights to load. */
@@ -32,8 +32,8 @@ export interface ModelFolder {
 export interface FindOptions {
   /** Number type; default the best that is there. */
   readonly dtype?: Dtype | undefined;
-  /** Files that the model must have, relative with `/`; default those of a CLIP. */
-  readonly required?: (dtype: Dtype) => readonly string[];
+  /** What the model is opened as, which decides the files it must have; default `clip`. */
+  readonly kind?: ModelKind;
 }
 
 /** dist/lib/encode -> package root. */
@@ -74,7 +74,7 @@ async function isFolder(name: string): Promise<boolean> {
 async function folderModel(name: string, options: FindOptions): Promise<ModelFolder> {
   const folder = path.resolve(name);
   if (!(await isFolder(folder))) {
-    throw missing(name, `there is no folder ${folder}`, folder, requiredOf(options, 'fp32'));
+    throw missing(name, `there is no folder ${folder}`, folder, allFiles(options), options.kind);
   }
   const dtype = await requireFiles(name, folder, options);
   const id = path.basename(folder);
@@ -107,7 +107,8 @@ async function hubModel(
     name,
     `it is not in the hub cache ${hubCacheDir(env)}`,
     path.join(folder, 'snapshots', '<commit>'),
-    requiredOf(options, options.dtype ?? 'fp32'),
+    allFiles(options),
+    options.kind,
     remedy,
   );
 }
@@ -121,9 +122,10 @@ async function requireFiles(
 ): Promise<Dtype> {
   const names = await readdir(path.join(folder, 'onnx')).catch(() => []);
   const graphs = new Set(names.map((file) => `onnx/${file}`));
-  const dtype = options.dtype ?? dtypesIn(graphs)[0] ?? 'fp32';
-  const absent = await missingFiles(folder, requiredOf(options, dtype));
-  if (absent.length > 0) throw missing(name, 'files are missing', folder, absent, remedy);
+  const dtype = options.dtype ?? bestDtype(graphs);
+  const absent = await missingFiles(folder, options.kind, dtype);
+  if (absent.length > 0)
+    throw missing(name, 'files are missing', folder, absent, options.kind, remedy);
   return dtype;
 }
 
@@ -137,16 +139,18 @@ async function requireLocked(
 ): Promise<Dtype> {
   const name = spellName(model);
   const entry = lock.entries.get(commit) ?? { files: new Map() };
-  const dtype = options.dtype ?? dtypesIn(entry.files)[0] ?? 'fp32';
+  const dtype = options.dtype ?? bestDtype(entry.files);
   const pull = `sightline models pull ${name}${dtype === 'fp32' ? '' : ` --dtype ${dtype}`}`;
-  const absent = requiredOf(options, dtype).filter((file) => !entry.files.has(file));
+  const { kind = 'clip' } = options;
+  const has = (file: string): boolean => entry.files.has(file);
+  const absent = requiredFiles(kind, dtype, has).filter((file) => !has(file));
   if (absent.length > 0) {
-    throw missing(name, 'not all of it was pulled', folder, absent, { pull });
+    throw missing(name, 'not all of it was pulled', folder, absent, kind, { pull });
   }
   for (const [file, locked] of filesOf(entry, dtype)) {
     const found = await checkLocked(folder, file, locked);
     if (found.state === 'missing') {
-      throw missing(name, 'files are missing', folder, [file], { pull });
+      throw missing(name, 'files are missing', folder, [file], kind, { pull });
     }
     if (found.state === 'changed') {
       throw makeError(
@@ -160,8 +164,9 @@ async function requireLocked(
   return dtype;
 }
 
-function requiredOf(options: FindOptions, dtype: Dtype): readonly string[] {
-  return (options.required ?? requiredFiles)(dtype);
+/** What a folder needs of which nothing is there. */
+function allFiles({ kind = 'clip', dtype = 'fp32' }: FindOptions): readonly string[] {
+  return requiredFiles(kind, dtype, () => false);
 }
 
 interface Remedy {
@@ -171,17 +176,28 @@ interface Remedy {
   readonly instead?: string;
 }
 
+/** Whose layout such a model has. */
+const EXAMPLES: Readonly<Record<ModelKind, string>> = {
+  clip: 'Xenova/clip-vit-base-patch32',
+  sentence: 'Xenova/all-MiniLM-L6-v2',
+  video: 'MCG-NJU/videomae-base, exported for feature extraction',
+  audio: 'Xenova/wav2vec2-base-960h, exported for feature extraction',
+  any: 'Xenova/clip-vit-base-patch32',
+};
+
 function missing(
   name: string,
   why: string,
   folder: string,
   files: readonly string[],
+  kind: ModelKind = 'clip',
   { pull, instead }: Remedy = {},
 ): Error {
-  const byHand =
-    `put ${files.join(', ')} into ${folder} (ONNX export in the layout of ` +
-    'Xenova/clip-vit-base-patch32), use `--model <folder>` with a folder that holds these files, or ' +
-    '`--model builtin`, which needs no download';
+  const elsewhere =
+    kind === 'clip' || kind === 'any'
+      ? 'use `--model <folder>` with a folder that holds these files, or `--model builtin`, which needs no download'
+      : 'or name a folder that holds these files';
+  const byHand = `put ${files.join(', ')} into ${folder} (ONNX export in the layout of ${EXAMPLES[kind]}), ${elsewhere}`;
   const command = pull === undefined ? '' : `run: ${pull}; or `;
   return makeError(
     'ERR_MODEL_MISSING',

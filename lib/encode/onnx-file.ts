@@ -5,8 +5,9 @@
  * Field numbers are those of onnx.proto (ModelProto, GraphProto, NodeProto, AttributeProto,
  * TensorProto, FunctionProto), which never change.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { makeError } from '../errors';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { isLibraryError, makeError } from '../errors';
+import { FileReader, protoFields, WIRE, type ProtoField } from './protobuf';
 
 type Kind =
   'model' | 'graph' | 'node' | 'attribute' | 'tensor' | 'sparse' | 'function' | 'training';
@@ -28,33 +29,7 @@ const MODEL_GRAPH = 7;
 const MAX_DEPTH = 40;
 const MAX_FIELDS = 20_000_000;
 const MAX_EXTERNAL_FILES = 64;
-const WINDOW = 1 << 16;
-
-/** Buffered reads at any offset of one file. */
-class FileReader {
-  private readonly window = Buffer.allocUnsafe(WINDOW);
-  private start = 0;
-  private length = 0;
-  constructor(
-    private readonly fd: number,
-    readonly size: number,
-  ) {}
-
-  byte(at: number): number {
-    if (at < this.start || at >= this.start + this.length) {
-      this.start = at;
-      this.length = readSync(this.fd, this.window, 0, WINDOW, at);
-      if (this.length === 0) throw new RangeError(`the file ends at byte ${at}`);
-    }
-    return this.window[at - this.start] as number;
-  }
-
-  text(from: number, to: number): string {
-    const bytes = Buffer.alloc(to - from);
-    for (let i = from; i < to; i++) bytes[i - from] = this.byte(i);
-    return bytes.toString('utf8');
-  }
-}
+const MAX_ENTRY_BYTES = 4096;
 
 /**
  * Names of the external data files that the model asks for, as written in it, without repeats.
@@ -62,27 +37,37 @@ class FileReader {
  * @throws ERR_MODEL_INVALID when the file is a Git LFS pointer, a web page, cut off, or no ONNX model
  */
 export function readExternalDataNames(file: string): string[] {
-  const fd = openSync(file, 'r');
-  try {
-    const reader = new FileReader(fd, fstatSync(fd).size);
-    refuseLookalikes(reader, file);
+  return readOnnx(file, (reader) => {
     const walk = new Walk(reader);
-    try {
-      walk.message('model', 0, reader.size, 0);
-    } catch (cause) {
-      if (!(cause instanceof RangeError)) throw cause;
-      throw makeError(
-        'ERR_MODEL_INVALID',
-        `${file} is damaged or not an ONNX model (${cause.message}); download it again`,
-        { details: { file, size: reader.size }, cause },
-      );
-    }
+    walk.message('model', 0, reader.size, 0);
     if (!walk.hasGraph) {
       throw makeError('ERR_MODEL_INVALID', `${file} is not an ONNX model: it holds no graph`, {
         details: { file, size: reader.size },
       });
     }
     return [...walk.locations];
+  });
+}
+
+/**
+ * Opens an ONNX file for `read` and gives its RangeErrors, which say where the bytes make no sense,
+ * their code and remedy.
+ */
+export function readOnnx<T>(file: string, read: (reader: FileReader) => T): T {
+  const fd = openSync(file, 'r');
+  try {
+    const reader = new FileReader(fd, fstatSync(fd).size);
+    refuseLookalikes(reader, file);
+    try {
+      return read(reader);
+    } catch (cause) {
+      if (!(cause instanceof RangeError) || isLibraryError(cause)) throw cause;
+      throw makeError(
+        'ERR_MODEL_INVALID',
+        `${file} is damaged or not an ONNX model (${cause.message}); download it again`,
+        { details: { file, size: reader.size }, cause },
+      );
+    }
   } finally {
     closeSync(fd);
   }
@@ -117,71 +102,27 @@ class Walk {
 
   message(kind: Kind, from: number, to: number, depth: number): void {
     if (depth > MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} messages`);
-    let at = from;
-    while (at < to) {
+    for (const field of protoFields(this.reader, from, to)) {
       if (++this.fields > MAX_FIELDS) throw new RangeError('too many fields');
-      const tag = this.varint(at, to);
-      at = tag.end;
-      const field = Math.floor(tag.value / 8);
-      const wire = tag.value % 8;
-      if (field === 0) throw new RangeError(`field number 0 at byte ${at}`);
-      if (wire === 0) at = this.varint(at, to).end;
-      else if (wire === 1) at += 8;
-      else if (wire === 5) at += 4;
-      else if (wire === 2) {
-        const length = this.varint(at, to);
-        at = length.end;
-        if (length.value > to - at) {
-          throw new RangeError(`field ${field} runs past the end at byte ${at}`);
-        }
-        this.lengthDelimited(kind, field, at, at + length.value, depth);
-        at += length.value;
-      } else throw new RangeError(`wire type ${wire} at byte ${at}`);
+      if (field.wire !== WIRE.bytes) continue;
+      if (kind === 'model' && field.number === MODEL_GRAPH) this.hasGraph = true;
+      if (kind === 'tensor' && field.number === TENSOR_EXTERNAL_DATA) this.entry(field);
+      const child = CHILDREN[kind][field.number];
+      if (child !== undefined) this.message(child, field.from, field.to, depth + 1);
     }
-    if (at !== to) throw new RangeError(`a field runs past the end at byte ${to}`);
-  }
-
-  private lengthDelimited(
-    kind: Kind,
-    field: number,
-    from: number,
-    to: number,
-    depth: number,
-  ): void {
-    if (kind === 'model' && field === MODEL_GRAPH) this.hasGraph = true;
-    if (kind === 'tensor' && field === TENSOR_EXTERNAL_DATA) this.entry(from, to);
-    const child = CHILDREN[kind][field];
-    if (child !== undefined) this.message(child, from, to, depth + 1);
   }
 
   /** StringStringEntryProto { 1: key, 2: value }. */
-  private entry(from: number, to: number): void {
+  private entry({ from, to }: ProtoField): void {
     const found: Record<number, string> = {};
-    let at = from;
-    while (at < to) {
-      const tag = this.varint(at, to);
-      const length = this.varint(tag.end, to);
-      const end = length.end + length.value;
-      if (tag.value % 8 !== 2 || end > to || length.value > 4096) {
-        throw new RangeError(`malformed external data entry at byte ${at}`);
+    for (const field of protoFields(this.reader, from, to)) {
+      if (field.wire !== WIRE.bytes || field.to - field.from > MAX_ENTRY_BYTES) {
+        throw new RangeError(`malformed external data entry at byte ${field.from}`);
       }
-      found[Math.floor(tag.value / 8)] = this.reader.text(length.end, end);
-      at = end;
+      found[field.number] = this.reader.text(field.from, field.to);
     }
     if (found[1] !== 'location') return;
     this.locations.add(found[2] ?? '');
     if (this.locations.size > MAX_EXTERNAL_FILES) throw new RangeError('too many external files');
-  }
-
-  /** Values above 2^53 do not occur in what we read; their size is refused by the caller's bounds. */
-  private varint(at: number, to: number): { value: number; end: number } {
-    let value = 0;
-    let scale = 1;
-    for (let i = 0; i < 10 && at + i < to; i++, scale *= 128) {
-      const byte = this.reader.byte(at + i);
-      value += (byte & 127) * scale;
-      if (byte < 128) return { value, end: at + i + 1 };
-    }
-    throw new RangeError(`unfinished number at byte ${at}`);
   }
 }

@@ -9,7 +9,8 @@ import { Piscina } from 'piscina';
 import { isLibraryError, makeError } from '../errors';
 import { deadlineMs, type TowerSettings } from './settings';
 import { PoolCounters, type EncoderStats } from './stats';
-import { fromWire, TaskClock, type WorkerReply, type WorkerSetup, type WorkerTask } from './task';
+import { fromWire, TaskClock, transferOf, type TaskInput } from './task';
+import type { WorkerReply, WorkerSetup, WorkerTask } from './task';
 import { LossCount, lossError } from './worker-loss';
 
 /** Loading reads and optimises the whole graph; slow disks and large models need minutes. */
@@ -22,9 +23,7 @@ const IDLE_MS = 60_000;
  */
 const DESTROY_LIMIT_MS = 5_000;
 
-export interface PoolTask {
-  readonly pictures?: WorkerTask['pictures'];
-  readonly texts?: WorkerTask['texts'];
+export interface PoolTask extends TaskInput {
   /** 0: only load the model. */
   readonly items: number;
 }
@@ -89,16 +88,12 @@ export class TowerPool {
     const onCancel = (): void => watch.clock.cancel();
     cancelled?.addEventListener('abort', onCancel, { once: true });
     this.watches.add(watch);
-    this.watchDeadline(watch, task.items);
+    const { items, ...input } = task;
+    this.watchDeadline(watch, items);
     try {
-      const { pictures, texts } = task;
-      const message: WorkerTask = {
-        clock: watch.clock.shared,
-        ...(pictures && { pictures }),
-        ...(texts && { texts }),
-      };
+      const message: WorkerTask = { clock: watch.clock.shared, ...input };
       const reply = await this.start().run(message, {
-        transferList: pictures ? [pictures.bytes, pictures.offsets.buffer as ArrayBuffer] : [],
+        transferList: transferOf(input),
         signal: watch.killer.signal,
       });
       this.count(task.items, checkReply(reply), watch.clock);

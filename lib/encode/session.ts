@@ -1,13 +1,16 @@
 /**
- * One tower in the ONNX runtime: loads it, finds its inputs and outputs by name and shape, runs
- * batches. Loaded inside worker threads only, because `run` blocks the thread it is called on.
+ * One tower in the ONNX runtime: loads it, checks its inputs and outputs, runs batches, pools.
+ * Loaded inside worker threads only, because `run` blocks the thread it is called on.
  */
 import { Tensor, type InferenceSession } from 'onnxruntime-node';
 import { makeError, messageOf } from '../errors';
+import type { TensorInfo } from './onnx-signature';
+import { poolStates } from './pooling';
 import { createSession, type ProvidedSession } from './providers';
 import type { WorkerSetup } from './task';
+import { fitTower, type TowerIo, type TowerWant } from './tower-io';
 
-type Shape = readonly (number | string)[];
+type Feeds = Record<string, Tensor>;
 
 export class TowerSession {
   private spentMs = 0;
@@ -16,13 +19,8 @@ export class TowerSession {
     private readonly session: InferenceSession,
     /** Where it runs, and why not where it was asked to. */
     readonly provided: Pick<ProvidedSession, 'device' | 'notice'>,
-    private readonly output: string,
-    private readonly dim: number,
-    /** Batch size that the graph insists on, if any. */
-    private readonly fixedBatch: number | undefined,
-    /** Text length that the graph insists on, if any. */
-    readonly fixedLength: number | undefined,
-    private readonly wantsMask: boolean,
+    readonly io: TowerIo,
+    private readonly setup: WorkerSetup,
   ) {}
 
   /** @throws ERR_MODEL_INVALID when the runtime refuses the file or its shape is not that of a tower */
@@ -32,51 +30,29 @@ export class TowerSession {
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
+      // Failures arrive as exceptions and become typed errors; printed lines would say them twice.
       logSeverityLevel: 4,
       // Spinning threads would take the cores from the decoders and from the other workers.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     };
     const made = createSession(setup.file, options, setup.device ?? 'cpu');
     const provided = await made.catch((cause: unknown) => {
-      throw invalid(setup, `the runtime refuses it: ${messageOf(cause)}`, cause);
+      throw makeError(
+        'ERR_MODEL_INVALID',
+        `${setup.file}: the runtime refuses it: ${messageOf(cause)}`,
+        { details: { file: setup.file }, cause },
+      );
     });
+    const { session } = provided;
     try {
-      return TowerSession.fit(provided, setup);
+      const inputs = session.inputMetadata.map(infoOf);
+      const outputs = session.outputMetadata.map(infoOf);
+      const io = fitTower({ inputs, outputs }, wantOf(setup));
+      return new TowerSession(session, provided, io, setup);
     } catch (error) {
-      await provided.session.release();
+      await session.release();
       throw error;
     }
-  }
-
-  private static fit(provided: ProvidedSession, setup: WorkerSetup): TowerSession {
-    const { session } = provided;
-    const main = setup.modality === 'image' ? 'pixel_values' : 'input_ids';
-    const known = setup.modality === 'image' ? [main] : [main, 'attention_mask'];
-    const strange = session.inputNames.filter((name) => !known.includes(name));
-    const shape = shapeOf(session.inputMetadata, main);
-    if (shape === undefined || strange.length > 0) {
-      throw invalid(setup, `inputs are ${session.inputNames.join(', ')}, expected ${main}`);
-    }
-    const { size } = setup.preprocess;
-    const expected: Shape = setup.modality === 'image' ? ['n', 3, size, size] : ['n', 'length'];
-    if (!fits(shape, expected)) {
-      throw invalid(setup, `${main} is [${shape.join(', ')}], expected [${expected.join(', ')}]`);
-    }
-    const fixedBatch = typeof shape[0] === 'number' ? shape[0] : undefined;
-    const fixedLength =
-      setup.modality === 'text' && typeof shape[1] === 'number' ? shape[1] : undefined;
-    if ((fixedLength ?? setup.maxTokens) < setup.maxTokens || (fixedBatch ?? 1) !== 1) {
-      throw invalid(setup, `${main} is [${shape.join(', ')}], which cannot hold any text or batch`);
-    }
-    return new TowerSession(
-      session,
-      provided,
-      outputName(session, setup),
-      setup.dim,
-      fixedBatch,
-      fixedLength,
-      session.inputNames.includes('attention_mask'),
-    );
   }
 
   /** Milliseconds in the runtime since this was last asked. */
@@ -86,17 +62,23 @@ export class TowerSession {
     return spent;
   }
 
-  /** Shape [count, dim], raw; `pixels` has shape [count, 3, size, size]. */
+  get fixedLength(): number | undefined {
+    return this.io.fixedLength;
+  }
+
+  /**
+   * Embeddings of pictures or clips.
+   *
+   * @param pixels shape [count, 3, size, size], or with frames [count, frames, 3, size, size]
+   * @returns shape [count, dim], raw
+   */
   runImages(pixels: Float32Array, count: number, size: number): Promise<Float32Array> {
-    const each = 3 * size * size;
-    return this.inBatches(count, (from, n) => ({
-      pixel_values: new Tensor('float32', pixels.subarray(from * each, (from + n) * each), [
-        n,
-        3,
-        size,
-        size,
-      ]),
-    }));
+    const each = pixels.length === 0 ? 0 : this.valuesPerItem(size);
+    const shape = this.setup.modality === 'video' ? [this.setup.frames, 3] : [3];
+    return this.inBatches(count, (from, n) => {
+      const values = pixels.subarray(from * each, (from + n) * each);
+      return { feeds: { pixel_values: new Tensor('float32', values, [n, ...shape, size, size]) } };
+    });
   }
 
   /** Shape [count, dim], raw; ids and mask have shape [count, length]. */
@@ -107,76 +89,113 @@ export class TowerSession {
     length: number,
   ): Promise<Float32Array> {
     return this.inBatches(count, (from, n) => {
-      const cut = (all: BigInt64Array): Tensor =>
-        new Tensor('int64', all.subarray(from * length, (from + n) * length), [n, length]);
-      const inputs: Record<string, Tensor> = { input_ids: cut(ids) };
-      if (this.wantsMask) inputs['attention_mask'] = cut(mask);
-      return inputs;
+      const cut = (all: BigInt64Array): BigInt64Array =>
+        all.subarray(from * length, (from + n) * length);
+      const feeds: Feeds = { input_ids: whole(this.io.main, cut(ids), [n, length]) };
+      for (const input of this.io.others) {
+        // Segment numbers: a single text is segment 0.
+        const values = input.name === 'attention_mask' ? cut(mask) : new BigInt64Array(n * length);
+        feeds[input.name] = whole(input, values, [n, length]);
+      }
+      return { feeds, mask: cut(mask) };
     });
+  }
+
+  /**
+   * The embedding of one sound. One at a time: a model without attention mask (wav2vec2-base) gives
+   * other values when its input is padded, so nothing is ever padded.
+   *
+   * @returns shape [dim], raw
+   */
+  runWave(samples: Float32Array): Promise<Float32Array> {
+    return this.inBatches(1, () => {
+      const shape = [1, samples.length];
+      const feeds: Feeds = { [this.io.main.name]: new Tensor('float32', samples, shape) };
+      for (const input of this.io.others) {
+        feeds[input.name] = whole(input, new BigInt64Array(samples.length).fill(1n), shape);
+      }
+      return { feeds };
+    });
+  }
+
+  private valuesPerItem(size: number): number {
+    return (this.setup.modality === 'video' ? this.setup.frames : 1) * 3 * size * size;
   }
 
   private async inBatches(
     count: number,
-    feeds: (from: number, n: number) => Record<string, Tensor>,
+    inputOf: (from: number, n: number) => { feeds: Feeds; mask?: BigInt64Array },
   ): Promise<Float32Array> {
-    const step = this.fixedBatch ?? count;
-    const out = new Float32Array(count * this.dim);
+    const { output, pooling, dim, fixedBatch, dummies } = this.io;
+    const step = fixedBatch ?? count;
+    const out = new Float32Array(count * dim);
     for (let from = 0; from < count; from += step) {
-      const inputs = feeds(from, step);
+      const { feeds, mask } = inputOf(from, step);
+      for (const input of dummies) feeds[input.name] = this.emptyItem(input);
       const started = performance.now();
-      const results = await this.session.run(inputs, [this.output]);
+      const results = await this.session.run(feeds, [output]);
       this.spentMs += performance.now() - started;
-      const result = results[this.output];
+      const result = results[output];
       const data = result?.data;
-      if (!(data instanceof Float32Array) || data.length !== step * this.dim) {
+      if (result === undefined || !(data instanceof Float32Array) || !this.isShape(result, step)) {
         throw makeError(
           'ERR_MODEL_INVALID',
-          `${this.output} has ${String(data?.length)} values for ${step} inputs, expected ${step * this.dim}`,
+          `${this.setup.file}: ${output} is [${String(result?.dims)}] for ${step} inputs, expected a length of ${dim}`,
         );
       }
-      out.set(data, from * this.dim);
+      poolStates(data, { rows: step, dim, pooling }, mask, out, from * dim);
       // Released now, not when the collector comes: a long run must not grow.
-      for (const tensor of [...Object.values(inputs), result]) tensor?.dispose();
+      for (const tensor of [...Object.values(feeds), result]) tensor.dispose();
     }
     return out;
   }
+
+  private isShape({ dims }: Tensor, rows: number): boolean {
+    const rank = this.io.pooling === 'none' ? 2 : 3;
+    const positions = rank === 2 ? 1 : (dims[1] ?? 0);
+    return (
+      dims.length === rank && dims[0] === rows && dims[rank - 1] === this.io.dim && positions > 0
+    );
+  }
+
+  /** What the tower that is not asked gets: a black picture, or a text of one token. */
+  private emptyItem(input: TensorInfo): Tensor {
+    const shape = (input.shape ?? []).map((size, i) => {
+      if (typeof size === 'number') return size;
+      const { pictureSize = 224 } = this.setup;
+      return input.name === 'pixel_values' ? ([1, 3, pictureSize, pictureSize][i] ?? 1) : 1;
+    });
+    const values = shape.reduce((product, size) => product * size, 1);
+    return input.name === 'pixel_values'
+      ? new Tensor('float32', new Float32Array(values), shape)
+      : whole(input, new BigInt64Array(values).fill(1n), shape);
+  }
 }
 
-function shapeOf(
-  metadata: readonly InferenceSession.ValueMetadata[],
-  name: string,
-): Shape | undefined {
-  const found = metadata.find((item) => item.name === name);
-  return found?.isTensor === true ? found.shape : undefined;
+/** Whole numbers in the type that the graph wants. */
+function whole(input: TensorInfo, values: BigInt64Array, shape: readonly number[]): Tensor {
+  return input.type === 'int32'
+    ? new Tensor('int32', Int32Array.from(values, Number), shape)
+    : new Tensor('int64', values, shape);
 }
 
-function fits(shape: Shape, expected: Shape): boolean {
-  return (
-    shape.length === expected.length &&
-    shape.every((dim, i) => {
-      const wanted = expected[i];
-      return typeof dim !== 'number' || typeof wanted !== 'number' || dim === wanted;
-    })
-  );
+function infoOf(item: InferenceSession.ValueMetadata): TensorInfo {
+  return item.isTensor
+    ? { name: item.name, type: item.type, shape: item.shape }
+    : { name: item.name, type: 'no tensor', shape: undefined };
 }
 
-/** The projected embedding; exports that also return hidden states name it as below. */
-function outputName(session: InferenceSession, setup: WorkerSetup): string {
-  const usual = setup.modality === 'image' ? 'image_embeds' : 'text_embeds';
-  const candidates = session.outputNames.includes(usual) ? [usual] : session.outputNames;
-  const name = candidates.length === 1 ? candidates[0] : undefined;
-  const shape = name === undefined ? undefined : shapeOf(session.outputMetadata, name);
-  if (name !== undefined && shape !== undefined && fits(shape, ['n', setup.dim])) return name;
-  throw invalid(
-    setup,
-    `outputs are ${session.outputNames.join(', ')}, expected ${usual} of shape [n, ${setup.dim}]` +
-      (shape === undefined ? '' : `, received [${shape.join(', ')}]`),
-  );
-}
-
-function invalid(setup: WorkerSetup, why: string, cause?: unknown): Error {
-  return makeError('ERR_MODEL_INVALID', `${setup.file}: ${why}`, {
-    details: { file: setup.file },
-    cause,
-  });
+function wantOf(setup: WorkerSetup): TowerWant {
+  const { modality, family, file, dim, pooling } = setup;
+  const want = { modality, family, file, dim, ...(pooling === undefined ? {} : { pooling }) };
+  switch (setup.modality) {
+    case 'image':
+      return { ...want, size: setup.preprocess.size };
+    case 'video':
+      return { ...want, size: setup.preprocess.size, frames: setup.frames };
+    case 'text':
+      return { ...want, maxTokens: setup.text.maxTokens };
+    case 'audio':
+      return want;
+  }
 }

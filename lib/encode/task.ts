@@ -6,28 +6,66 @@
 import { isLibraryError, makeError, messageOf, type ErrorCode, type LibraryError } from '../errors';
 import type { Device } from '../types';
 import type { PreprocessSpec } from './preprocess';
+import type { TextRule } from './tokenizer';
+import type { Family, Pooling } from './tower-io';
+import type { WaveRule } from './waveform';
+
+/** How the inputs of one modality become tensors. */
+export type Recipe =
+  | { readonly modality: 'image'; readonly preprocess: PreprocessSpec }
+  | { readonly modality: 'text'; readonly text: TextRule }
+  | { readonly modality: 'video'; readonly preprocess: PreprocessSpec; readonly frames: number }
+  | { readonly modality: 'audio'; readonly wave: WaveRule };
 
 /** Handed to a worker when it starts. */
-export interface WorkerSetup {
-  readonly modality: 'image' | 'text';
+export type WorkerSetup = Recipe & {
+  readonly family: Family;
   readonly folder: string;
   /** The tower's ONNX file. */
   readonly file: string;
   readonly dim: number;
+  /** How token states become one vector, where the model's files say so. */
+  readonly pooling?: Pooling;
+  /** Pixels a side, for graphs that want a picture with every text. */
+  readonly pictureSize?: number;
   /** Intra-op threads of the session. */
   readonly threads: number;
-  readonly preprocess: PreprocessSpec;
-  readonly maxTokens: number;
   /** Default `cpu`. */
   readonly device?: Device;
+};
+
+/** Byte strings or samples one behind the other; item i is [offsets[i], offsets[i + 1]). */
+export interface Packed<Data> {
+  readonly bytes: Data;
+  readonly offsets: Uint32Array;
 }
 
-export interface WorkerTask {
-  readonly clock: SharedArrayBuffer;
-  /** Pictures one behind the other; picture i is bytes [offsets[i], offsets[i + 1]). */
-  readonly pictures?: { readonly bytes: ArrayBuffer; readonly offsets: Uint32Array };
-  /** With neither texts nor pictures a task only loads the model. */
+/** One kind of input; with none of them a task only loads the model. */
+export interface TaskInput {
+  /** Encoded pictures. */
+  readonly pictures?: Packed<ArrayBuffer>;
+  /** Which of `pictures` belong together: clip i has pictures [clips[i], clips[i + 1]). */
+  readonly clips?: Uint32Array;
   readonly texts?: readonly string[];
+  /** Mono samples in float32. */
+  readonly waves?: Packed<ArrayBuffer>;
+}
+
+export interface WorkerTask extends TaskInput {
+  readonly clock: SharedArrayBuffer;
+}
+
+/** What of an input is handed over instead of copied. */
+export function transferOf({ pictures, waves }: TaskInput): ArrayBuffer[] {
+  return [pictures, waves].flatMap((packed) =>
+    packed === undefined ? [] : [packed.bytes, packed.offsets.buffer as ArrayBuffer],
+  );
+}
+
+export function itemsOf({ pictures, clips, texts, waves }: TaskInput): number {
+  if (clips !== undefined) return clips.length - 1;
+  const offsets = pictures?.offsets ?? waves?.offsets;
+  return offsets === undefined ? (texts?.length ?? 0) : offsets.length - 1;
 }
 
 export interface WorkerReply {

@@ -7,44 +7,23 @@ import { makeError, type LibraryError } from '../errors';
 import type { ModelIdentity } from '../types';
 import { abortedError, untilAborted } from './abort';
 import { Batcher } from './batcher';
-import type { EachResult, EncodeOptions, Encoder, ImageEncoder } from './encoder';
+import type { EachResult, EncodeOptions, ItemEncoder } from './encoder';
 import type { PoolTask, TowerPool } from './pool';
 import type { TowerSettings } from './settings';
 import type { EncoderStats } from './stats';
 import { taskRunner, type TaskRunner } from './task-runner';
+import type { Modality } from './tower-io';
 
 /** One modality: what its inputs are and how they travel. */
-interface Modality<Input> {
-  readonly name: 'image' | 'text';
+export interface InputKind<Input> {
+  readonly name: Modality;
   isInput(value: unknown): value is Input;
   readonly expected: string;
   pack(items: readonly Input[]): PoolTask;
 }
 
-const IMAGE: Modality<Uint8Array> = {
-  name: 'image',
-  isInput: (value): value is Uint8Array => value instanceof Uint8Array,
-  expected: 'a Uint8Array with an encoded picture',
-  // Copied into one fresh buffer and transferred: the caller's may belong to Node's buffer pool,
-  // and transferring that would take unrelated data away.
-  pack: (items) => {
-    const offsets = new Uint32Array(items.length + 1);
-    items.forEach((item, i) => (offsets[i + 1] = (offsets[i] as number) + item.byteLength));
-    const bytes = new Uint8Array(offsets[items.length] as number);
-    items.forEach((item, i) => bytes.set(item, offsets[i] as number));
-    return { pictures: { bytes: bytes.buffer, offsets }, items: items.length };
-  },
-};
-
-const TEXT: Modality<string> = {
-  name: 'text',
-  isInput: (value): value is string => typeof value === 'string',
-  expected: 'a string',
-  pack: (items) => ({ texts: items, items: items.length }),
-};
-
-class TowerEncoder<Input> implements Encoder<Input> {
-  readonly modality: 'image' | 'text';
+class TowerEncoder<Input> implements ItemEncoder<Input> {
+  readonly modality: Modality;
   private closing: Promise<void> | undefined;
   private readonly calls = new Set<Promise<unknown>>();
 
@@ -53,7 +32,7 @@ class TowerEncoder<Input> implements Encoder<Input> {
   private refused = 0;
 
   constructor(
-    private readonly kind: Modality<Input>,
+    private readonly kind: InputKind<Input>,
     readonly model: ModelIdentity,
     readonly dim: number,
     private readonly pool: TowerPool,
@@ -229,20 +208,12 @@ class TowerEncoder<Input> implements Encoder<Input> {
   }
 }
 
-export function imageEncoder(
+export function towerEncoder<Input>(
+  kind: InputKind<Input>,
   model: ModelIdentity,
   dim: number,
   pool: TowerPool,
   settings: TowerSettings,
-): ImageEncoder {
-  return new TowerEncoder(IMAGE, model, dim, pool, settings);
-}
-
-export function textEncoder(
-  model: ModelIdentity,
-  dim: number,
-  pool: TowerPool,
-  settings: TowerSettings,
-): Encoder<string> {
-  return new TowerEncoder(TEXT, model, dim, pool, settings);
+): ItemEncoder<Input> {
+  return new TowerEncoder(kind, model, dim, pool, settings);
 }

@@ -1,8 +1,10 @@
 /**
  * Media files -> frames: walks folders, sniffs, decodes pictures (in child processes) and videos (by
- * ffmpeg) into upright JPEGs of bounded size. Knows no catalog, no model and no index. Nothing here
+ * ffmpeg) into upright JPEGs of bounded size, and sound (by ffmpeg) into mono samples. Knows no catalog, no model and no index. Nothing here
  * parses hostile bytes in this process: it reads the first 4 KiB, and what its children answer.
  */
+export { decodeAudio, type DecodeAudioOptions, type DecodedAudio } from './audio';
+export { sampleClip, type SampleClipOptions } from './clip';
 export { contentHash } from './content-hash';
 export { findFfmpeg, type Ffmpeg } from './ffmpeg-find';
 export type { DecodedFrame, DecodedImage } from './frame';

@@ -1,10 +1,10 @@
 /** The command line of one sampling run. Pure: options in, arguments out. */
 import { availableParallelism } from 'node:os';
 import { makeError } from '../errors';
+import type { AudioFormat } from './audio-sniff';
 import type { Ffmpeg } from './ffmpeg-find';
 import { INDEX_NAME } from './ffmpeg-process';
 import { LIMITS } from './limits';
-import type { VideoFormat } from './sniff';
 
 /** Which frames to take; exactly one way counts: `keyframes`, else `everyNFrames`, else `fps`. */
 export interface SamplingOptions {
@@ -57,7 +57,7 @@ export function samplingOf({ fps, everyNFrames, keyframes }: SamplingOptions): S
 
 /** @param input  the input as ffmpeg is to name it */
 export function inputArgs(
-  format: VideoFormat,
+  format: AudioFormat,
   input: string,
   extra: readonly string[] = [],
 ): string[] {

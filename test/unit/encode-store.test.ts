@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findModel, hubCacheDir, openClip } from '../../lib/encode';
-import { inspectModelFiles } from '../../lib/encode/model-files';
+import { inspectClip } from '../../lib/encode/model-files';
 import { readExternalDataNames } from '../../lib/encode/onnx-file';
 import { externalTensor, field, model } from '../helpers/onnx-bytes';
 import { sharedData, skip } from '../helpers/shared-data';
@@ -110,8 +110,8 @@ test('weights in a file of their own count for the identity and run', async () =
   assert.equal(readExternalDataNames(path.join(folder, TOWER)), ['vision_weights.bin']);
   const clip = await openClip(folder);
   assert.is.not(clip.identity.sha256, alone.sha256);
-  const files = await inspectModelFiles(folder, folder);
-  assert.ok(files.visionBytes > 1536);
+  const { vision } = await inspectClip(folder, folder, 'fp32');
+  assert.ok((vision?.bytes ?? 0) > 1536);
   await clip.image.warm();
   await clip.close();
   rmSync(path.join(folder, 'onnx', 'vision_weights.bin'));
@@ -273,21 +273,33 @@ test('hostile or foreign configuration is ERR_MODEL_INVALID', async () => {
   }
 });
 
-test('a tower of another shape is refused when it loads', async () => {
+test('a tower of another shape is refused when the model is opened', async () => {
   const folder = copyTinyClip();
-  const config = JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8')) as object;
-  writeFileSync(path.join(folder, 'config.json'), JSON.stringify({ ...config, projection_dim: 9 }));
-  const clip = await openClip(folder);
-  const error = await errorOf(clip.image.warm());
+  const file = path.join(folder, 'config.json');
+  const config = JSON.parse(readFileSync(file, 'utf8')) as object;
+  writeFileSync(file, JSON.stringify({ ...config, projection_dim: 9 }));
+  const error = await errorOf(openClip(folder));
   assert.is(error.code, 'ERR_MODEL_INVALID');
-  assert.match(error.message, /expected image_embeds of shape \[n, 9\], received \[batch, 8\]/);
-  cpSync(
-    path.join(folder, 'onnx', 'vision_model.onnx'),
-    path.join(folder, 'onnx', 'text_model.onnx'),
-  );
-  const swapped = await openClip(folder);
-  assert.match((await errorOf(swapped.text.warm())).message, /inputs are pixel_values/);
-  await Promise.all([clip.close(), swapped.close()]);
+  assert.match(error.message, /expected image_embeds of shape \[n, 9\].*received \[batch, 8\]/);
+
+  const swapped = copyTinyClip();
+  cpSync(path.join(swapped, TOWER), path.join(swapped, 'onnx', 'text_model.onnx'));
+  assert.match((await errorOf(openClip(swapped))).message, /inputs are pixel_values, expected/);
+});
+
+test('the dimension is the graphs own where the configuration does not state it', async () => {
+  const folder = copyTinyClip();
+  const file = path.join(folder, 'config.json');
+  const { projection_dim: dim, ...config } = JSON.parse(readFileSync(file, 'utf8')) as Record<
+    string,
+    unknown
+  >;
+  assert.is(dim, 8);
+  writeFileSync(file, JSON.stringify(config));
+  const clip = await openClip(folder);
+  assert.is(clip.dim, 8);
+  assert.is((await clip.text.encode(['red'])).length, 8);
+  await clip.close();
 });
 
 test('the built-in model is there and opens as such', async () => {

@@ -3,9 +3,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cutText, MAX_TEXT_CODE_POINTS, TextTokenizer } from '../../lib/encode/tokenizer';
+import { cutText, MIN_TEXT_CODE_POINTS, TextTokenizer } from '../../lib/encode/tokenizer';
+import type { TextRule } from '../../lib/encode/tokenizer';
 import { sharedData, skip } from '../helpers/shared-data';
 import { codeOf, copyTinyClip, texts, TINY_CLIP } from '../helpers/tiny-clip';
+
+const rule = (maxTokens: number): TextRule => ({
+  maxTokens,
+  padTo: 'longest',
+  masksPadding: true,
+});
 
 interface Cases {
   cases: { name: string; text: string; text_pair?: string; ids: number[] }[];
@@ -22,7 +29,7 @@ for (const { modelName, file, pairs, least } of [
       skip(`${file} or the tokenizer of ${modelName} is not here`);
       return;
     }
-    const tokenizer = await TextTokenizer.load(folder, 4096);
+    const tokenizer = await TextTokenizer.load(folder, rule(4096));
     const { cases } = JSON.parse(readFileSync(reference, 'utf8')) as Cases;
     // Cases for two texts at once concern rerankers; encoders get one text.
     const single = cases.filter((item) => !/PAIR/.test(item.name));
@@ -34,7 +41,7 @@ for (const { modelName, file, pairs, least } of [
 }
 
 test('the tiny model gives the expected ids, cut to its length with the end token kept', async () => {
-  const tokenizer = await TextTokenizer.load(TINY_CLIP, 12);
+  const tokenizer = await TextTokenizer.load(TINY_CLIP, rule(12));
   for (const item of texts) assert.equal(tokenizer.encode(item.text), item.ids, item.text);
   const long = tokenizer.encode('green '.repeat(40));
   assert.is(long.length, 12);
@@ -47,7 +54,7 @@ test('real CLIP cuts to 77 tokens that begin and end as they should', async () =
     skip('the CLIP tokenizer is not here');
     return;
   }
-  const tokenizer = await TextTokenizer.load(folder, 77);
+  const tokenizer = await TextTokenizer.load(folder, rule(77));
   const ids = tokenizer.encode('a photo of a cat '.repeat(50));
   assert.is(ids.length, 77);
   assert.is(ids[0], 49406);
@@ -71,7 +78,7 @@ test('real CLIP cuts to 77 tokens that begin and end as they should', async () =
 });
 
 test('a batch is padded at the end to its longest text, or to the length the graph wants', async () => {
-  const tokenizer = await TextTokenizer.load(TINY_CLIP, 12);
+  const tokenizer = await TextTokenizer.load(TINY_CLIP, rule(12));
   const { ids, mask, length } = tokenizer.encodeBatch(['red', 'red blue green']);
   assert.is(length, 5);
   assert.equal([...ids].map(Number), [1, 2, 12, 12, 12, 1, 2, 4, 3, 12]);
@@ -79,13 +86,16 @@ test('a batch is padded at the end to its longest text, or to the length the gra
   assert.is(tokenizer.encodeBatch(['red'], 12).length, 12);
 });
 
-test('texts are cut at 1,024 code points and never inside a pair', () => {
-  assert.is(cutText('abc'), 'abc');
-  assert.is(cutText('a'.repeat(5000)).length, MAX_TEXT_CODE_POINTS);
-  const smiles = cutText('🙂'.repeat(2000));
-  assert.is([...smiles].length, MAX_TEXT_CODE_POINTS);
-  assert.is(smiles.length, 2 * MAX_TEXT_CODE_POINTS);
-  assert.is(cutText('🙂'.repeat(600)).length, 1200, 'under the limit in code points stays whole');
+test('texts are cut by code points and never inside a pair; halves of pairs become U+FFFD', () => {
+  const most = MIN_TEXT_CODE_POINTS;
+  assert.is(cutText('abc', most), 'abc');
+  assert.is(cutText('a'.repeat(5000), most).length, most);
+  const smiles = cutText('🙂'.repeat(2000), most);
+  assert.is([...smiles].length, most);
+  assert.is(smiles.length, 2 * most);
+  assert.is(cutText('🙂'.repeat(600), most).length, 1200, 'under the limit it stays whole');
+  assert.is(cutText('a\ud83d', most), 'a\ufffd');
+  assert.is(cutText('\ude42\ud83d🙂b', most), '\ufffd\ufffd🙂b');
 });
 
 test('a broken tokenizer is ERR_MODEL_INVALID', async () => {
@@ -93,7 +103,7 @@ test('a broken tokenizer is ERR_MODEL_INVALID', async () => {
   const file = path.join(folder, 'tokenizer.json');
   for (const content of ['{}', '{"model":{"type":"Unheard"}}', '{"model":7}', '[1]', '{"a":']) {
     writeFileSync(file, content);
-    assert.is(await codeOf(TextTokenizer.load(folder, 12)), 'ERR_MODEL_INVALID', content);
+    assert.is(await codeOf(TextTokenizer.load(folder, rule(12))), 'ERR_MODEL_INVALID', content);
   }
 });
 

@@ -151,7 +151,7 @@ async function verifyBuiltin(env: NodeJS.ProcessEnv): Promise<ModelVerification>
 
 /** Nothing is recorded of what other tools brought: it can only be opened. */
 async function verifyForeign(name: string, env: NodeJS.ProcessEnv): Promise<ModelVerification> {
-  const found = await findModel(name, env, { required: () => ['config.json'] });
+  const found = await findModel(name, env, { kind: 'any' });
   if (found.revision === undefined) {
     throw makeError(
       'ERR_ARG_RANGE',
@@ -181,7 +181,7 @@ async function answer(
   try {
     const found: ModelFolder = await findModel(name, env, {
       dtype,
-      required: () => ['config.json'],
+      kind: 'any',
     });
     const made = await encodeGolden(found, dtype, env, name);
     if (made === undefined)
