@@ -11,6 +11,10 @@ import { DEVICES, type Device } from './types';
 export interface Settings {
   /** `builtin`, a folder in the Hugging Face layout, or a repository id of the model store. */
   readonly model: string;
+  /** What embeds the texts of `embed` and the server's `/embed/text`; undefined: `model`. */
+  readonly textModel: string | undefined;
+  /** False: a sync stores frames and leaves embedding them to `index`. */
+  readonly embed: boolean;
   /** Folder of the library; undefined: `.sightline` beneath the root. */
   readonly library: string | undefined;
   /** Where the model runs; see `DEVICES`. */
@@ -125,26 +129,25 @@ const cacheName = (value: unknown): string => {
   return value;
 };
 
-/** Model names of specs 002 and 003 that are not repository ids. */
-const MODEL_ALIASES: Readonly<Record<string, string>> = {
-  'ViT-B-32': 'openai/clip-vit-base-patch32',
-  'ViT-B/32': 'openai/clip-vit-base-patch32',
-  'ViT-B-16': 'openai/clip-vit-base-patch16',
-  'ViT-L-14': 'openai/clip-vit-large-patch14',
-};
-
-const modelName = (value: unknown): string => {
-  const name = text(value);
-  return MODEL_ALIASES[name] ?? name;
-};
-
 /** Limits follow RELIABILITY section 2.E (k, ef) and what the parts below accept. */
 const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> } = {
   model: {
     flag: '--model',
     env: ['SIGHTLINE_MODEL', 'CLIP_MODEL_NAME', 'EMBEDDING_IMAGE_MODEL_NAME'],
     default: 'builtin',
-    parse: modelName,
+    parse: text,
+  },
+  textModel: {
+    flag: '--text-model',
+    env: ['SIGHTLINE_TEXT_MODEL', 'EMBEDDING_TEXT_MODEL_NAME'],
+    default: undefined,
+    parse: text,
+  },
+  embed: {
+    flag: '--no-embed',
+    env: ['SIGHTLINE_EMBED', 'CLIP_ENABLED'],
+    default: true,
+    parse: boolean,
   },
   library: {
     flag: '--library',
@@ -188,7 +191,7 @@ const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> } = {
   },
   maxSize: {
     flag: '--max-size',
-    env: ['SIGHTLINE_MAX_SIZE'],
+    env: ['SIGHTLINE_MAX_SIZE', 'CLIP_MAX_IMAGE_SIZE'],
     default: 512,
     parse: number(32, 4096, true),
   },

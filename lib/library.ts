@@ -7,6 +7,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { framePath, openCatalog, type Catalog } from './catalog';
 import { openClip, type ClipModel } from './encode';
+import { truthOf } from './environment';
 import { makeError } from './errors';
 import type { Library, MediaFileLocation } from './library-types';
 import { openEmbeddingService, type CacheName, type EmbeddingService } from './service';
@@ -54,6 +55,11 @@ export interface OpenLibraryOptions {
    * the library's folder. A library stays where it was made.
    */
   readonly vectorStore?: VectorStoreChoice;
+  /**
+   * Answers `embeddings` of texts, for example a sentence encoder; searches use the library's own model.
+   * Default: the library's model.
+   */
+  readonly textModel?: string;
   /**
    * Where `embeddings` keeps vectors: `none`, `memory`, `disk`, `disk:FOLDER` or `redis://HOST:PORT`. Default:
    * EMBEDDING_REDIS_URL if it is set, else `memory`.
@@ -126,6 +132,7 @@ export async function openLibrary(
     if (!readOnly) await reconcile({ catalog, index: vectors.store, space: SPACE });
     const embeddings = await openEmbeddingService({
       clip,
+      ...(options.textModel === undefined ? {} : { textModel: options.textModel }),
       ...(options.cache === undefined ? {} : { cache: options.cache }),
     });
     return new OpenedLibrary(absRoot, dir, readOnly, catalog, clip, vectors, embeddings);
@@ -202,7 +209,8 @@ class OpenedLibrary implements Library {
   }
 
   sync(options: SyncOptions = {}): Promise<SyncReport> {
-    return this.run(options, { ingest: true, embed: true });
+    const embed = options.embed ?? truthOf(process.env, 'CLIP_ENABLED') ?? true;
+    return this.run(options, { ingest: true, embed });
   }
 
   ingest(options: SyncOptions = {}): Promise<SyncReport> {
@@ -260,12 +268,20 @@ class OpenedLibrary implements Library {
         catalog: this.catalog,
         index: this.vectors.store,
         clip: this.clip,
+        encodeText: (text) => this.encodeText(text),
         space: SPACE,
         hint: this.clip.isBuiltin ? BUILTIN_HINT : undefined,
       },
       query,
       options,
     );
+  }
+
+  /** Through the cache, when what is cached is of this library's model. */
+  private encodeText(text: string): Promise<Float32Array> {
+    const { instruction } = this.embeddings.models;
+    const isOurs = instruction.sha256 === this.clip.identity.sha256;
+    return isOurs ? this.embeddings.getInstructionEmbedding(text) : this.clip.text.encode([text]);
   }
 
   frame(frameId: number): FrameRecord | undefined {

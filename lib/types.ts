@@ -89,6 +89,8 @@ export interface SyncOptions {
    * library. Without it such a run removes nothing, because an unplugged disk looks the same.
    */
   readonly confirmRemovals?: boolean;
+  /** False: frames are stored and wait for their embeddings. Default CLIP_ENABLED, or true. */
+  readonly embed?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ProgressEvent) => void;
 }

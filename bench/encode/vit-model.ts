@@ -6,7 +6,7 @@
  *
  * Source: Radford and others, arXiv:2103.00020, table 20; Dosovitskiy and others, arXiv:2010.11929.
  */
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { GraphWriter } from './onnx-writer';
 
@@ -108,13 +108,10 @@ function writeVisionTower(file: string): void {
   graph.write(file);
 }
 
-/** Makes the folder; the text side is the built-in model's and fits only as a file that is there. */
+/** Makes the folder: the image side alone, which is a model of its own. */
 export function writeVitModel(folder: string): string {
   const builtin = path.resolve(__dirname, '../../../models/builtin');
   mkdirSync(path.join(folder, 'onnx'), { recursive: true });
-  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'onnx/text_model.onnx']) {
-    cpSync(path.join(builtin, name), path.join(folder, name));
-  }
   const json = (name: string): Record<string, unknown> =>
     JSON.parse(readFileSync(path.join(builtin, name), 'utf8')) as Record<string, unknown>;
   const config = json('config.json');

@@ -61,7 +61,8 @@ export function buildProgram(version: string, result: ProgramResult): Command {
   )
     .option('--dry-run', 'say what would be done, write nothing')
     .option('--retry-failed', 'try again what failed before')
-    .option('--confirm-removals', 'forget missing files even when very many are gone at once');
+    .option('--confirm-removals', 'forget missing files even when very many are gone at once')
+    .option('--no-embed', 'store frames only; "sightline index" embeds them later');
   withSampling(
     withModel(
       verb('ingest', 'first half of sync: read files, store frames', async (w, f, io) =>
@@ -99,6 +100,8 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--port <number>', 'port to listen on (default: 8000)')
     .option('--token <secret>', 'what clients must send; needed beyond this machine')
     .option('--cache <name>', CACHE_HELP)
+    .option('--text-model <name>', 'answers /embed/text, for example all-MiniLM-L6-v2')
+    .option('--embed-only', 'embeddings alone, without a library')
     .option('--no-sync', 'serve what is indexed already');
   withLibrary(
     verb('stats', 'figures about a library', async (w, f, io) =>
@@ -128,12 +131,16 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--revision <name>', 'branch, tag or commit (default: main)')
     .option('--dry-run', 'say what would be downloaded, write nothing')
     .option('--ndjson', 'one JSON line per model or file');
-  verb('embed', 'vectors of texts or pictures, one line of JSON each', async (w, f, io) =>
-    (await import('./verbs/embed.js')).runEmbedVerb(w, f, io),
+  verb(
+    'embed',
+    'vectors of texts, pictures, sounds or videos, one line of JSON each',
+    async (w, f, io) => (await import('./verbs/embed.js')).runEmbedVerb(w, f, io),
   )
-    .addArgument(new Argument('<kind>').choices(['text', 'image']))
+    .addArgument(new Argument('<kind>').choices(['text', 'image', 'audio', 'video']))
     .argument('<inputs...>', 'texts or files; - reads lines from the standard input')
-    .option('--model <name>', 'builtin, a folder, or a repository id that is in the model store')
+    .option('--model <name>', 'builtin, a folder, or a name of the model store')
+    .option('--device <name>', DEVICE_HELP)
+    .option('--npy <file>', 'write the vectors there, one row each, and print which row is whose')
     .option('--cache <name>', CACHE_HELP);
   withProgress(
     verb('demo', 'draw a sample library, search it, serve it', async (w, f, io) =>
@@ -165,6 +172,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
   return program;
 }
 
+const DEVICE_HELP = 'where it runs: auto, cpu, cuda, coreml, dml, webgpu (default: cpu)';
 const CACHE_HELP = 'keeps vectors: none, memory, disk, disk:FOLDER or redis://HOST:PORT';
 
 function withLibrary(command: Command): Command {
@@ -176,10 +184,7 @@ function withLibrary(command: Command): Command {
 function withModel(command: Command): Command {
   return withLibrary(command)
     .option('--model <name>', 'builtin, a folder, or a repository id that is in the model store')
-    .option(
-      '--device <name>',
-      'where it runs: auto, cpu, cuda, coreml, dml, webgpu (default: cpu)',
-    );
+    .option('--device <name>', DEVICE_HELP);
 }
 
 function withProgress(command: Command): Command {

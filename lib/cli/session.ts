@@ -42,6 +42,8 @@ function settle(root: string, flags: Flags): ResolvedConfig {
   const given = Object.fromEntries(SETTING_NAMES.map((name) => [name, flags[name]])) as Partial<
     Record<SettingName, unknown>
   >;
+  // Commander sets what a --no-... flag turns off to true when it is not given.
+  if (given.embed === true) delete given.embed;
   const sources = { flags: given, env: process.env };
   const { library } = resolveConfig(sources).settings;
   const file = readConfigFile(path.join(library ?? path.join(root, LIBRARY_FOLDER), 'config.json'));
@@ -60,7 +62,11 @@ export const existingLibrary = (session: Session): string | undefined =>
  */
 export async function openSession(
   session: Session,
-  options: { readonly readOnly?: boolean; readonly create?: boolean } = {},
+  options: {
+    readonly readOnly?: boolean;
+    readonly create?: boolean;
+    readonly textModel?: string | undefined;
+  } = {},
 ): Promise<Library> {
   const { settings, origins } = session.config;
   const create = options.create ?? options.readOnly !== true;
@@ -74,6 +80,7 @@ export async function openSession(
     device: settings.device,
     onNotice: (line) => session.io.note(`note: ${printable(line)}`),
     ...(settings.vectorStore === undefined ? {} : { vectorStore: settings.vectorStore }),
+    ...(options.textModel === undefined ? {} : { textModel: options.textModel }),
     ...(settings.cache === undefined ? {} : { cache: settings.cache }),
     ...(origins.model.from === 'default' ? {} : { model: settings.model }),
     ...(options.readOnly === true ? { readOnly: true } : {}),
@@ -106,6 +113,7 @@ export function syncOptionsOf(session: Session, flags: Flags): SyncOptions {
   return {
     ...samplingOf(session.config),
     maxSize: settings.maxSize,
+    embed: settings.embed,
     ...(settings.ignore.length > 0 ? { ignore: settings.ignore } : {}),
     ...(flags.dryRun === true ? { dryRun: true } : {}),
     ...(flags.retryFailed === true ? { retryFailed: true } : {}),

@@ -23,5 +23,6 @@ export { PREPROCESS_VERSION } from './preprocess';
 export { DEFAULT_SENTENCE_MODEL, openSentenceEncoder } from './sentence';
 export type { ClipOptions } from './settings';
 export { BATCH_BUCKETS, type EncoderStats } from './stats';
+export { openTextEncoder } from './text-model';
 export { encodeTwoPart, metaText, type TwoPartText } from './two-part';
 export { DEFAULT_VIDEO_MODEL, openVideoEncoder } from './video';

@@ -187,13 +187,25 @@ export class TowerPool {
     const { ran, errors, fatal } = reply;
     if (fatal !== undefined) this.counters.errors += items;
     if (ran === undefined) return;
-    if (!this.isLoaded) this.counters.loads++;
+    if (!this.isLoaded) {
+      this.counters.loads++;
+      this.say(`model loaded on ${ran.device}: ${this.setup.file}`);
+    }
     this.isLoaded = true;
     this.provider = ran.device;
     if (ran.notice !== undefined) this.onNotice(ran.notice);
     if (items === 0) return;
     const failed = errors.filter((error) => error !== undefined).length;
     this.counters.batch(items, failed, ran.inferenceMs, clock.elapsedMs);
+    const dims = `dim ${this.setup.dim}, ${failed} failed`;
+    this.say(
+      `${items} in ${clock.elapsedMs.toFixed(1)} ms (${ran.inferenceMs.toFixed(1)} inference), ${dims}`,
+    );
+  }
+
+  private say(what: string): void {
+    if (this.settings.isVerbose)
+      process.stderr.write(`sightline ${this.setup.modality}: ${what}\n`);
   }
 
   private start(): Piscina<WorkerTask, WorkerReply> {

@@ -3,6 +3,7 @@
  * environment of spec 003, then what the machine and the size of the model suggest.
  */
 import { availableParallelism, totalmem } from 'node:os';
+import { numberOf, textOf, truthOf, type Variables } from '../environment';
 import { makeError } from '../errors';
 import type { Device } from '../types';
 import { parseDevice } from './device';
@@ -38,7 +39,7 @@ export interface ClipOptions {
   readonly idleMs?: number;
   /** JavaScript heap of one worker in megabytes, beyond which it is replaced; default 1024. */
   readonly workerHeapMb?: number;
-  /** Calls that may be in flight per tower before ERR_POOL_FULL; default 128. */
+  /** Calls that may be in flight per tower before ERR_POOL_FULL; default 1024. */
   readonly maxCalls?: number;
   /** Where notices go, one line each; default: a process warning. */
   readonly onNotice?: (line: string) => void;
@@ -59,10 +60,12 @@ export interface TowerSettings {
   readonly idleMs: number;
   readonly workerHeapMb: number;
   readonly device: Device;
+  /** CLIP_DEBUG_LOG: a line on standard error for every load and every call of the model. */
+  readonly isVerbose: boolean;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-const DEFAULT_MAX_CALLS = 128;
+const DEFAULT_MAX_CALLS = 1024;
 const DEFAULT_BATCH_WINDOW_MS = 2;
 const DEFAULT_IDLE_MS = 300_000;
 /**
@@ -95,14 +98,14 @@ export function towerSettings(
   options: ClipOptions,
 ): TowerSettings {
   const env = options.env ?? process.env;
+  checkPromises(env);
   const threads =
     within('threads', options.threads, 1, MAX_THREADS) ??
-    within('CLIP_CPU_THREADS', numberOf(env['CLIP_CPU_THREADS']), 1, MAX_THREADS) ??
+    numberOf(env, 'CLIP_CPU_THREADS', 1, MAX_THREADS) ??
     availableParallelism();
-  const timeoutSeconds = numberOf(env['CLIP_TIMEOUT_S']);
   const timeoutMs =
     within('timeoutMs', options.timeoutMs, 1, 86_400_000) ??
-    scaled(within('CLIP_TIMEOUT_S', timeoutSeconds, 0.001, 86_400, false)) ??
+    scaled(numberOf(env, 'CLIP_TIMEOUT_S', 0.001, 86_400, 'number')) ??
     DEFAULT_TIMEOUT_MS;
   const maxCalls = within('maxCalls', options.maxCalls, 1, 100_000) ?? DEFAULT_MAX_CALLS;
   const asked = within('workers', options.workers, 1, MAX_WORKERS);
@@ -122,6 +125,7 @@ export function towerSettings(
     workerHeapMb:
       within('workerHeapMb', options.workerHeapMb, 16, 65_536) ?? DEFAULT_WORKER_HEAP_MB,
     device: deviceOf(options),
+    isVerbose: truthOf(env, 'CLIP_DEBUG_LOG') ?? false,
   };
 }
 
@@ -144,8 +148,8 @@ function deviceOf(options: ClipOptions): Device {
   if (options.device !== undefined) return parseDevice(options.device, 'device');
   const env = options.env ?? process.env;
   for (const name of ['SIGHTLINE_DEVICE', 'CLIP_DEVICE', 'EMBEDDING_DEVICE']) {
-    const value = env[name];
-    if (value !== undefined && value !== '' && value !== 'null') return parseDevice(value, name);
+    const value = textOf(env, name);
+    if (value !== undefined) return parseDevice(value, name);
   }
   return 'cpu';
 }
@@ -161,10 +165,28 @@ export function noticesOf(options: ClipOptions): (line: string) => void {
   };
 }
 
-/** `null` is how spec 003 writes "not set". */
-function numberOf(text: string | undefined): number | undefined {
-  const isUnset = text === undefined || text.trim() === '' || text === 'null';
-  return isUnset ? undefined : Number(text);
+/**
+ * Variables of spec 003 that can mean one thing only here.
+ *
+ * @throws ERR_ARG_RANGE
+ */
+function checkPromises(env: Variables): void {
+  const pretrained = textOf(env, 'CLIP_PRETRAINED') ?? 'openai';
+  if (pretrained !== 'openai') {
+    throw makeError(
+      'ERR_ARG_RANGE',
+      `CLIP_PRETRAINED must be openai, received ${pretrained}: for other weights let ` +
+        'CLIP_MODEL_NAME name their repository or folder, in the ONNX layout',
+      { details: { name: 'CLIP_PRETRAINED', value: pretrained } },
+    );
+  }
+  if (truthOf(env, 'CLIP_NORMALIZE') === false) {
+    throw makeError(
+      'ERR_ARG_RANGE',
+      'CLIP_NORMALIZE must be true: vectors always have unit length, because searches compare cosines',
+      { details: { name: 'CLIP_NORMALIZE', value: 'false' } },
+    );
+  }
 }
 
 function scaled(seconds: number | undefined): number | undefined {

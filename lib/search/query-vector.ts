@@ -3,7 +3,7 @@
  * vector of the library's space. Knows decoder, encoders and the index, not the catalog's contents.
  */
 import { makeError } from '../errors';
-import type { ClipModel } from '../encode';
+import type { ImageEncoder } from '../encode';
 import { decodeImage } from '../media';
 import type { VectorStore } from '../stores/vectors';
 import type { Row, SearchQuery } from '../types';
@@ -22,7 +22,9 @@ export interface ResolvedQuery {
 }
 
 export interface QuerySources {
-  readonly clip: ClipModel;
+  readonly image: ImageEncoder;
+  /** A unit vector of the library's space. */
+  encodeText(text: string): Promise<Float32Array>;
   readonly index: VectorStore;
   rowOfFrame(frameId: number): Row | undefined;
 }
@@ -54,13 +56,13 @@ export async function resolveQuery(
   });
   if (query.text !== undefined) {
     const text = checkText(query.text);
-    return done(await sources.clip.text.encode([text]), text);
+    return done(await sources.encodeText(text), text);
   }
   if (query.image !== undefined) {
     // Through the decoder children, like every file: hostile bytes stay out of this process, and the
     // query is normalised as the stored frames are.
     const { jpeg } = await decodeImage({ bytes: query.image });
-    return done(await sources.clip.image.encode([jpeg]), '<image>');
+    return done(await sources.image.encode([jpeg]), '<image>');
   }
   if (query.frame !== undefined) {
     const row = sources.rowOfFrame(query.frame);

@@ -34,7 +34,8 @@ export const DEFAULT_EF_SEARCH = 200;
 export interface SearcherParts {
   readonly catalog: Catalog;
   readonly index: VectorStore;
-  readonly clip: ClipModel;
+  readonly clip: Pick<ClipModel, 'identity' | 'image'>;
+  readonly encodeText: (text: string) => Promise<Float32Array>;
   readonly space: string;
   /** Said with every answer, see SearchResponse.hint. */
   readonly hint: string | undefined;
@@ -61,7 +62,8 @@ export async function search(
   const minSimilarity = checkRange('minSimilarity', options.minSimilarity ?? 0, 0, 1, false);
   const { catalog, index, clip, space } = parts;
   const resolved = await resolveQuery(query, {
-    clip,
+    image: clip.image,
+    encodeText: parts.encodeText,
     index,
     rowOfFrame: (frameId) => catalog.rowOfFrame(space, asFrameId(frameId)),
   });

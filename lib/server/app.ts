@@ -5,8 +5,9 @@ import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isLibraryError, makeError } from '../errors';
 import type { Library } from '../library-types';
+import { EmbeddingService } from '../service';
 import { watchConnections } from './connections';
-import type { ServerContext } from './context';
+import type { ServerContext, ServiceContext } from './context';
 import { Gate } from './gate';
 import { SECURITY_HEADERS } from './headers';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits';
@@ -16,9 +17,10 @@ import { Readiness } from './readiness';
 import { embedRoutes } from './routes/embed';
 import { frameRoutes } from './routes/frames';
 import { metricsRoutes } from './routes/metrics';
+import { openAiRoutes } from './routes/openai';
 import { pageRoutes } from './routes/page';
 import { searchRoutes } from './routes/search';
-import { statusRoutes } from './routes/status';
+import { healthRoutes, probeRoutes } from './routes/status';
 import { videoRoutes } from './routes/videos';
 import type { FieldSchema } from './schemas';
 import { addSecurity, onBrokenRequest } from './security';
@@ -39,24 +41,29 @@ export interface ServerOptions {
 }
 
 /**
- * Makes the HTTP server of an open library. The library stays the caller's to close, after the app.
+ * Makes the HTTP server of an open library, or of an embedding service alone. What is served stays the
+ * caller's to close, after the app.
  *
  * @throws ERR_ARG_RANGE for a short token; ERR_FILE_MISSING when the page's files are missing
  */
-export function createServer(library: Library, options: ServerOptions = {}): FastifyInstance {
+export function createServer(
+  served: Library | EmbeddingService,
+  options: ServerOptions = {},
+): FastifyInstance {
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
-  const context: ServerContext = {
-    library,
+  const library = served instanceof EmbeddingService ? undefined : served;
+  const embeddings = served instanceof EmbeddingService ? served : served.embeddings;
+  const context: ServiceContext = {
+    embeddings,
     limits,
     log: options.log ?? (() => undefined),
     token:
       options.token === undefined
         ? undefined
         : new TokenGuard(options.token, limits.wrongTokensPerMinute),
-    searches: new Gate(limits.activeSearches, limits.queuedSearches),
     uploads: new Gate(limits.activeUploads, limits.queuedSearches),
     embeds: new Gate(limits.activeEmbeds, limits.queuedSearches),
-    readiness: new Readiness(library),
+    readiness: new Readiness(() => served.warm()),
   };
 
   const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
@@ -166,13 +173,18 @@ export function createServer(library: Library, options: ServerOptions = {}): Fas
     },
   });
   void app.register(async (routes) => {
-    searchRoutes(routes, context);
-    frameRoutes(routes, context);
     embedRoutes(routes, context);
+    openAiRoutes(routes, context);
     metricsRoutes(routes, context);
-    videoRoutes(routes, context);
-    statusRoutes(routes, context);
-    pageRoutes(routes, context);
+    probeRoutes(routes, context);
+    if (library === undefined) return;
+    const searches = new Gate(limits.activeSearches, limits.queuedSearches);
+    const whole: ServerContext = { ...context, library, searches };
+    healthRoutes(routes, whole);
+    searchRoutes(routes, whole);
+    frameRoutes(routes, whole);
+    videoRoutes(routes, whole);
+    pageRoutes(routes, whole);
   });
   return app;
 }

@@ -1,22 +1,28 @@
-/** What the routes share: the library, the limits and what guards them. */
+/** What the routes share: what is served, the limits and what guards them. */
 import type { FastifyReply } from 'fastify';
 import type { Library } from '../library-types';
+import type { EmbeddingService } from '../service';
 import type { Gate } from './gate';
 import type { ServerLimits } from './limits';
 import type { Log } from './log';
 import type { Readiness } from './readiness';
 import type { TokenGuard } from './token';
 
-export interface ServerContext {
-  readonly library: Library;
+/** What a server has that only embeds. */
+export interface ServiceContext {
+  readonly embeddings: EmbeddingService;
   readonly limits: ServerLimits;
   readonly log: Log;
   readonly token: TokenGuard | undefined;
-  readonly searches: Gate;
   readonly uploads: Gate;
   /** Requests for embeddings: many at once, because they share calls of the model. */
   readonly embeds: Gate;
   readonly readiness: Readiness;
+}
+
+export interface ServerContext extends ServiceContext {
+  readonly library: Library;
+  readonly searches: Gate;
 }
 
 /**

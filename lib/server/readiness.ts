@@ -1,5 +1,4 @@
-/** Whether the first search would have to wait for the model: `/readyz`. */
-import type { Library } from '../library-types';
+/** Whether the first request would have to wait for the model: `/readyz`. */
 
 export type ReadyState = 'warming' | 'ready' | 'failed' | 'closing';
 
@@ -7,7 +6,8 @@ export class Readiness {
   #state: ReadyState = 'warming';
   #error: unknown;
 
-  constructor(readonly library: Library) {}
+  /** @param load loads the models that the first request needs */
+  constructor(private readonly load: () => Promise<unknown>) {}
 
   get state(): ReadyState {
     return this.#state;
@@ -21,7 +21,7 @@ export class Readiness {
   /** Loads the model. Never rejects: a library without its model still shows frames and figures. */
   async warm(): Promise<void> {
     try {
-      await this.library.warm();
+      await this.load();
       if (this.#state === 'warming') this.#state = 'ready';
     } catch (error) {
       if (this.#state !== 'warming') return;
@@ -30,7 +30,7 @@ export class Readiness {
     }
   }
 
-  /** A search succeeded, so whatever was wrong is over. */
+  /** A request succeeded, so whatever was wrong is over. */
   recovered(): void {
     if (this.#state === 'failed') this.#state = 'ready';
   }

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { makeError, type ErrorCode } from '../errors';
 import { hostRule, isOwnSite } from './access';
-import type { ServerContext } from './context';
+import type { ServiceContext } from './context';
 import { SECURITY_HEADERS } from './headers';
 
 declare module 'fastify' {
@@ -21,7 +21,7 @@ const PUBLIC_PATHS = new Set(['/livez', '/readyz', '/health']);
 
 export function addSecurity(
   app: FastifyInstance,
-  context: ServerContext,
+  context: ServiceContext,
   names: { readonly bindHost: string; readonly allowedHosts: readonly string[] },
 ): void {
   const isKnownHost = hostRule(names.bindHost, names.allowedHosts);
@@ -53,7 +53,7 @@ const isPublic = (request: FastifyRequest): boolean =>
   request.routeOptions.config.isPublic === true || PUBLIC_PATHS.has(request.routeOptions.url ?? '');
 
 /** True when the request may see what a token protects. */
-export function isAuthorized(request: FastifyRequest, context: ServerContext): boolean {
+export function isAuthorized(request: FastifyRequest, context: ServiceContext): boolean {
   if (context.token === undefined) return true;
   try {
     context.token.check(request.headers, request.ip);

@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { makeError } from '../errors';
 import type { Library } from '../library-types';
+import type { EmbeddingService } from '../service';
 import { isLoopbackBind } from './access';
 import { createServer, type ServerOptions } from './app';
 import { DEFAULT_LIMITS } from './limits';
@@ -20,19 +21,19 @@ export interface RunningServer {
   readonly port: number;
   /**
    * Stops accepting, lets running requests finish for at most `closeGraceMs`, then hangs up on the
-   * rest. Does not close the library. May be called again.
+   * rest. Does not close what it serves. May be called again.
    */
   close(): Promise<void>;
 }
 
 /**
- * Serves a library. Unless `log` says otherwise, unexpected errors go to standard error as NDJSON.
+ * Serves a library, or an embedding service alone. Unless `log` says otherwise, unexpected errors go to standard error as NDJSON.
  *
  * @throws ERR_ARG_RANGE for an address that other machines can reach without a token, and for a
  *   short token; ERR_PORT_IN_USE; ERR_IO when the address cannot be bound; ERR_FILE_MISSING
  */
 export async function startServer(
-  library: Library,
+  served: Library | EmbeddingService,
   options: StartOptions = {},
 ): Promise<RunningServer> {
   const host = options.host ?? '127.0.0.1';
@@ -45,7 +46,7 @@ export async function startServer(
     );
   // Without a log an unexpected error would leave no trace: clients never see its cause.
   const log = options.log ?? ndjsonLog(process.stderr, 'error');
-  const app = createServer(library, { ...options, host, log });
+  const app = createServer(served, { ...options, host, log });
   try {
     await app.listen({ host, port, listenTextResolver: () => '' });
   } catch (cause) {

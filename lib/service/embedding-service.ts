@@ -2,14 +2,13 @@
  * Embeddings of instructions (texts) and images through a cache: what spec 002 describes. Equal inputs
  * that are asked for at the same time are computed once.
  */
-import { isLibraryError, makeError } from '../errors';
-import type { Encoder, ImageEncoder } from '../encode';
-import { Batcher, isOfOneInput } from './batcher';
+import { isLibraryError, makeError, type LibraryError } from '../errors';
+import type { ImageEncoder, ItemEncoder, SentenceEncoder } from '../encode';
 import { cacheKey, MemoryCache, type EmbeddingCache, type EmbeddingKind } from '../stores/cache';
 import { ServiceMetrics } from './metrics';
 
 export interface EmbeddingServiceParts {
-  readonly instruction: Encoder<string>;
+  readonly instruction: SentenceEncoder;
   readonly image: ImageEncoder;
   /**
    * Brings a picture into a form the model's workers are given, for example by decoding it in a process
@@ -18,6 +17,8 @@ export interface EmbeddingServiceParts {
   readonly prepareImage?: (image: Uint8Array) => Promise<Uint8Array>;
   /** Default: 64 MB of memory. The service closes it. */
   readonly cache?: EmbeddingCache;
+  /** False: every call is ERR_CLOSED, as EMBEDDING_ENABLE_EMBEDDINGS=false asks for. Default true. */
+  readonly isEnabled?: boolean;
   /** Releases the models; called by `cleanup`. */
   readonly close?: () => Promise<void>;
 }
@@ -46,28 +47,28 @@ export const MAX_TEXT = 100_000;
 export const MAX_BATCH = 1024;
 /** Calls whose vectors are on their way to the cache; those of more are not kept. */
 const MAX_KEEPING = 256;
-/** A call of the model has this many inputs at most, unless one caller brings more. */
-const LIMITS = { maxBatch: 64, maxRunning: 2, maxWaiting: 4096 };
+
+type Input = string | Uint8Array;
+/** What became of one input. */
+type Outcome = Float32Array | LibraryError;
 
 export class EmbeddingService implements AsyncDisposable {
   readonly metrics: ServiceMetrics;
   readonly cache: EmbeddingCache;
-  private readonly running = new Map<string, Promise<Float32Array>>();
+  private readonly running = new Map<string, Promise<Outcome>>();
   /** Vectors on their way to the cache; callers do not wait for it. */
   private readonly keeping = new Set<Promise<void>>();
-  private readonly texts: Batcher<string>;
-  private readonly images: Batcher<Uint8Array>;
-  private inFlight = 0;
+  /** Inputs that wait for their model or are in it. */
+  private readonly inFlight: Record<EmbeddingKind, number> = { instruction: 0, image: 0 };
   private closing: Promise<void> | undefined;
 
   constructor(private readonly parts: EmbeddingServiceParts) {
     this.cache = parts.cache ?? new MemoryCache();
-    this.texts = new Batcher((texts) => this.compute('instruction', texts, undefined), LIMITS);
-    this.images = new Batcher((images) => this.compute('image', images, undefined), LIMITS);
-    this.metrics = new ServiceMetrics(
-      () => ({ inFlight: this.inFlight + this.texts.waiting + this.images.waiting }),
-      () => this.cache.stats(),
-    );
+    this.metrics = new ServiceMetrics({
+      inFlight: () => this.inFlight,
+      cache: () => this.cache.stats(),
+      encoders: { instruction: parts.instruction, image: parts.image },
+    });
   }
 
   get instructionDim(): number {
@@ -78,7 +79,7 @@ export class EmbeddingService implements AsyncDisposable {
     return this.parts.image.dim;
   }
 
-  get models(): Readonly<Record<EmbeddingKind, Encoder<string>['model']>> {
+  get models(): Readonly<Record<EmbeddingKind, SentenceEncoder['model']>> {
     return { instruction: this.parts.instruction.model, image: this.parts.image.model };
   }
 
@@ -100,7 +101,11 @@ export class EmbeddingService implements AsyncDisposable {
     return first(await this.embed('image', [checkImage(image)], options));
   }
 
-  /** All or nothing; at most MAX_BATCH of each. Throws as the two above. */
+  /**
+   * All or nothing; at most MAX_BATCH of each.
+   *
+   * @throws as the two above, with the place of the input at fault in `details.index`
+   */
   async batchGenerateEmbeddings(
     input: BatchInput,
     options: EmbedOptions = {},
@@ -112,6 +117,15 @@ export class EmbeddingService implements AsyncDisposable {
       this.embed('image', images, options),
     ]);
     return { textEmbeddings, imageEmbeddings };
+  }
+
+  /**
+   * Loads the models, so that the first calls do not wait for them.
+   *
+   * @throws what the encoders' `warm` throws
+   */
+  async warm(): Promise<void> {
+    await Promise.all([this.parts.instruction.warm(), this.parts.image.warm()]);
   }
 
   /** Refuses new calls, waits for those under way, then closes cache and models. Idempotent. */
@@ -131,156 +145,141 @@ export class EmbeddingService implements AsyncDisposable {
 
   private async embed(
     kind: EmbeddingKind,
-    inputs: readonly (string | Uint8Array)[],
-    options: EmbedOptions,
+    inputs: readonly Input[],
+    { useCache = true, signal }: EmbedOptions,
   ): Promise<Float32Array[]> {
     if (this.closing !== undefined) throw makeError('ERR_CLOSED', 'the service is closed');
-    if (options.signal?.aborted === true) throw makeError('ERR_ABORTED', 'aborted');
+    if (this.parts.isEnabled === false)
+      throw makeError('ERR_CLOSED', 'EMBEDDING_ENABLE_EMBEDDINGS is false: nothing is embedded');
+    if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'aborted');
     if (inputs.length === 0) return [];
-    if (options.useCache === false) {
-      const ready =
-        kind === 'image' ? await this.prepared(inputs as readonly Uint8Array[]) : inputs;
-      return this.compute(kind, ready, options.signal);
-    }
-    const encoder = kind === 'instruction' ? this.parts.instruction : this.parts.image;
-    const keys = inputs.map((input) => cacheKey(kind, encoder.model, input));
-    const cached = await this.cache.getMany(keys, encoder.dim);
+    if (!useCache) return whole(await this.compute(kind, inputs, signal));
+    const { model, dim } = this.encoderOf(kind);
+    const keys = inputs.map((input) => cacheKey(kind, model, input));
+    const cached = await this.cache.getMany(keys, dim);
     const hits = cached.reduce((sum, vector) => sum + (vector === undefined ? 0 : 1), 0);
     this.metrics.hits.inc({ kind }, hits);
     this.metrics.misses.inc({ kind }, inputs.length - hits);
     if (hits === inputs.length) return cached as Float32Array[];
-    const found = new Map<string, Promise<Float32Array>>();
-    const joined = new Set<string>();
-    const missing = new Map<string, string | Uint8Array>();
+    const missing = new Map<string, Input>();
     keys.forEach((key, i) => {
-      if (cached[i] !== undefined) return;
-      const running = this.running.get(key);
-      if (running !== undefined) {
-        found.set(key, running);
-        joined.add(key);
-      } else missing.set(key, inputs[i] as string | Uint8Array);
+      if (cached[i] === undefined && !this.running.has(key)) missing.set(key, inputs[i] as Input);
     });
-    for (const [key, vector] of this.start(kind, missing)) found.set(key, vector);
-    return Promise.all(
-      keys.map(async (key, i) => {
-        const vector =
-          cached[i] ??
-          (await abortable(
-            joined.has(key)
-              ? this.orAlone(kind, inputs[i] as string | Uint8Array, found.get(key))
-              : found.get(key),
-            options.signal,
-          ));
-        // Two callers must not share one array.
-        return cached[i] === undefined
-          ? (vector as Float32Array).slice()
-          : (vector as Float32Array);
-      }),
-    );
+    if (missing.size > 0) this.start(kind, missing);
+    const outcomes = keys.map((key, i) => cached[i] ?? (this.running.get(key) as Promise<Outcome>));
+    const vectors = whole(await abortable(Promise.all(outcomes), signal));
+    // Two callers must not share one array.
+    return vectors.map((vector, i) => (cached[i] === undefined ? vector.slice() : vector));
   }
 
-  /** What another caller asked for may have failed for an input that is not ours. */
-  private async orAlone(
-    kind: EmbeddingKind,
-    input: string | Uint8Array,
-    shared: Promise<Float32Array> | undefined,
-  ): Promise<Float32Array | undefined> {
-    try {
-      return await shared;
-    } catch (error) {
-      if (!isOfOneInput(error)) throw error;
-      return (await this.batch(kind, [input]))[0];
-    }
-  }
-
-  private async batch(
-    kind: EmbeddingKind,
-    inputs: readonly (string | Uint8Array)[],
-  ): Promise<Float32Array[]> {
-    if (kind === 'instruction') return this.texts.add(inputs as readonly string[]);
-    return this.images.add(await this.prepared(inputs as readonly Uint8Array[]));
-  }
-
-  /** @throws with `details.index` for a picture that cannot be read */
-  private prepared(images: readonly Uint8Array[]): Promise<Uint8Array[]> {
-    const { prepareImage } = this.parts;
-    return Promise.all(
-      images.map(async (image, index) => {
-        try {
-          return prepareImage === undefined ? image : await prepareImage(image);
-        } catch (cause) {
-          if (!isLibraryError(cause)) throw cause;
-          throw makeError(cause.code, cause.message, { details: { index }, cause });
-        }
-      }),
-    );
+  private encoderOf(kind: EmbeddingKind): SentenceEncoder | ImageEncoder {
+    return kind === 'instruction' ? this.parts.instruction : this.parts.image;
   }
 
   /**
    * Computes what nobody computes yet, and keeps it. Whoever asked first may go away: others may be
    * waiting for the same, so its signal does not stop the work.
    */
-  private start(
-    kind: EmbeddingKind,
-    inputs: ReadonlyMap<string, string | Uint8Array>,
-  ): Map<string, Promise<Float32Array>> {
-    if (inputs.size === 0) return new Map();
+  private start(kind: EmbeddingKind, inputs: ReadonlyMap<string, Input>): void {
     const keys = [...inputs.keys()];
-    const all = this.batch(kind, [...inputs.values()]);
-    const kept = all.then(async (vectors) => {
-      // A slow disk must not pile them up in memory.
-      if (this.keeping.size > MAX_KEEPING) return;
-      await this.cache.setMany(new Map(keys.map((key, i) => [key, vectors[i] as Float32Array])));
+    const all = this.compute(kind, [...inputs.values()], undefined);
+    keys.forEach((key, i) => {
+      const outcome = all.then((outcomes) => outcomes[i] as Outcome);
+      // Each failure is told to those who asked; here it must not end the process as well.
+      outcome.catch(() => undefined);
+      this.running.set(key, outcome);
     });
+    const kept = all.then((outcomes) => this.keep(keys, outcomes));
     this.keeping.add(kept);
     const forget = (): void => {
       this.keeping.delete(kept);
       for (const key of keys) this.running.delete(key);
     };
     kept.then(forget, forget);
-    const started = new Map(
-      keys.map((key, i) => [key, all.then((vectors) => vectors[i] as Float32Array)]),
-    );
-    for (const [key, vector] of started) {
-      // Each failure is told to those who asked; here it must not end the process as well.
-      vector.catch(() => undefined);
-      this.running.set(key, vector);
-    }
-    return started;
   }
 
+  private async keep(keys: readonly string[], outcomes: readonly Outcome[]): Promise<void> {
+    // A slow disk must not pile them up in memory.
+    if (this.keeping.size > MAX_KEEPING) return;
+    const vectors = new Map<string, Float32Array>();
+    keys.forEach((key, i) => {
+      const outcome = outcomes[i];
+      if (outcome instanceof Float32Array) vectors.set(key, outcome);
+    });
+    await this.cache.setMany(vectors);
+  }
+
+  /** One outcome an input, in order. @throws what concerns all of them */
   private async compute(
     kind: EmbeddingKind,
-    inputs: readonly (string | Uint8Array)[],
+    inputs: readonly Input[],
     signal: AbortSignal | undefined,
-  ): Promise<Float32Array[]> {
+  ): Promise<Outcome[]> {
     const end = this.metrics.generation.startTimer({ kind });
-    this.metrics.batchSize.observe({ kind }, inputs.length);
-    this.inFlight += inputs.length;
+    this.inFlight[kind] += inputs.length;
     try {
-      const options = signal === undefined ? {} : { signal };
-      const flat =
+      const outcomes =
         kind === 'instruction'
-          ? await this.parts.instruction.encode(inputs as readonly string[], options)
-          : await this.parts.image.encode(inputs as readonly Uint8Array[], options);
+          ? await encodeEach(this.parts.instruction, inputs as readonly string[], signal)
+          : await this.encodeImages(inputs as readonly Uint8Array[], signal);
       end();
-      const dim = flat.length / inputs.length;
-      return inputs.map((_, i) => flat.slice(i * dim, (i + 1) * dim));
+      return outcomes;
     } finally {
-      this.inFlight -= inputs.length;
+      this.inFlight[kind] -= inputs.length;
     }
   }
+
+  private async encodeImages(
+    images: readonly Uint8Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<Outcome[]> {
+    const { image: encoder, prepareImage } = this.parts;
+    if (prepareImage === undefined) return encodeEach(encoder, images, signal);
+    const prepared = await Promise.all(
+      images.map((image) =>
+        prepareImage(image).catch((error: unknown): LibraryError => {
+          if (isLibraryError(error)) return error;
+          throw error;
+        }),
+      ),
+    );
+    const good = prepared.filter((picture): picture is Uint8Array => !isLibraryError(picture));
+    const encoded = good.length === 0 ? [] : await encodeEach(encoder, good, signal);
+    return prepared.map((picture) =>
+      isLibraryError(picture) ? picture : (encoded.shift() as Outcome),
+    );
+  }
+}
+
+async function encodeEach<T>(
+  encoder: ItemEncoder<T>,
+  inputs: readonly T[],
+  signal: AbortSignal | undefined,
+): Promise<Outcome[]> {
+  const options = signal === undefined ? {} : { signal };
+  const { vectors, errors } = await encoder.encodeEach(inputs, options);
+  const { dim } = encoder;
+  return inputs.map((_, i) => errors[i] ?? vectors.slice(i * dim, (i + 1) * dim));
+}
+
+/** All vectors. @throws the first failure, with `details.index` */
+function whole(outcomes: readonly Outcome[]): Float32Array[] {
+  const index = outcomes.findIndex((outcome) => isLibraryError(outcome));
+  if (index < 0) return outcomes as Float32Array[];
+  const error = outcomes[index] as LibraryError;
+  const where = outcomes.length === 1 ? '' : `input ${index} of ${outcomes.length}: `;
+  throw makeError(error.code, `${where}${error.message}`, {
+    details: { ...error.details, index },
+    cause: error,
+  });
 }
 
 function first(vectors: readonly Float32Array[]): Float32Array {
   return vectors[0] as Float32Array;
 }
 
-async function abortable<T>(
-  work: Promise<T> | undefined,
-  signal: AbortSignal | undefined,
-): Promise<T | undefined> {
-  if (work === undefined || signal === undefined) return work;
+async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
   let stop: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(makeError('ERR_ABORTED', 'aborted', { cause: signal.reason }));

@@ -1,17 +1,20 @@
 /**
- * What operators watch: the five names of spec 002, and how full the queue is. One registry per
- * service, so that two of them in one process do not add up.
+ * What operators watch: the five names of spec 002, how full the queue is, and what the workers do. One
+ * registry per service, so that two of them in one process do not add up.
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { CacheStats } from '../stores/cache';
+import { Counter, Gauge, Histogram, Registry, type Metric } from 'prom-client';
+import { BATCH_BUCKETS, type EncoderStats } from '../encode';
+import type { CacheStats, EmbeddingKind } from '../stores/cache';
 
-export interface ServiceLoad {
+export interface MetricSources {
   /** Inputs that wait for the model or are in it. */
-  readonly inFlight: number;
+  readonly inFlight: () => Readonly<Record<EmbeddingKind, number>>;
+  readonly cache: () => CacheStats;
+  readonly encoders: Readonly<Record<EmbeddingKind, { stats(): EncoderStats }>>;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const SIZES = [1, 2, 4, 8, 16, 32, 64, 128];
+const KINDS: readonly EmbeddingKind[] = ['instruction', 'image'];
 
 export class ServiceMetrics {
   readonly registry = new Registry();
@@ -20,13 +23,12 @@ export class ServiceMetrics {
   readonly misses: Counter<'kind'>;
   readonly searchSeconds: Histogram;
   readonly searchResults: Histogram;
-  readonly batchSize: Histogram<'kind'>;
 
-  constructor(load: () => ServiceLoad, cache: () => CacheStats) {
+  constructor({ inFlight, cache, encoders }: MetricSources) {
     const registers = [this.registry];
     this.generation = new Histogram({
       name: 'embedding_generation_seconds',
-      help: 'Time to compute embeddings that were in no cache, per call of the model',
+      help: 'Time to compute embeddings that were in no cache, with the wait for the model, per request',
       labelNames: ['kind'],
       buckets: SECONDS,
       registers,
@@ -55,21 +57,52 @@ export class ServiceMetrics {
       buckets: [0, 1, 5, 10, 20, 50, 100, 1000],
       registers,
     });
-    this.batchSize = new Histogram({
-      name: 'embedding_batch_size',
-      help: 'Inputs of one call of the model',
-      labelNames: ['kind'],
-      buckets: SIZES,
-      registers,
+    const statsOf = (kind: EmbeddingKind): EncoderStats => encoders[kind].stats();
+    const gauge = (name: string, help: string, value: (kind: EmbeddingKind) => number): void => {
+      new Gauge({
+        name,
+        help,
+        labelNames: ['kind'],
+        registers,
+        collect() {
+          for (const kind of KINDS) this.set({ kind }, value(kind));
+        },
+      });
+    };
+    const counter = (name: string, help: string, value: (kind: EmbeddingKind) => number): void => {
+      new Counter({
+        name,
+        help,
+        labelNames: ['kind'],
+        registers,
+        collect() {
+          this.reset();
+          for (const kind of KINDS) this.inc({ kind }, value(kind));
+        },
+      });
+    };
+    gauge(
+      'embedding_queue_depth',
+      'Inputs that wait for the model or are in it',
+      (kind) => inFlight()[kind],
+    );
+    gauge('embedding_model_loaded', 'Whether a worker holds the model: 1 or 0', (kind) =>
+      statsOf(kind).isLoaded ? 1 : 0,
+    );
+    counter('embedding_failed_inputs_total', 'Inputs that got no embedding', (kind) => {
+      return statsOf(kind).errors;
     });
-    new Gauge({
-      name: 'embedding_queue_depth',
-      help: 'Inputs that wait for the model or are in it',
-      registers,
-      collect() {
-        this.set(load().inFlight);
-      },
-    });
+    counter(
+      'embedding_refused_calls_total',
+      'Calls refused because too many were waiting',
+      (kind) => statsOf(kind).refused,
+    );
+    counter(
+      'embedding_lost_workers_total',
+      'Workers that died or were ended, and replaced',
+      (kind) => statsOf(kind).lostWorkers,
+    );
+    this.registry.registerMetric(batchSizes(statsOf));
     new Gauge({
       name: 'embedding_cache_reachable',
       help: 'Whether the cache answers: 1, or 0 while everything is computed',
@@ -87,4 +120,35 @@ export class ServiceMetrics {
       },
     });
   }
+}
+
+/**
+ * A histogram whose counts are kept by the pools, each of its own batches: the library's own can only
+ * be fed one observation after the other.
+ */
+function batchSizes(statsOf: (kind: EmbeddingKind) => EncoderStats): Metric {
+  const name = 'embedding_batch_size';
+  const valuesOf = (kind: EmbeddingKind): object[] => {
+    const { batchSizes: counts, items, batches } = statsOf(kind);
+    let sum = 0;
+    const buckets = [...BATCH_BUCKETS, '+Inf'].map((le, i) => ({
+      metricName: `${name}_bucket`,
+      labels: { le, kind },
+      value: (sum += counts[i] ?? 0),
+    }));
+    return [
+      ...buckets,
+      { metricName: `${name}_sum`, labels: { kind }, value: items },
+      { metricName: `${name}_count`, labels: { kind }, value: batches },
+    ];
+  };
+  const metric = {
+    name,
+    help: 'Inputs of one call of the model',
+    type: 'histogram',
+    aggregator: 'sum',
+    get: () => Promise.resolve({ ...metric, values: KINDS.flatMap(valuesOf) }),
+    reset: () => undefined,
+  };
+  return metric as unknown as Metric;
 }

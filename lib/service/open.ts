@@ -1,7 +1,7 @@
 /** Opens a service from names: a model, a cache. */
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { openClip, type ClipModel, type ClipOptions } from '../encode';
+import { openClip, openTextEncoder, type ClipModel, type ClipOptions } from '../encode';
 import { makeError } from '../errors';
 import { decodeImage } from '../media';
 import {
@@ -15,8 +15,18 @@ import { EmbeddingService } from './embedding-service';
 import { serviceSettings } from './settings';
 
 export interface OpenServiceOptions {
-  /** `builtin`, a folder in the Hugging Face layout, or a repository of the model store. */
+  /**
+   * For pictures, and for texts unless `textModel` says otherwise: `builtin`, a folder in the Hugging
+   * Face layout, or a name of the model store. Default: EMBEDDING_IMAGE_MODEL_NAME, CLIP_MODEL_NAME or
+   * `builtin`.
+   */
   readonly model?: string;
+  /**
+   * For texts: as `model`, or a sentence encoder such as `all-MiniLM-L6-v2`, whose vectors are compared
+   * with each other and not with pictures. Default: EMBEDDING_TEXT_MODEL_NAME (not
+   * beside `clip`), or `model`.
+   */
+  readonly textModel?: string;
   /** A model that is open already; the caller closes it. */
   readonly clip?: ClipModel;
   /** Default: EMBEDDING_REDIS_URL if it is set, else `memory`. */
@@ -41,20 +51,29 @@ export async function openEmbeddingService(
   const settings = serviceSettings(env);
   const notice =
     options.onNotice ?? ((line: string) => process.emitWarning(line, { code: 'SIGHTLINE_CACHE' }));
+  const encoder = { env, ...options.encoder };
+  const clip =
+    options.clip ?? (await openClip(options.model ?? settings.imageModel ?? 'builtin', encoder));
+  // The variable is for services that stand alone: a library must not need a model it never asks.
+  const textModel =
+    options.textModel ?? (options.clip === undefined ? settings.textModel : undefined);
+  const text = textModel === undefined ? undefined : await openTextEncoder(textModel, encoder);
   const cache = openCache(options.cache ?? settings.redisUrl ?? 'memory', {
     ttlSeconds: settings.cacheTtlSeconds,
     onNotice: notice,
     env,
   });
-  const clip =
-    options.clip ?? (await openClip(options.model ?? 'builtin', { env, ...options.encoder }));
   return new EmbeddingService({
-    instruction: clip.text,
+    instruction: text ?? clip.text,
     image: clip.image,
     // In a child, which may die of a hostile file; the vectors are those a sync would store.
     prepareImage: async (bytes) => (await decodeImage({ bytes })).jpeg,
     cache,
-    ...(options.clip === undefined ? { close: () => clip.close() } : {}),
+    isEnabled: settings.isEnabled,
+    close: async () => {
+      await text?.close();
+      if (options.clip === undefined) await clip.close();
+    },
   });
 }
 

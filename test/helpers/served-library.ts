@@ -1,6 +1,7 @@
 /** A real library of drawn pictures and a film, indexed once per test file, and a server in front. */
 import path from 'node:path';
 import { openLibrary, type Library } from '../../lib/library';
+import type { EmbeddingService } from '../../lib/service';
 import { startServer, type RunningServer, type StartOptions } from '../../lib/server';
 import { drawPictures, makeFilm } from './media-folder';
 import { makeTempDir } from './temp';
@@ -25,7 +26,7 @@ export async function makeTestLibrary(name: string, pictures = PICTURES): Promis
 
 /** Starts a server on a free port of 127.0.0.1. Log entries are collected, not printed. */
 export async function serve(
-  library: Library,
+  library: Library | EmbeddingService,
   options: StartOptions = {},
 ): Promise<RunningServer & { readonly log: string[] }> {
   const log: string[] = [];

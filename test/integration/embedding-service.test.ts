@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openClip, type ClipModel, type Encoder } from '../../lib/encode';
+import { openClip, type ClipModel, type SentenceEncoder } from '../../lib/encode';
 import { makeError } from '../../lib/errors';
 import {
   EmbeddingService,
@@ -13,10 +13,12 @@ import {
   serviceSettings,
 } from '../../lib/service';
 import { MemoryCache, RedisCache } from '../../lib/stores/cache';
+import { searchDefaults } from '../../lib/stores/vectors/settings';
+import { assertUnitRow, minilm, MINILM } from '../helpers/tiny-models';
 import { hasRedis, RedisServer } from '../helpers/redis';
 import { skip } from '../helpers/shared-data';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/tiny-clip';
 
 let clip: ClipModel;
 const pictures: Uint8Array[] = [];
@@ -31,17 +33,18 @@ test.before(async () => {
 test.after(() => clip.close());
 
 /** The text side, with a count of what reaches it, and a gate to hold it. */
-function counted(): { text: Encoder<string>; calls: string[][]; hold: () => () => void } {
+function counted(): { text: SentenceEncoder; calls: string[][]; hold: () => () => void } {
   const calls: string[][] = [];
   let gate = Promise.resolve();
-  const text: Encoder<string> = {
+  const text: SentenceEncoder = {
     modality: 'text',
     dim: clip.text.dim,
     model: clip.text.model,
-    encode: async (batch, options) => {
+    encode: (batch, options) => clip.text.encode(batch, options),
+    encodeEach: async (batch, options) => {
       calls.push([...batch]);
       await gate;
-      return clip.text.encode(batch, options);
+      return clip.text.encodeEach(batch, options);
     },
     stats: () => clip.text.stats(),
     warm: () => clip.text.warm(),
@@ -74,7 +77,7 @@ test('gives the vectors of the model, from the cache the second time', async () 
   assert.is(await metric(service, /embedding_cache_hits_total\{kind="instruction"\} (\d+)/), 1);
   assert.is(await metric(service, /embedding_cache_misses_total\{kind="image"\} (\d+)/), 1);
   assert.is(await metric(service, /generation_seconds_count\{kind="instruction"\} (\d+)/), 2);
-  assert.is(await metric(service, /embedding_queue_depth (\d+)/), 0);
+  assert.is(await metric(service, /embedding_queue_depth\{kind="instruction"\} (\d+)/), 0);
 });
 
 test('batches keep order, and ask the model only for what is new, each once', async () => {
@@ -109,7 +112,8 @@ test('equal inputs at the same time are computed once; one caller may go away', 
   const first = codeOf(service.getInstructionEmbedding('same', { signal: leaving.signal }));
   const others = Array.from({ length: 20 }, () => service.getInstructionEmbedding('same'));
   await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.is(await metric(service, /embedding_queue_depth (\d+)/), 1);
+  const depth = /embedding_queue_depth\{kind="instruction"\} (\d+)/;
+  assert.is(await metric(service, depth), 1);
   leaving.abort();
   assert.is(await first, 'ERR_ABORTED');
   open();
@@ -121,10 +125,9 @@ test('equal inputs at the same time are computed once; one caller may go away', 
 
 test('a failure reaches everybody who waits, is not kept, and the next call is fresh', async () => {
   let fails = true;
-  const text: Encoder<string> = {
+  const text: SentenceEncoder = {
     ...counted().text,
-    encode: (batch) =>
-      fails ? Promise.reject(new Error('no')) : clip.text.encode(batch as readonly string[]),
+    encodeEach: (batch) => (fails ? Promise.reject(new Error('no')) : clip.text.encodeEach(batch)),
   };
   await using service = new EmbeddingService({ instruction: text, image: clip.image });
   const both = await Promise.allSettled([1, 2].map(() => service.getInstructionEmbedding('x')));
@@ -138,25 +141,32 @@ test('a failure reaches everybody who waits, is not kept, and the next call is f
 
 test("another caller's bad input does not fail ours", async () => {
   const { text, calls, hold } = counted();
-  const picky: Encoder<string> = {
+  const picky: SentenceEncoder = {
     ...text,
-    encode: async (batch, options) => {
-      const vectors = await text.encode(batch, options);
-      const index = batch.indexOf('bad');
-      if (index >= 0) throw makeError('ERR_ENCODE', 'bad', { details: { index } });
-      return vectors;
+    encodeEach: async (batch, options) => {
+      const result = await text.encodeEach(batch, options);
+      const errors = batch.map((input) =>
+        input === 'bad' ? makeError('ERR_ENCODE', 'no direction') : undefined,
+      );
+      return { ...result, errors };
     },
   };
   await using service = new EmbeddingService({ instruction: picky, image: clip.image });
   const open = hold();
-  const theirs = codeOf(service.batchGenerateEmbeddings({ texts: ['good', 'bad'] }));
+  const theirs = errorOf(service.batchGenerateEmbeddings({ texts: ['good', 'bad'] }));
   await new Promise((resolve) => setTimeout(resolve, 10));
   const ours = service.getInstructionEmbedding('good');
   await new Promise((resolve) => setTimeout(resolve, 10));
   open();
-  assert.is(await theirs, 'ERR_ENCODE');
+  const { code, message, details } = await theirs;
+  assert.is(code, 'ERR_ENCODE');
+  assert.is(details['index'], 1);
+  assert.match(message, /input 1 of 2: no direction/);
   assert.equal(await ours, await clip.text.encode(['good']));
-  assert.equal(calls, [['good', 'bad'], ['good']]);
+  assert.equal(calls, [['good', 'bad']]);
+  // What failed is not kept.
+  assert.is(await codeOf(service.getInstructionEmbedding('bad')), 'ERR_ENCODE');
+  assert.is(calls.length, 2);
 });
 
 test('refuses what is no input, by code', async () => {
@@ -197,6 +207,32 @@ test('cleanup waits for what runs, then refuses', async () => {
   await cleaning;
   await service.cleanup();
   assert.is(closed, 1);
+});
+
+test('texts by a sentence encoder, pictures by a CLIP, each kept under its own model', async () => {
+  await using service = await openEmbeddingService({ textModel: MINILM, cache: 'memory', env: {} });
+  assert.equal([service.instructionDim, service.imageDim], [8, clip.dim]);
+  for (const { text, vector } of minilm.texts) {
+    if (text.trim() === '') continue;
+    assertUnitRow(await service.getInstructionEmbedding(text), 0, vector, 'computed');
+    assertUnitRow(await service.getInstructionEmbedding(text), 0, vector, 'cached');
+  }
+  const image = await service.getImageEmbedding(pictures[0] as Uint8Array);
+  assert.is(image.length, clip.dim);
+  const named = { EMBEDDING_TEXT_MODEL_NAME: MINILM };
+  await using byName = await openEmbeddingService({ cache: 'none', env: named });
+  assert.is(byName.models.instruction.id, 'tiny-minilm');
+  // Beside an open CLIP the variable does not count: a library must not need what it never asks.
+  await using beside = await openEmbeddingService({ clip, cache: 'none', env: named });
+  assert.is(beside.models.instruction.id, 'builtin');
+});
+
+test('the text side of a CLIP can be named as a text model', async () => {
+  const service = await openEmbeddingService({ textModel: 'builtin', cache: 'none', env: {} });
+  const vector = await service.getInstructionEmbedding('a red circle');
+  assert.equal(vector, await clip.text.encode(['a red circle']));
+  await service.cleanup();
+  assert.is(await codeOf(service.getInstructionEmbedding('x')), 'ERR_CLOSED');
 });
 
 test('a cached text answers in well under a millisecond in process', async () => {
@@ -254,27 +290,37 @@ else
   });
 
 test('settings have the documented defaults and say what they take', () => {
-  const { redisUrl, ...settings } = serviceSettings({});
-  assert.is(redisUrl, undefined);
-  assert.equal(settings, {
+  assert.equal(serviceSettings({}), {
     isEnabled: true,
+    textModel: undefined,
+    imageModel: undefined,
+    redisUrl: undefined,
     cacheTtlSeconds: 300,
-    similarityThreshold: 0.7,
-    similarityTopK: 10,
-    useHnswIndex: true,
-    hnswM: 16,
-    hnswEfConstruction: 64,
   });
+  assert.equal(searchDefaults({}), {
+    topK: 10,
+    threshold: -1,
+    usesHnsw: true,
+    m: 16,
+    efConstruction: 64,
+  });
+  const names = { CLIP_MODEL_NAME: 'ViT-B-32', EMBEDDING_TEXT_MODEL_NAME: 'all-MiniLM-L6-v2' };
+  assert.is(serviceSettings(names).imageModel, 'ViT-B-32');
+  assert.is(serviceSettings(names).textModel, 'all-MiniLM-L6-v2');
+  assert.is(searchDefaults({ EMBEDDING_SIMILARITY_THRESHOLD: '0.7' }).threshold, 0.7);
+  assert.is(searchDefaults({ EMBEDDING_USE_HNSW_INDEX: 'false' }).usesHnsw, false);
   assert.is(serviceSettings({ EMBEDDING_CACHE_TTL: '60' }).cacheTtlSeconds, 60);
   assert.is(serviceSettings({ EMBEDDING_REDIS_URL: 'redis://x' }).redisUrl, 'redis://x');
   for (const [name, value] of [
     ['EMBEDDING_CACHE_TTL', '0'],
+    ['EMBEDDING_CACHE_MAX_CONNECTIONS', 'many'],
+    ['EMBEDDING_ENABLE_EMBEDDINGS', 'perhaps'],
     ['EMBEDDING_HNSW_M', '1.5'],
     ['EMBEDDING_USE_HNSW_INDEX', 'maybe'],
     ['EMBEDDING_SIMILARITY_THRESHOLD', '2'],
   ] as const) {
     assert.throws(
-      () => serviceSettings({ [name]: value }),
+      () => [serviceSettings({ [name]: value }), searchDefaults({ [name]: value })],
       (error: Error & { code?: string }) =>
         error.code === 'ERR_ARG_RANGE' && error.message.includes(name),
     );

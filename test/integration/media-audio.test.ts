@@ -10,6 +10,7 @@ import { sharedData, skip } from '../helpers/shared-data';
 import { makeTempDir } from '../helpers/temp';
 import { codeOf, errorOf } from '../helpers/tiny-clip';
 import { runFfmpeg } from '../helpers/video';
+import { wav } from '../helpers/wav';
 
 const ffmpeg = ffmpegForTests();
 const folder = makeTempDir('audio');
@@ -21,25 +22,6 @@ const decode = (absPath: string, options = {}): Promise<DecodedAudio> =>
 function level({ samples, sampleRate }: DecodedAudio, from: number, to: number): number {
   const part = samples.subarray(Math.round(from * sampleRate), Math.round(to * sampleRate));
   return Math.sqrt(part.reduce((sum, value) => sum + value * value, 0) / part.length);
-}
-
-/** 16-bit PCM with the samples given, by hand. */
-function wav(samples: readonly number[], channels = 1, rate = 16_000): Buffer {
-  const bytes = Buffer.alloc(44 + samples.length * 2);
-  bytes.write('RIFF', 0);
-  bytes.writeUInt32LE(bytes.length - 8, 4);
-  bytes.write('WAVEfmt ', 8);
-  bytes.writeUInt32LE(16, 16);
-  bytes.writeUInt16LE(1, 20);
-  bytes.writeUInt16LE(channels, 22);
-  bytes.writeUInt32LE(rate, 24);
-  bytes.writeUInt32LE(rate * channels * 2, 28);
-  bytes.writeUInt16LE(channels * 2, 32);
-  bytes.writeUInt16LE(16, 34);
-  bytes.write('data', 36);
-  bytes.writeUInt32LE(samples.length * 2, 40);
-  samples.forEach((value, i) => bytes.writeInt16LE(value, 44 + 2 * i));
-  return bytes;
 }
 
 /** Runs a test only where there is an ffmpeg. */

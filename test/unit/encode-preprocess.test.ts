@@ -211,11 +211,12 @@ test('settings: options before environment before what fits the model', () => {
     threadsPerWorker: 6,
     batchSize: 8,
     timeoutMs: 2500,
-    maxCalls: 128,
+    maxCalls: 1024,
     batchWindowMs: 2,
     idleMs: 300_000,
     workerHeapMb: 1024,
     device: 'cpu',
+    isVerbose: false,
   });
   const few = towerSettings('image', small, { env, timeoutMs: 700 });
   assert.equal([few.workers, few.threadsPerWorker, few.timeoutMs], [6, 1, 700]);
@@ -237,6 +238,9 @@ test('settings out of range are named', () => {
     { env: {}, workers: 0 },
     { env: {}, threads: 1.5 },
     { env: {}, timeoutMs: Number.NaN },
+    { env: { CLIP_PRETRAINED: 'laion2b' } },
+    { env: { CLIP_NORMALIZE: 'false' } },
+    { env: { CLIP_DEBUG_LOG: 'loud' } },
   ]) {
     assert.throws(
       () => towerSettings('image', 1, options),

@@ -179,12 +179,13 @@ async function serve(session: Session): Promise<void> {
   const { io, config } = session;
   const { host, port } = config.settings;
   const isAsked = config.origins.port.from !== 'default';
-  const announce = (url: string, frames: number): void => {
-    // With --json the one document is out already.
-    if (io.isJson) io.note(invitation(url, frames));
-    else io.line(`\n${invitation(url, frames)}`);
-  };
   await using library = await openSession(session, { readOnly: true });
+  const announce = (url: string): void => {
+    const text = invitation(url, library.stats().frames);
+    // With --json the one document is out already.
+    if (io.isJson) io.note(text);
+    else io.line(`\n${text}`);
+  };
   await serveUntilStopped(io, library, { host, port }, announce, isAsked ? 0 : MORE_PORTS);
 }
 

@@ -1,19 +1,31 @@
-/** `embed`: vectors of texts or pictures, without a library. */
+/** `embed`: vectors of texts, pictures, sounds or videos, without a library. */
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
+import type { ResolvedConfig } from '../../config';
+import { writeVectors } from '../../engine';
 import { isLibraryError, makeError, messageOf } from '../../errors';
-import { openEmbeddingService, type EmbeddingService } from '../../service';
+import { openAudioEmbedder, openEmbeddingService, openVideoEmbedder } from '../../service';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { printable } from '../format';
 import type { Io } from '../io';
 import { startSession, type Flags } from '../session';
 
-/** Inputs of one call: enough to keep the model busy, few enough to hold in memory. */
-const AT_ONCE = 32;
+type Kind = 'text' | 'image' | 'audio' | 'video';
+
+/** Inputs under way: enough to keep the model busy; sounds and videos bring an ffmpeg each. */
+const AT_ONCE: Readonly<Record<Kind, number>> = { text: 32, image: 32, audio: 2, video: 2 };
+
+interface Source {
+  readonly model: string;
+  readonly dim: number;
+  embed(input: string): Promise<Float32Array>;
+  close(): Promise<void>;
+}
 
 interface Outcome {
   readonly input: string;
-  readonly embedding?: number[];
+  readonly vector?: Float32Array;
   readonly error?: { readonly code: string; readonly message: string };
 }
 
@@ -22,32 +34,75 @@ export async function runEmbedVerb(
   flags: Flags,
   io: Io,
 ): Promise<ExitCode> {
-  const [kind = '', ...inputs] = words;
-  const { settings } = startSession(undefined, flags, io).config;
-  await using service = await openEmbeddingService({
-    model: settings.model,
-    cache: settings.cache ?? 'disk',
-    onNotice: (line) => io.note(line),
-  });
-  const outcomes: Outcome[] = [];
+  const [kind, ...inputs] = words as [Kind, ...string[]];
+  const { config } = startSession(undefined, flags, io);
+  const npy = flags.npy as string | undefined;
+  const source = await openSource(kind, config, io);
+  const shown: object[] = [];
+  const rows: Float32Array[] = [];
   let failures = 0;
-  for await (const part of inParts(inputs)) {
-    for (const outcome of await embedPart(service, kind, part)) {
-      if (outcome.error !== undefined) {
-        failures++;
-        io.problem(`${printable(outcome.input)}: ${outcome.error.message}`);
-      }
-      if (io.isJson) outcomes.push(outcome);
-      else if (outcome.embedding !== undefined) io.line(JSON.stringify(outcome));
+  const show = ({ input, vector, error }: Outcome): void => {
+    if (error !== undefined) {
+      failures++;
+      io.problem(`${printable(input)}: ${error.message}`);
     }
+    const place =
+      npy === undefined ? { embedding: vector && Array.from(vector) } : { row: rows.length };
+    const line = vector === undefined ? { input, error } : { input, ...place };
+    if (vector !== undefined && npy !== undefined) rows.push(vector);
+    if (io.isJson) shown.push(line);
+    else if (vector !== undefined) io.line(JSON.stringify(line));
+  };
+  try {
+    for await (const part of inParts(inputs, AT_ONCE[kind]))
+      for (const outcome of await embedPart(source, part)) show(outcome);
+  } finally {
+    await source.close();
   }
-  const model = kind === 'text' ? service.models.instruction : service.models.image;
-  if (io.isJson) io.json({ model: model.id, results: outcomes });
+  if (npy !== undefined) await writeRows(npy, rows, source.dim);
+  if (io.isJson) io.json({ model: source.model, dim: source.dim, results: shown });
   return failures > 0 ? EXIT.partial : EXIT.ok;
 }
 
+async function openSource(
+  kind: Kind,
+  { settings, origins }: ResolvedConfig,
+  io: Io,
+): Promise<Source> {
+  const onNotice = (line: string): void => io.note(`note: ${printable(line)}`);
+  const encoder = { device: settings.device, onNotice };
+  const chosen = origins.model.from === 'default' ? undefined : settings.model;
+  if (kind === 'audio' || kind === 'video') {
+    const open = kind === 'audio' ? openAudioEmbedder : openVideoEmbedder;
+    const files = await open(chosen, encoder);
+    return { ...files, model: files.model.id };
+  }
+  // Said for this command, the model's name means whatever is embedded here; said in the environment,
+  // it is that of pictures where there is one for texts.
+  const isOfTexts = origins.model.from === 'flag' || settings.textModel === undefined;
+  const textModel = isOfTexts ? chosen : settings.textModel;
+  const service = await openEmbeddingService({
+    ...(kind === 'image'
+      ? { model: settings.model }
+      : { model: 'builtin', textModel: textModel ?? 'builtin' }),
+    cache: settings.cache ?? 'disk',
+    encoder,
+    onNotice,
+  });
+  const isText = kind === 'text';
+  return {
+    model: service.models[isText ? 'instruction' : 'image'].id,
+    dim: isText ? service.instructionDim : service.imageDim,
+    embed: async (input) =>
+      isText
+        ? service.getInstructionEmbedding(input)
+        : service.getImageEmbedding(await bytesOf(input)),
+    close: () => service.cleanup(),
+  };
+}
+
 /** The inputs as typed, or the lines of the standard input, a few at a time. */
-async function* inParts(inputs: readonly string[]): AsyncGenerator<string[]> {
+async function* inParts(inputs: readonly string[], size: number): AsyncGenerator<string[]> {
   let part: string[] = [];
   for (const input of inputs) {
     const lines =
@@ -55,7 +110,7 @@ async function* inParts(inputs: readonly string[]): AsyncGenerator<string[]> {
     for await (const line of lines) {
       if (line.trim() === '') continue;
       part.push(line);
-      if (part.length < AT_ONCE) continue;
+      if (part.length < size) continue;
       yield part;
       part = [];
     }
@@ -63,20 +118,12 @@ async function* inParts(inputs: readonly string[]): AsyncGenerator<string[]> {
   if (part.length > 0) yield part;
 }
 
-/** Each by itself, so that one damaged picture costs the others nothing; the service joins them. */
-function embedPart(
-  service: EmbeddingService,
-  kind: string,
-  part: readonly string[],
-): Promise<Outcome[]> {
+/** Each by itself, so that one damaged input costs the others nothing; the encoder joins them. */
+function embedPart(source: Source, part: readonly string[]): Promise<Outcome[]> {
   return Promise.all(
     part.map(async (input): Promise<Outcome> => {
       try {
-        const vector =
-          kind === 'text'
-            ? await service.getInstructionEmbedding(input)
-            : await service.getImageEmbedding(await fileOf(input));
-        return { input, embedding: Array.from(vector) };
+        return { input, vector: await source.embed(input) };
       } catch (error) {
         if (!isLibraryError(error) || !OF_ONE_INPUT.test(error.code)) throw error;
         return { input, error: { code: error.code, message: error.message } };
@@ -88,10 +135,17 @@ function embedPart(
 /** What concerns one input; anything else, such as a missing model, ends the command. */
 const OF_ONE_INPUT = /^ERR_(MEDIA_|ARG_|ENCODE$|IO$|TIMEOUT$)/;
 
-async function fileOf(path: string): Promise<Buffer> {
+async function bytesOf(file: string): Promise<Buffer> {
   try {
-    return await readFile(path);
+    return await readFile(file);
   } catch (cause) {
     throw makeError('ERR_IO', `could not be read: ${messageOf(cause)}`, { cause });
   }
+}
+
+/** Row i of the file is the input that was printed with `row: i`. */
+async function writeRows(file: string, rows: readonly Float32Array[], dim: number): Promise<void> {
+  const data = new Float32Array(rows.length * dim);
+  rows.forEach((row, i) => data.set(row, i * dim));
+  await writeVectors(path.resolve(file), data, dim, { format: 'npy' });
 }

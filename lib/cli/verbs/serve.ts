@@ -2,8 +2,9 @@
 import { isLibraryError, makeError } from '../../errors';
 import type { Library } from '../../library-types';
 import { startServer } from '../../server';
+import { openEmbeddingService, type EmbeddingService } from '../../service';
 import { EXIT, type ExitCode } from '../exit-codes';
-import { count } from '../format';
+import { count, printable } from '../format';
 import { untilInterrupted } from '../interrupt';
 import type { Io } from '../io';
 import type { ProgressStyle } from '../progress-style';
@@ -23,13 +24,34 @@ export async function runServeVerb(
   io: Io,
 ): Promise<ExitCode> {
   const session = startSession(root, flags, io);
+  if (flags.embedOnly === true) return serveEmbeddings(session);
   if (flags.sync !== false && (await syncBefore(session, flags)) === 'interrupted')
     return EXIT.interrupted;
   // Read-only, so that "sightline sync" can run beside the server, which notices what it commits.
-  await using library = await openSession(session, { readOnly: true });
-  await serveUntilStopped(io, library, addressOf(session), (url, frames) => {
+  const { textModel } = session.config.settings;
+  await using library = await openSession(session, { readOnly: true, textModel });
+  await serveUntilStopped(io, library, addressOf(session), (url) => {
+    const { frames } = library.stats();
     if (io.isJson) io.json({ url, frames });
     else io.line(invitation(url, frames));
+  });
+  return EXIT.ok;
+}
+
+async function serveEmbeddings(session: Session): Promise<ExitCode> {
+  const { io } = session;
+  const { model, textModel, cache, device } = session.config.settings;
+  await using service = await openEmbeddingService({
+    model,
+    ...(textModel === undefined ? {} : { textModel }),
+    ...(cache === undefined ? {} : { cache }),
+    encoder: { device },
+    onNotice: (line) => io.note(`note: ${printable(line)}`),
+  });
+  await serveUntilStopped(io, service, addressOf(session), (url) => {
+    const { instruction, image } = service.models;
+    if (io.isJson) io.json({ url, models: { text: instruction.id, image: image.id } });
+    else io.line(`embeddings at ${url}/v1/embeddings  (Ctrl-C stops)`);
   });
   return EXIT.ok;
 }
@@ -64,14 +86,14 @@ function addressOf(session: Session): Address {
  */
 export async function serveUntilStopped(
   io: Io,
-  library: Library,
+  served: Library | EmbeddingService,
   address: Address,
-  announce: (url: string, frames: number) => void,
+  announce: (url: string) => void,
   morePorts = 0,
 ): Promise<void> {
   await untilInterrupted(io, 'stopping', async (signal) => {
-    const server = await listen(io, library, address, morePorts);
-    announce(server.url, library.stats().frames);
+    const server = await listen(io, served, address, morePorts);
+    announce(server.url);
     if (!signal.aborted)
       await new Promise<void>((resolve) => {
         signal.addEventListener('abort', () => resolve(), { once: true });
@@ -83,13 +105,13 @@ export async function serveUntilStopped(
 /** @throws ERR_PORT_IN_USE with the way round, and whatever else keeps the server from listening */
 async function listen(
   io: Io,
-  library: Library,
+  served: Library | EmbeddingService,
   address: Address,
   morePorts: number,
 ): ReturnType<typeof startServer> {
   const { host, port, token } = address;
   try {
-    return await startServer(library, { host, port, ...(token === undefined ? {} : { token }) });
+    return await startServer(served, { host, port, ...(token === undefined ? {} : { token }) });
   } catch (cause) {
     if (!isLibraryError(cause) || cause.code !== 'ERR_PORT_IN_USE') throw cause;
     if (morePorts === 0)
@@ -99,6 +121,6 @@ async function listen(
         { cause, details: { host, port } },
       );
     io.note(`port ${port} is in use, trying ${port + 1}`);
-    return listen(io, library, { ...address, port: port + 1 }, morePorts - 1);
+    return listen(io, served, { ...address, port: port + 1 }, morePorts - 1);
   }
 }

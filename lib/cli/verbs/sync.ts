@@ -30,5 +30,7 @@ export async function runSyncVerb(
   }
   if (io.isJson) io.json({ ...report, interrupted: outcome.isInterrupted });
   else io.note(describeReport(report));
+  if (verb === 'sync' && options.embed === false)
+    io.note('frames were stored and wait for their embeddings: run "sightline index"');
   return exitCodeOfSync(outcome);
 }

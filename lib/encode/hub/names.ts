@@ -15,7 +15,7 @@ export const DEFAULT_REVISION = 'main';
 
 /**
  * Short names, and the names under which the original weights are published: those repositories have
- * no ONNX files, the ones at the right do. `videomae-base` is the exception: no well-kept export is
+ * no ONNX files, the ones at the right do. The names of spec 003 (those of OpenCLIP) are known too. `videomae-base` is the exception: no well-kept export is
  * known, so its own repository is asked (see docs/MODELS.md).
  */
 const KNOWN: Readonly<Record<string, string>> = {
@@ -27,6 +27,10 @@ const KNOWN: Readonly<Record<string, string>> = {
   'all-MiniLM-L6-v2': 'Xenova/all-MiniLM-L6-v2',
   'wav2vec2-base-960h': 'Xenova/wav2vec2-base-960h',
   'videomae-base': 'MCG-NJU/videomae-base',
+  'ViT-B-32': 'Xenova/clip-vit-base-patch32',
+  'ViT-B/32': 'Xenova/clip-vit-base-patch32',
+  'ViT-B-16': 'Xenova/clip-vit-base-patch16',
+  'ViT-L-14': 'Xenova/clip-vit-large-patch14',
   'openai/clip-vit-base-patch32': 'Xenova/clip-vit-base-patch32',
   'openai/clip-vit-base-patch16': 'Xenova/clip-vit-base-patch16',
   'openai/clip-vit-large-patch14': 'Xenova/clip-vit-large-patch14',
@@ -37,7 +41,7 @@ const KNOWN: Readonly<Record<string, string>> = {
 
 /** The names that `models pull` takes without an owner. */
 export const SHORT_NAMES: readonly string[] = Object.keys(KNOWN).filter(
-  (name) => !name.includes('/'),
+  (name) => !name.includes('/') && !name.startsWith('ViT-'),
 );
 
 const REPOSITORY = /^\w[\w.-]{0,95}\/\w[\w.-]{0,95}$/;

@@ -40,9 +40,13 @@ export function hubSettings(env: NodeJS.ProcessEnv): HubSettings {
   };
 }
 
-/** Where the hub's own tools keep their cache, in their order of precedence. */
+/**
+ * Where the hub's own tools keep their cache, in their order of precedence; among them the variable of
+ * spec 003.
+ */
 export function hubCacheDir(env: NodeJS.ProcessEnv): string {
   if (env['HF_HUB_CACHE']) return env['HF_HUB_CACHE'];
+  if (env['CLIP_CACHE_DIR']) return env['CLIP_CACHE_DIR'];
   if (env['HF_HOME']) return path.join(env['HF_HOME'], 'hub');
   const cache = env['XDG_CACHE_HOME'] || path.join(homedir(), '.cache');
   return path.join(cache, 'huggingface', 'hub');

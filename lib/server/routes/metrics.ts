@@ -1,18 +1,16 @@
 /** `GET /metrics` for Prometheus, `GET /info` for people and clients. */
 import type { FastifyInstance } from 'fastify';
-import type { ServerContext } from '../context';
+import type { ServiceContext } from '../context';
 import { MAX_EMBED_INPUTS, MAX_EMBED_TEXT } from '../limits';
-import { INFO } from '../schemas';
+import { INFO } from '../embed-schemas';
 import { packageVersion } from '../version';
 
-export function metricsRoutes(app: FastifyInstance, context: ServerContext): void {
-  const { library, limits } = context;
-
+export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: ServiceContext): void {
   app.get(
     '/metrics',
     { schema: { summary: 'Figures for Prometheus' } },
     async (_request, reply) => {
-      const { registry } = library.embeddings.metrics;
+      const { registry } = embeddings.metrics;
       const text = await registry.metrics();
       return reply
         .header('cache-control', 'no-store')
@@ -23,7 +21,6 @@ export function metricsRoutes(app: FastifyInstance, context: ServerContext): voi
 
   app.get('/info', { schema: INFO }, (_request, reply) => {
     reply.header('cache-control', 'no-store');
-    const { embeddings } = library;
     return {
       version: packageVersion(),
       models: {

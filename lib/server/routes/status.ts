@@ -1,13 +1,13 @@
 /** `GET /health`, `/livez`, `/readyz`, `/openapi.json`. */
 import type { FastifyInstance } from 'fastify';
-import type { ServerContext } from '../context';
+import type { ServerContext, ServiceContext } from '../context';
 import { toPublicError } from '../public-error';
 import { HEALTH, PROBE } from '../schemas';
 import { isAuthorized } from '../security';
 import { packageVersion } from '../version';
 
-export function statusRoutes(app: FastifyInstance, context: ServerContext): void {
-  const { library, readiness } = context;
+export function healthRoutes(app: FastifyInstance, context: ServerContext): void {
+  const { library } = context;
   const startedAt = performance.now();
 
   app.get('/health', { schema: HEALTH }, (request, reply) => {
@@ -33,7 +33,9 @@ export function statusRoutes(app: FastifyInstance, context: ServerContext): void
       uptime_seconds: Math.round((performance.now() - startedAt) / 100) / 10,
     };
   });
+}
 
+export function probeRoutes(app: FastifyInstance, { readiness }: ServiceContext): void {
   app.get(
     '/livez',
     { schema: { summary: 'Is the process alive', ...PROBE } },

@@ -7,6 +7,7 @@ import { checkInteger, checkOneOf, outOfRange } from './checks';
 import { quote } from './identifiers';
 import type { PgConnection, Sql } from './pg-connection';
 import type { TableSpec, TableState } from './pg-schema';
+import { searchDefaults } from './settings';
 import type { Metric } from './vector-store';
 
 /** Builders of indexes of one table wait for each other under this number ("SLix"). */
@@ -28,9 +29,12 @@ export const OPERATORS: Readonly<
 export interface HnswOptions {
   /** Default: the store's. An index serves one metric only. */
   readonly metric?: Metric;
-  /** Most links per node, 2..100; default 16. */
+  /** Most links per node, 2..100; default EMBEDDING_HNSW_M or 16. */
   readonly m?: number;
-  /** Candidate list size while building, 4..1000 and at least 2 * m; default 64. */
+  /**
+   * Candidate list size while building, 4..1000 and at least 2 * m; default
+   * EMBEDDING_HNSW_EF_CONSTRUCTION or 64, or 2 * m where that is more.
+   */
   readonly efConstruction?: number;
   /** Writers go on meanwhile; default true. */
   readonly concurrently?: boolean;
@@ -62,8 +66,14 @@ interface IndexJob {
 }
 
 export function hnswJob(options: HnswOptions, spec: TableSpec): IndexJob {
-  const m = checkInteger('m', options.m ?? 16, 2, 100);
-  const ef = checkInteger('efConstruction', options.efConstruction ?? 64, 4, 1000);
+  const defaults = searchDefaults();
+  const m = checkInteger('m', options.m ?? defaults.m, 2, 100);
+  const ef = checkInteger(
+    'efConstruction',
+    options.efConstruction ?? Math.max(defaults.efConstruction, 2 * m),
+    4,
+    1000,
+  );
   if (ef < 2 * m) throw outOfRange('efConstruction', `at least 2 * m = ${2 * m}`, ef);
   return {
     kind: 'hnsw',

@@ -16,6 +16,7 @@ import { checkConnection, checkSpec, type PgVectorStoreOptions } from './pg-opti
 import { ensureTable, findTable, type TableSpec, type TableState } from './pg-schema';
 import { searchJob, searchTable } from './pg-search';
 import { verifyTable } from './pg-verify';
+import { searchDefaults } from './settings';
 import { removeRows, rollbackRows, writeJob, writeRows, type WriteJob } from './pg-write';
 import type {
   Attributes,
@@ -33,9 +34,9 @@ import type {
 export interface SimilarityQuery {
   /** dim values, any length > 0. */
   readonly query: Float32Array;
-  /** 1..10000; default 10. */
+  /** 1..10000; default EMBEDDING_SIMILARITY_TOP_K or 10. */
   readonly topK?: number;
-  /** Smallest cosine returned, -1..1; default all. 0.7 suits sentences, 0.2 words about pictures. */
+  /** Smallest cosine returned, -1..1; default EMBEDDING_SIMILARITY_THRESHOLD or all. 0.7 suits sentences, 0.2 words about pictures. */
   readonly threshold?: number;
   readonly filters?: StoreFilter;
   readonly efSearch?: number;
@@ -218,7 +219,9 @@ export class PgVectorStore implements VectorStore {
 
   /** By cosine, whatever the store's metric; fast where there is an index for it. */
   async cosineSimilaritySearch(search: SimilarityQuery): Promise<StoreHits> {
-    const { query, topK = 10, threshold = -1, filters, efSearch } = search;
+    const defaults = searchDefaults();
+    const { query, topK = defaults.topK, threshold = defaults.threshold } = search;
+    const { filters, efSearch } = search;
     checkNumber('threshold', threshold);
     if (threshold < -1 || threshold > 1) throw outOfRange('threshold', 'from -1 to 1', threshold);
     const options = optionsOf(1 - threshold, filters, efSearch);
@@ -227,7 +230,8 @@ export class PgVectorStore implements VectorStore {
 
   /** By Euclidean distance of the vectors as stored: those of a cosine store have unit length. */
   async euclideanDistanceSearch(search: DistanceQuery): Promise<StoreHits> {
-    const { query, topK = 10, maxDistance = Infinity, filters, efSearch } = search;
+    const { query, topK = searchDefaults().topK, maxDistance = Infinity } = search;
+    const { filters, efSearch } = search;
     const options = optionsOf(maxDistance, filters, efSearch);
     return this.find('euclidean', query, topK, options, false);
   }
@@ -297,7 +301,9 @@ export class PgVectorStore implements VectorStore {
     this.assertWritable();
     await this.refresh();
     const hasIndex = this.indexes.some((index) => index.metric === this.metric);
-    if (!hasIndex && this.live >= INDEX_FROM_ROWS) await this.createHnswIndex();
+    if (hasIndex || this.live < INDEX_FROM_ROWS) return;
+    if (searchDefaults().usesHnsw) await this.createHnswIndex();
+    else await this.createIvfflatIndex();
   }
 
   async verify(): Promise<StoreReport> {

@@ -1,0 +1,49 @@
+/**
+ * Reads settings from environment variables, all with the same words for what is wrong. Pure: may use
+ * `errors/` only. The settings of the whole package are in `config.ts`; the parts that can be used
+ * alone (encoders, service, stores) read the variables of specs 002 and 003 through this.
+ */
+import { makeError } from './errors';
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Undefined when it is not set, empty, or the `null` that spec 003 writes for "not set". */
+export function textOf(env: Variables, name: string): string | undefined {
+  const value = env[name]?.trim();
+  return value === undefined || value === '' || value === 'null' ? undefined : value;
+}
+
+/** @throws ERR_ARG_RANGE */
+export function truthOf(env: Variables, name: string): boolean | undefined {
+  const value = textOf(env, name)?.toLowerCase();
+  if (value === undefined) return undefined;
+  if (['true', '1', 'yes', 'on'].includes(value)) return true;
+  if (['false', '0', 'no', 'off'].includes(value)) return false;
+  throw refused(env, name, 'true or false');
+}
+
+/** @throws ERR_ARG_RANGE */
+export function numberOf(
+  env: Variables,
+  name: string,
+  low: number,
+  high: number,
+  kind: 'integer' | 'number' = 'integer',
+): number | undefined {
+  const value = textOf(env, name);
+  if (value === undefined) return undefined;
+  const parsed = Number(value);
+  const isGood = parsed >= low && parsed <= high && (kind === 'number' || Number.isInteger(parsed));
+  if (isGood) return parsed;
+  throw refused(
+    env,
+    name,
+    `${kind === 'integer' ? 'a whole number' : 'a number'} from ${low} to ${high}`,
+  );
+}
+
+function refused(env: Variables, name: string, what: string): Error {
+  return makeError('ERR_ARG_RANGE', `${name} must be ${what}, received ${textOf(env, name)}`, {
+    details: { name, value: textOf(env, name) },
+  });
+}

@@ -1,0 +1,73 @@
+/** Vectors of sound and video files: decoder and encoder put together. */
+import {
+  openAudioEncoder,
+  openVideoEncoder,
+  type ClipOptions,
+  type EncodeOptions,
+  type ItemEncoder,
+} from '../encode';
+import { decodeAudio, sampleClip } from '../media';
+import type { ModelIdentity } from '../types';
+
+export interface FileEmbedder extends AsyncDisposable {
+  readonly model: ModelIdentity;
+  readonly dim: number;
+  /**
+   * @returns shape [dim], unit length
+   * @throws ERR_MEDIA_* | ERR_FFMPEG_MISSING | ERR_IO, and what the encoder throws
+   */
+  embed(file: string, options?: EncodeOptions): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Longest side of frames on their way to the model, which looks at 224 x 224. */
+const FRAME_SIZE = 512;
+
+/**
+ * The first 90 seconds of a sound file, or of the sound of a video, as one vector.
+ *
+ * @param model default `facebook/wav2vec2-base-960h`
+ * @throws what opening a model throws
+ */
+export async function openAudioEmbedder(
+  model?: string,
+  options: ClipOptions = {},
+): Promise<FileEmbedder> {
+  const encoder = await openAudioEncoder(model, options);
+  const { sampleRate, maxSeconds } = encoder;
+  return embedder(encoder, async (absPath, { signal }) => {
+    const limits = { sampleRate, maxSeconds, ...(signal === undefined ? {} : { signal }) };
+    return (await decodeAudio({ absPath }, limits)).samples;
+  });
+}
+
+/**
+ * Frames from all over a video as one vector of what happens in it.
+ *
+ * @param model default `MCG-NJU/videomae-base`
+ * @throws what opening a model throws
+ */
+export async function openVideoEmbedder(
+  model?: string,
+  options: ClipOptions = {},
+): Promise<FileEmbedder> {
+  const encoder = await openVideoEncoder(model, options);
+  const { frames } = encoder;
+  return embedder(encoder, async (absPath, { signal }) => {
+    const limits = { frames, maxSize: FRAME_SIZE, ...(signal === undefined ? {} : { signal }) };
+    return (await sampleClip({ absPath }, limits)).map((frame) => frame.jpeg);
+  });
+}
+
+function embedder<Input>(
+  encoder: ItemEncoder<Input>,
+  decode: (absPath: string, options: EncodeOptions) => Promise<Input>,
+): FileEmbedder {
+  return {
+    model: encoder.model,
+    dim: encoder.dim,
+    embed: async (file, options = {}) => encoder.encode([await decode(file, options)], options),
+    close: () => encoder.close(),
+    [Symbol.asyncDispose]: () => encoder.close(),
+  };
+}
