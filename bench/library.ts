@@ -4,14 +4,15 @@
  *
  *     node dist/bench/library.js [--frames 20000] [--output FILE]
  *
- * Memory is the resident set of this process and of all its children (decoders, workers are threads).
+ * Memory is the resident set of this process and of all its children (decoders and encoders).
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openLibrary } from '../lib/library';
+import { residentBytes } from './resident';
 
 const FRAMES_PER_VIDEO = 1000;
 const FPS = 10;
@@ -32,38 +33,6 @@ function writeVideo(file: string, seed: number): void {
     ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', file],
   ]);
   if (run.status !== 0) throw new Error(`ffmpeg: ${String(run.stderr)}`);
-}
-
-/** Resident bytes of this process and its descendants, from /proc; 0 where there is none. */
-function residentBytes(): number {
-  const parents = new Map<number, number>();
-  const resident = new Map<number, number>();
-  let names: string[] = [];
-  try {
-    names = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  } catch {
-    return process.memoryUsage.rss();
-  }
-  for (const name of names) {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      parents.set(Number(name), Number(fields[1]));
-      // Only private memory counts: mapped rows are the page cache's and go when asked for.
-      const status = readFileSync(`/proc/${name}/status`, 'utf8');
-      const anonymous = /RssAnon:\s+(\d+)/.exec(status)?.[1] ?? '0';
-      resident.set(Number(name), Number(anonymous) * 1024);
-    } catch {
-      // It ended while we looked.
-    }
-  }
-  let total = 0;
-  for (const [pid, bytes] of resident) {
-    let at: number | undefined = pid;
-    while (at !== undefined && at !== process.pid && at > 1) at = parents.get(at);
-    if (at === process.pid) total += bytes;
-  }
-  return total;
 }
 
 const mb = (bytes: number): number => Math.round(bytes / 1e5) / 10;

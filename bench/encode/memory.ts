@@ -1,7 +1,8 @@
-/** Resident memory over a long run, and before, with and after a large model. */
+/** Resident memory, encoder processes included, over a long run, and before, with and after a large model. */
 import { openClip } from '../../lib/encode';
+import { residentBytes } from '../resident';
 
-const residentMb = (): number => Math.round(process.memoryUsage().rss / 2 ** 20);
+const residentMb = (): number => Math.round(residentBytes() / 2 ** 20);
 
 export interface LongRun {
   readonly images: number;
@@ -48,10 +49,7 @@ export interface ModelMemory {
   readonly residentMb: readonly number[];
 }
 
-/**
- * What `close()` gives back. It frees the model, but the C library may keep the pages for the next
- * one: a second load that needs no more than the first shows that nothing is lost.
- */
+/** What the model takes and `close()` gives back, which is all of it: the model had a process of its own. */
 export async function measureModelMemory(model: string): Promise<ModelMemory> {
   const seen: number[] = [residentMb()];
   for (let i = 0; i < 2; i++) {

@@ -10,12 +10,12 @@ export async function loadAudioTower(setup: WorkerSetup & { modality: 'audio' })
   const { wave: rule, dim } = setup;
   return {
     session,
-    embed: async ({ waves }, errors, isCancelled) => {
+    embed: async ({ waves }, errors) => {
       if (waves === undefined) return new Float32Array(0);
       const { bytes, offsets } = waves;
       const all = new Float32Array(bytes);
       const vectors = new Float32Array((offsets.length - 1) * dim);
-      for (let i = 0; i + 1 < offsets.length && !isCancelled(); i++) {
+      for (let i = 0; i + 1 < offsets.length; i++) {
         const samples = all.subarray(offsets[i], offsets[i + 1]);
         if (samples.length < rule.minSamples) {
           fail(errors, i, tooShort(samples.length, rule));

@@ -19,13 +19,12 @@ export async function loadPictureTower(setup: PictureSetup): Promise<Tower> {
   const perItem = setup.modality === 'video' ? setup.frames : 1;
   return {
     session,
-    embed: async ({ pictures, clips }, errors, isCancelled) => {
+    embed: async ({ pictures, clips }, errors) => {
       if (pictures === undefined) return new Float32Array(0);
       const places = clips === undefined ? undefined : placesOf(clips, perItem, errors);
       const items = (clips ?? pictures.offsets).length - 1;
       const work = { pictures, places, items, perItem };
-      const pixels = await decodeAll(setup, work, errors, isCancelled);
-      if (isCancelled()) return new Float32Array(items * setup.dim);
+      const pixels = await decodeAll(setup, work, errors);
       return runGood(session, setup, { pixels, items, perItem }, errors);
     },
   };
@@ -66,7 +65,6 @@ async function decodeAll(
   { preprocess: spec }: PictureSetup,
   { pictures, places, items, perItem }: Decoding,
   errors: ItemErrors,
-  isCancelled: () => boolean,
 ): Promise<Float32Array> {
   const { bytes, offsets } = pictures;
   const count = offsets.length - 1;
@@ -75,7 +73,7 @@ async function decodeAll(
   const pixels = new Float32Array(items * perItem * each);
   let next = 0;
   const work = async (): Promise<void> => {
-    for (let i = next++; i < count && !isCancelled(); i = next++) {
+    for (let i = next++; i < count; i = next++) {
       const from = offsets[i] as number;
       const [first, ...more] = places === undefined ? [{ item: i, frame: 0 }] : (places[i] ?? []);
       if (first === undefined || errors[first.item] !== undefined) continue;

@@ -1,27 +1,24 @@
 /**
- * The worker pool of one tower (Piscina): starts with the first task, gives each task to one worker,
- * ends and replaces a worker that passes its deadline or its memory, refuses for a while when workers
- * keep dying, and gives the model up when there is nothing to do. Every task settles exactly once.
- * Loads neither the runtime nor the image library.
+ * The pool of one tower: encoder processes that start with the first tasks, each with one worker and the
+ * model. Gives each task to one of them, replaces one that passes its deadline, dies or fills its
+ * memory, refuses for a while when they keep dying, and gives the model up when there is nothing to
+ * do. Every task settles exactly once. Loads neither the runtime nor the image library.
  */
 import path from 'node:path';
-import { Piscina } from 'piscina';
 import { isLibraryError, makeError } from '../errors';
+import { EncoderProcess, LostWork, type Answer } from './encoder-process';
 import { deadlineMs, type TowerSettings } from './settings';
 import { PoolCounters, type EncoderStats } from './stats';
-import { fromWire, TaskClock, transferOf, type TaskInput } from './task';
-import type { WorkerReply, WorkerSetup, WorkerTask } from './task';
+import { fromWire, type TaskInput, type WorkerReply, type WorkerSetup } from './task';
 import { LossCount, lossError } from './worker-loss';
 
 /** Loading reads and optimises the whole graph; slow disks and large models need minutes. */
 const LOAD_LIMIT_MS = 300_000;
-/** Extra workers of a quiet pool end after this; the first one stays, with its model. */
-const IDLE_MS = 60_000;
-/**
- * Longest wait for workers to end. One inside a native call cannot be interrupted: if that call never
- * returns, its thread keeps a core, and the process, until the process is killed.
- */
+/** Extra processes of a quiet pool end after this; the first one stays, with its model. */
+const EXTRA_IDLE_MS = 60_000;
+/** Longest wait for processes to end, which a kill does not take unless the machine is in trouble. */
 const DESTROY_LIMIT_MS = 5_000;
+const NOT_BEGUN: WorkerReply = { vectors: new Float32Array(0), errors: [] };
 
 export interface PoolTask extends TaskInput {
   /** 0: only load the model. */
@@ -34,27 +31,23 @@ export type PoolStats = Omit<
   'modality' | 'requestedDevice' | 'workers' | 'threadsPerWorker' | 'calls' | 'maxCalls' | 'refused'
 >;
 
-interface Watch {
+/** A task that waits for a process, or is with one. */
+interface Job {
   readonly items: number;
-  readonly clock: TaskClock;
-  readonly killer: AbortController;
-  timer: NodeJS.Timeout | undefined;
-  timedOut: boolean;
-  /** Why the pool gave the task up, when the task itself does not know. */
-  cause: unknown;
+  readonly begin: (process: EncoderProcess) => void;
+  process: EncoderProcess | undefined;
 }
 
 export class TowerPool {
-  private piscina: Piscina<WorkerTask, WorkerReply> | undefined;
-  private readonly watches = new Set<Watch>();
+  private readonly processes = new Set<EncoderProcess>();
+  private readonly jobs = new Set<Job>();
+  private readonly waiting = new Set<Job>();
   private readonly losses = new LossCount();
 
   private readonly counters = new PoolCounters();
   private provider = 'cpu';
   private isLoaded = false;
   private idleTimer: NodeJS.Timeout | undefined;
-  /** Workers that are being ended. */
-  private ending: Promise<void> = Promise.resolve();
   /** Called after every task, when its worker may be free. */
   onTaskEnd: () => void = () => undefined;
 
@@ -70,53 +63,43 @@ export class TowerPool {
   /**
    * Runs one task on one worker.
    *
-   * @param cancelled ends the wait; a task that no worker has begun is skipped
+   * @param cancelled a task that no worker has begun is skipped; its reply is then worth nothing
    * @throws ERR_TIMEOUT and ERR_ENCODE (the worker was lost and replaced; see `isWorkerLoss`), or
    *   ERR_MODEL_* when the model cannot be used
    */
-  async run(task: PoolTask, cancelled?: AbortSignal): Promise<WorkerReply> {
+  async run({ items, ...input }: PoolTask, cancelled?: AbortSignal): Promise<WorkerReply> {
     this.losses.refuseWhileTooMany(this.setup.modality);
     clearTimeout(this.idleTimer);
-    const watch: Watch = {
-      items: task.items,
-      clock: new TaskClock(),
-      killer: new AbortController(),
-      timer: undefined,
-      timedOut: false,
-      cause: undefined,
-    };
-    const onCancel = (): void => watch.clock.cancel();
-    cancelled?.addEventListener('abort', onCancel, { once: true });
-    this.watches.add(watch);
-    const { items, ...input } = task;
-    this.watchDeadline(watch, items);
+    const { job, begun } = this.enqueue(items, cancelled);
     try {
-      const message: WorkerTask = { clock: watch.clock.shared, ...input };
-      const reply = await this.start().run(message, {
-        transferList: transferOf(input),
-        signal: watch.killer.signal,
-      });
-      this.count(task.items, checkReply(reply), watch.clock);
-      if (reply.fatal !== undefined) throw fromWire(reply.fatal);
-      return reply;
+      const process = await begun;
+      if (process === undefined) return NOT_BEGUN;
+      const answer = await process.run(input, (stage) =>
+        stage === 'running'
+          ? deadlineMs(this.settings.timeoutMs, Math.max(1, items))
+          : LOAD_LIMIT_MS,
+      );
+      this.count(items, answer);
+      const { fatal } = answer.reply;
+      if (fatal !== undefined) throw fromWire(fatal);
+      return answer.reply;
     } catch (cause) {
       if (isLibraryError(cause)) throw cause;
+      const limitMs = cause instanceof LostWork ? cause.limitMs : undefined;
       this.losses.add();
-      this.counters.lost(task.items, watch.timedOut);
-      const limitMs = watch.timedOut ? this.limitMs(watch, task.items) : undefined;
-      throw lossError(this.setup, task.items, limitMs, watch.cause ?? cause);
+      this.counters.lost(items, limitMs !== undefined);
+      throw lossError(this.setup, items, limitMs, cause);
     } finally {
-      cancelled?.removeEventListener('abort', onCancel);
-      clearTimeout(watch.timer);
-      this.watches.delete(watch);
-      if (this.watches.size === 0) this.unloadLater();
+      this.jobs.delete(job);
+      if (job.process !== undefined) this.afterWork(job.process);
+      if (this.jobs.size === 0) this.unloadLater();
       this.onTaskEnd();
     }
   }
 
   /** Tasks that are with a worker or wait for one. */
   get activeTasks(): number {
-    return this.watches.size;
+    return this.jobs.size;
   }
 
   /** Execution provider in use; `cpu` until a model is loaded. */
@@ -128,8 +111,8 @@ export class TowerPool {
     const { counters } = this;
     let queuedItems = 0;
     let runningItems = 0;
-    for (const { clock, items } of this.watches) {
-      if (clock.stage === 'waiting') queuedItems += items;
+    for (const { process, items } of this.jobs) {
+      if (process?.stage === undefined || process.stage === 'starting') queuedItems += items;
       else runningItems += items;
     }
     return {
@@ -152,39 +135,101 @@ export class TowerPool {
   /** Seconds until what is at hand should be done, 1 to 60. @param more inputs that are no task yet */
   retryAfterSeconds(more: number): number {
     let items = more;
-    for (const watch of this.watches) items += watch.items;
+    for (const job of this.jobs) items += job.items;
     return this.counters.retryAfterSeconds(items, this.settings.workers);
   }
 
-  /** Ends all workers, and with them frees the model. The caller has waited for its tasks. */
-  destroy(): Promise<void> {
+  /** Ends all processes, and with them frees the model. Work that nobody waits for any more is lost. */
+  async destroy(): Promise<void> {
     clearTimeout(this.idleTimer);
-    const piscina = this.piscina;
-    this.piscina = undefined;
     this.isLoaded = false;
-    if (piscina !== undefined) {
-      const limit = new Promise<void>((resolve) => setTimeout(resolve, DESTROY_LIMIT_MS).unref());
-      const ended = Promise.race([piscina.destroy(), limit]);
-      this.ending = Promise.all([this.ending, ended]).then(() => undefined);
-    }
-    return this.ending;
+    const ended = [...this.processes].map((process) => {
+      this.processes.delete(process);
+      process.kill();
+      return process.ended;
+    });
+    const limit = new Promise<void>((resolve) => setTimeout(resolve, DESTROY_LIMIT_MS).unref());
+    await Promise.race([Promise.all(ended), limit]);
   }
 
-  /** A task that comes meanwhile starts workers of its own: nothing has to wait for the old ones. */
+  /** `begun` gives the process, or undefined when the task was cancelled before there was one. */
+  private enqueue(
+    items: number,
+    cancelled: AbortSignal | undefined,
+  ): { job: Job; begun: Promise<EncoderProcess | undefined> } {
+    let settle: (process: EncoderProcess | undefined) => void = () => undefined;
+    const begun = new Promise<EncoderProcess | undefined>((resolve) => (settle = resolve));
+    const job: Job = {
+      items,
+      process: undefined,
+      begin: (process) => {
+        job.process = process;
+        cancelled?.removeEventListener('abort', leave);
+        settle(process);
+      },
+    };
+    const leave = (): void => {
+      if (this.waiting.delete(job)) settle(undefined);
+    };
+    this.jobs.add(job);
+    this.waiting.add(job);
+    if (cancelled?.aborted === true) leave();
+    else cancelled?.addEventListener('abort', leave, { once: true });
+    this.assign();
+    return { job, begun };
+  }
+
+  /** First come, first served. */
+  private assign(): void {
+    for (const job of this.waiting) {
+      const process = this.freeProcess();
+      if (process === undefined) return;
+      this.waiting.delete(job);
+      job.begin(process);
+    }
+  }
+
+  private freeProcess(): EncoderProcess | undefined {
+    const taken = new Set([...this.jobs].map((job) => job.process));
+    for (const process of this.processes) if (process.isFree && !taken.has(process)) return process;
+    if (this.processes.size >= this.settings.workers) return undefined;
+    const { workerHeapMb: heapMb } = this.settings;
+    const process = new EncoderProcess(this.setup, { heapMb, workerFile: this.workerFile });
+    this.processes.add(process);
+    void process.ended.then(() => {
+      this.processes.delete(process);
+      this.assign();
+    });
+    return process;
+  }
+
+  private afterWork(process: EncoderProcess): void {
+    this.assign();
+    if (!process.isFree || this.processes.size < 2) return;
+    const timer = setTimeout(() => {
+      const isInUse = [...this.jobs].some((job) => job.process === process);
+      if (!isInUse && this.processes.size > 1) process.kill();
+    }, EXTRA_IDLE_MS);
+    timer.unref();
+  }
+
+  /** A task that comes meanwhile starts a process of its own: nothing has to wait for the old ones. */
   private unloadLater(): void {
-    if (this.settings.idleMs === 0 || this.piscina === undefined) return;
+    if (this.settings.idleMs === 0 || this.processes.size === 0) return;
     const unload = (): void => {
-      if (this.watches.size > 0) return;
+      if (this.jobs.size > 0) return;
       if (this.isLoaded) this.counters.unloads++;
       // Ending has its own limit; what could go wrong with it concerns no caller.
       this.destroy().catch(() => undefined);
     };
+    clearTimeout(this.idleTimer);
     this.idleTimer = setTimeout(unload, this.settings.idleMs);
     this.idleTimer.unref();
   }
 
-  private count(items: number, reply: WorkerReply, clock: TaskClock): void {
-    const { ran, errors, fatal } = reply;
+  /** @throws ERR_ENCODE for what is no reply */
+  private count(items: number, { reply, wallMs }: Answer): void {
+    const { ran, errors, fatal } = checkReply(reply);
     if (fatal !== undefined) this.counters.errors += items;
     if (ran === undefined) return;
     if (!this.isLoaded) {
@@ -196,68 +241,16 @@ export class TowerPool {
     if (ran.notice !== undefined) this.onNotice(ran.notice);
     if (items === 0) return;
     const failed = errors.filter((error) => error !== undefined).length;
-    this.counters.batch(items, failed, ran.inferenceMs, clock.elapsedMs);
-    const dims = `dim ${this.setup.dim}, ${failed} failed`;
+    this.counters.batch(items, failed, ran.inferenceMs, wallMs);
     this.say(
-      `${items} in ${clock.elapsedMs.toFixed(1)} ms (${ran.inferenceMs.toFixed(1)} inference), ${dims}`,
+      `${items} in ${wallMs.toFixed(1)} ms (${ran.inferenceMs.toFixed(1)} inference), ` +
+        `dim ${this.setup.dim}, ${failed} failed`,
     );
   }
 
   private say(what: string): void {
     if (this.settings.isVerbose)
       process.stderr.write(`sightline ${this.setup.modality}: ${what}\n`);
-  }
-
-  private start(): Piscina<WorkerTask, WorkerReply> {
-    if (this.piscina === undefined) {
-      this.piscina = new Piscina<WorkerTask, WorkerReply>({
-        filename: this.workerFile,
-        name: 'handle',
-        workerData: this.setup,
-        minThreads: 1,
-        maxThreads: this.settings.workers,
-        idleTimeout: IDLE_MS,
-        concurrentTasksPerWorker: 1,
-        recordTiming: false,
-        resourceLimits: { maxOldGenerationSizeMb: this.settings.workerHeapMb },
-      });
-      // A worker that dies while it has no task (it could not even start): nothing will take what
-      // waits for it, so the waiting tasks end too.
-      this.piscina.on('error', (cause: unknown) => {
-        for (const watch of this.watches) {
-          if (watch.clock.stage !== 'waiting') continue;
-          watch.cause = cause;
-          watch.killer.abort();
-        }
-      });
-    }
-    return this.piscina;
-  }
-
-  private limitMs(watch: Watch, items: number): number {
-    return watch.clock.stage === 'running'
-      ? deadlineMs(this.settings.timeoutMs, Math.max(1, items))
-      : LOAD_LIMIT_MS;
-  }
-
-  /**
-   * Waiting is not limited (the tasks before it are); loading and running are, each from its own
-   * beginning. The timer only asks again when the stage has moved on meanwhile.
-   */
-  private watchDeadline(watch: Watch, items: number): void {
-    const check = (): void => {
-      const limit = this.limitMs(watch, items);
-      const left = watch.clock.stage === 'waiting' ? limit : limit - watch.clock.elapsedMs;
-      if (left <= 0) {
-        watch.timedOut = true;
-        watch.killer.abort();
-        return;
-      }
-      // Short steps until the task runs: it may begin at any moment, with a shorter limit.
-      const step = watch.clock.stage === 'running' ? left + 1 : this.settings.timeoutMs;
-      watch.timer = setTimeout(check, Math.min(step, left + 1));
-    };
-    check();
   }
 }
 

@@ -1,7 +1,6 @@
 /**
- * What crosses between the main thread and a worker: setup, tasks, replies, errors, and the small
- * shared clock by which the main thread sees whether a task waits, loads the model or runs. Both
- * sides use this file; it loads nothing heavy.
+ * What crosses between the pool, its encoder processes and the worker in each: setup, inputs, replies,
+ * errors. All sides use this file; it loads nothing heavy.
  */
 import { isLibraryError, makeError, messageOf, type ErrorCode, type LibraryError } from '../errors';
 import type { Device } from '../types';
@@ -49,10 +48,6 @@ export interface TaskInput {
   readonly texts?: readonly string[];
   /** Mono samples in float32. */
   readonly waves?: Packed<ArrayBuffer>;
-}
-
-export interface WorkerTask extends TaskInput {
-  readonly clock: SharedArrayBuffer;
 }
 
 /** What of an input is handed over instead of copied. */
@@ -105,45 +100,16 @@ export function fromWire(wire: WireError, extra: Record<string, unknown> = {}): 
   return makeError(wire.code, wire.message, { details: { ...wire.details, ...extra } });
 }
 
-export type TaskStage = 'waiting' | 'loading' | 'running';
-const STAGES: readonly TaskStage[] = ['waiting', 'loading', 'running'];
-const STAGE = 0;
-const CANCELLED = 1;
+/** How far a worker is with a task; `starting`: its process and thread are not up yet. */
+export type TaskStage = 'starting' | 'loading' | 'running';
 
-/** Wall clock of both threads, in milliseconds: their `performance.now()` start at other moments. */
-export const now = (): number => performance.timeOrigin + performance.now();
+/** To an encoder process: once what it is to be, then one input after the other. */
+export type HostRequest =
+  | { readonly setup: WorkerSetup; readonly heapMb: number; readonly workerFile: string }
+  | { readonly input: TaskInput };
 
-/** One per task, in shared memory, so that a worker that hangs can still be judged. */
-export class TaskClock {
-  private readonly flags: Int32Array;
-  private readonly since: Float64Array;
-
-  constructor(readonly shared: SharedArrayBuffer = new SharedArrayBuffer(16)) {
-    this.flags = new Int32Array(shared, 0, 2);
-    this.since = new Float64Array(shared, 8, 1);
-  }
-
-  enter(stage: TaskStage): void {
-    // The time first: a reader that sees the stage must find its time.
-    this.since[0] = now();
-    Atomics.store(this.flags, STAGE, STAGES.indexOf(stage));
-  }
-
-  get stage(): TaskStage {
-    return STAGES[Atomics.load(this.flags, STAGE)] ?? 'waiting';
-  }
-
-  /** Milliseconds in the current stage; meaningless while waiting. */
-  get elapsedMs(): number {
-    return now() - (this.since[0] as number);
-  }
-
-  /** Nobody wants the result any more: a worker that has not begun skips the work. */
-  cancel(): void {
-    Atomics.store(this.flags, CANCELLED, 1);
-  }
-
-  get isCancelled(): boolean {
-    return Atomics.load(this.flags, CANCELLED) === 1;
-  }
-}
+/** From it, about the input at hand. `lost`: its worker died, another one takes the next input. */
+export type HostReply =
+  | { readonly stage: Exclude<TaskStage, 'starting'> }
+  | { readonly reply: WorkerReply }
+  | { readonly lost: string };

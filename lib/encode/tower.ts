@@ -12,10 +12,8 @@ export interface Tower {
   readonly session: TowerSession;
   /**
    * Raw rows, shape [items, dim]. An item that fails gets an entry in `errors`; its row is ignored.
-   *
-   * @param isCancelled nobody waits any more: what is not begun may be left out
    */
-  embed(input: TaskInput, errors: ItemErrors, isCancelled: () => boolean): Promise<Float32Array>;
+  embed(input: TaskInput, errors: ItemErrors): Promise<Float32Array>;
 }
 
 /** @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID */

@@ -1,37 +1,39 @@
 /**
  * The worker's side: loads one tower with the first task, runs tasks, makes unit rows. Started by the
- * pool with a WorkerSetup as workerData.
+ * encoder process that it lives in, with a WorkerSetup as workerData.
  */
-import { workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { makeError } from '../errors';
 import { toUnit } from './pooling';
-import { itemsOf, TaskClock, toWire, type WorkerReply } from './task';
-import type { WorkerSetup, WorkerTask } from './task';
+import { itemsOf, toWire } from './task';
+import type { TaskInput, TaskStage, WorkerReply, WorkerSetup } from './task';
 import { fail, loadTower, type ItemErrors, type Tower } from './tower';
 
 const setup = workerData as WorkerSetup;
 let loading: Promise<Tower> | undefined;
 
+/** Tells the pool, which limits the time of each stage. */
+export function enter(stage: Exclude<TaskStage, 'starting'>): void {
+  parentPort?.postMessage(stage);
+}
+
 /** Entry point of the pool. Never throws for what the input can cause. */
-export async function handle(task: WorkerTask): Promise<WorkerReply> {
-  const clock = new TaskClock(task.clock);
+export async function handle(input: TaskInput): Promise<WorkerReply> {
   const errors: ItemErrors = [];
-  const empty = new Float32Array(0);
-  if (clock.isCancelled) return { vectors: empty, errors };
   let tower: Tower;
   try {
-    clock.enter('loading');
+    enter('loading');
     tower = await (loading ??= loadTower(setup));
   } catch (error) {
     // Not remembered: files may have been put right by the next call.
     loading = undefined;
-    return { vectors: empty, errors, fatal: toWire(error, 'ERR_MODEL_INVALID') };
+    return { vectors: new Float32Array(0), errors, fatal: toWire(error, 'ERR_MODEL_INVALID') };
   }
-  clock.enter('running');
+  enter('running');
   const { dim } = setup;
-  const items = itemsOf(task);
+  const items = itemsOf(input);
   try {
-    const vectors = await tower.embed(task, errors, () => clock.isCancelled);
+    const vectors = await tower.embed(input, errors);
     for (let i = 0; i < items; i++) {
       const wrong = errors[i] === undefined ? toUnit(vectors, i * dim, dim) : 'failed';
       if (wrong !== undefined) fail(errors, i, noEmbedding(wrong));

@@ -2,16 +2,15 @@
  * The real encode worker with faults on request: a "picture" that begins with `#` is an order.
  * Orders are told apart from pictures here only; the product's worker knows none of them.
  */
-import { BroadcastChannel } from 'node:worker_threads';
-import { TaskClock, type WorkerReply, type WorkerTask } from '../../lib/encode/task';
-import { handle as real } from '../../lib/encode/worker';
+import { existsSync, writeFileSync } from 'node:fs';
+import type { TaskInput, WorkerReply } from '../../lib/encode/task';
+import { enter, handle as real } from '../../lib/encode/worker';
 
-/** Tells `entered` when a task stands at the gate, and lets it go on at `open`. */
-export const GATE_CHANNEL = 'sightline-test-gate';
-
-export async function handle(task: WorkerTask): Promise<WorkerReply> {
-  for (const order of ordersOf(task)) {
+export async function handle(input: TaskInput): Promise<WorkerReply> {
+  for (const order of ordersOf(input)) {
     if (order === '#exit') process.exit(3);
+    // As a model does that crashes the runtime: the whole process, not only this thread.
+    if (order === '#crash') process.kill(process.pid, 'SIGSEGV');
     if (order === '#throw') {
       setImmediate(() => {
         throw new Error('thrown on purpose');
@@ -19,41 +18,35 @@ export async function handle(task: WorkerTask): Promise<WorkerReply> {
       await new Promise(() => undefined);
     }
     if (order === '#hang') {
-      new TaskClock(task.clock).enter('running');
+      enter('running');
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     }
-    if (order === '#memory') fillMemory(task);
+    if (order === '#memory') fillMemory();
     if (order === '#garbage') return 'nonsense' as unknown as WorkerReply;
-    if (order === '#gate') await gate(task);
+    if (order.startsWith('#gate ')) await gate(order.slice('#gate '.length));
   }
-  return real(task);
+  return real(input);
 }
 
 /** On the JavaScript heap, which is what the pool limits. */
-function fillMemory(task: WorkerTask): never {
-  new TaskClock(task.clock).enter('running');
+function fillMemory(): never {
+  enter('running');
   const kept: number[][] = [];
   for (;;) kept.push(Array.from({ length: 10_000 }, (_, i) => i + kept.length));
 }
 
-function ordersOf(task: WorkerTask): string[] {
-  if (task.pictures === undefined) return [];
-  const { bytes, offsets } = task.pictures;
+function ordersOf(input: TaskInput): string[] {
+  if (input.pictures === undefined) return [];
+  const { bytes, offsets } = input.pictures;
   const items = Array.from({ length: offsets.length - 1 }, (_, i) =>
     Buffer.from(bytes, offsets[i], (offsets[i + 1] as number) - (offsets[i] as number)),
   );
   return items.filter((item) => item[0] === 0x23).map((item) => item.toString());
 }
 
-function gate(task: WorkerTask): Promise<void> {
-  new TaskClock(task.clock).enter('running');
-  const channel = new BroadcastChannel(GATE_CHANNEL);
-  return new Promise((resolve) => {
-    channel.onmessage = (event: unknown): void => {
-      if ((event as { data: unknown }).data !== 'open') return;
-      channel.close();
-      resolve();
-    };
-    channel.postMessage('entered');
-  });
+/** Makes `<path>.entered`, and goes on when there is `<path>.open`. */
+async function gate(path: string): Promise<void> {
+  enter('running');
+  writeFileSync(`${path}.entered`, '');
+  while (!existsSync(`${path}.open`)) await new Promise((resolve) => setTimeout(resolve, 5));
 }

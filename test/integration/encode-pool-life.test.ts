@@ -2,18 +2,14 @@
  * The pool over time: calls that share batches, refusals that say when to come again, workers that run
  * out of memory, models given up and brought back, devices that are not there, figures.
  */
-import path from 'node:path';
-import { BroadcastChannel } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ClipModel } from '../../lib/encode';
 import { openClipWithWorker } from '../../lib/encode/clip';
 import type { ClipOptions } from '../../lib/encode/settings';
-import { GATE_CHANNEL } from '../helpers/faulty-encode-worker';
+import { FAULTY, heldCall, order } from '../helpers/encode-faults';
 import { assertRow, codeOf, errorOf, pictures, texts, TINY_CLIP } from '../helpers/tiny-clip';
 
-const FAULTY = path.resolve(__dirname, '../helpers/faulty-encode-worker.js');
-const order = (text: string): Uint8Array => Buffer.from(text);
 const good = (i: number): Uint8Array =>
   (pictures[i % pictures.length] as { bytes: Uint8Array }).bytes;
 const vectorOf = (i: number): number[] =>
@@ -33,17 +29,9 @@ async function withClip(
 
 /** Holds one worker inside a task until the function it resolves with is called. */
 async function holdWorker(clip: ClipModel): Promise<() => Promise<unknown>> {
-  const channel = new BroadcastChannel(GATE_CHANNEL);
-  const entered = new Promise<void>((resolve) => {
-    channel.onmessage = (event: unknown): void => {
-      if ((event as { data: unknown }).data === 'entered') resolve();
-    };
-  });
-  const call = clip.image.encodeEach([order('#gate')]);
-  await entered;
+  const { call, open } = await heldCall(clip);
   return () => {
-    channel.postMessage('open');
-    channel.close();
+    open();
     return call;
   };
 }
@@ -241,7 +229,7 @@ test('a model without work is given up and comes back by itself', async () => {
 
 test('a task that comes while the model is being given up is served', async () => {
   await withClip({ idleMs: 1 }, async (clip) => {
-    for (let i = 0; i < 30; i++) {
+    for (let i = 0; i < 8; i++) {
       assertRow(await clip.image.encode([good(i)]), 0, vectorOf(i));
       await new Promise((resolve) => setTimeout(resolve, i % 4));
     }
@@ -293,7 +281,7 @@ test('auto says nothing and uses what there is', async () => {
 test('figures say what was done', async () => {
   await withClip({ workers: 2, threads: 2 }, async (clip) => {
     const fresh = clip.image.stats();
-    assert.equal([fresh.workers, fresh.threadsPerWorker, fresh.maxCalls], [2, 1, 128]);
+    assert.equal([fresh.workers, fresh.threadsPerWorker, fresh.maxCalls], [2, 1, 1024]);
     assert.equal([fresh.batches, fresh.items, fresh.inferenceMs], [0, 0, 0]);
     await clip.image.encode(Array.from({ length: 50 }, (_, i) => good(i)));
     await clip.image.encodeEach([Buffer.from('x')]);

@@ -1,14 +1,13 @@
 /** The worker pools around the towers: order, isolation, limits, faults, and the way out. */
 import path from 'node:path';
 import { writeFileSync } from 'node:fs';
-import { BroadcastChannel } from 'node:worker_threads';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ClipModel } from '../../lib/encode';
 import { openClipWithWorker } from '../../lib/encode/clip';
 import type { ClipOptions } from '../../lib/encode/settings';
-import { GATE_CHANNEL } from '../helpers/faulty-encode-worker';
+import { FAULTY, heldCall, order } from '../helpers/encode-faults';
 import { makeTempDir } from '../helpers/temp';
 import {
   assertRow,
@@ -21,8 +20,6 @@ import {
   TINY_DIM,
 } from '../helpers/tiny-clip';
 
-const FAULTY = path.resolve(__dirname, '../helpers/faulty-encode-worker.js');
-const order = (text: string): Uint8Array => Buffer.from(text);
 const good = (i = 0): Uint8Array => (pictures[i % pictures.length] as { bytes: Uint8Array }).bytes;
 const vectorOf = (i: number): number[] =>
   (pictures[i % pictures.length] as { vector: number[] }).vector;
@@ -38,28 +35,6 @@ async function withClip(
   } finally {
     await clip.close();
   }
-}
-
-/** A call that stands inside a worker until `open()`; resolves once the worker has it. */
-async function heldCall(
-  clip: ClipModel,
-  signal?: AbortSignal,
-): Promise<{ call: Promise<unknown>; open: () => void }> {
-  const channel = new BroadcastChannel(GATE_CHANNEL);
-  channel.unref();
-  const entered = new Promise<void>((resolve) => {
-    channel.onmessage = (event: unknown): void => {
-      if ((event as { data: unknown }).data === 'entered') resolve();
-    };
-  });
-  const call = clip.image.encodeEach([order('#gate')], signal ? { signal } : {});
-  call.catch(() => undefined);
-  await entered;
-  const open = (): void => {
-    channel.postMessage('open');
-    channel.close();
-  };
-  return { call, open };
 }
 
 test('both towers give the vectors that numpy computed, as unit rows', async () => {
@@ -175,7 +150,7 @@ test('a worker that hangs is replaced: ERR_TIMEOUT, and the next call works', as
   });
 });
 
-for (const fault of ['#exit', '#throw', '#garbage']) {
+for (const fault of ['#exit', '#crash', '#throw', '#garbage']) {
   test(`a worker that fails by ${fault} gives ERR_ENCODE once, and the next call works`, async () => {
     await withClip({ workers: 1 }, async (clip) => {
       let settled = 0;
@@ -198,6 +173,17 @@ test('an input that kills its worker costs the others of its task nothing', asyn
       [undefined, undefined, 'ERR_ENCODE', undefined, undefined, undefined],
     );
     for (const i of [0, 1, 3, 4, 5]) assertRow(vectors, i, vectorOf(i));
+  });
+});
+
+test('a model that crashes the runtime costs its process and nothing else', async () => {
+  await withClip({ workers: 2 }, async (clip) => {
+    const others = Array.from({ length: 12 }, (_, i) => clip.image.encode([good(i)]));
+    const error = await errorOf(clip.image.encode([order('#crash')]));
+    assert.is(error.code, 'ERR_ENCODE');
+    assert.match(error.message, /SIGSEGV/);
+    // Those that shared its batch are done again, those of the other process never noticed.
+    for (const [i, call] of others.entries()) assertRow(await call, 0, vectorOf(i));
   });
 });
 

@@ -1,11 +1,14 @@
 /** What whole processes show: what is loaded where, and that every way out is a clean one. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { skip } from '../helpers/shared-data';
 import { TINY_CLIP } from '../helpers/tiny-clip';
 
 const encode = path.resolve(__dirname, '../../lib/encode/index.js');
+const resident = path.resolve(__dirname, '../../bench/resident.js');
 const helper = path.resolve(__dirname, '../helpers/tiny-clip.js');
 
 /** Runs a script in a process of its own; `openTiny()`, `pictures` and `say()` are at hand. */
@@ -14,6 +17,7 @@ function child(body: string): { said: unknown; status: number | null; signal: st
     const { openClip } = require(${JSON.stringify(encode)});
     const { pictures } = require(${JSON.stringify(helper)});
     const openTiny = () => openClip(${JSON.stringify(TINY_CLIP)}, { workers: 2 });
+    const { residentBytes } = require(${JSON.stringify(resident)});
     const say = (value) => require('node:fs').writeSync(1, JSON.stringify(value));
     const loaded = () => process.report.getReport().sharedObjects;
     const mainHas = (part) => Object.keys(require.cache).some((file) => file.includes(part));
@@ -27,30 +31,70 @@ function child(body: string): { said: unknown; status: number | null; signal: st
   };
 }
 
-test('the main thread loads neither runtime nor image library, and opening starts nothing', () => {
-  const { said, status } = child(`
+/** What the encoder processes of the script have loaded: shared objects, by /proc. */
+const CHILDREN = `
+    const { readFileSync, readdirSync } = require('node:fs');
+    const maps = () => readdirSync('/proc/self/task').flatMap((task) =>
+      readFileSync('/proc/self/task/' + task + '/children', 'utf8').split(' ').filter(Boolean))
+      .map((pid) => readFileSync('/proc/' + pid + '/maps', 'utf8')).join('');`;
+
+test('this process loads neither runtime nor image library; text processes no image library', () => {
+  if (process.platform !== 'linux') return skip('what children have loaded: there is no /proc');
+  const { said, status } = child(`${CHILDREN}
     const clip = await openTiny();
-    const before = loaded().filter((file) => /onnxruntime|vips/.test(file)).length;
+    const before = maps();
     await clip.text.encode(['red circle']);
-    const text = loaded();
+    const text = maps();
     await clip.image.encode(pictures.map((item) => item.bytes));
-    const image = loaded();
+    const image = maps();
+    const own = loaded().filter((file) => /onnxruntime|vips/.test(file)).length;
     await clip.close();
     say({
-      before,
-      textHasRuntime: text.some((file) => file.includes('onnxruntime')),
-      textHasSharp: text.some((file) => file.includes('vips')),
-      imageHasSharp: image.some((file) => file.includes('vips')),
-      main: ['onnxruntime', 'sharp', '@huggingface'].filter(mainHas),
+      before: before.length,
+      textHasRuntime: text.includes('onnxruntime'),
+      textHasSharp: text.includes('vips'),
+      imageHasSharp: image.includes('vips'),
+      own,
+      main: ['onnxruntime', 'sharp', '@huggingface', 'piscina'].filter(mainHas),
+      after: maps().length,
     });`);
   assert.equal(said, {
     before: 0,
     textHasRuntime: true,
     textHasSharp: false,
     imageHasSharp: true,
+    own: 0,
     main: [],
+    after: 0,
   });
   assert.is(status, 0);
+});
+
+test('encoder processes die with the process they work for, however it ends', async () => {
+  if (process.platform !== 'linux') return skip('children of a killed process: there is no /proc');
+  const { said, signal } = child(`${CHILDREN}
+    const clip = await openTiny();
+    await Promise.all([clip.text.warm(), clip.image.warm()]);
+    const many = Array.from({ length: 3000 }, (_, i) => pictures[i % 6].bytes);
+    clip.image.encode(many).catch(() => undefined);
+    say(readdirSync('/proc/self/task').flatMap((task) =>
+      readFileSync('/proc/self/task/' + task + '/children', 'utf8').split(' ').filter(Boolean)));
+    process.kill(process.pid, 'SIGKILL');`);
+  assert.is(signal, 'SIGKILL');
+  const pids = said as string[];
+  assert.ok(pids.length >= 2);
+  const isThere = (pid: string): boolean =>
+    /encoder-host/.test(readFileSync(`/proc/${pid}/cmdline`, { encoding: 'utf8', flag: 'r' }));
+  const isGone = (pid: string): boolean => {
+    try {
+      return !isThere(pid);
+    } catch {
+      return true;
+    }
+  };
+  for (let i = 0; i < 200 && !pids.every(isGone); i++)
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  assert.ok(pids.every(isGone), `still there: ${pids.filter((pid) => !isGone(pid)).join(' ')}`);
 });
 
 test('a process that forgets to close still ends', () => {
@@ -84,17 +128,17 @@ test('opening and closing many times neither crashes nor grows without bound', (
       ]);
       await clip.close();
     };
-    for (let i = 0; i < 10; i++) await round();
-    const before = process.memoryUsage().rss;
-    for (let i = 0; i < 20; i++) await round();
-    say((process.memoryUsage().rss - before) / 2 ** 20);`);
+    for (let i = 0; i < 3; i++) await round();
+    const before = residentBytes();
+    for (let i = 0; i < 8; i++) await round();
+    say((residentBytes() - before) / 2 ** 20);`);
   assert.is(signal, null);
   assert.is(status, 0);
   console.log(
-    `20 rounds of open, encode, close: resident memory ${Number(said).toFixed(1)} MiB more`,
+    `8 rounds of open, encode, close: resident memory ${Number(said).toFixed(1)} MiB more`,
   );
-  // A leaked worker would cost about 10 MiB each, that is 600 MiB here.
-  assert.ok(Number(said) < 120, `grew by ${String(said)} MiB`);
+  // A leaked encoder process would cost about 40 MiB, that is 900 MiB here.
+  assert.ok(Number(said) < 80, `grew by ${String(said)} MiB`);
 });
 
 test('a long run does not grow: 9,000 pictures through one pool', () => {
@@ -102,9 +146,9 @@ test('a long run does not grow: 9,000 pictures through one pool', () => {
     const clip = await openTiny();
     const batch = Array.from({ length: 1500 }, (_, i) => pictures[i % 6].bytes);
     for (let i = 0; i < 2; i++) await clip.image.encode(batch);
-    const before = process.memoryUsage().rss;
+    const before = residentBytes();
     for (let i = 0; i < 4; i++) await clip.image.encode(batch);
-    say((process.memoryUsage().rss - before) / 2 ** 20);
+    say((residentBytes() - before) / 2 ** 20);
     await clip.close();`);
   assert.is(status, 0);
   console.log(`6,000 pictures after a warm-up of 3,000: ${Number(said).toFixed(1)} MiB more`);
