@@ -18,11 +18,35 @@ export {
 export * from './engine';
 export * from './stores/vectors';
 export {
+  encodeTwoPart,
+  metaText,
+  openAudioEncoder,
+  openClip,
+  openTextEncoder,
+  openVideoEncoder,
+  type AudioEncoder,
+  type ClipModel,
+  type ClipOptions,
+  type EachResult,
+  type EncodeOptions,
+  type Encoder,
+  type EncoderStats,
+  type ImageEncoder,
+  type ItemEncoder,
+  type SentenceEncoder,
+  type TwoPartText,
+  type VideoClip,
+  type VideoEncoder,
+} from './encode';
+export {
   EmbeddingService,
+  openAudioEmbedder,
   openEmbeddingService,
+  openVideoEmbedder,
   type BatchInput,
   type BatchOutput,
   type EmbedOptions,
+  type FileEmbedder,
   type OpenServiceOptions,
 } from './service';
 export { DiskCache, MemoryCache, RedisCache, type EmbeddingCache } from './stores/cache';

@@ -5,7 +5,7 @@
 import { isLibraryError, makeError, type LibraryError } from '../errors';
 import type { ImageEncoder, ItemEncoder, SentenceEncoder } from '../encode';
 import { cacheKey, MemoryCache, type EmbeddingCache, type EmbeddingKind } from '../stores/cache';
-import { ServiceMetrics } from './metrics';
+import type * as Metrics from './metrics';
 
 export interface EmbeddingServiceParts {
   readonly instruction: SentenceEncoder;
@@ -53,22 +53,40 @@ type Input = string | Uint8Array;
 type Outcome = Float32Array | LibraryError;
 
 export class EmbeddingService implements AsyncDisposable {
-  readonly metrics: ServiceMetrics;
+  /** How often the cache had a vector, and how often not. */
+  readonly hits: Record<EmbeddingKind, number> = { instruction: 0, image: 0 };
+  readonly misses: Record<EmbeddingKind, number> = { instruction: 0, image: 0 };
   readonly cache: EmbeddingCache;
   private readonly running = new Map<string, Promise<Outcome>>();
   /** Vectors on their way to the cache; callers do not wait for it. */
   private readonly keeping = new Set<Promise<void>>();
   /** Inputs that wait for their model or are in it. */
   private readonly inFlight: Record<EmbeddingKind, number> = { instruction: 0, image: 0 };
+  private observed: Metrics.ServiceMetrics | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(private readonly parts: EmbeddingServiceParts) {
     this.cache = parts.cache ?? new MemoryCache();
-    this.metrics = new ServiceMetrics({
-      inFlight: () => this.inFlight,
-      cache: () => this.cache.stats(),
-      encoders: { instruction: parts.instruction, image: parts.image },
-    });
+  }
+
+  /**
+   * For Prometheus. Made when first asked for, so that nobody else pays for it; times are those of calls
+   * since then.
+   */
+  get metrics(): Metrics.ServiceMetrics {
+    if (this.observed === undefined) {
+      // eslint-disable-next-line @typescript-eslint/no-require-imports
+      const { ServiceMetrics } = require('./metrics.js') as typeof Metrics;
+      const { instruction, image } = this.parts;
+      this.observed = new ServiceMetrics({
+        hits: this.hits,
+        misses: this.misses,
+        inFlight: this.inFlight,
+        cache: () => this.cache.stats(),
+        encoders: { instruction, image },
+      });
+    }
+    return this.observed;
   }
 
   get instructionDim(): number {
@@ -158,8 +176,8 @@ export class EmbeddingService implements AsyncDisposable {
     const keys = inputs.map((input) => cacheKey(kind, model, input));
     const cached = await this.cache.getMany(keys, dim);
     const hits = cached.reduce((sum, vector) => sum + (vector === undefined ? 0 : 1), 0);
-    this.metrics.hits.inc({ kind }, hits);
-    this.metrics.misses.inc({ kind }, inputs.length - hits);
+    this.hits[kind] += hits;
+    this.misses[kind] += inputs.length - hits;
     if (hits === inputs.length) return cached as Float32Array[];
     const missing = new Map<string, Input>();
     keys.forEach((key, i) => {
@@ -215,14 +233,14 @@ export class EmbeddingService implements AsyncDisposable {
     inputs: readonly Input[],
     signal: AbortSignal | undefined,
   ): Promise<Outcome[]> {
-    const end = this.metrics.generation.startTimer({ kind });
+    const end = this.observed?.generation.startTimer({ kind });
     this.inFlight[kind] += inputs.length;
     try {
       const outcomes =
         kind === 'instruction'
           ? await encodeEach(this.parts.instruction, inputs as readonly string[], signal)
           : await this.encodeImages(inputs as readonly Uint8Array[], signal);
-      end();
+      end?.();
       return outcomes;
     } finally {
       this.inFlight[kind] -= inputs.length;

@@ -12,6 +12,6 @@ export {
   type EmbedOptions,
 } from './embedding-service';
 export { openAudioEmbedder, openVideoEmbedder, type FileEmbedder } from './file-embedder';
-export { ServiceMetrics } from './metrics';
+export type { ServiceMetrics } from './metrics';
 export { openCache, openEmbeddingService, type CacheName, type OpenServiceOptions } from './open';
 export { serviceSettings, type ServiceSettings } from './settings';

@@ -8,7 +8,10 @@ import type { CacheStats, EmbeddingKind } from '../stores/cache';
 
 export interface MetricSources {
   /** Inputs that wait for the model or are in it. */
-  readonly inFlight: () => Readonly<Record<EmbeddingKind, number>>;
+  readonly inFlight: Readonly<Record<EmbeddingKind, number>>;
+  /** Embeddings that the cache had, and that it had not. */
+  readonly hits: Readonly<Record<EmbeddingKind, number>>;
+  readonly misses: Readonly<Record<EmbeddingKind, number>>;
   readonly cache: () => CacheStats;
   readonly encoders: Readonly<Record<EmbeddingKind, { stats(): EncoderStats }>>;
 }
@@ -19,30 +22,16 @@ const KINDS: readonly EmbeddingKind[] = ['instruction', 'image'];
 export class ServiceMetrics {
   readonly registry = new Registry();
   readonly generation: Histogram<'kind'>;
-  readonly hits: Counter<'kind'>;
-  readonly misses: Counter<'kind'>;
   readonly searchSeconds: Histogram;
   readonly searchResults: Histogram;
 
-  constructor({ inFlight, cache, encoders }: MetricSources) {
+  constructor({ inFlight, hits, misses, cache, encoders }: MetricSources) {
     const registers = [this.registry];
     this.generation = new Histogram({
       name: 'embedding_generation_seconds',
       help: 'Time to compute embeddings that were in no cache, with the wait for the model, per request',
       labelNames: ['kind'],
       buckets: SECONDS,
-      registers,
-    });
-    this.hits = new Counter({
-      name: 'embedding_cache_hits_total',
-      help: 'Embeddings that came from the cache',
-      labelNames: ['kind'],
-      registers,
-    });
-    this.misses = new Counter({
-      name: 'embedding_cache_misses_total',
-      help: 'Embeddings that had to be computed',
-      labelNames: ['kind'],
       registers,
     });
     this.searchSeconds = new Histogram({
@@ -81,10 +70,20 @@ export class ServiceMetrics {
         },
       });
     };
+    counter(
+      'embedding_cache_hits_total',
+      'Embeddings that came from the cache',
+      (kind) => hits[kind],
+    );
+    counter(
+      'embedding_cache_misses_total',
+      'Embeddings that had to be computed',
+      (kind) => misses[kind],
+    );
     gauge(
       'embedding_queue_depth',
       'Inputs that wait for the model or are in it',
-      (kind) => inFlight()[kind],
+      (kind) => inFlight[kind],
     );
     gauge('embedding_model_loaded', 'Whether a worker holds the model: 1 or 0', (kind) =>
       statsOf(kind).isLoaded ? 1 : 0,

@@ -3,7 +3,7 @@
  * `timeoutMs` once: then it counts as away, everything is a miss at once, and a PING every `retryMs`, beside
  * all callers, finds out when it is back. One notice when it goes, one when it is back.
  */
-import { Redis, ReplyError } from 'ioredis';
+import type * as Ioredis from 'ioredis';
 import { makeError, messageOf } from '../../errors';
 import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
 import { fromBytes, toBytes } from './value';
@@ -26,7 +26,7 @@ const KEYS_AT_ONCE = 1000;
 
 export class RedisCache implements EmbeddingCache {
   private readonly counts = new CacheCounts();
-  private readonly client: Redis;
+  private readonly client: Ioredis.Redis;
   private readonly ttlSeconds: number;
   private readonly retryMs: number;
   private isAway = false;
@@ -42,7 +42,10 @@ export class RedisCache implements EmbeddingCache {
     this.retryMs = options.retryMs ?? 1000;
     this.where = placeOf(options.url);
     const timeoutMs = options.timeoutMs ?? 250;
-    this.client = new Redis(options.url, {
+    // Loaded late: it takes longer than everything else that this package loads to begin with.
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    const ioredis = require('ioredis') as typeof Ioredis;
+    this.client = new ioredis.Redis(options.url, {
       lazyConnect: true,
       connectTimeout: timeoutMs,
       commandTimeout: timeoutMs,
@@ -129,7 +132,7 @@ export class RedisCache implements EmbeddingCache {
   }
 
   /** Undefined when there was no answer. */
-  private async ask<T>(work: (client: Redis) => Promise<T>): Promise<T | undefined> {
+  private async ask<T>(work: (client: Ioredis.Redis) => Promise<T>): Promise<T | undefined> {
     if (this.isClosed) return undefined;
     if (this.isAway) {
       this.counts.errors++;
@@ -141,7 +144,8 @@ export class RedisCache implements EmbeddingCache {
     } catch (error) {
       this.counts.errors++;
       // An answer that says no is an answer: somebody else keeps something of another type there.
-      if (!(error instanceof ReplyError)) this.away(error);
+      // An answer that Redis gave: it is there.
+      if (!(error instanceof Error && error.name === 'ReplyError')) this.away(error);
       return undefined;
     }
   }
