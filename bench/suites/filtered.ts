@@ -2,16 +2,16 @@
  * Search of random subsets, 50 % to 0.1 % of the rows, at recall 0.95 and above; beside it the same
  * index without a filter, and the exact scan of the subset alone, which recalls everything.
  */
-import { VectorIndex } from '../../lib/vectors';
+import { VectorIndex, type Storage } from '../../lib/vectors';
 import { Random } from '../clip-like';
 import { median, qpsAt, type CurvePoint } from '../curves';
-import { engineIndex } from '../engine-index';
+import { engineIndex, type EngineIndex } from '../engine-index';
 import type { BenchOptions } from '../options';
 import { recall, round } from '../statistics';
 import type { SuiteResult } from '../suite';
 import { formatTable } from '../table';
 
-const SHARES = [1, 0.5, 0.1, 0.01, 0.001];
+const SHARES = [1, 0.5, 0.1, 0.05, 0.01, 0.001];
 const EF_SEARCH = [10, 16, 32, 64, 128, 256, 512];
 const QUERIES = 200;
 const RECALL = 0.95;
@@ -37,10 +37,13 @@ function rateOf(repeat: number, queries: readonly Float32Array[], run: (q: Float
   return median(rates);
 }
 
-export async function filteredSuite(options: BenchOptions): Promise<SuiteResult> {
-  const { folder, queries: all, dataset } = await engineIndex(options);
-  const { k, repeat } = options;
-  await using index = await VectorIndex.open(folder, { readOnly: true });
+/** One storage; the truth is the same for all. */
+async function measure(
+  { folder, queries: all, dataset }: EngineIndex,
+  storage: Storage,
+  { k, repeat }: BenchOptions,
+) {
+  await using index = await VectorIndex.open(folder, { readOnly: true, storage });
   await index.warm();
   const queries = all.slice(0, QUERIES);
   const found = SHARES.map((share) => {
@@ -61,16 +64,26 @@ export async function filteredSuite(options: BenchOptions): Promise<SuiteResult>
     return { share, points, exactQps, qps: qpsAt(points, RECALL) };
   });
   const plain = found[0]?.qps ?? Number.NaN;
-  const rows = found.map(({ qps, ...more }) => ({
+  return found.map(({ qps, ...more }) => ({
     ...more,
     qps: qps ?? null,
     toUnfiltered: qps === undefined ? null : round(qps / plain, 3),
   }));
+}
+
+export async function filteredSuite(options: BenchOptions): Promise<SuiteResult> {
+  const engine = await engineIndex(options);
+  const { meta } = engine.dataset;
+  const { k } = options;
+  const storages: Record<string, Awaited<ReturnType<typeof measure>>> = {};
+  for (const storage of options.storages.length > 0 ? options.storages : (['inline'] as const)) {
+    storages[storage] = await measure(engine, storage, options);
+  }
   return {
-    data: { dataset: dataset.meta, k, seed: SEED, recall: RECALL, queries: queries.length, rows },
-    tables: [
+    data: { dataset: meta, k, seed: SEED, recall: RECALL, queries: QUERIES, storages },
+    tables: Object.entries(storages).map(([storage, rows]) =>
       formatTable(
-        `filtered: ${dataset.meta.rows} rows, queries/s on one thread at recall ${RECALL}, random subsets`,
+        `filtered: ${storage}, ${meta.rows} rows, queries/s on one thread at recall ${RECALL}, random subsets`,
         ['share', 'queries/s', 'to unfiltered', 'exact scan', 'recall at ef 64'],
         rows.map(({ share, qps, toUnfiltered, exactQps, points }) => [
           `${share * 100} %`,
@@ -80,6 +93,6 @@ export async function filteredSuite(options: BenchOptions): Promise<SuiteResult>
           points.find(({ efSearch }) => efSearch === 64)?.recall ?? '-',
         ]),
       ),
-    ],
+    ),
   };
 }
