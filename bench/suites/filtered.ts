@@ -16,6 +16,8 @@ const EF_SEARCH = [10, 16, 32, 64, 128, 256, 512];
 const QUERIES = 200;
 const RECALL = 0.95;
 const SEED = 99;
+/** Processor time of a pass. */
+const PASS_US = 250_000;
 
 function randomMask(rows: number, share: number): Uint8Array {
   const random = new Random(SEED);
@@ -26,13 +28,19 @@ function randomMask(rows: number, share: number): Uint8Array {
   return mask;
 }
 
+/** Median of `repeat` passes, each long enough that a turn of another program does not decide it. */
 function rateOf(repeat: number, queries: readonly Float32Array[], run: (q: Float32Array) => void) {
   const rates: number[] = [];
   for (let turn = -1; turn < repeat; turn++) {
     const before = process.cpuUsage();
-    for (const query of queries) run(query);
-    const { user, system } = process.cpuUsage(before);
-    if (turn >= 0) rates.push((queries.length * 1e6) / (user + system));
+    let spent = 0;
+    let rounds = 0;
+    for (; spent < PASS_US; rounds++) {
+      for (const query of queries) run(query);
+      const { user, system } = process.cpuUsage(before);
+      spent = user + system;
+    }
+    if (turn >= 0) rates.push((rounds * queries.length * 1e6) / spent);
   }
   return median(rates);
 }
