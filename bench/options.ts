@@ -1,6 +1,7 @@
 /** Command line of the benchmarks: `[root] --name value [value ...]`, with lists as spec 004 has them. */
 
 import path from 'node:path';
+import type { Storage } from '../lib/vectors';
 import { DATASETS, type DatasetName } from './peers/dataset';
 import { PEERS } from './peers/names';
 
@@ -15,6 +16,7 @@ export const SUITES = [
   'churn',
   'loop',
   'overhead',
+  'service',
   'query',
 ] as const;
 export type SuiteName = (typeof SUITES)[number];
@@ -36,6 +38,8 @@ export interface BenchOptions {
   readonly datasets: readonly DatasetName[];
   readonly peers: readonly string[];
   readonly buildThreads: readonly number[];
+  /** Of the suites `search` and `filtered`; none named: the suite's own choice. */
+  readonly storages: readonly Storage[];
   /** Where curves are drawn to; undefined: nowhere. */
   readonly plots?: string;
   /** Names the indexes of this run, so that no figure comes from another run's engine. */
@@ -45,6 +49,7 @@ export interface BenchOptions {
 /** Rows of the comparison with peers and of the suites that share its index. */
 export const comparedRows = ({ rows }: BenchOptions): number => Math.max(...rows);
 
+const STORAGES: readonly Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline'];
 export const FULL_ROWS = 100_000;
 
 export const USAGE = `usage: bench [root] [options]
@@ -65,6 +70,7 @@ export const USAGE = `usage: bench [root] [options]
                          (default all installed; hnswlib and faiss are those of the system's Python,
                          hnswlib-node comes with: npm install --no-save hnswlib-node)
   --build-threads N...   of the comparison (default 1 and --threads)
+  --storage NAME...      of the suites search (default f32) and filtered (default inline): ${STORAGES.join(' | ')}
   --plots [DIR]          draw the curves as SVG (default docs/bench)
   --output FILE          where the JSON goes (default bench-results/latest.json)
 `;
@@ -119,7 +125,7 @@ export function readOptions(
 ): BenchOptions {
   const given = splitArguments(args);
   const known =
-    /^(|suite|queries(-file)?|ef-search|k|repeat|measure-build|rows|dim|(build-)?threads|output|full|dataset|peer|plots)$/;
+    /^(|suite|queries(-file)?|ef-search|k|repeat|measure-build|rows|dim|(build-)?threads|output|full|dataset|peer|storage|plots)$/;
   for (const name of given.keys())
     if (!known.test(name)) throw new UsageError(`unknown option --${name}`);
   const texts = (name: string): string[] | undefined => {
@@ -152,6 +158,9 @@ export function readOptions(
   const peers = (texts('peer') ?? []).flatMap((name) => name.split(','));
   const noPeer = peers.find((name) => !PEERS.some((peer) => peer.name === name));
   if (noPeer !== undefined) throw new UsageError(`unknown peer "${noPeer}"`);
+  const storages = (texts('storage') ?? []).flatMap((name) => name.split(','));
+  const noStorage = storages.find((name) => !STORAGES.some((storage) => storage === name));
+  if (noStorage !== undefined) throw new UsageError(`unknown storage "${noStorage}"`);
   const threads = one('threads', defaults.threads);
   const plots = given.get('plots');
   return {
@@ -168,6 +177,7 @@ export function readOptions(
     output: texts('output')?.at(-1) ?? defaults.output,
     datasets: DATASETS.filter((name) => datasets.includes(name)),
     peers,
+    storages: STORAGES.filter((name) => storages.includes(name)),
     buildThreads: [...new Set(many('build-threads', [1, threads], 1))],
     ...(plots === undefined ? {} : { plots: plots.at(-1) ?? path.join('docs', 'bench') }),
     run: defaults.run ?? 'run',

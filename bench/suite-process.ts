@@ -13,6 +13,7 @@ const LOADERS: Readonly<Record<SuiteName, () => Promise<Suite>>> = {
   churn: async () => (await import('./suites/churn.js')).churnSuite,
   loop: async () => (await import('./suites/loop.js')).loopSuite,
   overhead: async () => (await import('./suites/overhead.js')).overheadSuite,
+  service: async () => (await import('./suites/service.js')).serviceSuite,
   query: async () => (await import('./suites/query.js')).querySuite,
 };
 

@@ -64,18 +64,15 @@ export class EmbeddedVectors implements VectorStore {
     vectors: Float32Array,
     options: StoreAddOptions,
   ): Promise<{ firstRow: number; rows: number }> {
-    refuseAttributes(options);
-    const { keys, signal } = options;
-    return this.index.add(vectors, { keys, ...(signal && { signal }) });
+    return this.index.add(vectors, engineOptions(options));
   }
 
   async upsert(
     vectors: Float32Array,
     options: StoreAddOptions,
   ): Promise<{ firstRow: number; rows: number }> {
-    refuseAttributes(options);
-    const { keys, signal } = options;
-    return this.index.update(keys, vectors, { insertMissing: true, ...(signal && { signal }) });
+    const { keys, ...more } = engineOptions(options);
+    return this.index.update(keys, vectors, { insertMissing: true, ...more });
   }
 
   remove(keys: StoreKeys): Promise<number> {
@@ -165,8 +162,10 @@ export class EmbeddedVectors implements VectorStore {
   }
 }
 
-function refuseAttributes({ attributes }: StoreAddOptions): void {
+function engineOptions(options: StoreAddOptions): Pick<StoreAddOptions, 'keys' | 'signal'> {
+  const { keys, signal, attributes } = options;
   if (attributes !== undefined) throw noAttributes();
+  return { keys, ...(signal && { signal }) };
 }
 
 const noAttributes = (): Error =>

@@ -22,17 +22,22 @@ function rowsOf(vectors: Float32Array, dim: number): Float32Array[] {
   );
 }
 
-function point(queries: string, efSearch: Point['efSearch'], times: number[], mean: number): Point {
-  const all = summarize(times);
-  const ms = Object.fromEntries(
-    Object.entries(all).map(([key, value]) => [key, round(value as number)]),
-  ) as unknown as Summary;
+/** All queries, `repeat` times. Speed is of processor time: other work on the machine takes less of it. */
+function measure(
+  queries: readonly Float32Array[],
+  repeat: number,
+  search: (query: Float32Array) => unknown,
+): Pick<Point, 'ms' | 'queriesPerSecond'> {
+  const times: number[] = [];
+  const before = process.cpuUsage();
+  for (let turn = 0; turn < repeat; turn++) {
+    for (const query of queries) times.push(timeMs(() => search(query)));
+  }
+  const { user, system } = process.cpuUsage(before);
+  const { mean, p50, p95, p99, min } = summarize(times);
   return {
-    queries,
-    efSearch,
-    recall: round(mean),
-    ms,
-    queriesPerSecond: round(1000 / all.mean),
+    ms: { mean: round(mean), p50: round(p50), p95: round(p95), p99: round(p99), min: round(min) },
+    queriesPerSecond: round((1e6 * times.length) / (user + system)),
   };
 }
 
@@ -42,23 +47,20 @@ function sweep(
   queries: readonly Float32Array[],
   options: BenchOptions,
 ): Point[] {
-  const { k } = options;
+  const { k, repeat } = options;
   const truths = queries.map((query) => index.searchExact(query, k).distances);
-  const exactTimes = queries.map((query) => timeMs(() => index.searchExact(query, k)));
-  const points = [point(name, 'exact', exactTimes, 1)];
+  const exact = measure(queries, 1, (query) => index.searchExact(query, k));
+  const points: Point[] = [{ queries: name, efSearch: 'exact', recall: 1, ...exact }];
   for (const efSearch of options.efSearch) {
-    for (const query of queries.slice(0, 50)) index.search(query, k, { efSearch });
-    let found = 0;
-    const times: number[] = [];
-    for (let round = 0; round < options.repeat; round++) {
-      queries.forEach((query, i) => {
-        const started = performance.now();
-        const hits = index.search(query, k, { efSearch });
-        times.push(performance.now() - started);
-        if (round === 0) found += recall(hits.distances, truths[i] ?? []);
-      });
-    }
-    points.push(point(name, efSearch, times, found / queries.length));
+    const shares = queries.map((query, i) =>
+      recall(index.search(query, k, { efSearch }).distances, truths[i] ?? []),
+    );
+    points.push({
+      queries: name,
+      efSearch,
+      recall: round(shares.reduce((sum, share) => sum + share, 0) / shares.length),
+      ...measure(queries, repeat, (query) => index.search(query, k, { efSearch })),
+    });
   }
   return points;
 }
@@ -66,14 +68,32 @@ function sweep(
 export async function searchSuite(options: BenchOptions): Promise<SuiteResult> {
   const count = Math.max(...options.rows);
   const set = makeClipLike(count, QUERIES, options.dim);
-  await using index = await VectorIndex.create({ dim: options.dim });
-  await index.add(set.rows, { threads: options.threads });
-  const points = [
-    ...sweep(index, 'held-out rows', rowsOf(set.queries, options.dim), options),
-    ...sweep(index, 'text-like', rowsOf(set.textQueries, options.dim), options),
-  ];
   const { rows, queries, textQueries, ...dataset } = set;
-  const { M, efConstruction, kernel, bytesResident } = index.stats();
+  const storages = options.storages.length > 0 ? options.storages : (['f32'] as const);
+  const indexes = [];
+  const tables: string[] = [];
+  for (const storage of storages) {
+    await using index = await VectorIndex.create({ dim: options.dim, storage });
+    await index.add(rows, { threads: options.threads });
+    await index.warm();
+    const points = [
+      ...sweep(index, 'held-out rows', rowsOf(queries, options.dim), options),
+      ...sweep(index, 'text-like', rowsOf(textQueries, options.dim), options),
+    ];
+    const { M, efConstruction, kernel, bytesResident } = index.stats();
+    indexes.push({ storage, M, efConstruction, kernel, bytesResident, points });
+    tables.push(
+      formatTable(
+        `search: ${storage}, recall@${options.k}, milliseconds and queries per second of processor time, ` +
+          `${count} x ${options.dim}, one thread, mean cosine ${set.meanCosine.toFixed(2)}, seed ${set.seed}`,
+        ['queries', 'efSearch', 'recall', 'mean', 'p50', 'p95', 'p99', 'queries/s'],
+        points.map(({ queries: kind, efSearch, recall: share, ms, queriesPerSecond }) => [
+          ...[kind, String(efSearch), share.toFixed(3)],
+          ...[ms.mean, ms.p50, ms.p95, ms.p99, queriesPerSecond],
+        ]),
+      ),
+    );
+  }
   return {
     data: {
       dataset: {
@@ -84,22 +104,8 @@ export async function searchSuite(options: BenchOptions): Promise<SuiteResult> {
       },
       k: options.k,
       repeat: options.repeat,
-      M,
-      efConstruction,
-      kernel,
-      bytesResident,
-      points,
+      indexes,
     },
-    tables: [
-      formatTable(
-        `search: recall@${options.k} and milliseconds per query, ${count} x ${options.dim}, one thread, ` +
-          `mean cosine ${set.meanCosine.toFixed(2)}, seed ${set.seed}`,
-        ['queries', 'efSearch', 'recall', 'mean', 'p50', 'p95', 'p99', 'queries/s'],
-        points.map(({ queries: kind, efSearch, recall: share, ms, queriesPerSecond }) => [
-          ...[kind, String(efSearch), share.toFixed(3)],
-          ...[ms.mean, ms.p50, ms.p95, ms.p99, queriesPerSecond],
-        ]),
-      ),
-    ],
+    tables,
   };
 }

@@ -1,7 +1,9 @@
 /** `add` and `update`: cut into commits, so that memory, progress and abort stay small. */
 import { makeError } from '../errors';
 import type { NativeBinding, NativeHandle, NativeKeys } from '../native';
+import type { IndexCore } from './core';
 import { toFloats, type VectorInput } from './input';
+import { NO_ROW } from './rows';
 import type { AddOptions, UpdateOptions } from './types';
 import {
   checkBoolean,
@@ -15,11 +17,11 @@ import {
   throwIfAborted,
   type Progress,
 } from './validate';
+import { codeIfDue } from './warm';
 
 /** Rows of one commit: 4096, or fewer where rows are long. At most 32 MB are copied at a time. */
 const COMMIT_ROWS = 4096;
 const COMMIT_FLOATS = 8 * 1024 * 1024;
-const NO_ROW = 0xffffffff;
 
 export interface Append {
   readonly vectors: VectorInput;
@@ -62,15 +64,15 @@ export function checkUpdate(
 }
 
 /**
- * Validates everything first, then commits part by part. All or nothing up to one part's rows; of a
- * larger input that is aborted or fails half-way (a full disk), the parts before stay.
+ * To be called as the one writer. Validates everything first, then commits part by part. All or nothing
+ * up to one part's rows; of a larger input that is aborted or fails half-way (a full disk), the parts
+ * before stay.
  */
 export async function append(
-  binding: NativeBinding,
-  handle: NativeHandle,
-  dim: number,
+  core: IndexCore,
   job: Append,
 ): Promise<{ firstRow: number; rows: number }> {
+  const { binding, handle, dim } = core;
   const firstRow = binding.count(handle);
   const partRows = Math.max(1, Math.min(COMMIT_ROWS, Math.floor(COMMIT_FLOATS / dim)));
   const part = (start: number): [Float32Array, NativeKeys | undefined] => {
@@ -104,6 +106,7 @@ export async function append(
   } finally {
     if (job.rows > partRows) await binding.settle(handle);
   }
+  await codeIfDue(core, job.threads);
   return { firstRow, rows: job.rows };
 }
 

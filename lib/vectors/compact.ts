@@ -11,6 +11,7 @@ import {
   throwIfAborted,
   type Progress,
 } from './validate';
+import { codeIfDue } from './warm';
 
 export interface Compact {
   readonly threads: number;
@@ -53,6 +54,7 @@ export async function compact(core: IndexCore, job: Compact): Promise<CompactRep
   const reads = [...core.reads];
   void Promise.allSettled(reads).then(() => binding.close(old).catch(() => undefined));
   const after = binding.stats(compacted);
+  await codeIfDue(core, job.threads);
   return {
     dropped: before.count - after.count,
     rows: after.count,

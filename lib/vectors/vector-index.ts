@@ -1,5 +1,5 @@
 /** The typed facade of one native index: checks, converts, orders writers, owns close. */
-import { append, checkAppend, checkUpdate, type Append } from './append';
+import { append, checkAppend, checkUpdate } from './append';
 import { checkCompact, compact } from './compact';
 import { assertOpen, assertWritable, attempt, rethrow, type IndexCore } from './core';
 import { statsOf, verify } from './figures';
@@ -13,6 +13,7 @@ import {
 import { importIndex, type ImportOptions } from './files/import-index';
 import { compileFilter } from './filters';
 import { createCore, keepTuning, openCore } from './open-core';
+import { copyKeys, copyVectors, rowOf } from './rows';
 import { searchBatch, searchOne, searchSync } from './search';
 import { checkTune, tune } from './tune';
 import type {
@@ -35,11 +36,10 @@ import type {
   UpdateOptions,
   VectorInput,
 } from './types';
-import { checkInteger, checkKeys, checkRows, MAX_ROWS } from './validate';
-import { checkWarm, codeIfDue, warm, type WarmOptions } from './warm';
+import { checkInteger, checkKeys, MAX_ROWS } from './validate';
+import { checkWarm, warm, type WarmOptions } from './warm';
 import { WriteQueue } from './write-queue';
 
-const NO_ROW = 0xffffffff;
 const NO_OPTIONS = {};
 
 /**
@@ -134,7 +134,8 @@ export class VectorIndex implements AsyncDisposable {
     options: AddOptions = NO_OPTIONS,
   ): Promise<{ firstRow: number; rows: number }> {
     assertWritable(this.core);
-    return this.appendQueued(checkAppend(vectors, options, this.dim));
+    const job = checkAppend(vectors, options, this.dim);
+    return this.queued(() => append(this.core, job));
   }
 
   /**
@@ -151,7 +152,7 @@ export class VectorIndex implements AsyncDisposable {
   ): Promise<{ firstRow: number; rows: number }> {
     assertWritable(this.core);
     const job = checkAddFile(file, options);
-    return this.writes.run(() => addFile(this.core, job)).catch(rethrow);
+    return this.queued(() => addFile(this.core, job));
   }
 
   /**
@@ -165,7 +166,7 @@ export class VectorIndex implements AsyncDisposable {
   async exportFile(file: string, options: ExportOptions = NO_OPTIONS): Promise<ExportReport> {
     assertOpen(this.core);
     const job = checkExport(file, options);
-    return this.writes.run(() => exportFile(this.core, job)).catch(rethrow);
+    return this.queued(() => exportFile(this.core, job));
   }
 
   /**
@@ -184,7 +185,8 @@ export class VectorIndex implements AsyncDisposable {
     options: UpdateOptions = NO_OPTIONS,
   ): Promise<{ firstRow: number; rows: number }> {
     assertWritable(this.core);
-    return this.appendQueued(checkUpdate(keys, vectors, options, this.dim));
+    const job = checkUpdate(keys, vectors, options, this.dim);
+    return this.queued(() => append(this.core, job));
   }
 
   /**
@@ -250,30 +252,22 @@ export class VectorIndex implements AsyncDisposable {
    * @throws ERR_ARG_RANGE for a row that is not there
    */
   vectors(rows: ArrayLike<number>): Float32Array {
-    assertOpen(this.core);
-    const wanted = checkRows(rows);
-    const out = new Float32Array(wanted.length * this.dim);
-    attempt(() => this.core.binding.copyRows(this.core.handle, wanted, out));
-    return out;
+    return copyVectors(this.core, rows);
   }
 
   /** Keys the rows were added with, removed ones too; NaN for those beyond 2^53 - 1. */
   keysOf(rows: ArrayLike<number>): Float64Array {
-    return this.copyKeys(rows, (n) => new Float64Array(n));
+    return copyKeys(this.core, rows, Float64Array);
   }
 
   /** The same with all 64 bits. */
   keys64Of(rows: ArrayLike<number>): BigInt64Array {
-    return this.copyKeys(rows, (n) => new BigInt64Array(n));
+    return copyKeys(this.core, rows, BigInt64Array);
   }
 
   /** The live row of a key. */
   rowOf(key: number | bigint): number | undefined {
-    assertOpen(this.core);
-    const out = new Uint32Array(1);
-    const keys = checkKeys('key', [key]);
-    attempt(() => this.core.binding.rowsOf(this.core.handle, keys, out));
-    return out[0] === NO_ROW ? undefined : out[0];
+    return rowOf(this.core, key);
   }
 
   /**
@@ -284,9 +278,7 @@ export class VectorIndex implements AsyncDisposable {
   async remove(keys: Keys): Promise<number> {
     assertWritable(this.core);
     const checked = checkKeys('keys', keys);
-    return this.writes
-      .run(() => this.core.binding.remove(this.core.handle, checked))
-      .catch(rethrow);
+    return this.queued(() => this.core.binding.remove(this.core.handle, checked));
   }
 
   /**
@@ -296,9 +288,7 @@ export class VectorIndex implements AsyncDisposable {
   async rollbackTo(rowCount: number): Promise<void> {
     assertWritable(this.core);
     const rows = checkInteger('rowCount', rowCount, 0, MAX_ROWS);
-    return this.writes
-      .run(() => this.core.binding.rollback(this.core.handle, rows, 0))
-      .catch(rethrow);
+    return this.queued(() => this.core.binding.rollback(this.core.handle, rows, 0));
   }
 
   /**
@@ -314,13 +304,7 @@ export class VectorIndex implements AsyncDisposable {
   async compact(options: CompactOptions = NO_OPTIONS): Promise<CompactReport> {
     assertWritable(this.core);
     const job = checkCompact(options);
-    return this.writes
-      .run(async () => {
-        const report = await compact(this.core, job);
-        await codeIfDue(this.core, job.threads);
-        return report;
-      })
-      .catch(rethrow);
+    return this.queued(() => compact(this.core, job));
   }
 
   /**
@@ -334,12 +318,9 @@ export class VectorIndex implements AsyncDisposable {
     assertOpen(this.core);
     const job = checkTune(options, this.dim);
     // As a writer: rows that come or go meanwhile would make the truth untrue.
-    const report = await this.writes.run(() => tune(this.core, job)).catch(rethrow);
+    const report = await this.queued(() => tune(this.core, job));
     if (this.path !== undefined && !this.isReadOnly) {
-      await keepTuning(this.path, {
-        measured: report,
-        storage: this.core.storage,
-      });
+      await keepTuning(this.path, { measured: report, storage: this.core.storage });
     }
     return report;
   }
@@ -347,7 +328,7 @@ export class VectorIndex implements AsyncDisposable {
   /** Writes the graph snapshot, so that the next open need not link rows. Rows are durable without. */
   async save(): Promise<void> {
     assertWritable(this.core);
-    return this.writes.run(() => this.core.binding.save(this.core.handle)).catch(rethrow);
+    return this.queued(() => this.core.binding.save(this.core.handle));
   }
 
   /**
@@ -362,7 +343,7 @@ export class VectorIndex implements AsyncDisposable {
   async warm(options: WarmOptions = NO_OPTIONS): Promise<void> {
     assertOpen(this.core);
     const job = checkWarm(options);
-    return this.writes.run(() => warm(this.core, job)).catch(rethrow);
+    return this.queued(() => warm(this.core, job));
   }
 
   /** Whether the codes of its storage are made, see `warm`; `f32` has none to wait for. */
@@ -379,7 +360,7 @@ export class VectorIndex implements AsyncDisposable {
   /** Reads every byte on disk, walks every link, and measures the recall if all of that is sound. */
   async verify(): Promise<IndexVerifyReport> {
     assertOpen(this.core);
-    return this.writes.run(() => verify(this.core)).catch(rethrow);
+    return this.queued(() => verify(this.core));
   }
 
   /**
@@ -409,25 +390,8 @@ export class VectorIndex implements AsyncDisposable {
     }
   }
 
-  private appendQueued(job: Append): Promise<{ firstRow: number; rows: number }> {
-    const { core } = this;
-    return this.writes
-      .run(async () => {
-        const added = await append(core.binding, core.handle, this.dim, job);
-        await codeIfDue(core, job.threads);
-        return added;
-      })
-      .catch(rethrow);
-  }
-
-  private copyKeys<T extends Float64Array | BigInt64Array>(
-    rows: ArrayLike<number>,
-    make: (n: number) => T,
-  ): T {
-    assertOpen(this.core);
-    const wanted = checkRows(rows);
-    const out = make(wanted.length);
-    attempt(() => this.core.binding.copyKeys(this.core.handle, wanted, out));
-    return out;
+  /** As the one writer, when those before have ended. */
+  private queued<T>(work: () => Promise<T>): Promise<T> {
+    return this.writes.run(work).catch(rethrow);
   }
 }

@@ -14,7 +14,7 @@ namespace {
 constexpr uint64_t kInlineFrom = 2048;
 // Nodes coded by one call: some 20 us each, so that a caller can stop between calls.
 constexpr uint64_t kNodesPerCall = 16384;
-// Up to this many results a list of five places for two of them nearly always has them all; where
+// Up to this many results a list of two places for each nearly always has them all; where
 // it has not, the walk on rows follows.
 constexpr size_t kFewResults = 32;
 // Nodes looked at to see whether rows repeat.

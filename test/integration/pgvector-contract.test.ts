@@ -5,10 +5,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EmbeddedVectors } from '../../lib/embedded-vectors';
-import { isLibraryError } from '../../lib/errors';
 import { PgVectorStore, type StoreHits, type VectorStore } from '../../lib/stores/vectors';
 import { VectorIndex, type Metric } from '../../lib/vectors';
 import { startPostgres, type TestPostgres } from '../helpers/embedded-postgres';
+import { codeOf } from '../helpers/errors';
+import { range } from '../helpers/pgvector';
 import { clipLike, noise } from '../helpers/vectors';
 
 const SEED = 20261126;
@@ -28,17 +29,6 @@ const PLACES: Readonly<Record<string, Make>> = {
     return PgVectorStore.open({ url, table, dim, metric, model: 'test' });
   },
 };
-
-async function codeOf(work: () => unknown): Promise<string> {
-  try {
-    await work();
-    return 'no error';
-  } catch (error) {
-    return isLibraryError(error) ? error.code : String(error);
-  }
-}
-
-const range = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => from + i);
 
 /** Rows `0, step, 2 * step, ...` of `n`. */
 function everyNth(n: number, step: number): Uint8Array {

@@ -1,56 +1,27 @@
 /** A library whose vectors live in PostgreSQL answers as one that keeps them in its folder. */
-import { spawn } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import pg from 'pg';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError, type LibraryError } from '../../lib/errors';
 import { openLibrary, type Library } from '../../lib/library';
 import { documentOf, runCli } from '../helpers/cli';
-import { startPostgres, type TestPostgres } from '../helpers/embedded-postgres';
+import { errorOf } from '../helpers/errors';
 import { COLOURS, picture, writePictures } from '../helpers/media';
+import { usePostgres } from '../helpers/pgvector';
+import { fingerprint, syncInChild } from '../helpers/sync-crash';
 import { makeTempDir } from '../helpers/temp';
+import { randomOf } from '../helpers/vectors';
 
 const KILLS = Number(process.env.SIGHTLINE_TEST_KILLS ?? 6);
 const SEED = Number(process.env.SIGHTLINE_TEST_SEED ?? 20261126);
 
-let postgres: TestPostgres;
-test.before(async () => {
-  postgres = await startPostgres({ isDurable: true });
-});
-test.after(() => postgres.stop());
-
-async function errorOf(work: () => unknown): Promise<LibraryError> {
-  try {
-    await work();
-  } catch (error) {
-    if (isLibraryError(error)) return error;
-    throw error;
-  }
-  throw new Error('no error');
-}
-
-/** path@timestamp -> cosine to a fixed query, over all frames. */
-async function fingerprint(library: Library): Promise<Map<string, number>> {
-  const { results } = await library.search({ text: 'a white circle' }, { k: 1000, exact: true });
-  return new Map(results.map((hit) => [`${hit.media_path}@${hit.timestamp}`, hit.cosine]));
-}
+const postgres = usePostgres(test);
+const { sql } = postgres;
 
 function assertAlike(found: Map<string, number>, expected: Map<string, number>): void {
   assert.equal([...found.keys()].sort(), [...expected.keys()].sort());
   for (const [name, cosine] of found)
     assert.ok(Math.abs(cosine - (expected.get(name) ?? 9)) < 1e-5, name);
-}
-
-async function sql(text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: postgres.url });
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(text)).rows;
-  } finally {
-    await client.end();
-  }
 }
 
 /** The table of the only library that has `rows` live rows. */
@@ -65,7 +36,7 @@ test('sync, search, changes, removals, verify, stats and readers', async () => {
   cpSync(root, twin, { recursive: true, preserveTimestamps: true });
   await using embedded = await openLibrary(twin);
   await embedded.sync();
-  await using library = await openLibrary(root, { vectorStore: postgres.url });
+  await using library = await openLibrary(root, { vectorStore: postgres.server.url });
   assert.ok(library.isEmpty);
   const report = await library.sync();
   assert.is(report.framesAdded, 24);
@@ -84,10 +55,13 @@ test('sync, search, changes, removals, verify, stats and readers', async () => {
   assert.ok(only.results.length > 1 && only.results.length < 24);
 
   assert.is(
-    (await errorOf(() => openLibrary(root, { vectorStore: postgres.url }))).code,
+    (await errorOf(() => openLibrary(root, { vectorStore: postgres.server.url }))).code,
     'ERR_FILE_LOCKED',
   );
-  await using reader = await openLibrary(root, { vectorStore: postgres.url, readOnly: true });
+  await using reader = await openLibrary(root, {
+    vectorStore: postgres.server.url,
+    readOnly: true,
+  });
   assertAlike(await fingerprint(reader), await fingerprint(library));
 
   const [first, second] = (await library.search({ text: 'a circle' }, { k: 2 })).results;
@@ -120,7 +94,7 @@ test('sync, search, changes, removals, verify, stats and readers', async () => {
 test('rows of a run that died are dropped, lost ones are made again', async () => {
   const root = makeTempDir('pg-leftovers');
   await writePictures(root, 8);
-  let library = await openLibrary(root, { vectorStore: postgres.url });
+  let library = await openLibrary(root, { vectorStore: postgres.server.url });
   await library.sync();
   const expected = await fingerprint(library);
   const table = await tableOf(library);
@@ -132,11 +106,14 @@ test('rows of a run that died are dropped, lost ones are made again', async () =
   await sql(
     `UPDATE sightline_spaces SET next_row = 10, live_rows = 10 WHERE table_name = '${table}'`,
   );
-  await using reader = await openLibrary(root, { vectorStore: postgres.url, readOnly: true });
+  await using reader = await openLibrary(root, {
+    vectorStore: postgres.server.url,
+    readOnly: true,
+  });
   // They do not take the place of what the catalog knows.
   const { results } = await reader.search({ text: 'a white circle' }, { k: 8 });
   assert.is(results.length, 8);
-  library = await openLibrary(root, { vectorStore: postgres.url });
+  library = await openLibrary(root, { vectorStore: postgres.server.url });
   assert.equal((await library.verify()).problems, []);
   assertAlike(await fingerprint(library), expected);
 
@@ -159,11 +136,11 @@ test('a library stays where it was made, and says where that is', async () => {
   await using here = await openLibrary(inFolder);
   await here.sync();
   await here.close();
-  const wrong = await errorOf(() => openLibrary(inFolder, { vectorStore: postgres.url }));
+  const wrong = await errorOf(() => openLibrary(inFolder, { vectorStore: postgres.server.url }));
   assert.is(wrong.code, 'ERR_ARG_RANGE');
   const there = makeTempDir('pg-there');
   await writePictures(there, 2);
-  await using remote = await openLibrary(there, { vectorStore: postgres.url });
+  await using remote = await openLibrary(there, { vectorStore: postgres.server.url });
   await remote.sync();
   await remote.close();
   const missing = await errorOf(() => openLibrary(there));
@@ -174,12 +151,12 @@ test('a library stays where it was made, and says where that is', async () => {
 test('the command line takes the store from a flag, the environment or a file', async () => {
   const root = makeTempDir('pg-cli');
   await writePictures(root, 3);
-  const url = { SIGHTLINE_VECTOR_STORE: postgres.url };
-  assert.is((await runCli(['sync', root, '--vector-store', postgres.url])).code, 0);
+  const url = { SIGHTLINE_VECTOR_STORE: postgres.server.url };
+  assert.is((await runCli(['sync', root, '--vector-store', postgres.server.url])).code, 0);
   const found = await runCli(['search', 'a circle', root, '--json'], { env: url });
   assert.is(documentOf<{ results: unknown[] }>(found).results.length, 3);
   const secret = path.join(makeTempDir('pg-secret'), 'url');
-  writeFileSync(secret, `${postgres.url}\n`);
+  writeFileSync(secret, `${postgres.server.url}\n`);
   const file = { SIGHTLINE_VECTOR_STORE_FILE: secret };
   const stats = await runCli(['stats', root], { env: file });
   assert.match(stats.stdout, /pgvector/);
@@ -192,29 +169,6 @@ test('the command line takes the store from a flag, the environment or a file', 
   assert.not.match(bad.stderr, /secret-word/);
 });
 
-/** Runs a sync in a child until it ends or is killed; true when it ended by itself. */
-function runChild(root: string, killAfterMs: number | undefined): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const script = path.join(__dirname, '../helpers/sync-child.js');
-    const child = spawn(process.execPath, [script, root, postgres.url], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let errors = '';
-    let isArmed = false;
-    child.stderr.on('data', (chunk: Buffer) => (errors += chunk));
-    child.stdout.on('data', () => {
-      if (isArmed || killAfterMs === undefined) return;
-      isArmed = true;
-      setTimeout(() => child.kill('SIGKILL'), killAfterMs);
-    });
-    child.on('close', (code, signal) => {
-      if (signal === 'SIGKILL') resolve(false);
-      else if (code === 0) resolve(true);
-      else reject(new Error(`the child ended with ${code}: ${errors}`));
-    });
-  });
-}
-
 test('kill -9 of the syncing process at random moments loses nothing and doubles nothing', async () => {
   console.log(`seed ${SEED}, ${KILLS} kills`);
   const root = makeTempDir('pg-crash');
@@ -223,13 +177,13 @@ test('kill -9 of the syncing process at random moments loses nothing and doubles
   cpSync(root, clean, { recursive: true, preserveTimestamps: true });
   await using reference = await openLibrary(clean);
   await reference.sync();
-  let state = SEED;
-  const random = (): number => (state = (state * 48271) % 2147483647) / 2147483647;
+  const random = randomOf(SEED);
+  const vectorStore = postgres.server.url;
   for (let kills = 0; kills < KILLS; kills++) {
-    if (await runChild(root, 1 + random() * 700)) break;
+    if (await syncInChild(root, { vectorStore, killAfterMs: 1 + random() * 700 })) break;
   }
-  assert.ok(await runChild(root, undefined));
-  await using library = await openLibrary(root, { vectorStore: postgres.url });
+  assert.ok(await syncInChild(root, { vectorStore }));
+  await using library = await openLibrary(root, { vectorStore: postgres.server.url });
   assert.equal((await library.verify()).problems, []);
   assertAlike(await fingerprint(library), await fingerprint(reference));
 });
@@ -238,12 +192,12 @@ test('a server that goes away in mid-sync: a typed error, and the next sync fini
   const root = makeTempDir('pg-away');
   await writePictures(root, 200);
   await using library = await openLibrary(root, {
-    vectorStore: { url: postgres.url, reconnectMs: 0 },
+    vectorStore: { url: postgres.server.url, reconnectMs: 0 },
   });
   let killing: Promise<void> | undefined;
   const sync = library.sync({
     onProgress: ({ frames }) => {
-      if (frames > 0) killing ??= postgres.kill();
+      if (frames > 0) killing ??= postgres.server.kill();
     },
   });
   const failed = await errorOf(() => sync);
@@ -255,7 +209,7 @@ test('a server that goes away in mid-sync: a typed error, and the next sync fini
     'ERR_STORE_UNAVAILABLE',
   );
   assert.is(library.stats().media.failed, 0);
-  await postgres.restart();
+  await postgres.server.restart();
   const report = await library.sync();
   assert.is(report.failed, 0);
   assert.equal((await library.verify()).problems, []);

@@ -3,54 +3,18 @@
  * not: every file there, every frame once, every vector bit-equal. The oracle is a clean run in this
  * process; the kills happen to another.
  */
-import { spawn } from 'node:child_process';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openLibrary, type Library } from '../../lib/library';
+import { openLibrary } from '../../lib/library';
 import { ffmpegForTests, writePictures, writeVideo } from '../helpers/media';
+import { fingerprint, syncInChild } from '../helpers/sync-crash';
 import { makeTempDir } from '../helpers/temp';
+import { randomOf } from '../helpers/vectors';
 
 const KILLS = Number(process.env.SIGHTLINE_TEST_KILLS ?? 12);
 const SEED = Number(process.env.SIGHTLINE_TEST_SEED ?? 20261121);
-
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => (state = (state * 48271) % 2147483647) / 2147483647;
-}
-
-/** Runs the child until it ends or until `killAfterMs` after it opened; true when it ended by itself. */
-function runChild(root: string, killAfterMs: number | undefined): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(
-      process.execPath,
-      [path.join(__dirname, '../helpers/sync-child.js'), root],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
-    let errors = '';
-    let isArmed = false;
-    child.stderr.on('data', (chunk: Buffer) => (errors += chunk));
-    child.stdout.on('data', () => {
-      if (isArmed || killAfterMs === undefined) return;
-      isArmed = true;
-      setTimeout(() => child.kill('SIGKILL'), killAfterMs);
-    });
-    child.on('close', (code, signal) => {
-      if (signal === 'SIGKILL') resolve(false);
-      else if (code === 0) resolve(true);
-      else reject(new Error(`the child ended with ${code}: ${errors}`));
-    });
-  });
-}
-
-/** path@timestamp -> similarity to a fixed query, over all frames: equal vectors give equal numbers. */
-async function fingerprint(library: Library): Promise<Map<string, number>> {
-  const { results } = await library.search({ text: 'a white circle' }, { k: 1000, exact: true });
-  return new Map(results.map((hit) => [`${hit.media_path}@${hit.timestamp}`, hit.cosine]));
-}
 
 test('kill -9 at random moments loses nothing and doubles nothing', async () => {
   console.log(`seed ${SEED}, ${KILLS} kills`);
@@ -69,11 +33,11 @@ test('kill -9 at random moments loses nothing and doubles nothing', async () => 
   await reference.close();
   assert.ok(expected.size >= 60);
 
-  const random = randomFrom(SEED);
+  const random = randomOf(SEED);
   let kills = 0;
   let rounds = 0;
   while (kills < KILLS) {
-    const finished = await runChild(root, 1 + random() * 900);
+    const finished = await syncInChild(root, { killAfterMs: 1 + random() * 900 });
     if (finished) {
       // Start over, so that kills also fall into the first seconds of a library's life.
       await using library = await openLibrary(root);
@@ -85,7 +49,7 @@ test('kill -9 at random moments loses nothing and doubles nothing', async () => 
       kills++;
     }
   }
-  assert.ok(await runChild(root, undefined));
+  assert.ok(await syncInChild(root));
   await using library = await openLibrary(root);
   const check = await library.verify();
   assert.equal(check.problems, []);

@@ -32,6 +32,8 @@ test('defaults run everything', () => {
   assert.is(options.root, undefined);
   assert.equal(read('--queries-file', 'f').queries, ['from file']);
   assert.equal(read('--suite', 'search', 'kernels').suites, ['kernels', 'search']);
+  assert.equal(options.storages, []);
+  assert.equal(read('--storage', 'inline', 'f32').storages, ['f32', 'inline']);
 });
 
 test('wrong options are refused', () => {
@@ -43,6 +45,7 @@ test('wrong options are refused', () => {
     ['--suite', 'all', 'some'],
     ['--k', '50', '--ef-search', '20'],
     ['--queries'],
+    ['--storage', 'f64'],
   ]) {
     assert.throws(
       () => read(...args),

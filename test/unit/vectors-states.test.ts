@@ -76,7 +76,7 @@ test('the matrix names every public method', () => {
     const property = Object.getOwnPropertyDescriptor(VectorIndex.prototype, name);
     return typeof property?.value === 'function';
   });
-  const internal = ['constructor', 'close', 'finish', 'appendQueued', 'copyKeys'];
+  const internal = ['constructor', 'close', 'finish', 'queued'];
   const rest = names.filter((name) => !internal.includes(name));
   assert.equal(rest.sort(), Object.keys(METHODS).sort());
 });

@@ -1,0 +1,74 @@
+/**
+ * The embedding service with the built-in model: what a cached text costs in process, and how many
+ * calls of the model requests share that come at once.
+ */
+import { openEmbeddingService, type EmbeddingService } from '../../lib/service';
+import type { BenchOptions } from '../options';
+import { round, summarize } from '../statistics';
+import type { SuiteResult } from '../suite';
+import { formatTable } from '../table';
+
+const TEXTS = 100;
+const PASSES = 100;
+const AT_ONCE = 60;
+
+/** Microseconds of each answer from the cache. */
+async function cachedTimes(service: EmbeddingService): Promise<number[]> {
+  const texts = Array.from({ length: TEXTS }, (_, i) => `a red circle, number ${i}`);
+  await service.batchGenerateEmbeddings({ texts });
+  const times: number[] = [];
+  // The first pass compiles what the others run.
+  for (let pass = -1; pass < PASSES; pass++) {
+    for (const text of texts) {
+      const started = performance.now();
+      await service.getInstructionEmbedding(text);
+      if (pass >= 0) times.push(1000 * (performance.now() - started));
+    }
+  }
+  return times;
+}
+
+async function modelCalls(service: EmbeddingService): Promise<number> {
+  const { values } = await service.metrics.batchSize.get();
+  return values.find(({ metricName }) => metricName?.endsWith('_count') === true)?.value ?? 0;
+}
+
+/** Calls of the model for texts that nobody asked for before, all in one turn of the event loop. */
+async function sharedCalls(service: EmbeddingService, round: number): Promise<number> {
+  const before = await modelCalls(service);
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, (_, i) =>
+      service.getInstructionEmbedding(`round ${round}, star ${i}`),
+    ),
+  );
+  return (await modelCalls(service)) - before;
+}
+
+export async function serviceSuite(options: BenchOptions): Promise<SuiteResult> {
+  await using service = await openEmbeddingService({ model: 'builtin', cache: 'memory' });
+  const cached = summarize(await cachedTimes(service));
+  const calls: number[] = [];
+  const ms: number[] = [];
+  for (let turn = 0; turn < options.repeat; turn++) {
+    const started = performance.now();
+    calls.push(await sharedCalls(service, turn));
+    ms.push(performance.now() - started);
+  }
+  const most = Math.max(...calls);
+  const together = summarize(ms);
+  return {
+    data: { dim: service.instructionDim, cachedMicroseconds: cached, atOnce: AT_ONCE, calls, ms },
+    tables: [
+      formatTable(
+        `service: built-in model, ${service.instructionDim} dimensions, memory cache, ` +
+          `${TEXTS * PASSES} cached answers, ${options.repeat} rounds of ${AT_ONCE} new texts at once`,
+        ['what', 'p50', 'p99'],
+        [
+          ['cached text, microseconds', round(cached.p50, 3), round(cached.p99, 3)],
+          [`${AT_ONCE} new texts at once, ms for all`, round(together.p50, 3), '-'],
+          [`${AT_ONCE} new texts at once, calls of the model (most)`, most, '-'],
+        ],
+      ),
+    ],
+  };
+}

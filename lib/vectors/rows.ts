@@ -1,0 +1,36 @@
+/** Reading rows back: their vectors and keys, and the row of a key. */
+import { assertOpen, attempt, type IndexCore } from './core';
+import { checkKeys, checkRows } from './validate';
+
+/** What the addon gives for a key that no live row has. */
+export const NO_ROW = 0xffffffff;
+
+/** Throws as VectorIndex.vectors. */
+export function copyVectors(core: IndexCore, rows: ArrayLike<number>): Float32Array {
+  assertOpen(core);
+  const wanted = checkRows(rows);
+  const out = new Float32Array(wanted.length * core.dim);
+  attempt(() => core.binding.copyRows(core.handle, wanted, out));
+  return out;
+}
+
+/** @param Keys  numbers, which are NaN beyond 2^53 - 1, or all 64 bits */
+export function copyKeys<T extends Float64Array | BigInt64Array>(
+  core: IndexCore,
+  rows: ArrayLike<number>,
+  Keys: new (length: number) => T,
+): T {
+  assertOpen(core);
+  const wanted = checkRows(rows);
+  const out = new Keys(wanted.length);
+  attempt(() => core.binding.copyKeys(core.handle, wanted, out));
+  return out;
+}
+
+export function rowOf(core: IndexCore, key: number | bigint): number | undefined {
+  assertOpen(core);
+  const out = new Uint32Array(1);
+  const keys = checkKeys('key', [key]);
+  attempt(() => core.binding.rowsOf(core.handle, keys, out));
+  return out[0] === NO_ROW ? undefined : out[0];
+}
