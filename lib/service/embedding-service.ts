@@ -142,8 +142,8 @@ export class EmbeddingService implements AsyncDisposable {
    *
    * @throws what the encoders' `warm` throws
    */
-  async warm(): Promise<void> {
-    await Promise.all([this.parts.instruction.warm(), this.parts.image.warm()]);
+  async warm(kinds: readonly EmbeddingKind[] = ['instruction', 'image']): Promise<void> {
+    await Promise.all(kinds.map((kind) => this.encoderOf(kind).warm()));
   }
 
   /** Refuses new calls, waits for those under way, then closes cache and models. Idempotent. */

@@ -8,6 +8,7 @@ import {
   DiskCache,
   LayeredCache,
   MemoryCache,
+  NoCache,
   RedisCache,
   type EmbeddingCache,
 } from '../stores/cache';
@@ -86,7 +87,7 @@ interface CacheParts {
 /** @throws ERR_ARG_RANGE */
 export function openCache(name: CacheName, parts: CacheParts): EmbeddingCache {
   const memory = (): MemoryCache => new MemoryCache({ ttlSeconds: parts.ttlSeconds });
-  if (name === 'none') return new MemoryCache({ maxBytes: 1 });
+  if (name === 'none') return new NoCache();
   if (name === 'memory') return memory();
   if (name === 'disk' || name.startsWith('disk:')) {
     const folder = name === 'disk' ? cacheFolder(parts.env) : name.slice('disk:'.length);

@@ -327,6 +327,7 @@ test('settings have the documented defaults and say what they take', () => {
   }
   const parts = { ttlSeconds: 60, onNotice: () => undefined, env: {} };
   assert.instance(openCache('memory', parts), MemoryCache);
+  assert.is(openCache('none', parts).stats().kind, 'none');
   assert.throws(
     () => openCache('somewhere', parts),
     (error: Error & { code?: string }) => error.code === 'ERR_ARG_RANGE',

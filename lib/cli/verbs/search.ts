@@ -31,7 +31,7 @@ export async function runSearchVerb(
   const { query, root } = readQuery(words, flags);
   const session = startSessionOfSearch(words, root, flags, io);
   const options = searchOptionsOf(session, flags);
-  const { library, isInterrupted } = await readyLibrary(session, flags);
+  const { library, isInterrupted } = await readyLibrary(session, flags, query.text !== undefined);
   try {
     if (isInterrupted) return EXIT.interrupted;
     if (library.isEmpty)
@@ -122,15 +122,22 @@ function searchOptionsOf(session: Session, flags: Flags): SearchOptions {
   };
 }
 
+async function openForQuery(
+  session: Session,
+  flags: Flags,
+): Promise<{ library: Library; isWriter: boolean }> {
+  if (flags.sync !== false) return openForSearch(session);
+  return { library: await openSession(session, { readOnly: true }), isWriter: false };
+}
+
 async function readyLibrary(
   session: Session,
   flags: Flags,
+  hasText: boolean,
 ): Promise<{ library: Library; isInterrupted: boolean }> {
-  if (flags.sync === false) {
-    const library = await openSession(session, { readOnly: true });
-    return { library, isInterrupted: false };
-  }
-  const { library, isWriter } = await openForSearch(session);
+  const { library, isWriter } = await openForQuery(session, flags);
+  // Beside the look for new files; if it fails, the search says why.
+  if (hasText) library.embeddings.warm(['instruction']).catch(() => undefined);
   if (!isWriter) return { library, isInterrupted: false };
   try {
     if (library.isEmpty)

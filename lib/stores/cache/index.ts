@@ -6,5 +6,6 @@ export type { CacheStats, EmbeddingCache } from './contract';
 export { DiskCache, type DiskCacheOptions } from './disk';
 export { cacheKey, type EmbeddingKind } from './key';
 export { LayeredCache } from './layered';
+export { NoCache } from './none';
 export { MemoryCache, type MemoryCacheOptions } from './memory';
 export { RedisCache, type RedisCacheOptions } from './redis';

@@ -1,0 +1,30 @@
+/** No cache: for measuring, and for those who keep vectors themselves. */
+import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
+
+export class NoCache implements EmbeddingCache {
+  private readonly counts = new CacheCounts();
+
+  async get(): Promise<undefined> {
+    this.counts.misses++;
+  }
+
+  async getMany(keys: readonly string[]): Promise<undefined[]> {
+    this.counts.misses += keys.length;
+    return keys.map(() => undefined);
+  }
+
+  async set(): Promise<void> {}
+
+  async setMany(): Promise<void> {}
+
+  async clearPattern(): Promise<number> {
+    return 0;
+  }
+
+  stats(): CacheStats {
+    const { hits, misses, errors } = this.counts;
+    return { kind: 'none', hits, misses, errors, isReachable: true, entries: 0, bytes: 0 };
+  }
+
+  async close(): Promise<void> {}
+}
