@@ -1,6 +1,6 @@
 /**
  * Encoders: pictures, texts, videos and sounds to unit vectors. Holds the model store (folders on disk,
- * no network), preprocessing, tokenizer, and the worker pools in which the ONNX runtime runs.
+ * no network), preprocessing, tokenizer, and the pools of processes in which the ONNX runtime runs.
  *
  * Knows nothing of catalogs, indexes or media files. May use errors and plain types. The main thread
  * loads neither the runtime nor the image library: both live in workers, because inference blocks
