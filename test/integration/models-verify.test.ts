@@ -1,5 +1,5 @@
 /** `models verify` for every kind of model: what each is asked, and that a changed weight is seen. */
-import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,6 +8,7 @@ import { listModels, verifyModels, type ModelVerification } from '../../lib/mode
 import { filesBelow } from '../helpers/loopback-hub';
 import { REPOSITORY, TEXT, tinyFiles, VISION, withServedModel } from '../helpers/served-model';
 import type { Served } from '../helpers/served-model';
+import { makeTempDir } from '../helpers/temp';
 import { codeOf } from '../helpers/tiny-clip';
 import { CLIP_SINGLE, MINILM, SIGLIP, VIDEOMAE, WAV2VEC2 } from '../helpers/tiny-models';
 
@@ -224,5 +225,53 @@ test('golden vectors of fewer inputs, as an earlier release recorded them, are c
     assert.ok(result.isOk, result.problems.join());
     assert.equal(namesOf(result), ['audio-chirp']);
   }, filesOf(WAV2VEC2)));
+
+test('golden vectors of another preparation of inputs are recorded anew, and nothing has drifted', () =>
+  withServedModel(async (served) => {
+    await served.pull();
+    await verify(served);
+    editLock(served, ({ golden }) => {
+      if (golden === undefined) return;
+      golden.preprocessVersion = 0;
+      const [chirp, noise] = [golden.vectors['audio-chirp'], golden.vectors['audio-noise']];
+      Object.assign(golden.vectors, { 'audio-chirp': noise, 'audio-noise': chirp });
+    });
+    const anew = await verify(served);
+    assert.ok(anew.isOk, anew.problems.join());
+    assert.ok(anew.drift[0]?.isFirst);
+    assert.match(anew.notes[0] ?? '', /recorded anew/);
+    const after = await verify(served);
+    assert.equal([after.isOk, after.drift[0]?.isFirst, after.notes], [true, false, []]);
+    editLock(served, ({ golden }) => {
+      const { 'audio-noise': noise } = golden?.vectors ?? {};
+      Object.assign(golden?.vectors ?? {}, { 'audio-chirp': noise });
+    });
+    assert.not.ok((await verify(served)).isOk, 'what was recorded anew is compared with');
+  }, filesOf(WAV2VEC2)));
+
+test('a folder under the name of a pulled model is what would be loaded, and is not answered for', () =>
+  withServedModel(async (served) => {
+    await served.pull();
+    const before = process.cwd();
+    const here = makeTempDir('here');
+    mkdirSync(path.join(here, REPOSITORY), { recursive: true });
+    process.chdir(here);
+    try {
+      const code = await codeOf(verifyModels(REPOSITORY, { env: served.env }));
+      assert.ok(['ERR_ARG_RANGE', 'ERR_MODEL_MISSING'].includes(code), code);
+    } finally {
+      process.chdir(before);
+    }
+    assert.ok((await verify(served)).isOk);
+  }));
+
+test('of all models, those with a number type are verified when one is asked for', () =>
+  withServedModel(async ({ pull, env }) => {
+    const verified = async (dtype: 'fp32' | 'q8'): Promise<string[]> =>
+      (await verifyModels(undefined, { env, dtype })).map(({ id, isOk }) => `${id} ${isOk}`);
+    await pull();
+    assert.equal(await verified('q8'), []);
+    assert.equal(await verified('fp32'), ['builtin true', `${REPOSITORY} true`]);
+  }));
 
 test.run();
