@@ -125,11 +125,17 @@ test('a lock file that cannot be believed stops loading and says what to do', as
     '{',
     '[]',
     '{"version":2}',
+    `{"version":2,"id":"${REPOSITORY}","refs":{},"entries":{}}`,
     `{"version":1,"id":"${REPOSITORY}","refs":{"main":"../x"},"entries":{}}`,
     `{"version":1,"id":"other/model","refs":{},"entries":{}}`,
     `{"version":1,"id":"${REPOSITORY}","refs":{},"entries":{"${'0'.repeat(40)}":{"files":{"../x":{"size":1,"sha256":"${'0'.repeat(64)}"}}}}}`,
   ];
   const commit = '0'.repeat(40);
+  for (const file of [{ size: 1.5 }, { size: '1' }, { sha256: 'x' }, { sha256: 7 }]) {
+    const files = { x: { size: 1, sha256: '0'.repeat(64), ...file } };
+    const document = { version: 1, id: REPOSITORY, refs: {}, entries: { [commit]: { files } } };
+    bad.push(JSON.stringify(document));
+  }
   const golden = JSON.stringify({
     entries: { [commit]: { files: {}, golden: { dtype: 'fp32' } } },
   });
