@@ -320,7 +320,7 @@ test('answers that are none of a hub are refused', async () => {
     [/tree/, JSON.stringify([{ ...record, lfs: { oid: 'x', size: 1 } }])],
     [/tree/, JSON.stringify([{ ...record, lfs: { oid: '../'.repeat(21) + 'x', size: 1 } }])],
     [/tree/, JSON.stringify(Array(10_001).fill({ ...record, type: 'directory' }))],
-    [/revision/, ' '.repeat(17 << 20)],
+    [/revision/, `${' '.repeat(17 << 20)}${JSON.stringify({ id: 'a/b', sha: 'a'.repeat(40) })}`],
   ];
   for (const [at, body] of answers) {
     const { createServer } = await import('node:http');

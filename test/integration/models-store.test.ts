@@ -93,6 +93,21 @@ test('when another tool moves the branch, what was pulled is still what is loade
     await Promise.all([kept.close(), after.close(), before.close()]);
   }));
 
+test('a revision that was not pulled is not here, and one that has two names is listed once', () =>
+  withServedModel(async (served) => {
+    const { env, pull, commit } = served;
+    await pull();
+    for (const revision of ['v9', '1'.repeat(40)]) {
+      const error = await errorOf(openClip(`${REPOSITORY}@${revision}`, { env }));
+      assert.match(error.message, /it is not in the hub cache/);
+      const offline = { ...env, HF_HUB_OFFLINE: '1' };
+      const away = await errorOf(pull({ env: offline }, `${REPOSITORY}@${revision}`));
+      assert.match(away.message, /is not on this machine/);
+    }
+    await pull({}, `${REPOSITORY}@${commit}`);
+    assert.is((await only(served)).id, REPOSITORY);
+  }));
+
 test('another sum for a commit that was pulled before is refused, large files and small ones', async () => {
   for (const name of [VISION, 'config.json']) {
     await withServedModel(async (served) => {
