@@ -25,9 +25,9 @@ const disk = async (): Promise<typeof fsPromises> => (await import('node:fs/prom
 const markFile = ({ folder }: Served): string => path.join(folder, 'sightline.pull.json');
 const lockFile = ({ folder }: Served): string => path.join(folder, 'sightline.lock.json');
 
-function setMark(served: Served, pid: number): void {
+function setMark(served: Served, pid: number, fields: object = {}): void {
   mkdirSync(served.folder, { recursive: true });
-  const mark = { revision: 'main', dtype: 'fp32', pid, host: hostname() };
+  const mark = { revision: 'main', dtype: 'fp32', pid, host: hostname(), ...fields };
   writeFileSync(markFile(served), JSON.stringify(mark));
 }
 
@@ -276,15 +276,50 @@ test('a mark with the number of this process, left by one before it, is taken ov
     assert.match(before?.note ?? '', /did not end/);
     await served.pull();
     assert.not.ok(existsSync(markFile(served)));
+    // Also when this process has pulled before.
+    setMark(served, process.pid);
+    await served.pull();
+    assert.not.ok(existsSync(markFile(served)));
   }));
 
-test('the mark of a process that lives is respected, also while it is being written', () =>
+test('a mark of another machine, and one that says nothing of use, is taken over', () =>
+  withServedModel(async (served) => {
+    setMark(served, process.ppid, { host: 'elsewhere' });
+    await served.pull();
+    setMark(served, 0, { dtype: 'int3' });
+    const [listed] = (await listModels(served.env)).filter(({ id }) => id === REPOSITORY);
+    assert.is(listed?.note, undefined);
+    await served.pull();
+  }));
+
+test('a pull that failed leaves a mark without an owner', () =>
+  withServedModel(async (served) => {
+    served.hub.faults.push({ path: /^\/store\//, times: 9, status: 500 });
+    await errorOf(served.pull());
+    const mark = JSON.parse(readFileSync(markFile(served), 'utf8')) as { pid: number };
+    assert.is(mark.pid, 0);
+  }));
+
+test('the mark of a process that lives is respected, also of another user and half written', () =>
   withServedModel(async (served) => {
     setMark(served, process.ppid);
     assert.is(await codeOf(served.pull()), 'ERR_FILE_LOCKED');
-    writeFileSync(markFile(served), '');
-    setTimeout(() => setMark(served, process.ppid), 10);
-    const error = await errorOf(served.pull());
+    const { kill } = process;
+    process.kill = () => {
+      throw Object.assign(new Error('not yours'), { code: 'EPERM' });
+    };
+    const foreign = await errorOf(served.pull()).finally(() => (process.kill = kill));
+    assert.is(foreign.code, 'ERR_FILE_LOCKED');
+    const fs = await disk();
+    const { readFile } = fs;
+    let isHalf = true;
+    fs.readFile = ((file: string, encoding: 'utf8') => {
+      if (file !== markFile(served) || !isHalf) return readFile(file, encoding);
+      isHalf = false;
+      return Promise.resolve('');
+    }) as typeof readFile;
+    const error = await errorOf(served.pull()).finally(() => (fs.readFile = readFile));
+    assert.not.ok(isHalf);
     assert.is(error.code, 'ERR_FILE_LOCKED');
     assert.match(error.message, new RegExp(`process ${process.ppid} is pulling`));
   }));

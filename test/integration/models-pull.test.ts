@@ -402,6 +402,8 @@ test('no network and offline mode are ERR_MODEL_MISSING with the commands that h
     await gone.close();
     const error = await errorOf(pull({ env: { ...env, HF_ENDPOINT: endpoint } }));
     assert.is(error.code, 'ERR_MODEL_MISSING');
+    const { trouble, model } = error.details;
+    assert.equal([trouble, model], ['unreachable', REPOSITORY]);
     for (const part of [
       'ECONNREFUSED',
       'sightline models pull acme/tiny-clip',
@@ -519,12 +521,14 @@ test('branches, tags and commits are resolved and stay apart', () =>
     const tagged = hub.publish(REPOSITORY, { files: other }, 'refs/pr/1');
     const report = await pull({ revision: 'refs/pr/1' });
     assert.is(report.revision, tagged);
+    assert.is(report.id, `${REPOSITORY}@refs/pr/1`);
     assert.is(readFileSync(path.join(folder, 'refs', 'refs', 'pr', '1'), 'utf8'), tagged);
     assert.is(await codeOf(openClip(REPOSITORY, { env })), 'ERR_MODEL_MISSING');
     const branch = await openClip(`${REPOSITORY}@refs/pr/1`, { env });
     assert.is(branch.identity.revision, tagged);
     await branch.close();
     await pull({}, `${REPOSITORY}@${commit}`);
+    assert.not.ok(existsSync(path.join(folder, 'refs', commit)), 'no tool writes one for a commit');
     const exact = await openClip(`${REPOSITORY}@${commit}`, { env });
     assert.is(exact.identity.revision, commit);
     await exact.close();

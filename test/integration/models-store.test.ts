@@ -55,6 +55,9 @@ test('another size, a missing file and a file put in its place by hand are refus
     assert.is(gone.code, 'ERR_MODEL_MISSING');
     assert.match(gone.message, /run: sightline models pull acme\/tiny-clip/);
     cpSync(path.join(TINY_CLIP, VISION), file);
+    const offline = await errorOf(served.pull({ env: { ...env, HF_HUB_OFFLINE: '1' } }));
+    assert.is(offline.code, 'ERR_MODEL_MISSING');
+    assert.match(offline.message, /is not whole here: onnx\/text_model\.onnx has/);
     const other = await errorOf(openClip(REPOSITORY, { env }));
     assert.is(other.code, 'ERR_MODEL_HASH');
     assert.match(other.message, /has \d+ bytes, recorded were \d+/);
@@ -208,6 +211,12 @@ test('the listing tells complete, incomplete, damaged and not recorded apart', (
     const foreign = await only(served);
     assert.is(foreign.state, 'complete');
     assert.not.ok(foreign.isPinned);
+    // A ref is a commit, and never a way out of the cache.
+    writeFileSync(path.join(folder, 'refs', 'main'), '../../../elsewhere');
+    const astray = await errorOf(openClip(REPOSITORY, { env: served.env }));
+    assert.match(astray.message, /it is not in the hub cache/);
+    assert.equal(await listed(served), []);
+    writeFileSync(path.join(folder, 'refs', 'main'), commit);
     mkdirSync(path.join(cache, 'models--some--llm', 'snapshots', 'x'), { recursive: true });
     mkdirSync(path.join(cache, 'datasets--some--set'));
     writeFileSync(path.join(cache, 'models--a--file'), '');
@@ -269,6 +278,7 @@ test('verify names a changed file and does not load it', () =>
     assert.equal(result?.drift, []);
     assert.match(result?.problems[0] ?? '', /vision_model\.onnx has SHA-256/);
     assert.match(result?.problems[1] ?? '', /sightline models pull/);
+    assert.is(result?.problems.length, 2, 'the model was not asked');
   }));
 
 test('verify of what is not here, of a folder, and of all', () =>

@@ -224,6 +224,11 @@ test('golden vectors of fewer inputs, as an earlier release recorded them, are c
     const result = await verify(served);
     assert.ok(result.isOk, result.problems.join());
     assert.equal(namesOf(result), ['audio-chirp']);
+    // A golden vector of another length has no cosine, which is a problem.
+    editLock(served, ({ golden }) =>
+      Object.assign(golden?.vectors ?? {}, { 'audio-chirp': 'AACAPw==' }),
+    );
+    assert.match((await verify(served)).problems.join(), /cosine of audio-chirp .* is NaN/);
   }, filesOf(WAV2VEC2)));
 
 test('golden vectors of another preparation of inputs are recorded anew, and nothing has drifted', () =>

@@ -41,6 +41,8 @@ test('short names and names of the original weights lead to repositories with ON
     'a/b/c',
     'a--b/c',
     'a/..',
+    'a..b/c',
+    `a/b@${'v'.repeat(201)}`,
     '-a/b',
     'a/b@',
     'a/b@../x',
@@ -67,6 +69,21 @@ test('each layout gives its graphs with their external data, and nothing else', 
   ];
   large.push('onnx/model.onnx.data', 'onnx/model.onnx_database', 'onnx/model_fp16.onnx_data');
   assert.equal(chosen(large, 'fp32'), large.slice(0, 5));
+  // All that decides how inputs are prepared and outputs pooled; what only training needs is not.
+  const sides = [
+    'config.json',
+    'preprocessor_config.json',
+    'processor_config.json',
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'special_tokens_map.json',
+    'modules.json',
+    'sentence_bert_config.json',
+    'config_sentence_transformers.json',
+    '1_Pooling/config.json',
+    'onnx/model.onnx',
+  ];
+  assert.equal(chosen([...sides, 'training_args.bin', 'onnx/config.json'], 'fp32'), sides);
   const sentence = [
     'config.json',
     'modules.json',
@@ -105,6 +122,7 @@ test('safe names are safe everywhere', () => {
     'lpt1.txt',
     'a.',
     'a ',
+    `${'a/'.repeat(200)}b`,
   ])
     assert.not.ok(isSafeRelativePath(name), JSON.stringify(name));
 });
