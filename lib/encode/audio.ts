@@ -4,7 +4,7 @@ import { makeError } from '../errors';
 import type { AudioEncoder } from './encoder';
 import { audioKind } from './input-kinds';
 import { numberField, readJsonFile, type JsonObject } from './json-file';
-import { optionalLength, readConfig } from './model-config';
+import { MODEL_TYPES, optionalLength, readConfig } from './model-config';
 import { makePool, openSingle, type EncoderOptions } from './open-model';
 import { noticesOf, towerSettings } from './settings';
 import type { WorkerSetup } from './task';
@@ -51,7 +51,7 @@ export async function openAudioEncoderWithWorker(
   workerFile?: string,
 ): Promise<AudioEncoder> {
   const { folder, graph, identity } = await openSingle(model, 'audio', AUDIO_VERSION, options);
-  const { file, config } = await readConfig(folder, ['wav2vec2', 'hubert', 'wavlm']);
+  const { file, config } = await readConfig(folder, MODEL_TYPES.audio);
   const wave = await readWaveRule(folder, config, file);
   const stated = optionalLength(config, 'hidden_size', file);
   const { dim, fixedLength } = fitTower(graph.signature, {

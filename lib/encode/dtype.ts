@@ -23,30 +23,40 @@ export function isDtype(value: unknown): value is Dtype {
   return (DTYPES as readonly unknown[]).includes(value);
 }
 
+interface Paths {
+  has(path: string): boolean;
+}
+
+const towersOf = (dtype: Dtype): readonly string[] => [
+  graphFile('vision_model', dtype),
+  graphFile('text_model', dtype),
+];
+
 /**
- * The graphs that make a whole model in one number type: both towers, or the single graph. Empty when
- * it is not whole.
+ * The graphs that make a whole model in one number type: both towers, or the single graph; in a model
+ * that has these in no number type, the one tower that is there. Empty when it is not whole.
  */
-export function graphsIn(paths: { has(path: string): boolean }, dtype: Dtype): readonly string[] {
-  const towers = [graphFile('vision_model', dtype), graphFile('text_model', dtype)];
+export function graphsIn(paths: Paths, dtype: Dtype): readonly string[] {
+  const whole = pairOrSingle(paths, dtype);
+  if (DTYPES.some((other) => pairOrSingle(paths, other).length > 0)) return whole;
+  return towersOf(dtype).filter((graph) => paths.has(graph));
+}
+
+function pairOrSingle(paths: Paths, dtype: Dtype): readonly string[] {
+  const towers = towersOf(dtype);
   if (towers.every((graph) => paths.has(graph))) return towers;
   const single = graphFile('model', dtype);
   return paths.has(single) ? [single] : [];
 }
 
 /** Number types in which the model is whole, best first. */
-export function dtypesIn(paths: { has(path: string): boolean }): Dtype[] {
+export function dtypesIn(paths: Paths): Dtype[] {
   return DTYPES.filter((dtype) => graphsIn(paths, dtype).length > 0);
 }
 
-/**
- * The number type to take when nobody asked for one: the best that is whole, else the best of which
- * anything is there (a CLIP of one tower), else `fp32`.
- */
-export function bestDtype(paths: { has(path: string): boolean }): Dtype {
-  const stems: readonly GraphStem[] = ['vision_model', 'text_model', 'model'];
-  const begun = DTYPES.find((dtype) => stems.some((stem) => paths.has(graphFile(stem, dtype))));
-  return dtypesIn(paths)[0] ?? begun ?? 'fp32';
+/** The number type to take when nobody asked for one: the best that is whole, else `fp32`. */
+export function bestDtype(paths: Paths): Dtype {
+  return dtypesIn(paths)[0] ?? 'fp32';
 }
 
 /** True for a graph, or the external data named after it, that only another number type uses. */

@@ -5,6 +5,7 @@
 import path from 'node:path';
 import { makeError } from '../errors';
 import { isObject, numberField, readJsonFile, type JsonObject } from './json-file';
+import type { ModelKind } from './model-files';
 import type { PreprocessSpec } from './preprocess';
 import { readPreprocess, SIDE_RANGE } from './preprocess-config';
 import type { TextRule } from './tokenizer';
@@ -22,6 +23,14 @@ export interface ClipConfig {
   /** Undefined in a folder without image tower and processor. */
   readonly preprocess: PreprocessSpec | undefined;
 }
+
+/** What `model_type` says of a folder that is opened as such. */
+export const MODEL_TYPES: Readonly<Record<Exclude<ModelKind, 'any'>, readonly string[]>> = {
+  clip: ['clip', 'siglip'],
+  sentence: ['bert', 'mpnet', 'roberta', 'xlm-roberta', 'distilbert', 'nomic_bert'],
+  video: ['videomae'],
+  audio: ['wav2vec2', 'hubert', 'wavlm'],
+};
 
 /** The file's object, and its place for messages. */
 export interface ConfigFile {
@@ -58,7 +67,7 @@ export function optionalLength(object: JsonObject, name: string, file: string): 
  * @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID
  */
 export async function readClipConfig(folder: string, hasVision = true): Promise<ClipConfig> {
-  const { file, config } = await readConfig(folder, ['clip', 'siglip']);
+  const { file, config } = await readConfig(folder, MODEL_TYPES.clip);
   const family = config['model_type'] === 'siglip' ? 'siglip' : 'clip';
   const text = objectField(config, 'text_config', file);
   const vision = objectField(config, 'vision_config', file);

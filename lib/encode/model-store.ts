@@ -56,8 +56,13 @@ export async function findModel(
     const dtype = await requireFiles(name, folder, options, remedy);
     return { id: name, revision: undefined, folder, boundary: folder, isBuiltin: true, dtype };
   }
-  if (isPath(name) || (await isFolder(name))) return folderModel(name, options);
+  if (await meansFolder(name)) return folderModel(name, options);
   return hubModel(name, env, options);
+}
+
+/** True for a path, and for any name under which a folder lies here. */
+export async function meansFolder(name: string): Promise<boolean> {
+  return isPath(name) || isFolder(name);
 }
 
 function isPath(name: string): boolean {

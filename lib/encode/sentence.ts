@@ -7,7 +7,7 @@ import { makeError } from '../errors';
 import type { SentenceEncoder } from './encoder';
 import { TEXT } from './input-kinds';
 import { isObject, numberField, readJsonFile, type JsonObject } from './json-file';
-import { optionalLength, readConfig } from './model-config';
+import { MODEL_TYPES, optionalLength, readConfig } from './model-config';
 import { makePool, openSingle, type EncoderOptions } from './open-model';
 import { noticesOf, towerSettings } from './settings';
 import type { WorkerSetup } from './task';
@@ -19,7 +19,6 @@ export const DEFAULT_SENTENCE_MODEL = 'Xenova/all-MiniLM-L6-v2';
 /** Raised whenever tokens, cut or pooling change; vectors made before and after must not mix. */
 export const SENTENCE_VERSION = 1;
 
-const MODEL_TYPES = ['bert', 'mpnet', 'roberta', 'xlm-roberta', 'distilbert', 'nomic_bert'];
 const MAX_CONFIG_BYTES = 1 << 20;
 /** What sentence-transformers uses for all-MiniLM-L6-v2, and where a folder does not say. */
 const DEFAULT_MAX_TOKENS = 256;
@@ -54,7 +53,7 @@ export async function openSentenceEncoderWithWorker(
     SENTENCE_VERSION,
     options,
   );
-  const { file, config } = await readConfig(folder, MODEL_TYPES);
+  const { file, config } = await readConfig(folder, MODEL_TYPES.sentence);
   const stated = optionalLength(config, 'hidden_size', file);
   const text: TextRule = {
     maxTokens: await maxTokensOf(folder, config, file),

@@ -2,7 +2,7 @@
 import type { VideoClip, VideoEncoder } from './encoder';
 import { videoKind } from './input-kinds';
 import { numberField } from './json-file';
-import { optionalLength, readConfig } from './model-config';
+import { MODEL_TYPES, optionalLength, readConfig } from './model-config';
 import { makePool, openSingle, type EncoderOptions } from './open-model';
 import { readPreprocess, SIDE_RANGE } from './preprocess-config';
 import { noticesOf, towerSettings } from './settings';
@@ -43,7 +43,7 @@ export async function openVideoEncoderWithWorker(
   workerFile?: string,
 ): Promise<VideoEncoder> {
   const { folder, graph, identity } = await openSingle(model, 'video', VIDEO_VERSION, options);
-  const { file, config } = await readConfig(folder, ['videomae']);
+  const { file, config } = await readConfig(folder, MODEL_TYPES.video);
   const frames = numberField(config, 'num_frames', file, {
     ...{ low: 1, high: 64, integer: true, fallback: 16 },
   });

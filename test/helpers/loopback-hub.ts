@@ -14,6 +14,7 @@ export interface Asked {
   readonly path: string;
   readonly range: string | undefined;
   readonly authorization: string | undefined;
+  readonly encoding: string | undefined;
 }
 
 /** What goes wrong, the next `times` times that a request matches. */
@@ -24,6 +25,8 @@ export interface Fault {
   readonly headers?: Readonly<Record<string, string>>;
   /** The connection is cut after this many bytes of the body. */
   readonly cutAfter?: number;
+  /** Nothing more comes after this many bytes of the body; `LoopbackHub.stalled` resolves. */
+  readonly stallsAfter?: number;
   /** Sent instead of the file. */
   readonly content?: Buffer;
   /** Byte ranges are not understood: everything is sent, with 200. */
@@ -42,6 +45,11 @@ export interface HubContent {
 const sha1 = (bytes: Buffer): string =>
   createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+/** What git holds in place of a large file: its record has the sum of this, not of the content. */
+const pointerTo = (bytes: Buffer): Buffer =>
+  Buffer.from(
+    `version https://git-lfs.github.com/spec/v1\noid sha256:${sha256(bytes)}\nsize ${bytes.length}\n`,
+  );
 const isLarge = (name: string): boolean => name.endsWith('.onnx') || name.includes('.onnx');
 
 /** All files below a folder, by relative path. */
@@ -109,6 +117,17 @@ export class LoopbackHub {
     );
   }
 
+  /** Connections of clients that are open. */
+  async connections(): Promise<number> {
+    const counts = [this.hub, this.store].map(
+      (server) =>
+        new Promise<number>((resolve, reject) =>
+          server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+        ),
+    );
+    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+  }
+
   async close(): Promise<void> {
     await Promise.all(
       [this.hub, this.store].map((server) => {
@@ -124,8 +143,8 @@ export class LoopbackHub {
     response: ServerResponse,
   ): void {
     const url = new URL(request.url ?? '/', 'http://hub');
-    const { range, authorization } = request.headers;
-    this.asked.push({ server, path: url.pathname, range, authorization });
+    const { range, authorization, 'accept-encoding': encoding } = request.headers;
+    this.asked.push({ server, path: url.pathname, range, authorization, encoding });
     // A connection that is cut is no error of the test.
     response.on('error', () => undefined);
     const fault = this.faults.find(({ path: at, times }) => times > 0 && at.test(url.pathname));
@@ -135,6 +154,7 @@ export class LoopbackHub {
       response.writeHead(fault.status, fault.headers).end('not today');
       return;
     }
+    if (fault?.stallsAfter !== undefined) setTimeout(this.onStalled, 50);
     if (server === 'store') return this.sendBlob(url, request, response, fault);
     if (this.token !== undefined && authorization !== `Bearer ${this.token}`) {
       response.writeHead(401, { 'content-type': 'application/json' });
@@ -163,7 +183,7 @@ export class LoopbackHub {
       return true;
     }
     if (api) {
-      this.sendTree(url, response, content);
+      this.sendTree(url, request, response, content, fault);
       return true;
     }
     const name = decodeURIComponent(file?.[3] ?? '');
@@ -177,11 +197,17 @@ export class LoopbackHub {
     return true;
   }
 
-  private sendTree(url: URL, response: ServerResponse, content: HubContent): void {
+  private sendTree(
+    url: URL,
+    request: IncomingMessage,
+    response: ServerResponse,
+    content: HubContent,
+    fault: Fault | undefined,
+  ): void {
     const all = [...content.files].map(([name, bytes]) => ({
       type: 'file',
       path: name,
-      oid: sha1(bytes),
+      oid: sha1(isLarge(name) ? pointerTo(bytes) : bytes),
       size: bytes.length,
       ...(isLarge(name) && { lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 130 } }),
       ...content.listing?.get(name),
@@ -194,7 +220,8 @@ export class LoopbackHub {
       const link = `<${this.endpoint}${url.pathname}${url.search}>; rel="next"`;
       response.setHeader('link', link);
     }
-    json(response, entries.slice(from, next));
+    response.setHeader('content-type', 'application/json');
+    sendBytes(request, response, Buffer.from(JSON.stringify(entries.slice(from, next))), fault);
   }
 
   private sendBlob(
@@ -232,7 +259,8 @@ function sendBytes(
     'content-length': bytes.length,
     ...(wanted !== undefined && { 'content-range': range }),
   });
-  if (fault?.cutAfter === undefined) response.end(bytes);
+  if (fault?.stallsAfter !== undefined) response.write(bytes.subarray(0, fault.stallsAfter));
+  else if (fault?.cutAfter === undefined) response.end(bytes);
   else
     response.write(bytes.subarray(0, fault.cutAfter), () => {
       // After the bytes have left: a cut before that would be another fault.

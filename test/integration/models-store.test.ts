@@ -55,6 +55,9 @@ test('another size, a missing file and a file put in its place by hand are refus
     assert.is(gone.code, 'ERR_MODEL_MISSING');
     assert.match(gone.message, /run: sightline models pull acme\/tiny-clip/);
     cpSync(path.join(TINY_CLIP, VISION), file);
+    const offline = await errorOf(served.pull({ env: { ...env, HF_HUB_OFFLINE: '1' } }));
+    assert.is(offline.code, 'ERR_MODEL_MISSING');
+    assert.match(offline.message, /is not whole here: onnx\/text_model\.onnx has/);
     const other = await errorOf(openClip(REPOSITORY, { env }));
     assert.is(other.code, 'ERR_MODEL_HASH');
     assert.match(other.message, /has \d+ bytes, recorded were \d+/);
@@ -93,6 +96,21 @@ test('when another tool moves the branch, what was pulled is still what is loade
     await Promise.all([kept.close(), after.close(), before.close()]);
   }));
 
+test('a revision that was not pulled is not here, and one that has two names is listed once', () =>
+  withServedModel(async (served) => {
+    const { env, pull, commit } = served;
+    await pull();
+    for (const revision of ['v9', '1'.repeat(40)]) {
+      const error = await errorOf(openClip(`${REPOSITORY}@${revision}`, { env }));
+      assert.match(error.message, /it is not in the hub cache/);
+      const offline = { ...env, HF_HUB_OFFLINE: '1' };
+      const away = await errorOf(pull({ env: offline }, `${REPOSITORY}@${revision}`));
+      assert.match(away.message, /is not on this machine/);
+    }
+    await pull({}, `${REPOSITORY}@${commit}`);
+    assert.is((await only(served)).id, REPOSITORY);
+  }));
+
 test('another sum for a commit that was pulled before is refused, large files and small ones', async () => {
   for (const name of [VISION, 'config.json']) {
     await withServedModel(async (served) => {
@@ -125,11 +143,17 @@ test('a lock file that cannot be believed stops loading and says what to do', as
     '{',
     '[]',
     '{"version":2}',
+    `{"version":2,"id":"${REPOSITORY}","refs":{},"entries":{}}`,
     `{"version":1,"id":"${REPOSITORY}","refs":{"main":"../x"},"entries":{}}`,
     `{"version":1,"id":"other/model","refs":{},"entries":{}}`,
     `{"version":1,"id":"${REPOSITORY}","refs":{},"entries":{"${'0'.repeat(40)}":{"files":{"../x":{"size":1,"sha256":"${'0'.repeat(64)}"}}}}}`,
   ];
   const commit = '0'.repeat(40);
+  for (const file of [{ size: 1.5 }, { size: '1' }, { sha256: 'x' }, { sha256: 7 }]) {
+    const files = { x: { size: 1, sha256: '0'.repeat(64), ...file } };
+    const document = { version: 1, id: REPOSITORY, refs: {}, entries: { [commit]: { files } } };
+    bad.push(JSON.stringify(document));
+  }
   const golden = JSON.stringify({
     entries: { [commit]: { files: {}, golden: { dtype: 'fp32' } } },
   });
@@ -187,6 +211,12 @@ test('the listing tells complete, incomplete, damaged and not recorded apart', (
     const foreign = await only(served);
     assert.is(foreign.state, 'complete');
     assert.not.ok(foreign.isPinned);
+    // A ref is a commit, and never a way out of the cache.
+    writeFileSync(path.join(folder, 'refs', 'main'), '../../../elsewhere');
+    const astray = await errorOf(openClip(REPOSITORY, { env: served.env }));
+    assert.match(astray.message, /it is not in the hub cache/);
+    assert.equal(await listed(served), []);
+    writeFileSync(path.join(folder, 'refs', 'main'), commit);
     mkdirSync(path.join(cache, 'models--some--llm', 'snapshots', 'x'), { recursive: true });
     mkdirSync(path.join(cache, 'datasets--some--set'));
     writeFileSync(path.join(cache, 'models--a--file'), '');
@@ -248,6 +278,7 @@ test('verify names a changed file and does not load it', () =>
     assert.equal(result?.drift, []);
     assert.match(result?.problems[0] ?? '', /vision_model\.onnx has SHA-256/);
     assert.match(result?.problems[1] ?? '', /sightline models pull/);
+    assert.is(result?.problems.length, 2, 'the model was not asked');
   }));
 
 test('verify of what is not here, of a folder, and of all', () =>

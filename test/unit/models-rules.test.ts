@@ -4,7 +4,12 @@ import * as assert from 'uvu/assert';
 import { chooseFiles } from '../../lib/encode/hub/choose';
 import { cosineOf, leastCosine, readGolden, writeGolden } from '../../lib/encode/hub/golden';
 import type { Golden } from '../../lib/encode/hub/golden';
-import { GOLDEN_TEXTS, goldenPictures } from '../../lib/encode/hub/golden-inputs';
+import {
+  GOLDEN_TEXTS,
+  goldenClips,
+  goldenPictures,
+  goldenSounds,
+} from '../../lib/encode/hub/golden-inputs';
 import type { HubFile } from '../../lib/encode/hub/listing';
 import { isSafeRelativePath, parseModelName, SHORT_NAMES } from '../../lib/encode/hub/names';
 import { hubSettings } from '../../lib/encode/hub/settings';
@@ -36,6 +41,8 @@ test('short names and names of the original weights lead to repositories with ON
     'a/b/c',
     'a--b/c',
     'a/..',
+    'a..b/c',
+    `a/b@${'v'.repeat(201)}`,
     '-a/b',
     'a/b@',
     'a/b@../x',
@@ -62,6 +69,21 @@ test('each layout gives its graphs with their external data, and nothing else', 
   ];
   large.push('onnx/model.onnx.data', 'onnx/model.onnx_database', 'onnx/model_fp16.onnx_data');
   assert.equal(chosen(large, 'fp32'), large.slice(0, 5));
+  // All that decides how inputs are prepared and outputs pooled; what only training needs is not.
+  const sides = [
+    'config.json',
+    'preprocessor_config.json',
+    'processor_config.json',
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'special_tokens_map.json',
+    'modules.json',
+    'sentence_bert_config.json',
+    'config_sentence_transformers.json',
+    '1_Pooling/config.json',
+    'onnx/model.onnx',
+  ];
+  assert.equal(chosen([...sides, 'training_args.bin', 'onnx/config.json'], 'fp32'), sides);
   const sentence = [
     'config.json',
     'modules.json',
@@ -70,8 +92,15 @@ test('each layout gives its graphs with their external data, and nothing else', 
   ];
   assert.equal(chosen(sentence, 'q8'), sentence);
   assert.throws(() => chosen(sentence, 'fp32'), /has no fp32 weights.*--dtype q8/);
-  // One tower alone is no model.
-  assert.throws(() => chosen(['config.json', 'onnx/text_model.onnx'], 'fp32'), /has no ONNX files/);
+  // One tower is a model where that is all there is, and no model beside a whole one.
+  const tower = ['config.json', 'onnx/text_model.onnx', 'onnx/text_model.onnx_data'];
+  assert.equal(chosen(tower, 'fp32'), tower);
+  assert.throws(() => chosen(tower, 'q8'), /has no q8 weights.*--dtype fp32/);
+  assert.throws(
+    () => chosen([...tower, 'onnx/model_quantized.onnx'], 'fp32'),
+    /has no fp32 weights.*--dtype q8/,
+  );
+  assert.throws(() => chosen(['config.json', 'model.onnx'], 'fp32'), /has no ONNX files/);
   assert.throws(() => chosen(['onnx/model.onnx'], 'fp32'), /has no config\.json/);
 });
 
@@ -93,6 +122,7 @@ test('safe names are safe everywhere', () => {
     'lpt1.txt',
     'a.',
     'a ',
+    `${'a/'.repeat(200)}b`,
   ])
     assert.not.ok(isSafeRelativePath(name), JSON.stringify(name));
 });
@@ -132,6 +162,8 @@ test('golden vectors come back from JSON bit by bit, and rubbish does not', () =
     { dtype: 'int3' },
     { vectors: { a: 'AAA' } },
     { vectors: 7 },
+    // Nothing to compare with would be compared with success.
+    { vectors: {} },
     { provider: 1 },
   ])
     assert.is(readGolden({ ...writeGolden(golden), ...change }), undefined, JSON.stringify(change));
@@ -158,6 +190,10 @@ test('the golden inputs are what they were: a changed one makes recorded vectors
   // The pixels, not the files: deflate may pack them in another way one day.
   for (const [name, file] of goldenPictures()) sums[name] = sum(await sharp(file).raw().toBuffer());
   for (const [name, text] of GOLDEN_TEXTS) sums[name] = sum(text);
+  for (const [name, samples] of goldenSounds()) sums[name] = sum(new Uint8Array(samples.buffer));
+  const drawn = new Map([...goldenPictures()].map(([name, file]) => [sum(file), name]));
+  for (const [name, clip] of goldenClips())
+    sums[name] = clip.map((file) => drawn.get(sum(file))?.at('image-'.length)).join('');
   assert.equal(sums, {
     'image-gradient': '077876ee7e89a31b',
     'image-disc': '4a6439f9e53f09c4',
@@ -165,6 +201,10 @@ test('the golden inputs are what they were: a changed one makes recorded vectors
     'text-short': 'a1e4a280d27cad5b',
     'text-caption': '430919a7e1853f18',
     'text-marks': 'b6f7fbb599ddde0f',
+    'audio-chirp': 'b253ca2d98d070ec',
+    'audio-noise': '7bc28bbed798b555',
+    'video-cycle': 'gdcgdcgdcgdcgdcg',
+    'video-short': 'gdc',
   });
 });
 

@@ -1,20 +1,45 @@
 /** Lets a model answer the golden inputs on this machine. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { ModelIdentity } from '../../types';
+import { openAudioEncoder } from '../audio';
 import { openClip } from '../clip';
 import type { Dtype } from '../dtype';
+import type { Encoder } from '../encoder';
 import { readJsonFile } from '../json-file';
+import { MODEL_TYPES } from '../model-config';
+import { inspectClip } from '../model-files';
 import type { ModelFolder } from '../model-store';
-import { GOLDEN_TEXTS, goldenPictures } from './golden-inputs';
+import type { EncoderOptions } from '../open-model';
+import { openSentenceEncoder } from '../sentence';
+import { openVideoEncoder } from '../video';
+import { GOLDEN_TEXTS, goldenClips, goldenPictures, goldenSounds } from './golden-inputs';
 import { readGolden, type Golden } from './golden';
 
 const MAX_CONFIG_BYTES = 1 << 20;
 const MAX_GOLDEN_BYTES = 1 << 20;
 
-/** Kinds of models, as their config.json says, that take the golden inputs. */
-const CLIPS = new Set(['clip']);
+interface Answers {
+  readonly identity: ModelIdentity;
+  /** By name of the golden input. */
+  readonly vectors: ReadonlyMap<string, Float32Array>;
+}
 
-/** Undefined when there are no golden inputs for this kind of model. */
+type Ask = (name: string, options: EncoderOptions, found: ModelFolder) => Promise<Answers>;
+
+const ASK: Readonly<Record<keyof typeof MODEL_TYPES, Ask>> = {
+  clip: askClip,
+  sentence: async (name, options) => askOne(await openSentenceEncoder(name, options), GOLDEN_TEXTS),
+  video: async (name, options) => askOne(await openVideoEncoder(name, options), goldenClips()),
+  audio: async (name, options) => askOne(await openAudioEncoder(name, options), goldenSounds()),
+};
+
+/**
+ * Opens the model as what its `model_type` says, and closes it again.
+ *
+ * @returns undefined when there are no golden inputs for this kind of model
+ * @throws what opening and encoding throw
+ */
 export async function encodeGolden(
   found: ModelFolder,
   dtype: Dtype,
@@ -22,25 +47,50 @@ export async function encodeGolden(
   name: string,
 ): Promise<Golden | undefined> {
   const config = await readJsonFile(path.join(found.folder, 'config.json'), MAX_CONFIG_BYTES);
-  if (!CLIPS.has(String(config['model_type']))) return undefined;
-  const clip = await openClip(name, { env, dtype, workers: 1 });
+  const type = String(config['model_type']);
+  const kinds = Object.keys(ASK) as (keyof typeof ASK)[];
+  const kind = kinds.find((candidate) => MODEL_TYPES[candidate].includes(type));
+  if (kind === undefined) return undefined;
+  const { identity, vectors } = await ASK[kind](name, { env, dtype, workers: 1 }, found);
+  const { sha256, preprocessVersion } = identity;
+  return { dtype, ...(await thisMachine()), preprocessVersion, sha256, vectors };
+}
+
+/** Of a CLIP of one tower that one is asked. */
+async function askClip(
+  name: string,
+  options: EncoderOptions,
+  { folder, boundary, dtype }: ModelFolder,
+): Promise<Answers> {
+  const { vision, text } = await inspectClip(folder, boundary, dtype);
+  const clip = await openClip(name, options);
   try {
-    const pictures = goldenPictures();
-    const vectors = new Map<string, Float32Array>();
-    const keep = (names: Iterable<string>, rows: Float32Array): void => {
-      let row = 0;
-      for (const key of names) {
-        vectors.set(key, rows.slice(row * clip.dim, (row + 1) * clip.dim));
-        row++;
-      }
-    };
-    keep(pictures.keys(), await clip.image.encode([...pictures.values()]));
-    keep(GOLDEN_TEXTS.keys(), await clip.text.encode([...GOLDEN_TEXTS.values()]));
-    const { sha256, preprocessVersion } = clip.identity;
-    return { dtype, ...(await thisMachine()), preprocessVersion, sha256, vectors };
+    const pictures = vision && (await answersOf(clip.image, goldenPictures()));
+    const texts = text && (await answersOf(clip.text, GOLDEN_TEXTS));
+    return { identity: clip.identity, vectors: new Map([...(pictures ?? []), ...(texts ?? [])]) };
   } finally {
     await clip.close();
   }
+}
+
+async function askOne<Input>(
+  encoder: Encoder<Input>,
+  inputs: ReadonlyMap<string, Input>,
+): Promise<Answers> {
+  try {
+    return { identity: encoder.model, vectors: await answersOf(encoder, inputs) };
+  } finally {
+    await encoder.close();
+  }
+}
+
+async function answersOf<Input>(
+  encoder: Encoder<Input>,
+  inputs: ReadonlyMap<string, Input>,
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const rows = await encoder.encode([...inputs.values()]);
+  const rowAt = (i: number): Float32Array => rows.slice(i * encoder.dim, (i + 1) * encoder.dim);
+  return new Map([...inputs.keys()].map((name, i) => [name, rowAt(i)]));
 }
 
 async function thisMachine(): Promise<Pick<Golden, 'provider' | 'runtime' | 'platform'>> {

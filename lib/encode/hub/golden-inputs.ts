@@ -1,8 +1,10 @@
 /**
- * The golden inputs: a few texts and pictures that never change, made here so that every machine has
- * the same bytes. Changing one of them makes every golden vector of it worthless: add, never edit.
+ * The golden inputs: a few texts, pictures, clips and sounds that never change, made here so that every
+ * machine has the same bytes. Changing one of them makes every golden vector of it worthless: add,
+ * never edit.
  */
 import { crc32, deflateSync } from 'node:zlib';
+import type { VideoClip } from '../encoder';
 
 /** By name; the names are the keys of golden vectors. */
 export const GOLDEN_TEXTS: ReadonlyMap<string, string> = new Map([
@@ -28,6 +30,62 @@ const DRAWINGS: ReadonlyMap<string, Draw> = new Map<string, Draw>([
 /** PNG files by name, 96 x 64 pixels, RGB. */
 export function goldenPictures(): ReadonlyMap<string, Uint8Array> {
   return new Map([...DRAWINGS].map(([name, draw]) => [name, png(draw)]));
+}
+
+/** Frames of the long clip: as many as the published video models look at. */
+const CLIP_FRAMES = 16;
+
+/** Clips by name, made of the pictures. */
+export function goldenClips(): ReadonlyMap<string, VideoClip> {
+  const pictures = [...goldenPictures().values()];
+  const cycle = (frames: number): VideoClip =>
+    Array.from({ length: frames }, (_, i) => pictures[i % pictures.length] as Uint8Array);
+  return new Map([
+    // No two neighbours are alike, and backwards it is another clip: says whether the order is right.
+    ['video-cycle', cycle(CLIP_FRAMES)],
+    // Fewer frames than any model takes: says how the rest is filled.
+    ['video-short', cycle(pictures.length)],
+  ]);
+}
+
+/**
+ * Sounds by name: samples of -1 to 1, meant for 16,000 a second; a model of another rate hears them at
+ * another speed. Whole numbers and powers of two only, because sines differ between machines.
+ */
+export function goldenSounds(): ReadonlyMap<string, Float32Array> {
+  const [hiss, rustle] = [makeNoise(), makeNoise()];
+  return new Map([
+    // Two seconds of a triangle that rises from 62 to 2,992 Hz, with a little noise.
+    ['audio-chirp', sound(32_000, (i) => triangle(i) + hiss())],
+    // Half a second beside the middle: says whether the mean is taken away as the model asks.
+    ['audio-noise', sound(8_000, () => 4 * rustle() + 4096)],
+  ]);
+}
+
+/** @param sample gives whole numbers from -32768 to 32767 */
+function sound(length: number, sample: (i: number) => number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => sample(i) / 32_768);
+}
+
+/**
+ * -16384 to 16383 at sample `i` of the chirp. A turn is 2^32: the phase advances by 2^24 first (62.5 Hz)
+ * and by 24,576 more each time, so that all products stay below 2^53.
+ */
+function triangle(i: number): number {
+  const phase = (i * 2 ** 24 + ((i * (i - 1)) / 2) * 24_576) % 2 ** 32;
+  const turn = Math.floor(phase / 2 ** 16);
+  return (turn < 32_768 ? turn : 65_535 - turn) - 16_384;
+}
+
+/** Whole numbers from -2048 to 2047, the same ones each time. Source: xorshift32, Marsaglia 2003. */
+function makeNoise(): () => number {
+  let state = 0x2545f491;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state >> 20;
+  };
 }
 
 /** The smallest PNG writer: one IDAT, no row filter. Decoders return exactly these pixels. */

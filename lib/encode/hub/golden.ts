@@ -70,7 +70,7 @@ export function readGolden(value: unknown): Golden | undefined {
   const isPlain = texts.every((text) => typeof text === 'string' && text.length <= 100);
   if (!isPlain || !isDtype(dtype) || typeof preprocessVersion !== 'number') return undefined;
   const entries = Object.entries(value['vectors']);
-  if (entries.length > MAX_VECTORS) return undefined;
+  if (entries.length === 0 || entries.length > MAX_VECTORS) return undefined;
   const vectors = new Map<string, Float32Array>();
   for (const [name, text] of entries) {
     if (typeof text !== 'string') return undefined;

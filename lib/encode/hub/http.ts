@@ -72,20 +72,29 @@ export class HubHttp {
    *
    * @throws ERR_MODEL_MISSING with `details.trouble` | ERR_ABORTED
    */
-  async get(url: string, options: GetOptions = {}): Promise<Answer> {
+  get(url: string, options: GetOptions = {}): Promise<Answer> {
+    return this.retried(url, options, (answer) => Promise.resolve(answer));
+  }
+
+  /** @param take may read the body: when that is cut, all is asked for again */
+  private async retried<T>(
+    url: string,
+    options: GetOptions,
+    take: (answer: Answer) => Promise<T>,
+  ): Promise<T> {
     for (let tried = 1; ; tried++) {
       const last = tried >= this.retry.tries;
       let wait: number;
       try {
         const answer = await this.follow(url, options);
-        if (answer.status < 300 || answer.status === 416) return answer;
+        if (answer.status < 300 || answer.status === 416) return await take(answer);
         discard(answer.body);
         if (last || !AGAIN.has(answer.status)) throw statusError(url, answer.status);
-        wait = this.waitMs(tried, answer.headers['retry-after']);
+        wait = waitMs(this.retry, tried, answer.headers['retry-after']);
       } catch (cause) {
         if (options.signal?.aborted === true) throw abortedError(options.signal);
         if (last || !isNetworkTrouble(cause)) throw this.networkError(url, cause);
-        wait = this.waitMs(tried, undefined);
+        wait = waitMs(this.retry, tried, undefined);
       }
       await pause(wait, options.signal);
     }
@@ -94,11 +103,14 @@ export class HubHttp {
   /** For the hub's client: whole answers of bounded size. Errors are ours, so that it makes none. */
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
     const url = input instanceof Request ? input.url : String(input);
-    const { status, headers, body } = await this.get(url, {
+    const options: GetOptions = {
       headers: Object.fromEntries(new Headers(init?.headers)),
       signal: init?.signal ?? undefined,
-    });
-    const text = await readBounded(body, url);
+    };
+    const { status, headers, text } = await this.retried(url, options, async (answer) => ({
+      ...answer,
+      text: await readBounded(answer.body, url),
+    }));
     const kept = new Headers();
     for (const name of ['content-type', 'link']) {
       const value = headers[name];
@@ -136,12 +148,6 @@ export class HubHttp {
     return { 'user-agent': 'sightline', ...(mine && { authorization: `Bearer ${token}` }) };
   }
 
-  private waitMs(tried: number, retryAfter: string | string[] | undefined): number {
-    const grown = this.retry.firstWaitMs * 2 ** (tried - 1);
-    const asked = typeof retryAfter === 'string' ? secondsOf(retryAfter) * 1000 : 0;
-    return Math.min(LONGEST_WAIT_MS, Math.max(asked, grown * (1 + Math.random() / 2)));
-  }
-
   private networkError(url: string, cause: unknown): unknown {
     if (!isNetworkTrouble(cause)) return cause;
     const { proxy } = this.settings;
@@ -153,6 +159,22 @@ export class HubHttp {
       cause,
     );
   }
+}
+
+/**
+ * Wait before the next try: what the hub asks for, at least what the rule says, a minute at most.
+ *
+ * @param tried tries so far
+ * @param retryAfter the header
+ */
+export function waitMs(
+  { firstWaitMs }: RetryRule,
+  tried: number,
+  retryAfter: string | string[] | undefined,
+): number {
+  const grown = firstWaitMs * 2 ** (tried - 1);
+  const asked = typeof retryAfter === 'string' ? secondsOf(retryAfter) * 1000 : 0;
+  return Math.min(LONGEST_WAIT_MS, Math.max(asked, grown * (1 + Math.random() / 2)));
 }
 
 /** Lets go of a body that nobody wants; what undici says to that is no news. */
@@ -182,7 +204,12 @@ function reasonOf(error: unknown): string {
   return code === undefined || text.includes(code) ? text || 'no answer' : `${text} (${code})`;
 }
 
-function nextUrl(from: URL, location: string | string[] | undefined): URL {
+/**
+ * Where a redirect leads.
+ *
+ * @throws ERR_MODEL_MISSING for no web address, and from TLS to none
+ */
+export function nextUrl(from: URL, location: string | string[] | undefined): URL {
   let next: URL | undefined;
   try {
     next = typeof location === 'string' ? new URL(location, from) : undefined;

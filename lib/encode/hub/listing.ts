@@ -23,8 +23,10 @@ export interface Repository {
   readonly files: readonly HubFile[];
 }
 
-/** Repositories of models have tens of files. */
-const MAX_FILES = 10_000;
+/** Repositories of models have tens of files, folders counted. */
+const MAX_ENTRIES = 10_000;
+/** Pages have 1,000 entries; some mirrors send smaller ones. */
+const MAX_REQUESTS = 1000;
 
 /**
  * @throws ERR_MODEL_MISSING with `details.trouble`; ERR_MODEL_INVALID for a file name that could
@@ -37,7 +39,7 @@ export async function listRepository(
   signal?: AbortSignal,
 ): Promise<Repository> {
   const { repository, revision } = name;
-  const shared = { hubUrl: endpoint, fetch: abortable(http, signal) };
+  const shared = { hubUrl: endpoint, fetch: bounded(http, signal) };
   try {
     const info = await modelInfo({
       name: repository,
@@ -49,6 +51,7 @@ export async function listRepository(
       throw hubError('strange', `the hub names no commit for ${repository} at ${revision}`);
     }
     const files: HubFile[] = [];
+    let seen = 0;
     const entries = listFiles({
       repo: repository,
       revision: info.sha,
@@ -56,10 +59,10 @@ export async function listRepository(
       ...shared,
     });
     for await (const entry of entries) {
-      if (entry.type === 'file') files.push(checkEntry(entry, repository));
-      if (files.length > MAX_FILES) {
-        throw hubError('strange', `${repository} has more than ${MAX_FILES} files`);
+      if (++seen > MAX_ENTRIES) {
+        throw hubError('strange', `${repository} has more than ${MAX_ENTRIES} files`);
       }
+      if (entry.type === 'file') files.push(checkEntry(entry, repository));
     }
     return { repository, commit: info.sha, files };
   } catch (cause) {
@@ -70,8 +73,15 @@ export async function listRepository(
   }
 }
 
-function abortable(http: HubHttp, signal: AbortSignal | undefined): typeof fetch {
-  return (input, init) => http.fetch(input, { ...init, signal: signal ?? null });
+/** Ends with the signal, and when page leads to page without end. */
+function bounded(http: HubHttp, signal: AbortSignal | undefined): typeof fetch {
+  let requests = 0;
+  return async (input, init) => {
+    if (++requests > MAX_REQUESTS) {
+      throw hubError('strange', `the hub's listing goes on after ${MAX_REQUESTS} pages`);
+    }
+    return http.fetch(input, { ...init, signal: signal ?? null });
+  };
 }
 
 function checkEntry(

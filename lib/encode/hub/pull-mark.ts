@@ -5,6 +5,7 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { makeError } from '../../errors';
 import { isDtype, type Dtype } from '../dtype';
 import { isObject } from '../json-file';
@@ -13,13 +14,20 @@ import { writeWhole } from './cache';
 export interface PullMark {
   readonly revision: string;
   readonly dtype: Dtype;
-  readonly totalBytes: number;
   /** Process that is at it; 0: none any more. */
   readonly pid: number;
   readonly host: string;
 }
 
 const MARK_FILE = 'sightline.pull.json';
+/** Between the making of a mark and its content lie microseconds. */
+const WRITING_MS = 50;
+
+/**
+ * Marks that this process has set. Its number alone says too little: in a container that was started
+ * again, the process before had the same one.
+ */
+const own = new Set<string>();
 
 /** Undefined when nothing is under way or left over. */
 export async function readMark(folder: string): Promise<PullMark | undefined> {
@@ -28,22 +36,26 @@ export async function readMark(folder: string): Promise<PullMark | undefined> {
   try {
     const value: unknown = JSON.parse(text);
     if (!isObject(value)) return undefined;
-    const { revision, dtype, totalBytes, pid, host } = value;
+    const { revision, dtype, pid, host } = value;
     const isMark =
       typeof revision === 'string' &&
       isDtype(dtype) &&
-      typeof totalBytes === 'number' &&
       typeof pid === 'number' &&
       typeof host === 'string';
-    return isMark ? { revision, dtype, totalBytes, pid, host } : undefined;
+    return isMark ? { revision, dtype, pid, host } : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** True when the process that set the mark still lives, as far as this machine can tell. */
-export function isAtWork(mark: PullMark): boolean {
+/**
+ * True when the process that set the mark still lives, as far as this machine can tell.
+ *
+ * @param folder whose mark it is
+ */
+export function isAtWork(folder: string, mark: PullMark): boolean {
   if (mark.pid === 0 || mark.host !== hostname()) return false;
+  if (mark.pid === process.pid) return own.has(path.join(folder, MARK_FILE));
   try {
     process.kill(mark.pid, 0);
     return true;
@@ -62,7 +74,7 @@ export function isAtWork(mark: PullMark): boolean {
 export async function whileMarked<T>(
   folder: string,
   id: string,
-  plan: Pick<PullMark, 'revision' | 'dtype' | 'totalBytes'>,
+  plan: Pick<PullMark, 'revision' | 'dtype'>,
   work: () => Promise<T>,
 ): Promise<T> {
   const file = path.join(folder, MARK_FILE);
@@ -76,6 +88,8 @@ export async function whileMarked<T>(
     // Left behind without an owner: "incomplete" in the listing, and free for the next pull.
     await writeWhole(file, JSON.stringify({ ...mark, pid: 0 })).catch(() => undefined);
     throw error;
+  } finally {
+    own.delete(file);
   }
 }
 
@@ -84,13 +98,19 @@ async function setMark(file: string, mark: PullMark, folder: string, id: string)
   for (let tried = 0; tried < 3; tried++) {
     try {
       const handle = await open(file, 'wx');
+      own.add(file);
       await handle.writeFile(JSON.stringify(mark)).finally(() => handle.close());
       return;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+        own.delete(file);
+        throw error;
+      }
     }
-    const other = await readMark(folder);
-    if (other !== undefined && isAtWork(other)) break;
+    // Half a mark may be one that is being written at this moment.
+    const other =
+      (await readMark(folder)) ?? (await sleep(WRITING_MS).then(() => readMark(folder)));
+    if (other !== undefined && isAtWork(folder, other)) break;
     await rm(file, { force: true });
   }
   const other = await readMark(folder);

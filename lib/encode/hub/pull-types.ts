@@ -47,6 +47,7 @@ export interface PullReport {
   readonly folder: string;
   readonly files: readonly PulledFile[];
   readonly totalBytes: number;
+  /** What has come over the line in this run. */
   readonly downloadedBytes: number;
   readonly isDryRun: boolean;
 }

@@ -93,7 +93,7 @@ class Pull {
       return this.finish(lock);
     }
     await this.refuseFullDisk();
-    const plan = { revision: model.revision, dtype: this.dtype, totalBytes: this.totalBytes };
+    const plan = { revision: model.revision, dtype: this.dtype };
     await whileMarked(cached.folder, model.repository, plan, async () => {
       // One after the other: the weights fill any line, the rest is a few kilobytes.
       for (const file of this.needed) await this.take(file);
@@ -152,7 +152,8 @@ class Pull {
       const sha256 = await checkBlob(blob, file);
       if (sha256 !== undefined) this.present.set(file.path, sha256);
       const bytes = sha256 === undefined ? await partialBytes(blob) : file.size;
-      this.bytes.set(file.path, Math.min(bytes, file.size));
+      // More than the whole is rubbish, and goes.
+      this.bytes.set(file.path, bytes > file.size ? 0 : bytes);
     }
   }
 
@@ -173,20 +174,22 @@ class Pull {
 
   private async take(file: HubFile): Promise<void> {
     const { cached, listed, options } = this;
-    const before = this.bytes.get(file.path) ?? 0;
     const present = this.present.get(file.path);
-    this.tell(file, before);
+    this.tell(file, this.bytes.get(file.path) ?? 0);
     const sha256 =
       present ??
       (await downloadFile(this.http, this.urlOf(file), file, cached.blob(file), {
         signal: options.signal,
-        onBytes: (bytes) => this.tell(file, bytes),
+        onBytes: (bytes) => {
+          // What starts again is downloaded twice, and is counted twice.
+          this.downloadedBytes += Math.max(0, bytes - (this.bytes.get(file.path) ?? 0));
+          this.tell(file, bytes);
+        },
       }));
     const known = this.entry?.files.get(file.path);
     if (known !== undefined && known.sha256 !== sha256)
       throw this.otherRecord(file.path, known, sha256);
     await cached.link(listed.commit, file);
-    this.downloadedBytes += file.size - before;
     this.locked.set(file.path, { size: file.size, sha256 });
     this.note(file, sha256, present === undefined ? 'downloaded' : 'present');
     this.tell(file, file.size);

@@ -4,7 +4,7 @@
  */
 import { isLibraryError, makeError, messageOf } from '../../errors';
 import { dtypesIn, type Dtype } from '../dtype';
-import { BUILTIN_MODEL, findModel, type ModelFolder } from '../model-store';
+import { BUILTIN_MODEL, findModel, meansFolder, type ModelFolder } from '../model-store';
 import { CachedRepository } from './cache';
 import { cosineOf, leastCosine, type Golden } from './golden';
 import { encodeGolden, readBuiltinGolden } from './golden-encode';
@@ -15,7 +15,7 @@ import { parseModelName, type ModelName } from './names';
 import { hubCacheDir } from './settings';
 
 export interface VerifyOptions {
-  /** Only this number type; default all that were pulled. */
+  /** Only this number type, and of all models those that have it; default all that were pulled. */
   readonly dtype?: Dtype | undefined;
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -28,7 +28,7 @@ export interface Drift {
   readonly platform: string;
   /** What the golden vectors were made by. */
   readonly golden: Pick<Golden, 'dtype' | 'provider' | 'runtime' | 'platform'>;
-  /** True when there were no golden vectors before: these are recorded now. */
+  /** True when there were no golden vectors to compare with: these are recorded now. */
   readonly isFirst: boolean;
   readonly items: readonly { readonly name: string; readonly cosine: number }[];
   /** [-1, 1]; NaN when an answer has no direction or another length. */
@@ -61,8 +61,13 @@ export async function verifyModels(
   if (name !== undefined) return [await verifyModel(name, options)];
   const models = await listModels(options.env ?? process.env);
   const results: ModelVerification[] = [];
+  const { dtype } = options;
+  const asked = models.filter(
+    // What is damaged has no number types, and is told all the same.
+    ({ dtypes }) => dtype === undefined || dtypes.length === 0 || dtypes.includes(dtype),
+  );
   // One after the other: each loads weights.
-  for (const { id, revision, folder } of models) {
+  for (const { id, revision, folder } of asked) {
     results.push(
       await verifyModel(id, options).catch((error: unknown) => {
         if (!isLibraryError(error)) throw error;
@@ -103,9 +108,10 @@ async function verifyModel(name: string, options: VerifyOptions): Promise<ModelV
     else if ('problem' in outcome) problems.push(outcome.problem);
     else {
       drift.push(outcome.drift);
-      if (golden === undefined) {
+      if (outcome.drift.isFirst) {
+        if (golden !== undefined) notes.push(OTHER_PREPARATION);
         golden = outcome.made;
-        await record(cached, lock, model, commit, golden);
+        await record(cached, model, commit, golden);
       }
     }
   }
@@ -121,6 +127,9 @@ async function verifyModel(name: string, options: VerifyOptions): Promise<ModelV
     notes,
   };
 }
+
+const OTHER_PREPARATION =
+  'the release that recorded its golden vectors prepared inputs in another way: recorded anew';
 
 function notPulled(name: string, dtype: Dtype): Error {
   return makeError(
@@ -141,8 +150,8 @@ async function verifyBuiltin(env: NodeJS.ProcessEnv): Promise<ModelVerification>
   else if ('problem' in outcome) problems.push(outcome.problem);
   else {
     drift.push(outcome.drift);
-    if (outcome.made.sha256 !== golden.sha256)
-      problems.push('the weights are not those of golden.json: install the package again');
+    if (outcome.made.sha256 !== golden.sha256 || outcome.drift.isFirst)
+      problems.push('the model is not the one of golden.json: install the package again');
     problems.push(...driftProblems(drift));
   }
   const shared = { id: BUILTIN_MODEL, revision: undefined, folder, files: [], notes: [] };
@@ -186,7 +195,9 @@ async function answer(
     const made = await encodeGolden(found, dtype, env, name);
     if (made === undefined)
       return 'no golden inputs for this kind of model: only files were checked';
-    return { made, drift: driftOf(made, golden) };
+    // Inputs that are prepared in another way have other answers, and nothing has drifted.
+    const isComparable = golden?.preprocessVersion === made.preprocessVersion;
+    return { made, drift: driftOf(made, isComparable ? golden : undefined) };
   } catch (error) {
     if (!isLibraryError(error)) throw error;
     return { problem: `${dtype}: it does not answer: ${messageOf(error)}` };
@@ -231,7 +242,8 @@ async function findLocked(
 ): Promise<
   { cached: CachedRepository; lock: ModelLock; model: ModelName; commit: string } | undefined
 > {
-  if (/^[./\\]|^[a-z]:/i.test(name)) return undefined;
+  // What loading would take for a folder is not answered for by a lock entry.
+  if (await meansFolder(name)) return undefined;
   for (const model of parseModelName(name)) {
     const cached = new CachedRepository(hubCacheDir(env), model.repository);
     const lock = await readLock(cached.folder, model.repository);
@@ -243,15 +255,14 @@ async function findLocked(
 
 async function record(
   cached: CachedRepository,
-  lock: ModelLock,
   model: ModelName,
   commit: string,
   golden: Golden,
 ): Promise<void> {
-  const files = lock.entries.get(commit)?.files ?? new Map();
-  // Read again: a pull may have added to it while the model was answering.
-  const latest = (await readLock(cached.folder, model.repository)) ?? lock;
-  const revision = latest.refs.get(model.revision) === commit ? model.revision : commit;
-  const next = withEntry(latest, model.repository, revision, commit, { files, golden });
-  await writeLock(cached.folder, next);
+  // Read again: a pull may have added to it, or somebody deleted it, while the model was answering.
+  const latest = await readLock(cached.folder, model.repository);
+  if (latest?.entries.has(commit) !== true) return;
+  // By its commit, so that no branch moves.
+  const entry = { files: new Map(), golden };
+  await writeLock(cached.folder, withEntry(latest, model.repository, commit, commit, entry));
 }
