@@ -3,6 +3,7 @@
  * large ones into tasks and keeps as many in flight as there are workers, puts rows back in order,
  * and carries abort, limits and close.
  */
+import { setMaxListeners } from 'node:events';
 import { makeError, type LibraryError } from '../errors';
 import type { ModelIdentity } from '../types';
 import { abortedError, untilAborted } from './abort';
@@ -130,6 +131,8 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
     this.checkBatch(batch);
     if (signal?.aborted === true) throw abortedError(signal);
     const stop = new AbortController();
+    // One for each input and task of the call, which is no leak: all go with it.
+    setMaxListeners(0, stop.signal);
     // Small calls share batches with others; a large one fills its batches alone.
     const work =
       batch.length <= this.settings.batchSize
