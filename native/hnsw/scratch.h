@@ -98,7 +98,7 @@ struct Scratch {
   std::vector<Neighbor> pool;      // candidates of an unfiltered search, sorted
   std::vector<Neighbor> frontier;  // min-heap of a filtered search
   std::vector<uint32_t> ids;
-  std::vector<uint32_t> others;
+  std::vector<uint32_t> others;  // neighbors that a filter does not allow, to be looked behind
   std::vector<float> distances;
   QueryCode query_code;  // where the walk is on codes
   // Insert only.
