@@ -5,10 +5,8 @@ import type { AudioEncoder } from './encoder';
 import { audioKind } from './input-kinds';
 import { numberField, readJsonFile, type JsonObject } from './json-file';
 import { MODEL_TYPES, optionalLength, readConfig } from './model-config';
-import { makePool, openSingle, type EncoderOptions } from './open-model';
-import { noticesOf, towerSettings } from './settings';
-import type { WorkerSetup } from './task';
-import { towerEncoder } from './tower-encoder';
+import { openSingle, openTower, type EncoderOptions, type TowerRecipe } from './open-model';
+import { towerSettings } from './settings';
 import { fitTower } from './tower-io';
 import { receptiveField, type WaveRule } from './waveform';
 
@@ -50,7 +48,8 @@ export async function openAudioEncoderWithWorker(
   options: EncoderOptions,
   workerFile?: string,
 ): Promise<AudioEncoder> {
-  const { folder, graph, identity } = await openSingle(model, 'audio', AUDIO_VERSION, options);
+  const single = await openSingle(model, 'audio', AUDIO_VERSION, options);
+  const { folder, graph } = single;
   const { file, config } = await readConfig(folder, MODEL_TYPES.audio);
   const wave = await readWaveRule(folder, config, file);
   const stated = optionalLength(config, 'hidden_size', file);
@@ -69,18 +68,9 @@ export async function openAudioEncoderWithWorker(
     ...towerSettings('image', graph.bytes, { timeoutMs: DEFAULT_TIMEOUT_MS, ...options }),
     batchSize: 1,
   };
-  const setup: WorkerSetup = {
-    ...{ modality: 'audio', wave, family: 'wav2vec2' },
-    ...{
-      folder,
-      file: graph.file,
-      dim,
-      threads: settings.threadsPerWorker,
-      device: settings.device,
-    },
-  };
-  const pool = makePool(setup, settings, noticesOf(options), workerFile);
-  const encoder = towerEncoder(audioKind(wave.maxSamples), identity, dim, pool, settings);
+  const recipe: TowerRecipe = { modality: 'audio', wave, family: 'wav2vec2', dim };
+  const kind = audioKind(wave.maxSamples);
+  const encoder = openTower(kind, recipe, single, settings, options, workerFile);
   return Object.assign(encoder, { sampleRate: wave.sampleRate, maxSeconds: MAX_AUDIO_SECONDS });
 }
 

@@ -8,7 +8,8 @@ import { IMAGE, TEXT } from './input-kinds';
 import { readClipConfig, type ClipConfig } from './model-config';
 import { inspectClip, type GraphFile } from './model-files';
 import { findModel } from './model-store';
-import { AbsentTowerPool, identityOf, makePool } from './open-model';
+import { AbsentTowerPool, identityOf } from './open-model';
+import { TowerPool } from './pool';
 import { PREPROCESS_VERSION } from './preprocess';
 import { noticesOf, towerSettings, type ClipOptions } from './settings';
 import type { Recipe, WorkerSetup } from './task';
@@ -124,7 +125,7 @@ function tower<Input>(
   const pool =
     graph === undefined
       ? new AbsentTowerPool(setup, settings)
-      : makePool(setup, settings, parts.onNotice, parts.workerFile);
+      : new TowerPool(setup, settings, parts.onNotice, parts.workerFile);
   return towerEncoder(kind, identity, dim, pool, settings);
 }
 

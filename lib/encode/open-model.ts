@@ -2,11 +2,13 @@
 import { makeError } from '../errors';
 import type { ModelIdentity } from '../types';
 import { graphFile } from './dtype';
+import type { ItemEncoder } from './encoder';
 import { hashOf, inspectGraph, type GraphFile, type ModelKind } from './model-files';
 import { findModel, type ModelFolder } from './model-store';
 import { TowerPool } from './pool';
-import type { ClipOptions, TowerSettings } from './settings';
-import type { WorkerReply, WorkerSetup } from './task';
+import { noticesOf, type ClipOptions, type TowerSettings } from './settings';
+import type { Recipe, WorkerReply, WorkerSetup } from './task';
+import { towerEncoder, type InputKind } from './tower-encoder';
 
 /** Options of every encoder; the name says where they began. */
 export type EncoderOptions = ClipOptions;
@@ -46,14 +48,30 @@ export async function openSingle(
   return { folder: found.folder, graph, identity };
 }
 
-/** @param workerFile tests bring faults in through it */
-export function makePool(
-  setup: WorkerSetup,
+/** What a tower is beside its files: how inputs become tensors, and rows vectors. */
+export type TowerRecipe = Recipe &
+  Pick<WorkerSetup, 'family' | 'pooling'> & {
+    /** Length of the vectors. */
+    readonly dim: number;
+  };
+
+/**
+ * The encoder of a model of one graph, on a pool that starts with its first call.
+ *
+ * @param workerFile tests bring faults in through it
+ */
+export function openTower<Input>(
+  kind: InputKind<Input>,
+  recipe: TowerRecipe,
+  { folder, graph, identity }: SingleModel,
   settings: TowerSettings,
-  onNotice: (line: string) => void,
+  options: EncoderOptions,
   workerFile: string | undefined,
-): TowerPool {
-  return new TowerPool(setup, settings, onNotice, workerFile);
+): ItemEncoder<Input> {
+  const { threadsPerWorker: threads, device } = settings;
+  const setup: WorkerSetup = { ...recipe, folder, file: graph.file, threads, device };
+  const pool = new TowerPool(setup, settings, noticesOf(options), workerFile);
+  return towerEncoder(kind, identity, recipe.dim, pool, settings);
 }
 
 /** Stands where a CLIP has no such tower: every call is ERR_MODEL_MISSING, and no worker starts. */

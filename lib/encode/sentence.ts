@@ -8,11 +8,9 @@ import type { SentenceEncoder } from './encoder';
 import { TEXT } from './input-kinds';
 import { isObject, numberField, readJsonFile, type JsonObject } from './json-file';
 import { MODEL_TYPES, optionalLength, readConfig } from './model-config';
-import { makePool, openSingle, type EncoderOptions } from './open-model';
-import { noticesOf, towerSettings } from './settings';
-import type { WorkerSetup } from './task';
+import { openSingle, openTower, type EncoderOptions, type TowerRecipe } from './open-model';
+import { towerSettings } from './settings';
 import type { TextRule } from './tokenizer';
-import { towerEncoder } from './tower-encoder';
 import { fitTower, type Pooling } from './tower-io';
 
 export const DEFAULT_SENTENCE_MODEL = 'Xenova/all-MiniLM-L6-v2';
@@ -47,12 +45,8 @@ export async function openSentenceEncoderWithWorker(
   options: EncoderOptions,
   workerFile?: string,
 ): Promise<SentenceEncoder> {
-  const { folder, graph, identity } = await openSingle(
-    model,
-    'sentence',
-    SENTENCE_VERSION,
-    options,
-  );
+  const single = await openSingle(model, 'sentence', SENTENCE_VERSION, options);
+  const { folder, graph } = single;
   const { file, config } = await readConfig(folder, MODEL_TYPES.sentence);
   const stated = optionalLength(config, 'hidden_size', file);
   const text: TextRule = {
@@ -70,23 +64,8 @@ export async function openSentenceEncoderWithWorker(
     ...(stated === undefined ? {} : { dim: stated }),
   });
   const settings = towerSettings('text', graph.bytes, options);
-  const setup: WorkerSetup = {
-    ...{ modality: 'text', text, family: 'sentence', pooling },
-    ...{
-      folder,
-      file: graph.file,
-      dim,
-      threads: settings.threadsPerWorker,
-      device: settings.device,
-    },
-  };
-  return towerEncoder(
-    TEXT,
-    identity,
-    dim,
-    makePool(setup, settings, noticesOf(options), workerFile),
-    settings,
-  );
+  const recipe: TowerRecipe = { modality: 'text', text, family: 'sentence', pooling, dim };
+  return openTower(TEXT, recipe, single, settings, options, workerFile);
 }
 
 async function maxTokensOf(folder: string, config: JsonObject, file: string): Promise<number> {

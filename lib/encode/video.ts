@@ -1,13 +1,11 @@
 /** VideoMAE: a clip of frames -> one vector of what happens in it. */
-import type { VideoClip, VideoEncoder } from './encoder';
+import type { VideoEncoder } from './encoder';
 import { videoKind } from './input-kinds';
 import { numberField } from './json-file';
 import { MODEL_TYPES, optionalLength, readConfig } from './model-config';
-import { makePool, openSingle, type EncoderOptions } from './open-model';
+import { openSingle, openTower, type EncoderOptions, type TowerRecipe } from './open-model';
 import { readPreprocess, SIDE_RANGE } from './preprocess-config';
-import { noticesOf, towerSettings } from './settings';
-import type { WorkerSetup } from './task';
-import { towerEncoder } from './tower-encoder';
+import { towerSettings } from './settings';
 import { fitTower } from './tower-io';
 
 export const DEFAULT_VIDEO_MODEL = 'MCG-NJU/videomae-base';
@@ -42,7 +40,8 @@ export async function openVideoEncoderWithWorker(
   options: EncoderOptions,
   workerFile?: string,
 ): Promise<VideoEncoder> {
-  const { folder, graph, identity } = await openSingle(model, 'video', VIDEO_VERSION, options);
+  const single = await openSingle(model, 'video', VIDEO_VERSION, options);
+  const { folder, graph } = single;
   const { file, config } = await readConfig(folder, MODEL_TYPES.video);
   const frames = numberField(config, 'num_frames', file, {
     ...{ low: 1, high: 64, integer: true, fallback: 16 },
@@ -59,17 +58,7 @@ export async function openVideoEncoderWithWorker(
     ...towerSettings('image', graph.bytes, { timeoutMs: DEFAULT_TIMEOUT_MS, ...options }),
     batchSize: 1,
   };
-  const setup: WorkerSetup = {
-    ...{ modality: 'video', preprocess, frames, family: 'videomae' },
-    ...{
-      folder,
-      file: graph.file,
-      dim,
-      threads: settings.threadsPerWorker,
-      device: settings.device,
-    },
-  };
-  const pool = makePool(setup, settings, noticesOf(options), workerFile);
-  const encoder = towerEncoder<VideoClip>(videoKind(frames), identity, dim, pool, settings);
+  const recipe: TowerRecipe = { modality: 'video', preprocess, frames, family: 'videomae', dim };
+  const encoder = openTower(videoKind(frames), recipe, single, settings, options, workerFile);
   return Object.assign(encoder, { frames });
 }

@@ -1,6 +1,7 @@
 /** The tiny CLIP on a loopback hub, in a cache of its own. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import * as assert from 'uvu/assert';
 import { pullModel, type PullOptions, type PullReport } from '../../lib/models';
 import { filesBelow, LoopbackHub } from './loopback-hub';
 import { makeTempDir } from './temp';
@@ -70,4 +71,13 @@ export async function withServedModel(
   } finally {
     await hub.close();
   }
+}
+
+/** The file of the cache that holds these bytes. */
+export function blobOf(folder: string, bytes: Buffer): string {
+  const found = readdirSync(path.join(folder, 'blobs')).find((name) =>
+    readFileSync(path.join(folder, 'blobs', name)).equals(bytes),
+  );
+  assert.ok(found, 'there is a blob with this content');
+  return path.join(folder, 'blobs', found as string);
 }
