@@ -11,7 +11,7 @@ export async function loadAudioTower(setup: WorkerSetup & { modality: 'audio' })
   return {
     session,
     embed: async ({ waves }, errors) => {
-      if (waves === undefined) return new Float32Array(0);
+      if (waves === undefined) return { vectors: new Float32Array(0) };
       const { bytes, offsets } = waves;
       const all = new Float32Array(bytes);
       const vectors = new Float32Array((offsets.length - 1) * dim);
@@ -27,7 +27,7 @@ export async function loadAudioTower(setup: WorkerSetup & { modality: 'audio' })
           fail(errors, i, error);
         }
       }
-      return vectors;
+      return { vectors };
     },
   };
 }

@@ -16,6 +16,8 @@ export interface ItemResult {
   /** Shape [dim]; zeros with an error. A view into the batch's result. */
   readonly vector: Float32Array;
   readonly error: LibraryError | undefined;
+  /** Of a text. */
+  readonly tokens: number;
   readonly device: string;
   /** This input's share of the batch, in milliseconds. */
   readonly inferenceMs: number;

@@ -36,6 +36,8 @@ export interface EachResult {
   /** Shape [batch.length, dim]; rows of failed inputs are zero and must not be stored. */
   readonly vectors: Float32Array;
   readonly errors: readonly (LibraryError | undefined)[];
+  /** Of texts: how many the model read, per input; 0 for other inputs and those that failed. */
+  readonly tokens: readonly number[];
   /** Execution provider that ran the model. */
   readonly device: string;
   /** Milliseconds in the runtime, summed over the inputs. */

@@ -20,12 +20,12 @@ export async function loadPictureTower(setup: PictureSetup): Promise<Tower> {
   return {
     session,
     embed: async ({ pictures, clips }, errors) => {
-      if (pictures === undefined) return new Float32Array(0);
+      if (pictures === undefined) return { vectors: new Float32Array(0) };
       const places = clips === undefined ? undefined : placesOf(clips, perItem, errors);
       const items = (clips ?? pictures.offsets).length - 1;
       const work = { pictures, places, items, perItem };
       const pixels = await decodeAll(setup, work, errors);
-      return runGood(session, setup, { pixels, items, perItem }, errors);
+      return { vectors: await runGood(session, setup, { pixels, items, perItem }, errors) };
     },
   };
 }

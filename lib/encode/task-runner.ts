@@ -23,7 +23,8 @@ export function taskRunner<Input>(
 ): TaskRunner<Input> {
   const once = async (inputs: readonly Input[], cancelled: AbortSignal): Promise<EachResult> => {
     const reply = await pool.run(pack(inputs), cancelled);
-    const empty = { device: pool.device, inferenceMs: reply.ran?.inferenceMs ?? 0 };
+    const tokens = inputs.map((_, i) => reply.tokens?.[i] ?? 0);
+    const empty = { tokens, device: pool.device, inferenceMs: reply.ran?.inferenceMs ?? 0 };
     if (cancelled.aborted) {
       return { vectors: new Float32Array(inputs.length * dim), errors: [], ...empty };
     }
@@ -45,6 +46,7 @@ export function taskRunner<Input>(
   ): Promise<EachResult> => {
     const vectors = new Float32Array(inputs.length * dim);
     const errors: (LibraryError | undefined)[] = inputs.map(() => undefined);
+    const tokens = inputs.map(() => 0);
     let inferenceMs = 0;
     if (inputs.length === 1) errors[0] = loss;
     else {
@@ -53,6 +55,7 @@ export function taskRunner<Input>(
           const alone = await once(inputs.slice(i, i + 1), cancelled);
           vectors.set(alone.vectors, i * dim);
           errors[i] = alone.errors[0];
+          tokens[i] = alone.tokens[0] ?? 0;
           inferenceMs += alone.inferenceMs;
         } catch (error) {
           if (!isWorkerLoss(error) || !isLibraryError(error)) throw error;
@@ -60,7 +63,7 @@ export function taskRunner<Input>(
         }
       }
     }
-    return { vectors, errors, device: pool.device, inferenceMs };
+    return { vectors, errors, tokens, device: pool.device, inferenceMs };
   };
 
   return {

@@ -66,6 +66,8 @@ export function itemsOf({ pictures, clips, texts, waves }: TaskInput): number {
 export interface WorkerReply {
   /** Shape [items, dim]; rows of failed items are zero. */
   readonly vectors: Float32Array;
+  /** Of texts: how many the model read, per item. */
+  readonly tokens?: Uint32Array;
   readonly errors: readonly (WireError | undefined)[];
   /** The model itself cannot be used: concerns every item, now and later. */
   readonly fatal?: WireError;

@@ -47,11 +47,17 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
       workers: settings.workers,
       free: () => settings.workers - pool.activeTasks,
       run: async (items, cancelled) => {
-        const { vectors, errors, ...rest } = await this.runner.run(items, cancelled, true);
+        const { vectors, errors, tokens, ...rest } = await this.runner.run(items, cancelled, true);
         const inferenceMs = rest.inferenceMs / items.length;
         return items.map((_, i) => {
           const vector = vectors.subarray(i * dim, (i + 1) * dim);
-          return { vector, error: errors[i], device: rest.device, inferenceMs };
+          return {
+            vector,
+            error: errors[i],
+            tokens: tokens[i] ?? 0,
+            device: rest.device,
+            inferenceMs,
+          };
         });
       },
     });
@@ -157,6 +163,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
     return {
       vectors,
       errors: results.map(({ error }) => error),
+      tokens: results.map(({ tokens }) => tokens),
       device: results[0]?.device ?? this.pool.device,
       inferenceMs: results.reduce((sum, result) => sum + result.inferenceMs, 0),
     };
@@ -169,6 +176,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
   ): Promise<EachResult> {
     const vectors = new Float32Array(batch.length * this.dim);
     const errors: (LibraryError | undefined)[] = Array.from({ length: batch.length });
+    const tokens = batch.map(() => 0);
     const size = this.taskSize(batch.length);
     let inferenceMs = 0;
     let next = 0;
@@ -181,6 +189,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
         if (cancelled.aborted) return;
         vectors.set(task.vectors, from * this.dim);
         task.errors.forEach((error, i) => (errors[from + i] = error));
+        task.tokens.forEach((count, i) => (tokens[from + i] = count));
         inferenceMs += task.inferenceMs;
       }
     };
@@ -190,7 +199,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
     } finally {
       hasFailed = true;
     }
-    return { vectors, errors, device: this.pool.device, inferenceMs };
+    return { vectors, errors, tokens, device: this.pool.device, inferenceMs };
   }
 
   /** Small batches are spread over the workers, large ones cut at the task size. */

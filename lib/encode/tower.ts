@@ -8,12 +8,19 @@ import { TextTokenizer } from './tokenizer';
 
 export type ItemErrors = (WireError | undefined)[];
 
+/** Raw rows, shape [items, dim]. */
+export interface Rows {
+  readonly vectors: Float32Array;
+  /** Of texts: how many the model read, per item. */
+  readonly tokens?: Uint32Array;
+}
+
 export interface Tower {
   readonly session: TowerSession;
   /**
-   * Raw rows, shape [items, dim]. An item that fails gets an entry in `errors`; its row is ignored.
+   * An item that fails gets an entry in `errors`; its row is ignored.
    */
-  embed(input: TaskInput, errors: ItemErrors): Promise<Float32Array>;
+  embed(input: TaskInput, errors: ItemErrors): Promise<Rows>;
 }
 
 /** @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID */
@@ -34,10 +41,13 @@ async function loadTextTower(setup: WorkerSetup & { modality: 'text' }): Promise
   const session = await TowerSession.load(setup);
   return {
     session,
-    embed: ({ texts = [] }) => {
-      if (texts.length === 0) return Promise.resolve(new Float32Array(0));
+    embed: async ({ texts = [] }) => {
+      if (texts.length === 0) return { vectors: new Float32Array(0) };
       const { ids, mask, length } = tokenizer.encodeBatch(texts, session.fixedLength);
-      return session.runTexts(ids, mask, texts.length, length);
+      const tokens = Uint32Array.from(texts, (_, i) =>
+        mask.subarray(i * length, (i + 1) * length).reduce((sum, bit) => sum + Number(bit), 0),
+      );
+      return { vectors: await session.runTexts(ids, mask, texts.length, length), tokens };
     },
   };
 }

@@ -33,12 +33,13 @@ export async function handle(input: TaskInput): Promise<WorkerReply> {
   const { dim } = setup;
   const items = itemsOf(input);
   try {
-    const vectors = await tower.embed(input, errors);
+    const rows = await tower.embed(input, errors);
+    const { vectors } = rows;
     for (let i = 0; i < items; i++) {
       const wrong = errors[i] === undefined ? toUnit(vectors, i * dim, dim) : 'failed';
       if (wrong !== undefined) fail(errors, i, noEmbedding(wrong));
     }
-    return { vectors, errors, ran: ranOf(tower) };
+    return { ...rows, errors, ran: ranOf(tower) };
   } catch (error) {
     for (let i = 0; i < items; i++) fail(errors, i, error);
     return { vectors: new Float32Array(items * dim), errors, ran: ranOf(tower) };

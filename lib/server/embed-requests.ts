@@ -14,17 +14,20 @@ export class EmbedRequests {
   constructor(private readonly context: ServiceContext) {}
 
   /** Texts or pictures, not both. @throws what the service throws, ERR_POOL_FULL */
-  async vectorsOf(reply: FastifyReply, inputs: BatchInput): Promise<readonly Float32Array[]> {
+  async vectorsOf(
+    reply: FastifyReply,
+    inputs: BatchInput,
+  ): Promise<{ readonly vectors: readonly Float32Array[]; readonly tokens: number }> {
     const { embeddings, embeds, readiness } = this.context;
     const signal = clientGone(reply);
-    const { textEmbeddings, imageEmbeddings } = await embeds.run(
+    const { textEmbeddings, imageEmbeddings, tokens } = await embeds.run(
       () => embeddings.batchGenerateEmbeddings(inputs, { signal }),
       signal,
     );
     readiness.recovered();
     // Texts and pictures are nobody's business.
     reply.header('cache-control', 'no-store');
-    return inputs.texts === undefined ? imageEmbeddings : textEmbeddings;
+    return { vectors: inputs.texts === undefined ? imageEmbeddings : textEmbeddings, tokens };
   }
 
   /** Options of routes whose bodies hold pictures. */

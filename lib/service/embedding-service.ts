@@ -39,6 +39,8 @@ export interface BatchOutput {
   readonly textEmbeddings: readonly Float32Array[];
   /** One an image, in order, each `imageDim` long and of unit length. */
   readonly imageEmbeddings: readonly Float32Array[];
+  /** Tokens that the model read for this call: none for texts that were in the cache. */
+  readonly tokens: number;
 }
 
 /** Longest text: more than any model reads, less than an attack. In UTF-16 units. */
@@ -51,6 +53,21 @@ const MAX_KEEPING = 256;
 type Input = string | Uint8Array;
 /** What became of one input. */
 type Outcome = Float32Array | LibraryError;
+
+interface Computed {
+  /** One an input, in order. */
+  readonly outcomes: readonly Outcome[];
+  /** That the model read. */
+  readonly tokens: number;
+}
+
+interface Embedded {
+  readonly vectors: Float32Array[];
+  /** Read by the model for this call: none for what was cached, or is computed for another call. */
+  readonly tokens: number;
+}
+
+const NOTHING: Embedded = { vectors: [], tokens: 0 };
 
 export class EmbeddingService implements AsyncDisposable {
   /** How often the cache had a vector, and how often not. */
@@ -107,7 +124,7 @@ export class EmbeddingService implements AsyncDisposable {
    *   ERR_ABORTED, ERR_POOL_FULL, and what the encoder throws
    */
   async getInstructionEmbedding(text: string, options: EmbedOptions = {}): Promise<Float32Array> {
-    return first(await this.embed('instruction', [checkText(text)], options));
+    return first((await this.embed('instruction', [checkText(text)], options)).vectors);
   }
 
   /**
@@ -116,7 +133,7 @@ export class EmbeddingService implements AsyncDisposable {
    * @throws as getInstructionEmbedding, and ERR_MEDIA_DECODE | ERR_MEDIA_UNSUPPORTED | ERR_MEDIA_LIMIT
    */
   async getImageEmbedding(image: Uint8Array, options: EmbedOptions = {}): Promise<Float32Array> {
-    return first(await this.embed('image', [checkImage(image)], options));
+    return first((await this.embed('image', [checkImage(image)], options)).vectors);
   }
 
   /**
@@ -130,11 +147,12 @@ export class EmbeddingService implements AsyncDisposable {
   ): Promise<BatchOutput> {
     const texts = checkBatch('texts', input.texts ?? []).map(checkText);
     const images = checkBatch('images', input.images ?? []).map(checkImage);
-    const [textEmbeddings, imageEmbeddings] = await Promise.all([
+    const [ofTexts, ofImages] = await Promise.all([
       this.embed('instruction', texts, options),
       this.embed('image', images, options),
     ]);
-    return { textEmbeddings, imageEmbeddings };
+    const { vectors: textEmbeddings, tokens } = ofTexts;
+    return { textEmbeddings, imageEmbeddings: ofImages.vectors, tokens };
   }
 
   /**
@@ -165,29 +183,34 @@ export class EmbeddingService implements AsyncDisposable {
     kind: EmbeddingKind,
     inputs: readonly Input[],
     { useCache = true, signal }: EmbedOptions,
-  ): Promise<Float32Array[]> {
+  ): Promise<Embedded> {
     if (this.closing !== undefined) throw makeError('ERR_CLOSED', 'the service is closed');
     if (this.parts.isEnabled === false)
       throw makeError('ERR_CLOSED', 'EMBEDDING_ENABLE_EMBEDDINGS is false: nothing is embedded');
     if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'aborted');
-    if (inputs.length === 0) return [];
-    if (!useCache) return whole(await this.compute(kind, inputs, signal));
+    if (inputs.length === 0) return NOTHING;
+    if (!useCache) {
+      const { outcomes, tokens } = await this.compute(kind, inputs, signal);
+      return { vectors: whole(outcomes), tokens };
+    }
     const { model, dim } = this.encoderOf(kind);
     const keys = inputs.map((input) => cacheKey(kind, model, input));
     const cached = await this.cache.getMany(keys, dim);
     const hits = cached.reduce((sum, vector) => sum + (vector === undefined ? 0 : 1), 0);
     this.hits[kind] += hits;
     this.misses[kind] += inputs.length - hits;
-    if (hits === inputs.length) return cached as Float32Array[];
+    if (hits === inputs.length) return { vectors: cached as Float32Array[], tokens: 0 };
     const missing = new Map<string, Input>();
     keys.forEach((key, i) => {
       if (cached[i] === undefined && !this.running.has(key)) missing.set(key, inputs[i] as Input);
     });
-    if (missing.size > 0) this.start(kind, missing);
+    const started = missing.size > 0 ? this.start(kind, missing) : undefined;
     const outcomes = keys.map((key, i) => cached[i] ?? (this.running.get(key) as Promise<Outcome>));
     const vectors = whole(await abortable(Promise.all(outcomes), signal));
+    const { tokens = 0 } = (await started) ?? {};
     // Two callers must not share one array.
-    return vectors.map((vector, i) => (cached[i] === undefined ? vector.slice() : vector));
+    const own = vectors.map((vector, i) => (cached[i] === undefined ? vector.slice() : vector));
+    return { vectors: own, tokens };
   }
 
   private encoderOf(kind: EmbeddingKind): SentenceEncoder | ImageEncoder {
@@ -198,22 +221,23 @@ export class EmbeddingService implements AsyncDisposable {
    * Computes what nobody computes yet, and keeps it. Whoever asked first may go away: others may be
    * waiting for the same, so its signal does not stop the work.
    */
-  private start(kind: EmbeddingKind, inputs: ReadonlyMap<string, Input>): void {
+  private start(kind: EmbeddingKind, inputs: ReadonlyMap<string, Input>): Promise<Computed> {
     const keys = [...inputs.keys()];
     const all = this.compute(kind, [...inputs.values()], undefined);
     keys.forEach((key, i) => {
-      const outcome = all.then((outcomes) => outcomes[i] as Outcome);
+      const outcome = all.then(({ outcomes }) => outcomes[i] as Outcome);
       // Each failure is told to those who asked; here it must not end the process as well.
       outcome.catch(() => undefined);
       this.running.set(key, outcome);
     });
-    const kept = all.then((outcomes) => this.keep(keys, outcomes));
+    const kept = all.then(({ outcomes }) => this.keep(keys, outcomes));
     this.keeping.add(kept);
     const forget = (): void => {
       this.keeping.delete(kept);
       for (const key of keys) this.running.delete(key);
     };
     kept.then(forget, forget);
+    return all;
   }
 
   private async keep(keys: readonly string[], outcomes: readonly Outcome[]): Promise<void> {
@@ -227,21 +251,21 @@ export class EmbeddingService implements AsyncDisposable {
     await this.cache.setMany(vectors);
   }
 
-  /** One outcome an input, in order. @throws what concerns all of them */
+  /** @throws what concerns all inputs */
   private async compute(
     kind: EmbeddingKind,
     inputs: readonly Input[],
     signal: AbortSignal | undefined,
-  ): Promise<Outcome[]> {
+  ): Promise<Computed> {
     const end = this.observed?.generation.startTimer({ kind });
     this.inFlight[kind] += inputs.length;
     try {
-      const outcomes =
+      const computed =
         kind === 'instruction'
           ? await encodeEach(this.parts.instruction, inputs as readonly string[], signal)
           : await this.encodeImages(inputs as readonly Uint8Array[], signal);
       end?.();
-      return outcomes;
+      return computed;
     } finally {
       this.inFlight[kind] -= inputs.length;
     }
@@ -250,7 +274,7 @@ export class EmbeddingService implements AsyncDisposable {
   private async encodeImages(
     images: readonly Uint8Array[],
     signal: AbortSignal | undefined,
-  ): Promise<Outcome[]> {
+  ): Promise<Computed> {
     const { image: encoder, prepareImage } = this.parts;
     if (prepareImage === undefined) return encodeEach(encoder, images, signal);
     const prepared = await Promise.all(
@@ -262,10 +286,12 @@ export class EmbeddingService implements AsyncDisposable {
       ),
     );
     const good = prepared.filter((picture): picture is Uint8Array => !isLibraryError(picture));
-    const encoded = good.length === 0 ? [] : await encodeEach(encoder, good, signal);
-    return prepared.map((picture) =>
+    const encoded =
+      good.length === 0 ? [] : [...(await encodeEach(encoder, good, signal)).outcomes];
+    const outcomes = prepared.map((picture) =>
       isLibraryError(picture) ? picture : (encoded.shift() as Outcome),
     );
+    return { outcomes, tokens: 0 };
   }
 }
 
@@ -273,11 +299,14 @@ async function encodeEach<T>(
   encoder: ItemEncoder<T>,
   inputs: readonly T[],
   signal: AbortSignal | undefined,
-): Promise<Outcome[]> {
+): Promise<Computed> {
   const options = signal === undefined ? {} : { signal };
-  const { vectors, errors } = await encoder.encodeEach(inputs, options);
+  const { vectors, errors, tokens } = await encoder.encodeEach(inputs, options);
   const { dim } = encoder;
-  return inputs.map((_, i) => errors[i] ?? vectors.slice(i * dim, (i + 1) * dim));
+  return {
+    outcomes: inputs.map((_, i) => errors[i] ?? vectors.slice(i * dim, (i + 1) * dim)),
+    tokens: tokens.reduce((sum, count) => sum + count, 0),
+  };
 }
 
 /** All vectors. @throws the first failure, with `details.index` */

@@ -54,6 +54,17 @@ test('the OpenAI shape names both models and keeps their vectors apart', async (
   assert.is(codeOf(await openAi({ input: ['red'], model: 'builtin' })), 'ERR_NOT_FOUND');
 });
 
+test('usage counts the tokens that the model read, and none for what was cached', async () => {
+  const [, second, ...more] = minilm.texts.filter(({ text }) => text !== '');
+  const fresh = [second, ...more].map((item) => ({ text: item?.text ?? '', ids: item?.ids ?? [] }));
+  const input = fresh.map(({ text }) => text);
+  const tokens = fresh.reduce((sum, { ids }) => sum + ids.length, 0);
+  const usageOf = async (): Promise<unknown> =>
+    (await openAi({ input })).json<{ usage: unknown }>().usage;
+  assert.equal(await usageOf(), { prompt_tokens: tokens, total_tokens: tokens });
+  assert.equal(await usageOf(), { prompt_tokens: 0, total_tokens: 0 });
+});
+
 test('figures and probes are there, search is not', async () => {
   for (const path of ['/livez', '/info', '/metrics', '/openapi.json'])
     assert.is((await ask(server.port, path)).status, 200, path);

@@ -24,7 +24,7 @@ export function embedRoutes(app: FastifyInstance, context: ServiceContext): void
     started: number,
   ): Promise<Answer> {
     const kind = 'texts' in inputs ? 'instruction' : 'image';
-    const vectors = await requests.vectorsOf(reply, inputs);
+    const { vectors } = await requests.vectorsOf(reply, inputs);
     const rows = vectors.map((vector) => Array.from(vector));
     return {
       model: embeddings.models[kind].id,

@@ -36,7 +36,7 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
         const { input, encoding_format: format } = request.body;
         const inputs = typeof input === 'string' ? [input] : input;
         const model = check(request.body, inputs);
-        const vectors = await mixed(reply, inputs);
+        const { vectors, tokens } = await mixed(reply, inputs);
         return {
           object: 'list',
           data: vectors.map((vector, index) => ({
@@ -45,8 +45,8 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
             embedding: format === 'base64' ? base64Of(vector) : Array.from(vector),
           })),
           model,
-          // Clients expect the fields; tokens are neither counted nor charged here.
-          usage: { prompt_tokens: 0, total_tokens: 0 },
+          // What the model read: texts from the cache cost nothing.
+          usage: { prompt_tokens: tokens, total_tokens: tokens },
         };
       },
     );
@@ -87,16 +87,19 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
   async function mixed(
     reply: FastifyReply,
     inputs: readonly string[],
-  ): Promise<readonly Float32Array[]> {
+  ): Promise<{ vectors: readonly Float32Array[]; tokens: number }> {
     const texts = inputs.filter((input) => !isDataUrl(input));
     const images = inputs
       .filter((input) => isDataUrl(input))
       .map((input) => pictureOf(input, limits.uploadBytes));
-    const ofTexts = texts.length === 0 ? [] : [...(await requests.vectorsOf(reply, { texts }))];
-    const ofImages = images.length === 0 ? [] : [...(await requests.vectorsOf(reply, { images }))];
-    return inputs.map(
-      (input) => (isDataUrl(input) ? ofImages.shift() : ofTexts.shift()) as Float32Array,
+    const none = { vectors: [], tokens: 0 };
+    const ofTexts = texts.length === 0 ? none : await requests.vectorsOf(reply, { texts });
+    const ofImages = images.length === 0 ? none : await requests.vectorsOf(reply, { images });
+    const [nextText, nextImage] = [ofTexts, ofImages].map(({ vectors }) => vectors.values());
+    const vectors = inputs.map(
+      (input) => (isDataUrl(input) ? nextImage : nextText)?.next().value as Float32Array,
     );
+    return { vectors, tokens: ofTexts.tokens };
   }
 }
 
