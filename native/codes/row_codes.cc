@@ -181,10 +181,14 @@ float RowCodes::Quantise(QueryCode* out) const {
     for (size_t j = 0; j < 8; ++j) largest[j] = std::max(largest[j], std::fabs(work[i + j]));
   }
   const float most = *std::max_element(largest, largest + 8);
-  const float inverse = most > 0 ? 127.0f / most : 0.0f;
+  // Past the ends of float32 there is nothing to tell rows apart by: a query that overflows the
+  // rotation, or one so short that its values vanish, gets a code of zeros.
+  const float scale = most > 0 ? 127.0f / most : 0.0f;
+  const bool is_usable = std::isfinite(most) && std::isfinite(scale);
+  const float inverse = is_usable ? scale : 0.0f;
   int32_t sum = 0;
   for (size_t i = 0; i < n; ++i) {
-    const float scaled = work[i] * inverse;
+    const float scaled = is_usable ? work[i] * inverse : 0.0f;
     const int32_t value = static_cast<int32_t>(scaled + std::copysign(0.5f, scaled));
     values[i] = static_cast<int8_t>(value);
     sum += value;
