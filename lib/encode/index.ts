@@ -2,9 +2,8 @@
  * Encoders: pictures, texts, videos and sounds to unit vectors. Holds the model store (folders on disk,
  * no network), preprocessing, tokenizer, and the pools of processes in which the ONNX runtime runs.
  *
- * Knows nothing of catalogs, indexes or media files. May use errors and plain types. The main thread
- * loads neither the runtime nor the image library: both live in workers, because inference blocks
- * the thread it is called on.
+ * Knows nothing of catalogs, indexes or media files. May use errors and plain types. This process
+ * loads neither the runtime nor the image library: both live in encoder processes (ADR 11).
  */
 export { DEFAULT_AUDIO_MODEL, MAX_AUDIO_SECONDS, openAudioEncoder } from './audio';
 export { openClip } from './clip';
