@@ -3,6 +3,8 @@ import path from 'node:path';
 import { makeError } from '../errors';
 import type { AudioEncoder } from './encoder';
 import { audioKind } from './input-kinds';
+import type { GraphFile } from './model-files';
+import { statesBehind } from './onnx-tap';
 import { numberField, readJsonFile, type JsonObject } from './json-file';
 import { MODEL_TYPES, optionalLength, readConfig } from './model-config';
 import { openSingle, openTower, type EncoderOptions, type TowerRecipe } from './open-model';
@@ -32,6 +34,8 @@ const STRIDES = [5, 2, 2, 2, 2, 2, 2];
  * time (spec 001), of unit length. Silence is a sound like any other; less than 25 ms is
  * ERR_MEDIA_UNSUPPORTED.
  *
+ * Exports that transcribe work as well, where their states can be told (see `onnx-tap.ts`).
+ *
  * @param model  a folder in the Hugging Face layout, or a repository id in the local hub cache
  * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_INVALID | ERR_ARG_RANGE
  */
@@ -53,7 +57,10 @@ export async function openAudioEncoderWithWorker(
   const { file, config } = await readConfig(folder, MODEL_TYPES.audio);
   const wave = await readWaveRule(folder, config, file);
   const stated = optionalLength(config, 'hidden_size', file);
-  const { dim, fixedLength } = fitTower(graph.signature, {
+  const tap = tapOf(graph);
+  const states = { name: 'last_hidden_state', type: 'float32', shape: undefined };
+  const signature = tap === undefined ? graph.signature : { ...graph.signature, outputs: [states] };
+  const { dim, fixedLength } = fitTower(signature, {
     ...{ modality: 'audio', family: 'wav2vec2', file: graph.file },
     ...(stated === undefined ? {} : { dim: stated }),
   });
@@ -68,10 +75,18 @@ export async function openAudioEncoderWithWorker(
     ...towerSettings('image', graph.bytes, { timeoutMs: DEFAULT_TIMEOUT_MS, ...options }),
     batchSize: 1,
   };
-  const recipe: TowerRecipe = { modality: 'audio', wave, family: 'wav2vec2', dim };
+  const recipe: TowerRecipe = { modality: 'audio', wave, family: 'wav2vec2', dim, tap };
   const kind = audioKind(wave.maxSamples);
   const encoder = openTower(kind, recipe, single, settings, options, workerFile);
   return Object.assign(encoder, { sampleRate: wave.sampleRate, maxSeconds: MAX_AUDIO_SECONDS });
+}
+
+/** Of an export that transcribes, the tensor that an export for feature extraction would give. */
+function tapOf({ file, sums, signature: { outputs } }: GraphFile): string | undefined {
+  const has = (output: string): boolean => outputs.some(({ name }) => name === output);
+  // Weights in files of their own are found beside a file, not beside bytes.
+  if (has('last_hidden_state') || !has('logits') || sums.length > 1) return undefined;
+  return statesBehind(file, 'logits');
 }
 
 async function readWaveRule(folder: string, config: JsonObject, file: string): Promise<WaveRule> {

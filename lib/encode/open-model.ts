@@ -50,7 +50,7 @@ export async function openSingle(
 
 /** What a tower is beside its files: how inputs become tensors, and rows vectors. */
 export type TowerRecipe = Recipe &
-  Pick<WorkerSetup, 'family' | 'pooling'> & {
+  Pick<WorkerSetup, 'family' | 'pooling' | 'tap'> & {
     /** Length of the vectors. */
     readonly dim: number;
   };

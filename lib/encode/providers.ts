@@ -19,10 +19,11 @@ export interface ProvidedSession {
 }
 
 /**
+ * @param file path of the model, or its bytes
  * @throws whatever the runtime throws for the file on the processor
  */
 export async function createSession(
-  file: string,
+  file: string | Uint8Array,
   options: InferenceSession.SessionOptions,
   device: Device,
 ): Promise<ProvidedSession> {
@@ -34,14 +35,24 @@ export async function createSession(
     try {
       // The processor stays behind it, for operations that the provider does not have.
       const executionProviders = [provider, 'cpu'];
-      const session = await InferenceSession.create(file, { ...options, executionProviders });
+      const session = await create(file, { ...options, executionProviders });
       return { session, device: provider, notice: undefined };
     } catch (cause) {
       failure = messageOf(cause);
     }
   }
-  const session = await InferenceSession.create(file, { ...options, executionProviders: ['cpu'] });
+  const session = await create(file, { ...options, executionProviders: ['cpu'] });
   const isAsExpected = device === 'cpu' || device === 'auto';
   const notice = isAsExpected ? undefined : fallbackNotice(device, supported, failure);
   return { session, device: 'cpu', notice };
+}
+
+/** The runtime tells files from bytes by overloads. */
+function create(
+  file: string | Uint8Array,
+  options: InferenceSession.SessionOptions,
+): Promise<InferenceSession> {
+  return typeof file === 'string'
+    ? InferenceSession.create(file, options)
+    : InferenceSession.create(file, options);
 }

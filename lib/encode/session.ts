@@ -5,12 +5,15 @@
 import { Tensor, type InferenceSession } from 'onnxruntime-node';
 import { makeError, messageOf } from '../errors';
 import type { TensorInfo } from './onnx-signature';
+import { withOutput } from './onnx-tap';
 import { poolStates } from './pooling';
 import { createSession, type ProvidedSession } from './providers';
 import type { WorkerSetup } from './task';
 import { fitTower, type TowerIo, type TowerWant } from './tower-io';
 
 type Feeds = Record<string, Tensor>;
+
+const STATES = 'last_hidden_state';
 
 export class TowerSession {
   private spentMs = 0;
@@ -35,7 +38,8 @@ export class TowerSession {
       // Spinning threads would take the cores from the decoders and from the other workers.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     };
-    const made = createSession(setup.file, options, setup.device ?? 'cpu');
+    const { file, tap, device = 'cpu' } = setup;
+    const made = createSession(tap === undefined ? file : withOutput(file, tap), options, device);
     const provided = await made.catch((cause: unknown) => {
       throw makeError(
         'ERR_MODEL_INVALID',
@@ -46,7 +50,9 @@ export class TowerSession {
     const { session } = provided;
     try {
       const inputs = session.inputMetadata.map(infoOf);
-      const outputs = session.outputMetadata.map(infoOf);
+      const outputs = session.outputMetadata.map(infoOf).map((info) => {
+        return info.name === tap ? { ...info, name: STATES } : info;
+      });
       const io = fitTower({ inputs, outputs }, wantOf(setup));
       return new TowerSession(session, provided, io, setup);
     } catch (error) {
@@ -127,15 +133,16 @@ export class TowerSession {
     inputOf: (from: number, n: number) => { feeds: Feeds; mask?: BigInt64Array },
   ): Promise<Float32Array> {
     const { output, pooling, dim, fixedBatch, dummies } = this.io;
+    const wanted = output === STATES ? (this.setup.tap ?? output) : output;
     const step = fixedBatch ?? count;
     const out = new Float32Array(count * dim);
     for (let from = 0; from < count; from += step) {
       const { feeds, mask } = inputOf(from, step);
       for (const input of dummies) feeds[input.name] = this.emptyItem(input);
       const started = performance.now();
-      const results = await this.session.run(feeds, [output]);
+      const results = await this.session.run(feeds, [wanted]);
       this.spentMs += performance.now() - started;
-      const result = results[output];
+      const result = results[wanted];
       const data = result?.data;
       if (result === undefined || !(data instanceof Float32Array) || !this.isShape(result, step)) {
         throw makeError(

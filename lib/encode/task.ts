@@ -27,6 +27,8 @@ export type WorkerSetup = Recipe & {
   readonly pooling?: Pooling;
   /** Pixels a side, for graphs that want a picture with every text. */
   readonly pictureSize?: number;
+  /** Tensor of the graph that is its `last_hidden_state`, where that is no output of it. */
+  readonly tap?: string | undefined;
   /** Intra-op threads of the session. */
   readonly threads: number;
   /** Default `cpu`. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openAudioEncoder, type AudioEncoder } from '../../lib/encode';
+import { statesBehind } from '../../lib/encode/onnx-tap';
 import { prepareWave, receptiveField } from '../../lib/encode/waveform';
 import { codeOf, errorOf } from '../helpers/tiny-clip';
 import {
@@ -128,10 +129,21 @@ test('sounds that are too short, not finite or no samples at all fail alone', as
   });
 });
 
-test('an export that transcribes is refused with what to take instead', async () => {
+test('an export that transcribes gives the vectors of its states', async () => {
   const folder = copyModel(WAV2VEC2);
   const onnx = path.join(folder, 'onnx');
   cpSync(path.join(onnx, 'ctc_model.onnx'), path.join(onnx, 'model.onnx'));
+  assert.is(statesBehind(path.join(onnx, 'model.onnx'), 'logits'), 'last_hidden_state');
+  await withEncoder(async (encoder) => {
+    const rows = await encoder.encode(sounds);
+    wav2vec2.sounds.forEach(({ vector }, i) => assertUnitRow(rows, i, vector, `sound ${i}`));
+  }, folder);
+});
+
+test('an export whose states cannot be told is refused with what to take instead', async () => {
+  const folder = copyModel(WAV2VEC2);
+  const onnx = path.join(folder, 'onnx');
+  cpSync(path.join(onnx, 'odd_model.onnx'), path.join(onnx, 'model.onnx'));
   const error = await errorOf(openAudioEncoder(folder));
   assert.is(error.code, 'ERR_MODEL_INVALID');
   assert.match(error.message, /outputs are logits, expected last_hidden_state.*feature-extraction/);
