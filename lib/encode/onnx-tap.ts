@@ -1,7 +1,8 @@
 /**
- * The states behind the letters of a speech recogniser. Exports of wav2vec2 for recognition give `logits` alone, which are one matrix away from
- * the states that an embedding is made of; naming that tensor as one more output gives the model that an
- * export for feature extraction would have been. Field numbers are those of onnx.proto.
+ * The states behind the letters of a speech recogniser. Exports of wav2vec2 for recognition give `logits`
+ * alone, which are one matrix away from the states that an embedding is made of; naming that tensor as
+ * one more output gives the model that an export for feature extraction would have been. Field numbers
+ * are those of onnx.proto.
  */
 import { readFileSync } from 'node:fs';
 import { makeError } from '../errors';
