@@ -60,17 +60,22 @@ export function readSignature(file: string): Signature {
 
 type Span = Pick<ProtoField, 'from' | 'to'>;
 
-function* messages(reader: FileReader, span: Span, number: number): Generator<ProtoField> {
+/** The length-delimited fields of that number. */
+export function* messages(reader: FileReader, span: Span, number: number): Generator<ProtoField> {
   for (const field of protoFields(reader, span.from, span.to))
     if (field.number === number && field.wire === WIRE.bytes) yield field;
 }
 
-function textField(reader: FileReader, span: Span, number: number): string {
-  for (const { from, to } of messages(reader, span, number)) {
-    if (to - from > MAX_NAME_BYTES) throw new RangeError(`a name of ${to - from} bytes`);
-    return reader.text(from, to);
-  }
+/** The first field of that number as text, or an empty one. */
+export function textField(reader: FileReader, span: Span, number: number): string {
+  for (const { from, to } of messages(reader, span, number)) return nameOf(reader, from, to);
   return '';
+}
+
+/** @throws RangeError for what is too long to be a name */
+export function nameOf(reader: FileReader, from: number, to: number): string {
+  if (to - from > MAX_NAME_BYTES) throw new RangeError(`a name of ${to - from} bytes`);
+  return reader.text(from, to);
 }
 
 function tensorInfo(reader: FileReader, span: Span): TensorInfo {

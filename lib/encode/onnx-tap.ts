@@ -7,7 +7,8 @@
 import { readFileSync } from 'node:fs';
 import { makeError } from '../errors';
 import { readOnnx } from './onnx-file';
-import { protoFields, WIRE, type FileReader, type ProtoField } from './protobuf';
+import { messages, nameOf, textField } from './onnx-signature';
+import { WIRE } from './protobuf';
 
 const MODEL_GRAPH = 7;
 const GRAPH_NODE = 1;
@@ -15,7 +16,6 @@ const GRAPH_OUTPUT = 12;
 /** What may stand between the matrix and the output without changing which tensor it reads. */
 const PASSING = new Set(['Identity', 'Dropout']);
 const MAX_NODES = 100_000;
-const MAX_NAME_BYTES = 4096;
 /** A buffer of Node holds no more; models are far smaller. */
 const MAX_BYTES = 2 ** 31 - 2 ** 20;
 
@@ -46,31 +46,18 @@ export function statesBehind(file: string, output: string): string | undefined {
 function readNodes(file: string): ReadonlyMap<string, Node> {
   return readOnnx(file, (reader) => {
     const nodes = new Map<string, Node>();
-    for (const graph of fieldsOf(reader, { from: 0, to: reader.size }, MODEL_GRAPH)) {
-      for (const node of fieldsOf(reader, graph, GRAPH_NODE)) {
-        const [inputs, outputs, [op = '']] = [1, 2, 4].map((number) =>
-          [...fieldsOf(reader, node, number)].map((field) => text(reader, field)),
-        ) as [string[], string[], string[]];
+    for (const graph of messages(reader, { from: 0, to: reader.size }, MODEL_GRAPH)) {
+      for (const node of messages(reader, graph, GRAPH_NODE)) {
+        const names = (number: number): string[] =>
+          [...messages(reader, node, number)].map(({ from, to }) => nameOf(reader, from, to));
+        const [inputs, outputs] = [names(1), names(2)];
+        const op = textField(reader, node, 4);
         for (const output of outputs) nodes.set(output, { op, inputs });
         if (nodes.size > MAX_NODES) throw new RangeError('too many nodes');
       }
     }
     return nodes;
   });
-}
-
-function* fieldsOf(
-  reader: FileReader,
-  span: Pick<ProtoField, 'from' | 'to'>,
-  number: number,
-): Generator<ProtoField> {
-  for (const field of protoFields(reader, span.from, span.to))
-    if (field.number === number && field.wire === WIRE.bytes) yield field;
-}
-
-function text(reader: FileReader, { from, to }: ProtoField): string {
-  if (to - from > MAX_NAME_BYTES) throw new RangeError(`a name of ${to - from} bytes`);
-  return reader.text(from, to);
 }
 
 /**

@@ -198,6 +198,7 @@ export class TowerPool {
     this.processes.add(process);
     void process.ended.then(() => {
       this.processes.delete(process);
+      if (this.processes.size === 0) this.isLoaded = false;
       this.assign();
     });
     return process;
