@@ -14,7 +14,6 @@ export {
   ANYTHING,
   arrayOf,
   BOOLEAN,
-  checkSignal,
   FUNCTION,
   integer,
   number,

@@ -42,7 +42,7 @@ export function checkNames(
   name: string,
   value: unknown,
   rules: Readonly<Record<string, unknown>>,
-): asserts value is object {
+): void {
   if (!isOptionsObject(value)) throw wrongType(name, 'an object', value);
   for (const key in value) {
     if (Object.hasOwn(rules, key) || isNoOption(value, key)) continue;

@@ -50,7 +50,7 @@ export function FUNCTION<T>(name: string, value: unknown): T {
 }
 
 /** By what it can do: signals of other realms are signals too. */
-export function checkSignal(name: string, value: unknown): AbortSignal {
+export const SIGNAL: Rule<AbortSignal> = (name, value) => {
   const signal = value as Partial<AbortSignal> | null;
   const isSignal =
     typeof signal === 'object' &&
@@ -59,9 +59,7 @@ export function checkSignal(name: string, value: unknown): AbortSignal {
     typeof signal.addEventListener === 'function';
   if (isSignal) return value as AbortSignal;
   throw wrongType(name, 'an AbortSignal', value);
-}
-
-export const SIGNAL: Rule<AbortSignal> = checkSignal;
+};
 
 /** Names that the caller chooses, such as those of environment variables. */
 export function RECORD<T>(name: string, value: unknown): T {

@@ -26,6 +26,7 @@ const LIB_LAYERS: Record<string, number> = {
   search: 3,
   delta: 3,
   service: 3,
+  'library-options.ts': 4,
   'library-types.ts': 4,
   'embedded-vectors.ts': 4,
   'library-vectors.ts': 4,

@@ -1,5 +1,8 @@
 /** What every cache of embeddings can do. Losing an entry costs time, never an answer. */
 
+/** A year, as EMBEDDING_CACHE_TTL. */
+export const MAX_TTL_SECONDS = 31_536_000;
+
 export interface CacheStats {
   readonly kind: 'memory' | 'disk' | 'redis' | 'layered' | 'none';
   readonly hits: number;

@@ -9,6 +9,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
+import { integer, readOptions, TEXT, type OptionRules } from '../../options';
 import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
 import { matcherOf } from './key';
 import { fromBytes, toBytes } from './value';
@@ -18,6 +19,11 @@ export interface DiskCacheOptions {
   /** Default 1 GB, some 480,000 vectors of 512. */
   readonly maxBytes?: number;
 }
+
+const DISK_CACHE_OPTIONS: OptionRules<DiskCacheOptions> = {
+  folder: TEXT,
+  maxBytes: integer(1, Number.MAX_SAFE_INTEGER),
+};
 
 const DEFAULT_BYTES = 1 << 30;
 /** How much is left after files were dropped, so that it happens rarely. */
@@ -43,9 +49,10 @@ export class DiskCache implements EmbeddingCache {
   private shrinking: Promise<void> | undefined;
   private isClosed = false;
 
-  constructor(options: DiskCacheOptions) {
-    this.folder = options.folder;
-    this.maxBytes = options.maxBytes ?? DEFAULT_BYTES;
+  constructor(given: DiskCacheOptions) {
+    const { folder, maxBytes } = readOptions('options', given, DISK_CACHE_OPTIONS);
+    this.folder = TEXT('folder', folder);
+    this.maxBytes = maxBytes ?? DEFAULT_BYTES;
   }
 
   async get(key: string, dim: number): Promise<Float32Array | undefined> {

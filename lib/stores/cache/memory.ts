@@ -1,6 +1,7 @@
 /** Embeddings in this process's memory: least recently used go first, counted in bytes. */
 import { LRUCache } from 'lru-cache';
-import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
+import { integer, number, readOptions, type OptionRules } from '../../options';
+import { CacheCounts, MAX_TTL_SECONDS, type CacheStats, type EmbeddingCache } from './contract';
 import { matcherOf } from './key';
 
 export interface MemoryCacheOptions {
@@ -10,6 +11,11 @@ export interface MemoryCacheOptions {
   readonly ttlSeconds?: number;
 }
 
+const MEMORY_CACHE_OPTIONS: OptionRules<MemoryCacheOptions> = {
+  maxBytes: integer(1, Number.MAX_SAFE_INTEGER),
+  ttlSeconds: number(0.001, MAX_TTL_SECONDS),
+};
+
 const DEFAULT_BYTES = 64 << 20;
 /** Key and book-keeping of an entry. */
 const ENTRY_BYTES = 256;
@@ -18,7 +24,8 @@ export class MemoryCache implements EmbeddingCache {
   private readonly entries: LRUCache<string, Float32Array>;
   private readonly counts = new CacheCounts();
 
-  constructor(options: MemoryCacheOptions = {}) {
+  constructor(given: MemoryCacheOptions = {}) {
+    const options = readOptions('options', given, MEMORY_CACHE_OPTIONS);
     this.entries = new LRUCache({
       maxSize: options.maxBytes ?? DEFAULT_BYTES,
       sizeCalculation: (vector) => vector.byteLength + ENTRY_BYTES,

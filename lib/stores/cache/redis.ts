@@ -5,7 +5,8 @@
  */
 import type * as Ioredis from 'ioredis';
 import { makeError, messageOf } from '../../errors';
-import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
+import { FUNCTION, integer, readOptions, TEXT, type OptionRules } from '../../options';
+import { CacheCounts, MAX_TTL_SECONDS, type CacheStats, type EmbeddingCache } from './contract';
 import { fromBytes, toBytes } from './value';
 
 export interface RedisCacheOptions {
@@ -20,6 +21,14 @@ export interface RedisCacheOptions {
   readonly onNotice?: (line: string) => void;
 }
 
+const REDIS_CACHE_OPTIONS: OptionRules<RedisCacheOptions> = {
+  url: TEXT,
+  ttlSeconds: integer(1, MAX_TTL_SECONDS),
+  timeoutMs: integer(1, 600_000),
+  retryMs: integer(0, 3_600_000),
+  onNotice: FUNCTION,
+};
+
 const SCAN_COUNT = 500;
 /** Keys of one command: some 2 MB of vectors, which Redis answers in a few milliseconds. */
 const KEYS_AT_ONCE = 1000;
@@ -27,6 +36,7 @@ const KEYS_AT_ONCE = 1000;
 export class RedisCache implements EmbeddingCache {
   private readonly counts = new CacheCounts();
   private readonly client: Ioredis.Redis;
+  private readonly options: RedisCacheOptions;
   private readonly ttlSeconds: number;
   private readonly retryMs: number;
   private isAway = false;
@@ -37,7 +47,10 @@ export class RedisCache implements EmbeddingCache {
   private readonly where: string;
 
   /** @throws ERR_ARG_RANGE for a text that is no Redis address. Does not connect yet. */
-  constructor(private readonly options: RedisCacheOptions) {
+  constructor(given: RedisCacheOptions) {
+    const options = readOptions('options', given, REDIS_CACHE_OPTIONS);
+    TEXT('url', options.url);
+    this.options = options;
     this.ttlSeconds = options.ttlSeconds ?? 300;
     this.retryMs = options.retryMs ?? 1000;
     this.where = placeOf(options.url);

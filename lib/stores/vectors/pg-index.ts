@@ -3,7 +3,8 @@
  * wants its rows first). Built beside writers where the server can.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkInteger, checkOneOf, outOfRange } from './checks';
+import { BOOLEAN, integer, oneOf, readOptions, type OptionRules } from '../../options';
+import { checkInteger, outOfRange } from './checks';
 import { quote } from './identifiers';
 import type { PgConnection, Sql } from './pg-connection';
 import type { TableSpec, TableState } from './pg-schema';
@@ -47,6 +48,19 @@ export interface IvfflatOptions {
   readonly concurrently?: boolean;
 }
 
+const HNSW_OPTIONS: OptionRules<HnswOptions> = {
+  metric: oneOf(METRICS),
+  m: integer(2, 100),
+  efConstruction: integer(4, 1000),
+  concurrently: BOOLEAN,
+};
+
+const IVFFLAT_OPTIONS: OptionRules<IvfflatOptions> = {
+  metric: oneOf(METRICS),
+  lists: integer(1, 32_768),
+  concurrently: BOOLEAN,
+};
+
 export type IndexKind = 'hnsw' | 'ivfflat';
 
 /** An index that can be used. */
@@ -65,9 +79,10 @@ interface IndexJob {
   readonly concurrently: boolean;
 }
 
-export function hnswJob(options: HnswOptions, spec: TableSpec): IndexJob {
+export function hnswJob(given: HnswOptions, spec: TableSpec): IndexJob {
+  const options = readOptions('options', given, HNSW_OPTIONS);
   const defaults = searchDefaults();
-  const m = checkInteger('m', options.m ?? defaults.m, 2, 100);
+  const m = options.m ?? defaults.m;
   const ef = checkInteger(
     'efConstruction',
     options.efConstruction ?? Math.max(defaults.efConstruction, 2 * m),
@@ -77,17 +92,18 @@ export function hnswJob(options: HnswOptions, spec: TableSpec): IndexJob {
   if (ef < 2 * m) throw outOfRange('efConstruction', `at least 2 * m = ${2 * m}`, ef);
   return {
     kind: 'hnsw',
-    metric: checkOneOf('metric', options.metric ?? spec.metric, METRICS),
+    metric: options.metric ?? spec.metric,
     parameters: { m, ef_construction: ef },
     concurrently: options.concurrently !== false,
   };
 }
 
-export function ivfflatJob(options: IvfflatOptions, spec: TableSpec): IndexJob {
+export function ivfflatJob(given: IvfflatOptions, spec: TableSpec): IndexJob {
+  const options = readOptions('options', given, IVFFLAT_OPTIONS);
   return {
     kind: 'ivfflat',
-    metric: checkOneOf('metric', options.metric ?? spec.metric, METRICS),
-    parameters: { lists: checkInteger('lists', options.lists ?? 100, 1, 32_768) },
+    metric: options.metric ?? spec.metric,
+    parameters: { lists: options.lists ?? 100 },
     concurrently: options.concurrently !== false,
   };
 }
