@@ -24,7 +24,7 @@ import { openEmbeddingService, type EmbeddingService } from './service';
 import { openVectors, type LibraryVectors } from './library-vectors';
 import { readOptions, TEXT, type OptionRules } from './options';
 import { reconcile, runSync, verifyLibrary, type Halves, type SyncParts } from './pipeline';
-import { search } from './search';
+import { frameVersion, search } from './search';
 import {
   asFrameId,
   asMediaId,
@@ -265,6 +265,11 @@ class OpenedLibrary implements Library {
   frame(frameId: number): FrameRecord | undefined {
     this.assertOpen();
     return Number.isSafeInteger(frameId) ? this.catalog.frame(asFrameId(frameId)) : undefined;
+  }
+
+  frameVersion(frameId: number): string | undefined {
+    const frame = this.frame(frameId);
+    return frame && frameVersion(frame);
   }
 
   frameFile(frameId: number): string | undefined {

@@ -162,6 +162,7 @@ export interface SearchResult {
   readonly similarity: number;
   /** Dot product of the unit vectors, in [-1, 1]. */
   readonly cosine: number;
+  /** `/frame/ID/VERSION`; the picture at one such address never changes. */
   readonly frame_url: string;
   readonly media_path: string;
   readonly type: MediaKind;
