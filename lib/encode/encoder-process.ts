@@ -5,6 +5,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
+import { modelEnvironment } from '../child-environment';
 import { MODEL_MARK } from './task';
 import type { HostReply, HostRequest, TaskInput, TaskStage } from './task';
 import type { WorkerReply, WorkerSetup } from './task';
@@ -71,7 +72,7 @@ export class EncoderProcess {
     this.child = fork(HOST_FILE, [], {
       serialization: 'advanced',
       execArgv: [],
-      env: childEnvironment(),
+      env: modelEnvironment(),
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     const { child } = this;
@@ -205,11 +206,4 @@ export class EncoderProcess {
       else handle?.unref();
     }
   }
-}
-
-/** As ours, for the libraries of graphics cards, but no debugger, hooks or secrets. */
-function childEnvironment(): NodeJS.ProcessEnv {
-  const isKept = (name: string): boolean =>
-    name !== 'NODE_OPTIONS' && !/TOKEN|SECRET|PASSWORD|API_?KEY/i.test(name);
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => isKept(name)));
 }

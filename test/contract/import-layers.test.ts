@@ -12,6 +12,7 @@ const LIB_LAYERS: Record<string, number> = {
   'types.ts': 0,
   'config.ts': 0,
   'environment.ts': 0,
+  'child-environment.ts': 0,
   native: 1,
   vectors: 2,
   catalog: 2,
