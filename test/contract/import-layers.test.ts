@@ -32,6 +32,7 @@ const LIB_LAYERS: Record<string, number> = {
   'library.ts': 4,
   'models.ts': 4,
   'diagnostics.ts': 4,
+  'diagnose-encoders.ts': 4,
   'sample-library.ts': 4,
   'index.ts': 4,
   server: 5,
