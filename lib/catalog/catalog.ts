@@ -200,7 +200,7 @@ export class Catalog {
     const row = this.mediaTable.byId(mediaId);
     const ids = this.frameTable.storedOfMedia(mediaId).map(({ frameId }) => frameId);
     const isAll = ids.length > 0 && !ids.some((id) => but.has(id));
-    if (isAll && row?.contentHash != null && row.sampling !== null) {
+    if (isAll && row !== undefined && row.contentHash !== null && row.sampling !== null) {
       const { contentHash, sampling } = row;
       this.formerTable.add(mediaId, { contentHash, sampling }, ids);
     }

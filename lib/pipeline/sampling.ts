@@ -52,7 +52,8 @@ type Asked = Pick<SyncOptions, 'fps' | 'everyNFrames' | 'keyframes' | 'maxSize'>
 
 /** What was asked for goes before what a file was taken with, and that before the defaults. */
 export function samplingFor(known: Pick<Known, 'sampling'> | undefined, asked: Asked): Sampling {
-  const before = known?.sampling == null ? { maxSize: DEFAULT_MAX_SIZE } : parse(known.sampling);
+  const words = known?.sampling ?? null;
+  const before = words === null ? { maxSize: DEFAULT_MAX_SIZE } : parse(words);
   const { fps, everyNFrames, keyframes } = asksForRate(asked) ? asked : before;
   return {
     maxSize: asked.maxSize ?? before.maxSize,
