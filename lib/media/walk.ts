@@ -21,6 +21,8 @@ export interface MediaFile {
   readonly kind: MediaKind;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
+  /** Time of the last change of bytes, name or owner, which nobody can set. */
+  readonly ctimeMs: number;
 }
 
 /** Something beneath the root that looked like media or a folder and could not be taken. */
@@ -144,7 +146,8 @@ class Walker {
       return { relPath, code: 'ERR_MEDIA_MISSING', reason: messageOf(error) };
     }
     if (!stats.isFile()) return problem(relPath, 'not a plain file');
-    return { relPath, absPath, kind, sizeBytes: stats.size, mtimeMs: stats.mtimeMs };
+    const { size: sizeBytes, mtimeMs, ctimeMs } = stats;
+    return { relPath, absPath, kind, sizeBytes, mtimeMs, ctimeMs };
   }
 
   private async ignoreFile(absDir: string, entries: readonly Entry[]): Promise<string[]> {
