@@ -8,12 +8,13 @@ import type { Catalog, IngestedItem } from '../catalog';
 import { isLibraryError, makeError, messageOf } from '../errors';
 import {
   contentHash,
+  contentKind,
   decodeImage,
   sampleVideo,
   type DecodedFrame,
   type DecodedImage,
 } from '../media';
-import type { FrameId, MediaState, SyncOptions } from '../types';
+import type { FrameId, MediaKind, MediaLimits, MediaState, SyncOptions } from '../types';
 import type { FrameStore } from './frame-store';
 import { mapOrdered } from './ordered';
 import type { FoundFile, KnownFile } from './plan';
@@ -47,10 +48,13 @@ const BATCH_MS = 250;
 
 type Outcome =
   | { readonly work: WorkItem; readonly frame: DecodedImage }
-  | { readonly work: WorkItem; readonly error: unknown };
+  | { readonly work: WorkItem; readonly error: unknown }
+  /** A film under the name of a picture. */
+  | { readonly work: WorkItem; readonly film: true };
 
 /**
- * Decodes `items` (pictures first) and records every one of them.
+ * Decodes `items` (pictures first) and records every one of them. What a file is, its bytes decide: a
+ * film under the name of a picture waits for the films, a picture under the name of a film is one.
  *
  * @throws ERR_ABORTED after committing what was finished; ERR_DISK_FULL, ERR_IO and ERR_FFMPEG_MISSING
  *   only when they concern the library as a whole
@@ -62,10 +66,13 @@ export async function ingest(
 ): Promise<void> {
   const pictures = items.filter((item) => item.file.kind === 'image');
   const videos = items.filter((item) => item.file.kind === 'video');
-  await ingestPictures(pictures, parts, options);
-  for (const item of videos) {
+  const films = await ingestPictures(pictures, parts, options);
+  for (const item of [...films, ...videos]) {
     throwIfAborted(options.signal);
-    const recorded = await ingestVideo(item, parts, options);
+    const recorded =
+      item.file.kind === 'video' && (await contentKind(item.file)) === 'image'
+        ? await storePicture(await decodePicture(asKind(item, 'image'), options), parts)
+        : await ingestVideo(item, parts, options);
     parts.onItem(recorded);
     await commit([recorded], parts);
   }
@@ -76,7 +83,8 @@ async function ingestPictures(
   items: readonly WorkItem[],
   parts: IngestParts,
   options: SyncOptions,
-): Promise<void> {
+): Promise<WorkItem[]> {
+  const films: WorkItem[] = [];
   let batch: IngestedItem[] = [];
   let batchStarted = 0;
   const flush = async (): Promise<void> => {
@@ -85,9 +93,13 @@ async function ingestPictures(
     if (full.length > 0) await commit(full, parts);
   };
   for await (const outcome of mapOrdered(items, parts.concurrency, (item) =>
-    decodePicture(item, options),
+    lookAndDecode(item, options),
   )) {
     if (options.signal?.aborted === true) break;
+    if ('film' in outcome) {
+      films.push(asKind(outcome.work, 'video'));
+      continue;
+    }
     if (batch.length === 0) batchStarted = performance.now();
     const recorded = await storePicture(outcome, parts);
     parts.onItem(recorded);
@@ -96,7 +108,13 @@ async function ingestPictures(
   }
   await flush();
   throwIfAborted(options.signal);
+  return films;
 }
+
+const asKind = (work: WorkItem, kind: MediaKind): WorkItem => ({
+  ...work,
+  file: { ...work.file, kind },
+});
 
 async function commit(items: readonly IngestedItem[], parts: IngestParts): Promise<void> {
   const buried = parts.catalog.recordIngested(items);
@@ -104,7 +122,12 @@ async function commit(items: readonly IngestedItem[], parts: IngestParts): Promi
   await parts.store.remove(buried);
 }
 
-async function decodePicture(work: WorkItem, options: SyncOptions): Promise<Outcome> {
+async function lookAndDecode(work: WorkItem, options: SyncOptions): Promise<Outcome> {
+  if ((await contentKind(work.file)) === 'video') return { work, film: true };
+  return decodePicture(work, options);
+}
+
+async function decodePicture(work: WorkItem, options: SyncOptions): Promise<PictureOutcome> {
   try {
     return { work, frame: await decodeImage(work.file, decodeOptions(options)) };
   } catch (error) {
@@ -112,7 +135,9 @@ async function decodePicture(work: WorkItem, options: SyncOptions): Promise<Outc
   }
 }
 
-async function storePicture(outcome: Outcome, parts: IngestParts): Promise<IngestedItem> {
+type PictureOutcome = Exclude<Outcome, { film: true }>;
+
+async function storePicture(outcome: PictureOutcome, parts: IngestParts): Promise<IngestedItem> {
   if ('error' in outcome) {
     return { ...describe(outcome.work, null), ...failure(outcome.error), frames: [] };
   }
@@ -123,8 +148,9 @@ async function storePicture(outcome: Outcome, parts: IngestParts): Promise<Inges
   return {
     ...base,
     state: 'pending',
-    code: null,
-    reason: null,
+    // What a browser would show is searchable; what is wrong with it stays with the item.
+    code: frame.damaged === undefined ? null : 'ERR_MEDIA_DECODE',
+    reason: frame.damaged ?? null,
     width: frame.sourceWidth,
     height: frame.sourceHeight,
     capturedAt: frame.capturedAt,
@@ -180,8 +206,13 @@ async function ingestVideo(
   };
 }
 
-function decodeOptions(options: SyncOptions): { maxSize?: number; signal?: AbortSignal } {
+function decodeOptions(options: SyncOptions): {
+  maxSize?: number;
+  limits?: MediaLimits;
+  signal?: AbortSignal;
+} {
   return {
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.maxSize === undefined ? {} : { maxSize: options.maxSize }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   };
