@@ -33,6 +33,8 @@ export interface FfmpegRun {
   /** Descriptor of the open media file. */
   readonly mediaFd: number;
   readonly mediaBytes: number;
+  /** Working folder; default the root of the file system. */
+  readonly cwd?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -67,7 +69,7 @@ export class FfmpegProcess {
       // Standard input, frames, log, index, media.
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', options.mediaFd],
       env: ffmpegEnvironment(),
-      cwd: path.parse(process.cwd()).root,
+      cwd: options.cwd ?? path.parse(process.cwd()).root,
       detached: process.platform !== 'win32',
       windowsHide: true,
     });

@@ -19,7 +19,7 @@ export type ColorMap = (rgb: Float64Array) => void;
 const REFERENCE_WHITE = 203;
 /** An HLG picture is made for a display of this peak, with the system gamma 1.2. */
 const HLG_PEAK = 1000;
-const KNEE = 0.9;
+const KNEE = 0.93;
 
 /** Linear light, 1 is the reference white, to the primaries of sRGB; row by row. */
 const TO_BT709: Readonly<Record<number, readonly number[]>> = {

@@ -62,7 +62,7 @@ export async function decodeByFfmpeg(
   const failure = await ended;
   if (failure !== undefined)
     throw makeError('ERR_FFMPEG_MISSING', `ffmpeg: ${messageOf(failure)}`, { cause: failure });
-  const { width, height } = log.header;
+  const { width, height } = log.tracks[0] ?? { width: 0, height: 0 };
   if (width * height > limits.pixels)
     throw makeError(
       'ERR_MEDIA_LIMIT',
