@@ -6,6 +6,7 @@ import {
   FUNCTION,
   integer,
   number,
+  objectOf,
   oneOf,
   SIGNAL,
   STRING,
@@ -16,7 +17,7 @@ import {
 } from './options';
 import { MAX_EF_SEARCH, MAX_K } from './search';
 import type { OpenLibraryOptions } from './library-types';
-import type { SearchOptions, SearchQuery, SyncOptions } from './types';
+import type { MediaLimits, SearchOptions, SearchQuery, SyncOptions } from './types';
 
 const vectorStore: Rule<VectorStoreChoice> = (name, value) =>
   typeof value === 'string' ? TEXT(name, value) : VECTOR_STORE_CHOICE(name, value);
@@ -33,6 +34,13 @@ export const OPEN_LIBRARY_OPTIONS: OptionRules<OpenLibraryOptions> = {
   onNotice: FUNCTION,
 };
 
+const MEDIA_LIMITS: OptionRules<MediaLimits> = {
+  megapixels: number(0.001, 100_000),
+  memoryMb: number(1, 1_048_576),
+  seconds: number(0.001, 86_400),
+  videoFrames: integer(1, 100_000_000),
+};
+
 export const SYNC_OPTIONS: OptionRules<SyncOptions> = {
   fps: number(0.001, 240),
   everyNFrames: integer(1, 1_000_000),
@@ -42,7 +50,9 @@ export const SYNC_OPTIONS: OptionRules<SyncOptions> = {
   dryRun: BOOLEAN,
   retryFailed: BOOLEAN,
   confirmRemovals: BOOLEAN,
+  resample: BOOLEAN,
   embed: BOOLEAN,
+  limits: objectOf(MEDIA_LIMITS),
   signal: SIGNAL,
   onProgress: FUNCTION,
 };

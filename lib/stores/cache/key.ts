@@ -1,5 +1,6 @@
 /** Names of cached embeddings: kind, and a hash over the model and the input. */
 import { createHash } from 'node:crypto';
+import { number, outOfRange, type Rule } from '../../options';
 import type { ModelIdentity } from '../../types';
 
 export type EmbeddingKind = 'instruction' | 'image';
@@ -21,9 +22,40 @@ export function cacheKey(
   return `embedding:${kind}:${hash.digest('hex')}`;
 }
 
-/** Whether `key` matches `pattern`, in which only `*` has a meaning. */
-export function matcherOf(pattern: string): (key: string) => boolean {
-  const literal = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const expression = new RegExp(`^${literal.join('.*')}$`, 's');
-  return (key) => expression.test(key);
+const PREFIX = 'embedding:';
+const MAX_TTL = 3_155_760_000;
+
+/** The pattern with the prefix that all keys have, and no two `*` in a row. */
+export function wholePattern(pattern: string): string {
+  const whole = pattern.startsWith(PREFIX) ? pattern : PREFIX + pattern;
+  return whole.replace(/\*+/g, '*');
 }
+
+/** Whether a key matches `pattern`, in which only `*` has a meaning. Time: the lengths' product at most. */
+export function matcherOf(pattern: string): (key: string) => boolean {
+  const [first = '', ...rest] = wholePattern(pattern).split('*');
+  const last = rest.pop();
+  return (key) => {
+    if (last === undefined) return key === first;
+    if (!key.startsWith(first)) return false;
+    let at = first.length;
+    // The first place of each part is the best: it leaves most to the parts behind it.
+    for (const part of rest) {
+      const found = key.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return key.length >= at + last.length && key.endsWith(last);
+  };
+}
+
+/** Seconds that something can be kept for. */
+export const TTL: Rule<number> = (name, value) => {
+  const seconds = number(0, MAX_TTL)(name, value);
+  if (seconds > 0) return seconds;
+  throw outOfRange(name, `more than 0 and at most ${MAX_TTL} (a century)`, value);
+};
+
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE unless it is a time that something can be kept for */
+export const checkTtl = (ttlSeconds: number | undefined): number | undefined =>
+  ttlSeconds === undefined ? undefined : TTL('ttlSeconds', ttlSeconds);
