@@ -11,11 +11,11 @@ const LENGTH = 16;
 
 /**
  * Changes whenever the id may stand for another picture. Ids of media are random numbers of 128 bits that
- * no two libraries share, unless one is a copy of the other; then it is what the frame was taken from.
+ * no two libraries share, unless one is a copy of the other; then it is the checksum that tells them apart.
  */
 export function frameVersion(frame: FrameRecord): string {
-  const { frameId, mediaId, timestamp, width, height } = frame;
-  const what = JSON.stringify([frameId, mediaId, timestamp, width, height]);
+  const { frameId, mediaId, timestamp, width, height, crc = null } = frame;
+  const what = JSON.stringify([frameId, mediaId, timestamp, width, height, crc]);
   return createHash('sha256').update(what).digest('base64url').slice(0, LENGTH);
 }
 
