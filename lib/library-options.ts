@@ -35,10 +35,10 @@ export const OPEN_LIBRARY_OPTIONS: OptionRules<OpenLibraryOptions> = {
 };
 
 const MEDIA_LIMITS: OptionRules<MediaLimits> = {
-  megapixels: number(0.001, 100_000),
-  memoryMb: number(1, 1_048_576),
+  megapixels: number(0.001, 10_000),
+  memoryMb: number(1, 1_000_000),
   seconds: number(0.001, 86_400),
-  videoFrames: integer(1, 100_000_000),
+  videoFrames: integer(1, 10_000_000),
 };
 
 export const SYNC_OPTIONS: OptionRules<SyncOptions> = {
@@ -48,9 +48,9 @@ export const SYNC_OPTIONS: OptionRules<SyncOptions> = {
   maxSize: integer(32, 4096),
   ignore: arrayOf(STRING),
   dryRun: BOOLEAN,
+  resample: BOOLEAN,
   retryFailed: BOOLEAN,
   confirmRemovals: BOOLEAN,
-  resample: BOOLEAN,
   embed: BOOLEAN,
   limits: objectOf(MEDIA_LIMITS),
   signal: SIGNAL,

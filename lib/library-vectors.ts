@@ -11,7 +11,7 @@ import { EmbeddedVectors } from './embedded-vectors';
 import { makeError } from './errors';
 import { objectOf } from './options';
 import { PgVectorStore, type PgVectorStoreOptions, type VectorStore } from './stores/vectors';
-import { STORE_OPTIONS } from './stores/vectors/pg-options';
+import { CONNECTION_OPTIONS } from './stores/vectors/pg-options';
 import type { ModelIdentity } from './types';
 import { VectorIndex } from './vectors';
 
@@ -24,14 +24,7 @@ export type VectorStoreChoice =
     >;
 
 /** Of the second form. */
-export const VECTOR_STORE_CHOICE = objectOf<Exclude<VectorStoreChoice, string>>({
-  url: STORE_OPTIONS.url,
-  schema: STORE_OPTIONS.schema,
-  poolSize: STORE_OPTIONS.poolSize,
-  connectTimeoutMs: STORE_OPTIONS.connectTimeoutMs,
-  statementTimeoutMs: STORE_OPTIONS.statementTimeoutMs,
-  reconnectMs: STORE_OPTIONS.reconnectMs,
-});
+export const VECTOR_STORE_CHOICE = objectOf<Exclude<VectorStoreChoice, string>>(CONNECTION_OPTIONS);
 
 export interface VectorsOptions {
   /** The library's folder. */

@@ -5,12 +5,12 @@
 import { isLibraryError, makeError, type LibraryError } from '../errors';
 import { debug } from '../debug';
 import type { ImageEncoder, ItemEncoder, SentenceEncoder } from '../encode';
-import { checkPixels, pngOf, type RawPixels } from '../media';
 import { ANYTHING, BOOLEAN, FUNCTION, readOptions, SIGNAL, type OptionRules } from '../options';
+import { checkPixels, pngOf, type RawPixels } from '../media';
 import {
   cacheKey,
+  TTL_SECONDS,
   MemoryCache,
-  TTL,
   type EmbeddingCache,
   type EmbeddingKind,
 } from '../stores/cache';
@@ -51,7 +51,7 @@ export interface EmbedOptions {
 
 const EMBED_OPTIONS: OptionRules<EmbedOptions> = {
   useCache: BOOLEAN,
-  ttlSeconds: TTL,
+  ttlSeconds: TTL_SECONDS,
   signal: SIGNAL,
 };
 
@@ -222,8 +222,7 @@ export class EmbeddingService implements AsyncDisposable {
     inputs: readonly Input[],
     options: EmbedOptions,
   ): Promise<Embedded> {
-    const given = readOptions('options', options, EMBED_OPTIONS);
-    const { useCache = true, ttlSeconds, signal } = given;
+    const { useCache = true, ttlSeconds, signal } = readOptions('options', options, EMBED_OPTIONS);
     if (this.closing !== undefined) throw makeError('ERR_CLOSED', 'the service is closed');
     if (this.parts.isEnabled === false)
       throw makeError('ERR_CLOSED', 'EMBEDDING_ENABLE_EMBEDDINGS is false: nothing is embedded');

@@ -11,7 +11,7 @@ import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { integer, readOptions, TEXT, type OptionRules } from '../../options';
 import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
-import { checkTtl, matcherOf, TTL } from './key';
+import { checkTtl, matcherOf, TTL_SECONDS } from './key';
 import { fromBytes, toBytes } from './value';
 
 export interface DiskCacheOptions {
@@ -25,7 +25,7 @@ export interface DiskCacheOptions {
 const DISK_CACHE_OPTIONS: OptionRules<DiskCacheOptions> = {
   folder: TEXT,
   maxBytes: integer(1, Number.MAX_SAFE_INTEGER),
-  ttlSeconds: TTL,
+  ttlSeconds: TTL_SECONDS,
 };
 
 const DEFAULT_BYTES = 1 << 30;

@@ -1,6 +1,6 @@
 /** Names of cached embeddings: kind, and a hash over the model and the input. */
 import { createHash } from 'node:crypto';
-import { number, outOfRange, type Rule } from '../../options';
+import { number } from '../../options';
 import type { ModelIdentity } from '../../types';
 
 export type EmbeddingKind = 'instruction' | 'image';
@@ -23,7 +23,6 @@ export function cacheKey(
 }
 
 const PREFIX = 'embedding:';
-const MAX_TTL = 3_155_760_000;
 
 /** The pattern with the prefix that all keys have, and no two `*` in a row. */
 export function wholePattern(pattern: string): string {
@@ -49,13 +48,10 @@ export function matcherOf(pattern: string): (key: string) => boolean {
   };
 }
 
-/** Seconds that something can be kept for. */
-export const TTL: Rule<number> = (name, value) => {
-  const seconds = number(0, MAX_TTL)(name, value);
-  if (seconds > 0) return seconds;
-  throw outOfRange(name, `more than 0 and at most ${MAX_TTL} (a century)`, value);
-};
+/** Seconds that something can be kept for: a millisecond to a century. */
+export const TTL_SECONDS = number(0.001, 3_155_760_000);
 
-/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE unless it is a time that something can be kept for */
-export const checkTtl = (ttlSeconds: number | undefined): number | undefined =>
-  ttlSeconds === undefined ? undefined : TTL('ttlSeconds', ttlSeconds);
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
+export function checkTtl(ttlSeconds: number | undefined): number | undefined {
+  return ttlSeconds === undefined ? undefined : TTL_SECONDS('ttlSeconds', ttlSeconds);
+}

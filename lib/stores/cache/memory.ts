@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { integer, readOptions, type OptionRules } from '../../options';
 import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
-import { checkTtl, matcherOf, TTL } from './key';
+import { checkTtl, matcherOf, TTL_SECONDS } from './key';
 
 export interface MemoryCacheOptions {
   /** Of the vectors and their keys; default 64 MB, some 30,000 vectors of 512. */
@@ -13,7 +13,7 @@ export interface MemoryCacheOptions {
 
 const MEMORY_CACHE_OPTIONS: OptionRules<MemoryCacheOptions> = {
   maxBytes: integer(1, Number.MAX_SAFE_INTEGER),
-  ttlSeconds: TTL,
+  ttlSeconds: TTL_SECONDS,
 };
 
 const DEFAULT_BYTES = 64 << 20;

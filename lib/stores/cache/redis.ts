@@ -7,7 +7,7 @@ import type * as Ioredis from 'ioredis';
 import { makeError, messageOf } from '../../errors';
 import { FUNCTION, integer, readOptions, TEXT, type OptionRules } from '../../options';
 import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
-import { checkTtl, matcherOf, TTL, wholePattern } from './key';
+import { checkTtl, matcherOf, TTL_SECONDS, wholePattern } from './key';
 import { fromBytes, toBytes } from './value';
 
 export interface RedisCacheOptions {
@@ -24,7 +24,7 @@ export interface RedisCacheOptions {
 
 const REDIS_CACHE_OPTIONS: OptionRules<RedisCacheOptions> = {
   url: TEXT,
-  ttlSeconds: TTL,
+  ttlSeconds: TTL_SECONDS,
   timeoutMs: integer(1, 600_000),
   retryMs: integer(0, 3_600_000),
   onNotice: FUNCTION,

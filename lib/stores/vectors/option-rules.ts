@@ -8,6 +8,7 @@ import {
   RECORD,
   SIGNAL,
   type OptionRules,
+  type Rule,
 } from '../../options';
 import { checkNumber, MAX_K } from './checks';
 import type { DistanceQuery, Embedding, SimilarityQuery } from './pg-vector-store';
@@ -45,12 +46,18 @@ export const EMBEDDING: OptionRules<Embedding> = {
   embedding: ANYTHING,
 };
 
-const QUERY = {
+export const QUERY = {
   query: ANYTHING,
   topK: integer(1, MAX_K),
   filters: objectOf(FILTER),
   efSearch: EF_SEARCH,
 } as const;
+
+export const MAX_DISTANCE: Rule<number> = (name, value) => {
+  const distance = checkNumber(name, value);
+  if (distance >= 0) return distance;
+  throw outOfRange(name, 'a distance of 0 or more', value);
+};
 
 export const SIMILARITY_QUERY: OptionRules<SimilarityQuery> = {
   ...QUERY,
@@ -59,9 +66,5 @@ export const SIMILARITY_QUERY: OptionRules<SimilarityQuery> = {
 
 export const DISTANCE_QUERY: OptionRules<DistanceQuery> = {
   ...QUERY,
-  maxDistance: (name, value) => {
-    const distance = checkNumber(name, value);
-    if (distance >= 0) return distance;
-    throw outOfRange(name, 'a distance of 0 or more', value);
-  },
+  maxDistance: MAX_DISTANCE,
 };

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeError } from '../../errors';
 import { BOOLEAN, integer, oneOf, readOptions, type OptionRules } from '../../options';
-import { outOfRange } from './checks';
+import { checkInteger, outOfRange } from './checks';
 import { quote } from './identifiers';
 import type { VectorColumn } from './pg-column';
 import type { PgConnection, Sql } from './pg-connection';
@@ -106,7 +106,7 @@ export function hnswJob(given: HnswOptions, ofStore: Metric): IndexJob {
   const defaults = searchDefaults();
   const m = options.m ?? defaults.m ?? 16;
   const wanted = options.efConstruction ?? defaults.efConstruction;
-  const ef = wanted ?? Math.max(64, 2 * m);
+  const ef = checkInteger('efConstruction', wanted ?? Math.max(64, 2 * m), 4, 1000);
   if (ef < 2 * m) throw outOfRange('efConstruction', `at least 2 * m = ${2 * m}`, ef);
   const asked = new Set<string>();
   if ((options.m ?? defaults.m) !== undefined) asked.add('m');

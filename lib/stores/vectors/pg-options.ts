@@ -47,25 +47,26 @@ export interface PgVectorStoreOptions extends PgConnectionOptions {
   readonly readOnly?: boolean;
 }
 
-export const CONNECTION_OPTIONS: OptionRules<PgConnectionOptions> = {
+/** Those that a library's user chooses too. */
+export const CONNECTION_OPTIONS = {
   url: checkText,
+  schema: checkIdentifier,
   poolSize: integer(1, 64),
-  maxWaiting: integer(1, 100_000),
   connectTimeoutMs: integer(1, 600_000),
   statementTimeoutMs: integer(10, 3_600_000),
   reconnectMs: integer(0, 3_600_000),
-};
+} as const;
 
-export const STORE_OPTIONS: OptionRules<PgVectorStoreOptions> = {
+const STORE_OPTIONS: OptionRules<PgVectorStoreOptions> = {
   ...CONNECTION_OPTIONS,
   table: checkTableName,
-  schema: checkIdentifier,
   dim: integer(1, MAX_HALFVEC_DIM),
   metric: oneOf(METRICS),
   model: checkText,
   type: oneOf(['vector', 'halfvec']),
   columns: RECORD,
   readOnly: BOOLEAN,
+  maxWaiting: integer(1, 100_000),
 };
 
 /** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
