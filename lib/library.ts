@@ -23,6 +23,7 @@ import type { Library, MediaFileLocation, OpenLibraryOptions } from './library-t
 import { openEmbeddingService, type EmbeddingService } from './service';
 import { openVectors, type LibraryVectors } from './library-vectors';
 import { readOptions, TEXT, type OptionRules } from './options';
+import { assertUnbundled } from './package-root';
 import { reconcile, runSync, verifyLibrary, type Halves, type SyncParts } from './pipeline';
 import { frameVersion, search } from './search';
 import {
@@ -65,6 +66,7 @@ export function findLibrary(root: string, dir?: string): string | undefined {
 export async function openLibrary(root: string, given: OpenLibraryOptions = {}): Promise<Library> {
   const options = readOptions('options', given, OPEN_LIBRARY_OPTIONS);
   const absRoot = path.resolve(TEXT('root', root));
+  assertUnbundled();
   const dir = path.resolve(options.dir ?? path.join(absRoot, '.sightline'));
   const readOnly = options.readOnly === true;
   if (findLibrary(absRoot, dir) === undefined && (readOnly || options.create === false)) {
