@@ -2,7 +2,6 @@
  * Finds and loads the addon. The only folder that knows there is a binary; uses `lib/errors` alone.
  * Loaded at the first call, so that requiring the package never fails.
  */
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { resolve as findBinary } from 'node-gyp-build';
 import { codeOfNativeStatus, makeError, messageOf } from '../errors';
@@ -50,8 +49,12 @@ function loadFile(file: string): NativeBinding {
   }
 }
 
-/** Not by the `require` of this file, of which a bundler may have made something else. */
-const requireBinary = (file: string): NativeBinding => createRequire(file)(file) as NativeBinding;
+/** Not by `require`: a bundler may have made something else of it, and a file of JavaScript would be run. */
+function requireBinary(file: string): NativeBinding {
+  const holder = { exports: {} };
+  process.dlopen(holder, file);
+  return holder.exports as NativeBinding;
+}
 
 const REMEDY =
   'in a checkout run "npm run build:native"; otherwise install the package again for this platform';
