@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { makeError, messageOf } from './errors';
+import { suggest } from './options';
 import { DEVICES, type Device } from './types';
 
 export interface Settings {
@@ -225,6 +226,8 @@ const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> } = {
   },
 };
 
+const FILE_KEYS = (Object.keys(ROWS) as SettingName[]).filter((name) => !ROWS[name].notInFile);
+
 export const SETTING_NAMES = Object.keys(ROWS) as readonly SettingName[];
 
 /** True for values that must never be printed. */
@@ -257,7 +260,7 @@ export function resolveConfig(sources: ConfigSources = {}): ResolvedConfig {
   return {
     settings: settings as unknown as Settings,
     origins: origins as Record<SettingName, Origin>,
-    warnings: unknownKeys(sources.file),
+    warnings: [...unknownKeys(sources.file), ...unknownVariables(sources.env ?? {})],
   };
 }
 
@@ -307,7 +310,27 @@ function unknownKeys(file: ConfigSources['file']): string[] {
   if (file === undefined) return [];
   return Object.keys(file.values)
     .filter((key) => !Object.hasOwn(ROWS, key) || ROWS[key as SettingName].notInFile === true)
-    .map((key) => `${file.path}: "${key}" is not a setting and is ignored`);
+    .map(
+      (key) => `${file.path}: "${key}" is not a setting and is ignored${meantBy(key, FILE_KEYS)}`,
+    );
+}
+
+/** Read by other parts than this one. */
+const OTHER_VARIABLES = ['SIGHTLINE_ADDON', 'SIGHTLINE_FFMPEG', 'SIGHTLINE_KERNEL'];
+
+/** Our own ones only: nobody else begins a name so. Those of tests and harnesses are theirs. */
+function unknownVariables(env: NonNullable<ConfigSources['env']>): string[] {
+  const settings = Object.values(ROWS).flatMap((row) => [...row.env, `${row.env[0]}_FILE`]);
+  const known = [...settings, ...OTHER_VARIABLES].filter((name) => name.startsWith('SIGHTLINE_'));
+  return Object.keys(env)
+    .filter((name) => /^SIGHTLINE_(?!TEST_|ENCODER_FAULTS|FUZZ|SEED|SCREENSHOT)/.test(name))
+    .filter((name) => !known.includes(name))
+    .map((name) => `${name} is not a variable of Sightline and is ignored${meantBy(name, known)}`);
+}
+
+function meantBy(name: string, known: readonly string[]): string {
+  const meant = suggest(name, known);
+  return meant === undefined ? '' : `: did you mean ${meant}?`;
 }
 
 function readText(path: string): string {

@@ -106,7 +106,15 @@ export function createServer(
       requireHostHeader: false,
     },
     routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true } },
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: true,
+        // With the schema in each problem: what a field that is not known may have meant.
+        verbose: true,
+      },
+    },
     schemaErrorFormatter: (validation, validationContext) =>
       Object.assign(new Error('invalid request'), { validation, validationContext }),
     clientErrorHandler: onBrokenRequest,

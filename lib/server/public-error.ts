@@ -3,6 +3,7 @@
  * stacks. Everything thrown anywhere in the server passes through here.
  */
 import os from 'node:os';
+import { suggest } from '../options';
 import { ERROR_CODES, isLibraryError, type ErrorCode } from '../errors';
 
 export interface PublicError {
@@ -56,6 +57,7 @@ export interface ValidationProblem {
   readonly instancePath: string;
   readonly message?: string;
   readonly params: Readonly<Record<string, unknown>>;
+  readonly parentSchema?: { readonly properties?: Readonly<Record<string, unknown>> };
 }
 
 export function toPublicError(error: unknown): PublicError {
@@ -120,9 +122,17 @@ function describeValidation(error: FrameworkError): PublicError {
   return describe(isType ? 'ERR_ARG_TYPE' : 'ERR_ARG_RANGE', `${name} ${sayProblem(problem)}`);
 }
 
+function sayUnknown(name: string, schema: ValidationProblem['parentSchema']): string {
+  const known = Object.keys(schema?.properties ?? {});
+  const meant = suggest(name, known);
+  const remedy =
+    meant === undefined ? `it takes ${known.join(', ') || 'none'}` : `did you mean "${meant}"?`;
+  return `has no field ${JSON.stringify(name.slice(0, 40))}: ${remedy}`;
+}
+
 function sayProblem(problem: ValidationProblem | undefined): string {
   const extra = problem?.params['additionalProperty'];
-  if (typeof extra === 'string') return `has no field ${JSON.stringify(extra.slice(0, 40))}`;
+  if (typeof extra === 'string') return sayUnknown(extra, problem?.parentSchema);
   const allowed = problem?.params['allowedValues'];
   if (Array.isArray(allowed)) return `must be one of ${allowed.join(', ')}`;
   return problem?.message ?? 'is not valid';

@@ -253,4 +253,18 @@ test('/health counts, /livez and /readyz tell, /openapi.json describes', async (
   assert.is((k?.schema as { maximum: number }).maximum, 1000);
 });
 
+test('an unknown field of a query or a body is refused with what was meant', async () => {
+  for (const [address, words] of [
+    ['/search?q=x&K=5', 'did you mean \\"k\\"?'],
+    ['/search?q=x&limit=5', 'did you mean \\"k\\"?'],
+    ['/search?q=x&minSimilarity=0.5', 'did you mean \\"min_similarity\\"?'],
+    ['/search?q=x&utm_source=y', 'it takes q, k,'],
+    ['/search?q=x&k=1e3', 'k must be integer'],
+  ] as const) {
+    const answer = await ask(port, address);
+    assert.is(answer.status, 400, address);
+    assert.ok(answer.body.toString().includes(words), answer.body.toString());
+  }
+});
+
 test.run();

@@ -158,4 +158,13 @@ test('one way of taking frames wins: the one asked for most directly', () => {
   );
 });
 
+test('misspelt variables and keys are warnings with what was meant', () => {
+  const file = { path: 'c.json', values: { modle: 'x' } };
+  const env = { SIGHTLINE_PORTS: '1', SIGHTLINE_TEST_SEED: '1', SIGHTLINE_KERNEL: 'avx2' };
+  assert.equal(resolveConfig({ env, file }).warnings, [
+    'c.json: "modle" is not a setting and is ignored: did you mean model?',
+    'SIGHTLINE_PORTS is not a variable of Sightline and is ignored: did you mean SIGHTLINE_PORT?',
+  ]);
+});
+
 test.run();
