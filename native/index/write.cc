@@ -4,6 +4,7 @@
 
 #include "core/yield_point.h"
 #include "index/index.h"
+#include "index/live_copy.h"
 #include "index/vectors.h"
 
 namespace sightline {
@@ -114,6 +115,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
 
   record->first_row = first;
   record->rows_after = first + rows;
+  const LiveCopy now(keys_, first, record->rows);
   SL_RETURN_IF_ERROR(Store(vectors->data(), rows, record));
   // Committed: from here on a failure cannot undo it, only stop further writing.
   SL_YIELD_POINT();
@@ -127,8 +129,8 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   Status linked = replaces ? keys_.AppendDead(record->keys.data(), rows)
                            : keys_.Append(record->keys.data(), rows);
   if (linked.ok()) linked = MarkInline(first + rows);
-  if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, threads);
-  if (linked.ok()) linked = Tidy(false);
+  if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, now, threads);
+  if (linked.ok()) linked = Tidy(false, now.kept());
   if (!linked.ok()) {
     broken_ = linked;
     return linked;
@@ -184,11 +186,12 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   SL_RETURN_IF_ERROR(rows_.PlanTruncate(rows, &record.crcs));
   // A graph that loses a few nodes is mended by dropping their links; one that loses many is
   // better built again, beside the one that readers use.
+  const LiveCopy kept(keys_, rows);
   std::unique_ptr<Graph> graph;
   std::unique_ptr<Inserter> inserter;
   if (before - rows > rows / 10) {
     SL_RETURN_IF_ERROR(NewGraph(&graph, &inserter));
-    SL_RETURN_IF_ERROR(Link(graph.get(), inserter.get(), rows, threads));
+    SL_RETURN_IF_ERROR(Link(graph.get(), inserter.get(), rows, kept, threads));
   }
   SL_RETURN_IF_ERROR(Commit(&record));
   reading.unlock();
@@ -210,15 +213,18 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
     graph_ = std::move(graph);
     inserter_ = std::move(inserter);
     graph_damaged_ = false;
+    FindUnlinked();
   } else {
     graph_->Truncate(static_cast<uint32_t>(rows));
+    ForgetUnlinked(rows);
+    MoveEntry(graph_.get(), kept.kept());
   }
   WatchLinks();
   linked_ = rows;
   CountInline();
   unsaved_ = true;
   tidied_ = 0;
-  const Status tidied = Tidy(true);
+  const Status tidied = Tidy(true, kept.kept());
   return tidied.ok() ? CheckCut() : tidied;
 }
 
@@ -227,7 +233,7 @@ Status Index::Save() {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayWrite());
-  SL_RETURN_IF_ERROR(Tidy(true));
+  SL_RETURN_IF_ERROR(Tidy(true, LiveCopy(keys_, keys_.rows()).kept()));
   if (path_.empty() || !unsaved_) return Status::Ok();
   GraphHeader header;
   header.uuid = log_.uuid();
