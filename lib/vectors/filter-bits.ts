@@ -1,8 +1,8 @@
 /** Keys and predicates as bits over the rows there are now. */
 import { makeError } from '../errors';
 import type { NativeKeys } from '../native';
+import { wrongType } from '../options';
 import type { IndexCore } from './core';
-import { wrongType } from './describe';
 import { NO_ROW } from './rows';
 
 /** Keys that are not there set no bit, keys that stand twice set theirs twice. */

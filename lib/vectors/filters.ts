@@ -7,10 +7,11 @@
 import { types } from 'node:util';
 import { isLibraryError, makeError } from '../errors';
 import { fromNative, type NativeKeys } from '../native';
+import { wrongType } from '../options';
 import { attempt, type IndexCore } from './core';
 import { bitsOfKeys, bitsOfPredicate } from './filter-bits';
 import type { Filter } from './types';
-import { checkKeys, wrongType } from './validate';
+import { checkKeys } from './validate';
 
 type Predicate = (key: number) => boolean;
 
