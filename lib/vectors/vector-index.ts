@@ -138,7 +138,7 @@ export class VectorIndex implements AsyncDisposable {
   ): Promise<{ firstRow: number; rows: number }> {
     assertWritable(this.core);
     const job = checkAppend(vectors, options, this.dim);
-    return this.changing(() => append(this.core, job));
+    return this.queued(() => append(this.core, job));
   }
 
   /**
@@ -155,7 +155,7 @@ export class VectorIndex implements AsyncDisposable {
   ): Promise<{ firstRow: number; rows: number }> {
     assertWritable(this.core);
     const job = checkAddFile(file, options);
-    return this.changing(() => addFile(this.core, job));
+    return this.queued(() => addFile(this.core, job));
   }
 
   /**
@@ -189,7 +189,7 @@ export class VectorIndex implements AsyncDisposable {
   ): Promise<{ firstRow: number; rows: number }> {
     assertWritable(this.core);
     const job = checkUpdate(keys, vectors, options, this.dim);
-    return this.changing(() => append(this.core, job));
+    return this.queued(() => append(this.core, job));
   }
 
   /**
@@ -289,7 +289,7 @@ export class VectorIndex implements AsyncDisposable {
   async remove(keys: Keys): Promise<number> {
     assertWritable(this.core);
     const checked = checkKeys('keys', keys);
-    return this.changing(() => this.core.binding.remove(this.core.handle, checked));
+    return this.queued(() => this.core.binding.remove(this.core.handle, checked));
   }
 
   /**
@@ -401,17 +401,10 @@ export class VectorIndex implements AsyncDisposable {
     }
   }
 
-  /** Of rows; removed ones leave the graph behind it. */
-  private changing<T>(work: () => Promise<T>): Promise<T> {
-    return this.queued(async () => {
-      const result = await work();
-      unlinkIfDue(this.core);
-      return result;
-    });
-  }
-
-  /** As the one writer, when those before have ended. */
-  private queued<T>(work: () => Promise<T>): Promise<T> {
-    return this.writes.run(work).catch(rethrow);
+  /** As the one writer, when those before have ended; removed rows leave the graph behind it. */
+  private async queued<T>(work: () => Promise<T>): Promise<T> {
+    const result = await this.writes.run(work).catch(rethrow);
+    unlinkIfDue(this.core);
+    return result;
   }
 }
