@@ -65,7 +65,8 @@ export interface NativeBinding {
   info(handle: NativeHandle): NativeInfo;
   stats(handle: NativeHandle): NativeStats;
   verify(handle: NativeHandle): Promise<{ problems: string[]; rowsChecked: number }>;
-  save(handle: NativeHandle): Promise<void>;
+  /** closing: the log is folded only where it is as long as writes would not leave it. */
+  save(handle: NativeHandle, closing: boolean): Promise<void>;
   close(handle: NativeHandle): Promise<void>;
   count(handle: NativeHandle): number;
   liveCount(handle: NativeHandle): number;

@@ -339,7 +339,7 @@ export class VectorIndex implements AsyncDisposable {
   /** Writes the graph snapshot, so that the next open need not link rows. Rows are durable without. */
   async save(): Promise<void> {
     assertWritable(this.core);
-    return this.queued(() => this.core.binding.save(this.core.handle));
+    return this.queued(() => this.core.binding.save(this.core.handle, false));
   }
 
   /**
@@ -395,7 +395,7 @@ export class VectorIndex implements AsyncDisposable {
     const { binding } = this.core;
     await this.writes.idle();
     try {
-      if (!this.isReadOnly) await binding.save(this.core.handle).catch(rethrow);
+      if (!this.isReadOnly) await binding.save(this.core.handle, true).catch(rethrow);
     } finally {
       await binding.close(this.core.handle);
     }

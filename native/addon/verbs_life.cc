@@ -121,11 +121,12 @@ Napi::Value Verify(const Napi::CallbackInfo& info) {
       });
 }
 
-// save(handle): Promise<void>
+// save(handle, closing): Promise<void>
 Napi::Value Save(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
+  const bool closing = BoolAt(info, 1);
   return RunAsync(
-      info.Env(), [=] { return index->Save(); }, nullptr);
+      info.Env(), [=] { return index->Save(closing); }, nullptr);
 }
 
 // close(handle): Promise<void>, resolved when all work under way has ended

@@ -128,8 +128,12 @@ class Index {
   Status Remove(const std::vector<int64_t>& keys, uint64_t* removed);
   // Drops the rows from `rows` on, durably.
   Status Rollback(uint64_t rows, size_t threads);
-  // Writes the graph snapshot. Nothing to do in memory.
-  Status Save();
+  // Writes the graph snapshot, and the log anew where small commits made it long. Nothing to do in
+  // memory. closing: the log only if it is as long as a write would not leave it.
+  Status Save(bool closing = false);
+  // Writes the log in as few records as its content takes, and the snapshot, as writes and Save do
+  // when it is due.
+  Status Fold();
 
   // How many nodes have no codes of the storage's kind, and making some of them, of kInline from
   // node `first` on; `*next` is where to go on, the number of nodes when all is done. Searches use
@@ -227,6 +231,15 @@ class Index {
   // Reconnects the graph if enough rows came since the last time; `now`: if any came.
   Status Tidy(bool now, const LiveRows& kept);
 
+  Status WriteSnapshot(const CommitLog& log);
+
+  // fold.cc
+  uint64_t LeastLogBytes() const;
+  bool FoldIsDue(bool writing) const;
+  void FoldIfDue(bool writing);
+  std::vector<LogRecord> FoldedRecords(const std::vector<ExtentRun>& runs) const;
+  Status FoldLog();
+
   // unlink.cc
   bool IsUnlinked(uint64_t row) const;
   void MarkUnlinked(uint64_t row);
@@ -313,6 +326,7 @@ class Index {
   mutable std::atomic<bool> graph_damaged_{false};
   // The most rows any commit ever covered: another process may still map those (writer_).
   uint64_t committed_once_ = 0;
+  uint64_t folded_bytes_ = 0;       // of the log when it was folded last (writer_)
   uint64_t opened_rows_ = 0;        // there when the index was opened
   uint64_t tidied_ = 0;             // rows when the graph was last reconnected (writer_)
   std::vector<uint64_t> unlinked_;  // removed rows that the graph does not hold (writer_)

@@ -125,6 +125,7 @@ Status Index::OpenRows() {
   (void)RemoveFile(RowsOnTheWay(number + 1));
   (void)RemoveFolder(CompactFolder());
   (void)RemoveFile(FileIn(kGraphName) + ".tmp");
+  (void)RemoveFile(FileIn(kLogName) + ".tmp");
   return rows_.OpenFile(FileIn(kRowsName), OpenMode::kReadWrite, max_rows_);
 }
 

@@ -140,6 +140,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   if (Codes() != codes_before) LearnReach();
   // Not before the new rows are linked: until then searches find the old ones.
   if (replaces) keys_.Swap(first, record->rows);
+  FoldIfDue(true);
   return Status::Ok();
 }
 
@@ -165,7 +166,9 @@ Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
   if (record.rows.empty()) return Status::Ok();
   record.rows_after = keys_.rows();
   SL_RETURN_IF_ERROR(Commit(&record));
-  return keys_.Remove(record.rows);
+  SL_RETURN_IF_ERROR(keys_.Remove(record.rows));
+  FoldIfDue(true);
+  return Status::Ok();
 }
 
 Status Index::Rollback(uint64_t rows, size_t threads) {
@@ -228,17 +231,23 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   return tidied.ok() ? CheckCut() : tidied;
 }
 
-Status Index::Save() {
+Status Index::Save(bool closing) {
   const std::lock_guard<std::mutex> writing(writer_);
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayWrite());
   SL_RETURN_IF_ERROR(Tidy(true, LiveCopy(keys_, keys_.rows()).kept()));
-  if (path_.empty() || !unsaved_) return Status::Ok();
+  if (path_.empty()) return Status::Ok();
+  FoldIfDue(closing);
+  return unsaved_ ? WriteSnapshot(log_) : Status::Ok();
+}
+
+// Bound to the end of `log`.
+Status Index::WriteSnapshot(const CommitLog& log) {
   GraphHeader header;
-  header.uuid = log_.uuid();
-  header.sequence = log_.sequence();
-  header.chain = log_.chain();
+  header.uuid = log.uuid();
+  header.sequence = log.sequence();
+  header.chain = log.chain();
   header.m = parameters_.m;
   header.seed = parameters_.seed;
   header.nodes = graph_->size();

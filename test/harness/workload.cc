@@ -101,6 +101,8 @@ Status Do(const Operation& operation, const std::string& folder, std::shared_ptr
         const Status mended = (*index)->Unlink(next, 1, &next);
         if (!mended.ok()) return mended;
       }
+      // A script is too short for its log to be folded by itself.
+      if ((*index)->count() % 2 == 0) return (*index)->Fold();
       return (*index)->Save();
     case Verb::kReopen: {
       if (*index != nullptr) (*index)->Close();
