@@ -2,10 +2,11 @@
  * Settings: their defaults, their checks, and where each value came from.
  * Order: flag, then environment, then `config.json` of the library, then default.
  * One table row per setting, so that flag, environment variable and file key give the same message.
- * Reads files only in `readConfigFile`; may use `errors/` only.
+ * Reads files only in `readConfigFile`; may use `errors/` and `patterns/` only.
  */
 import { readFileSync } from 'node:fs';
 import { makeError, messageOf } from './errors';
+import { parsePattern, splitPatterns } from './patterns';
 import { DEVICES, type Device } from './types';
 
 export interface Settings {
@@ -111,10 +112,16 @@ function boolean(value: unknown): boolean {
 }
 
 function globs(value: unknown): readonly string[] {
-  const list = typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value;
+  const list: unknown = typeof value === 'string' ? splitPatterns(value) : value;
   if (!Array.isArray(list) || list.some((item) => typeof item !== 'string'))
     throw new Expected('a list of glob patterns');
-  return (list as string[]).filter((item) => item !== '');
+  const patterns = (list as string[]).filter((item) => item !== '');
+  try {
+    for (const pattern of patterns) parsePattern(pattern);
+  } catch (error) {
+    throw new Expected(`patterns of which each names something (${messageOf(error)})`);
+  }
+  return patterns;
 }
 
 const postgresUrl = (value: unknown): string => {

@@ -14,6 +14,7 @@ import { openEmbeddingService, type CacheName, type EmbeddingService } from './s
 import { openVectors, type LibraryVectors, type VectorStoreChoice } from './library-vectors';
 import {
   checkSyncOptions,
+  recallScan,
   reconcile,
   runSync,
   verifyLibrary,
@@ -302,7 +303,7 @@ class OpenedLibrary implements Library {
 
   problems(): MediaProblem[] {
     this.assertOpen();
-    const list: MediaProblem[] = [];
+    const list: MediaProblem[] = [...recallScan(this.catalog).problems];
     for (const { path: file, state, code, reason } of this.catalog.media()) {
       if (code === null || state === 'pending') continue;
       list.push({
@@ -312,7 +313,7 @@ class OpenedLibrary implements Library {
         reason: reason ?? '',
       });
     }
-    return list;
+    return list.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   }
 
   warm(): Promise<void> {
@@ -327,6 +328,7 @@ class OpenedLibrary implements Library {
     this.assertOpen();
     const counts = this.catalog.counts(SPACE);
     const engine = this.vectors.store.figures();
+    const scan = recallScan(this.catalog);
     return {
       root: this.root,
       dir: this.dir,
@@ -335,6 +337,9 @@ class OpenedLibrary implements Library {
       media: counts.media,
       images: counts.images,
       videos: counts.videos,
+      notTaken: scan.problems.length + scan.problemsLeftOut,
+      heldBack: scan.heldBack,
+      unreachable: scan.unreachable,
       frames: counts.frames,
       framesPending: counts.pendingFrames,
       framesFailed: counts.failedFrames,

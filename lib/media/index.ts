@@ -20,4 +20,11 @@ export { IGNORE_FILE } from './ignore-rules';
 export { kindOfName } from './kinds';
 export { LIMITS } from './limits';
 export { probeVideo, sampleVideo, type SampleOptions, type VideoInfo } from './video';
-export { walkMedia, type MediaFile, type WalkOptions, type WalkProblem } from './walk';
+export {
+  walkMedia,
+  type MediaFile,
+  type WalkEntry,
+  type WalkNote,
+  type WalkOptions,
+  type WalkProblem,
+} from './walk';

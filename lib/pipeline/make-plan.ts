@@ -1,68 +1,55 @@
 /** Makes the plan of a sync: walks the folder, asks the catalog, hashes what may have moved. */
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
 import type { Catalog } from '../catalog';
 import { contentHash, walkMedia } from '../media';
 import type { MediaProblem, SyncOptions } from '../types';
+import { explainAbsence, type Absence, type Sight, type Volumes } from './absence';
 import { FRAME_UNREADABLE } from './embed';
 import { RETRY_CODES, type WorkItem } from './ingest';
 import {
   compareFiles,
-  isMassRemoval,
   moveCandidates,
   resolveMoves,
   type FoundFile,
   type KnownFile,
   type Move,
 } from './plan';
+import { recallScan } from './scan-memory';
 
 export interface SyncPlan {
   readonly work: readonly WorkItem[];
   readonly moves: readonly Move[];
-  readonly missing: readonly KnownFile[];
+  /** Known files that the walk did not list. */
+  readonly absent: Absence;
   readonly unchanged: number;
   readonly changed: number;
   readonly added: number;
   readonly scanned: number;
   /** Walk problems: files that could not be looked at. */
   readonly problems: readonly MediaProblem[];
-  /** Missing files that are kept because too many vanished at once. */
-  readonly heldBack: number;
+  /** The disks to be remembered; undefined when nothing was walked. */
+  readonly volumes: Volumes | undefined;
 }
 
 export const EMPTY_PLAN: SyncPlan = {
   work: [],
   moves: [],
-  missing: [],
+  absent: { ignored: [], unreachable: [], heldBack: [], gone: [], reasons: [] },
   unchanged: 0,
   changed: 0,
   added: 0,
   scanned: 0,
   problems: [],
-  heldBack: 0,
+  volumes: undefined,
 };
 
 export async function makePlan(
-  parts: { readonly root: string; readonly catalog: Catalog },
+  parts: { readonly root: string; readonly dir: string; readonly catalog: Catalog },
   options: SyncOptions,
   onScanned: (count: number) => void,
 ): Promise<SyncPlan> {
-  const found: FoundFile[] = [];
-  const problems: MediaProblem[] = [];
-  for await (const entry of walkMedia(parts.root, {
-    ...(options.ignore === undefined ? {} : { ignore: options.ignore }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  })) {
-    if ('reason' in entry) {
-      problems.push({
-        path: entry.relPath,
-        state: 'skipped',
-        code: entry.code,
-        reason: entry.reason,
-      });
-    } else {
-      found.push(entry);
-      onScanned(found.length);
-    }
-  }
+  const { found, problems, ...sight } = await look(parts.root, options, onScanned);
   const known = [...parts.catalog.media()];
   const comparison = compareFiles(found, known, options.retryFailed);
   const hashes = new Map<string, string>();
@@ -74,14 +61,15 @@ export async function makePlan(
     }
   }
   const { moves, added, missing: unseen } = resolveMoves(comparison, hashes);
-  // What lies beneath a folder that could not be read is not gone.
-  const missing = unseen.filter(
-    (row) =>
-      !problems.some(
-        ({ path: at }) => row.path === at || at === '' || row.path.startsWith(`${at}/`),
-      ),
-  );
-  const held = isMassRemoval(missing.length, known.length) && options.confirmRemovals !== true;
+  const { volumes: earlier } = recallScan(parts.catalog);
+  const absent = explainAbsence({
+    missing: unseen,
+    known,
+    sight,
+    earlier,
+    isRootSure: await isBeneath(parts.root, parts.dir),
+    isConfirmed: options.confirmRemovals === true,
+  });
   return {
     work: inOrder(found, [
       ...added.map((file) => ({ file, known: undefined })),
@@ -89,14 +77,60 @@ export async function makePlan(
       ...comparison.unfinished.filter((item) => !isWaitingOnly(parts.catalog, item.known)),
     ]),
     moves,
-    missing: held ? [] : missing,
+    absent,
     unchanged: comparison.unchanged.length,
     changed: comparison.changed.length,
     added: added.length,
     scanned: found.length,
     problems,
-    heldBack: held ? missing.length : 0,
+    // A question stays one until it is answered: what it rests on is not forgotten before.
+    volumes:
+      absent.heldBack.length + absent.unreachable.length > 0
+        ? { ...sight.volumes, ...earlier }
+        : sight.volumes,
   };
+}
+
+/** Walks the root and sorts what comes. */
+async function look(
+  root: string,
+  options: SyncOptions,
+  onScanned: (count: number) => void,
+): Promise<{ found: FoundFile[]; problems: MediaProblem[] } & Sight> {
+  const found: FoundFile[] = [];
+  const problems: MediaProblem[] = [];
+  const ignored = new Set<string>();
+  const unseen = new Set<string>();
+  const replaced = new Set<string>();
+  const volumes: Record<string, number> = {};
+  for await (const entry of walkMedia(root, {
+    ...(options.ignore === undefined ? {} : { ignore: options.ignore }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  })) {
+    if ('reason' in entry) {
+      const { relPath, code, reason, hides } = entry;
+      problems.push({ path: relPath, state: stateOf(code), code, reason });
+      if (hides === 'unseen') unseen.add(relPath);
+      else if (hides === 'replaced') replaced.add(relPath);
+    } else if ('note' in entry) {
+      if (entry.note === 'ignored') ignored.add(entry.relPath);
+      // Files that a library folder took in are hidden by it, not deleted.
+      else if (entry.note === 'library') replaced.add(entry.relPath);
+      else volumes[entry.relPath] = entry.device ?? 0;
+    } else {
+      found.push(entry);
+      onScanned(found.length);
+    }
+  }
+  return { found, problems, ignored, unseen, replaced, volumes };
+}
+
+/** What the system did not let us see has failed; a link is a healthy thing that we do not take. */
+const stateOf = (code: string): MediaProblem['state'] => (code === 'ERR_IO' ? 'failed' : 'skipped');
+
+async function isBeneath(root: string, folder: string): Promise<boolean> {
+  const [from, to] = await Promise.all([realpath(root), realpath(folder)]);
+  return !path.relative(from, to).startsWith('..');
 }
 
 /**

@@ -15,6 +15,7 @@ import { ingest } from './ingest';
 import { EMPTY_PLAN, makePlan, type SyncPlan } from './make-plan';
 import { WakeUp } from './ordered';
 import { makeReport, Progress } from './progress';
+import { rememberScan } from './scan-memory';
 
 export interface SyncParts {
   readonly root: string;
@@ -56,6 +57,7 @@ export async function runSync(
   await reconcile(parts);
   catalog.beginIngest();
   await applyMovesAndRemovals(parts, store, plan);
+  rememberPlan(catalog, plan);
   if (halves.embed) catalog.retryFailedFrames(parts.space, options.retryFailed);
   progress.begin(plan, catalog.counts(parts.space).pendingFrames);
 
@@ -125,12 +127,24 @@ async function applyMovesAndRemovals(
 ): Promise<void> {
   const { catalog } = parts;
   // Removals first: a move may take over the path of a file that is gone.
-  const buried = catalog.removeMedia(plan.missing.map((row): MediaId => row.mediaId));
+  const { gone, ignored } = plan.absent;
+  const buried = catalog.removeMedia([...gone, ...ignored].map((row): MediaId => row.mediaId));
   for (const { known, file } of plan.moves) {
     catalog.rename(known.mediaId, file.relPath, file.mtimeMs);
   }
   await sweepGraves(parts);
   await store.remove(buried);
+}
+
+function rememberPlan(catalog: Catalog, { absent, problems, volumes }: SyncPlan): void {
+  if (volumes === undefined) return;
+  rememberScan(catalog, {
+    problems,
+    heldBack: absent.heldBack.length,
+    heldBackReasons: absent.reasons,
+    unreachable: absent.unreachable.length,
+    volumes,
+  });
 }
 
 /** Takes rows out of the engine whose frames the catalog has forgotten. Safe to repeat. */

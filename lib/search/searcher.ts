@@ -2,10 +2,10 @@
  * Query -> hits -> results with metadata, over one vector space of a library. Distance becomes
  * similarity here. Reads index and catalog, writes neither.
  */
-import picomatch from 'picomatch';
 import type { Catalog } from '../catalog';
 import type { ClipModel } from '../encode';
 import { makeError } from '../errors';
+import { parsePattern } from '../patterns';
 import type { StoreHits, VectorStore } from '../stores/vectors';
 import { asFrameId } from '../types';
 import type {
@@ -121,11 +121,9 @@ function checkRange(
 
 function compileFilter(parts: SearcherParts, options: SearchOptions): Uint8Array | undefined {
   if (options.type === undefined && options.path === undefined) return undefined;
-  const matches =
-    options.path === undefined ? undefined : picomatch(options.path, { dot: true, nocase: true });
   return parts.catalog.filterRows(parts.space, {
     ...(options.type === undefined ? {} : { kind: options.type }),
-    ...(matches === undefined ? {} : { path: matches }),
+    ...(options.path === undefined ? {} : { path: parsePattern(options.path) }),
   });
 }
 

@@ -2,7 +2,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   compareFiles,
-  isMassRemoval,
   moveCandidates,
   resolveMoves,
   type FoundFile,
@@ -85,12 +84,6 @@ test('a vanished file and a new one with the same bytes are a move, used once', 
     ['new/copy.jpg', 'other.jpg'],
   );
   assert.is(result.missing.length, 0);
-});
-
-test('an unplugged disk is told from a clean-up', () => {
-  assert.not.ok(isMassRemoval(20, 20));
-  assert.not.ok(isMassRemoval(21, 1000));
-  assert.ok(isMassRemoval(60, 1000));
 });
 
 test.run();
