@@ -3,7 +3,7 @@
  * close; everything above this layer (server, command line, your program) uses nothing below it.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { framePath, openCatalog, type Catalog } from './catalog';
 import { openClip, type ClipModel } from './encode';
@@ -87,7 +87,7 @@ export function findLibrary(root: string, dir?: string): string | undefined {
  * Opens the library of a folder, or makes an empty one. Does not read the media: that is `sync`.
  * Costs the same for ten frames and for a million.
  *
- * @throws ERR_LIBRARY_MISSING | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH | ERR_MODEL_MISSING |
+ * @throws ERR_LIBRARY_MISSING | ERR_READ_ONLY | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH | ERR_MODEL_MISSING |
  *   ERR_MODEL_INVALID | ERR_CATALOG | ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than
  *   \`vectorStore\` says) | ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
  */
@@ -104,10 +104,10 @@ export async function openLibrary(
     });
   }
   const rootInfo = await stat(absRoot).catch(() => undefined);
-  if (rootInfo?.isDirectory() !== true) {
+  // What is indexed can be searched while its disk is away; a sync then says so.
+  if (rootInfo?.isDirectory() !== true && findLibrary(absRoot, dir) === undefined) {
     throw makeError('ERR_NOT_FOUND', `${absRoot} is not a folder`, { details: { root: absRoot } });
   }
-  if (!readOnly) await mkdir(dir, { recursive: true });
   const catalog = await openCatalog(dir, { readOnly });
   let clip: ClipModel | undefined;
   let vectors: LibraryVectors | undefined;

@@ -9,6 +9,7 @@ import {
   type ModelIdentity,
   type Row,
 } from '../types';
+import { makeError, messageOf } from '../errors';
 import { checkCatalog } from './check';
 import { EncodingTable } from './encoding-table';
 import { exportMetadata } from './export-metadata';
@@ -26,7 +27,8 @@ import type {
   SpaceRecord,
 } from './records';
 import { raiseRowGeneration, RowMap } from './row-map';
-import { prepareSchema } from './schema';
+import { prepareSchema, upgradeOf } from './schema';
+import { mayWrite, NOT_PERMITTED } from './read-only';
 import { catalogError, openSqlite, type SqliteDatabase } from './sqlite';
 import { Statements } from './statements';
 
@@ -37,16 +39,16 @@ export const CATALOG_FILE = 'catalog.sqlite';
  * Opens or creates the catalog of a library's folder. Does not grow with the catalog's size: the full
  * check is `integrityCheck`, run by `verify`.
  *
- * @throws ERR_CATALOG | ERR_FILE_VERSION
+ * @throws ERR_CATALOG | ERR_FILE_VERSION | ERR_READ_ONLY | ERR_IO
  */
 export async function openCatalog(
   dir: string,
   options: { readonly readOnly?: boolean } = {},
 ): Promise<Catalog> {
   const readOnly = options.readOnly === true;
-  if (!readOnly) await mkdir(dir, { recursive: true });
+  if (!readOnly) await makeWritable(dir);
   const file = path.join(dir, CATALOG_FILE);
-  const db = openSqlite(file, readOnly);
+  const db = openSqlite(file, readOnly, upgradeOf);
   try {
     prepareSchema(db, readOnly, file);
     return new Catalog(db);
@@ -54,6 +56,28 @@ export async function openCatalog(
     db.close();
     throw catalogError(error, file);
   }
+}
+
+/** @throws ERR_READ_ONLY with the way round, where the system does not let us write */
+async function makeWritable(dir: string): Promise<void> {
+  const refuse = (target: string, cause?: unknown): never => {
+    throw makeError(
+      'ERR_READ_ONLY',
+      `${target} may not be written: search with --no-sync what is indexed already, or keep the ` +
+        'library in another folder with --library FOLDER',
+      { details: { path: target }, cause },
+    );
+  };
+  try {
+    await mkdir(dir, { recursive: true });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? '';
+    if (NOT_PERMITTED.has(code)) refuse(dir, cause);
+    throw makeError('ERR_IO', `${dir} could not be made: ${messageOf(cause)}`, { cause });
+  }
+  if (!mayWrite(dir)) refuse(dir);
+  const file = path.join(dir, CATALOG_FILE);
+  if (!mayWrite(file)) refuse(file);
 }
 
 /** One connection. Calls are synchronous and short; one writer at a time over all processes. */

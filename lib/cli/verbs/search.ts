@@ -8,7 +8,7 @@ import { EXIT, type ExitCode } from '../exit-codes';
 import { count, formatTimestamp, printable, type Column } from '../format';
 import type { Io } from '../io';
 import type { ProgressStyle } from '../progress-style';
-import { openForSearch, openSession, startSession, syncOptionsOf } from '../session';
+import { isFolder, openForSearch, openSession, startSession, syncOptionsOf } from '../session';
 import type { Flags, Session } from '../session';
 import { syncFirst } from '../sync-run';
 
@@ -82,14 +82,17 @@ function startSessionOfSearch(
   flags: Flags,
   io: Io,
 ): Session {
-  const isFolder = root === undefined || statSync(root, { throwIfNoEntry: false })?.isDirectory();
-  if (isFolder !== true && words.length === 2)
+  try {
+    return startSession(root, flags, io);
+  } catch (cause) {
+    if (words.length !== 2 || root === undefined || isFolder(root)) throw cause;
     throw makeError(
       'ERR_ARG_RANGE',
-      `there is no folder "${printable(root ?? '')}". If it belongs to the query, use quotes: ` +
+      `there is no folder "${printable(root)}". If it belongs to the query, use quotes: ` +
         `sightline search "${printable(words.join(' '))}"`,
+      { cause },
     );
-  return startSession(root, flags, io);
+  }
 }
 
 function readImage(file: string): Uint8Array {
