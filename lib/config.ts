@@ -5,6 +5,7 @@
  * Reads files only in `readConfigFile`; may use `errors/` and `patterns/` only.
  */
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { makeError, messageOf } from './errors';
 import { parsePattern, splitPatterns } from './patterns';
 import { DEVICES, type Device } from './types';
@@ -261,11 +262,35 @@ export function resolveConfig(sources: ConfigSources = {}): ResolvedConfig {
     origins[name] = found?.origin ?? { from: 'default', name: '' };
     settings[name] = found === undefined ? ROWS[name].default : parseValue(name, found);
   }
+  settings.ignore = everyRule(sources);
   return {
     settings: settings as unknown as Settings,
     origins: origins as Record<SettingName, Origin>,
     warnings: unknownKeys(sources.file),
   };
+}
+
+/**
+ * Rules add up, weakest origin first: one more on the command line must not bring back what the
+ * library's own leave out.
+ */
+function everyRule({ file, env, flags }: ConfigSources): readonly string[] {
+  const origins: ConfigSources[] = [
+    file === undefined ? {} : { file },
+    env === undefined ? {} : { env },
+    flags === undefined ? {} : { flags },
+  ];
+  const rules = origins.flatMap((origin) => {
+    const found = findValue('ignore', origin);
+    return found === undefined ? [] : (parseValue('ignore', found) as readonly string[]);
+  });
+  return [...new Set(rules)];
+}
+
+/** The rules that a library keeps for itself. @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_IO */
+export function rulesOfLibrary(dir: string): readonly string[] {
+  const file = readConfigFile(path.join(dir, 'config.json'));
+  return file === undefined ? [] : everyRule({ file });
 }
 
 interface FoundValue {

@@ -2,10 +2,11 @@
  * The facade: one folder of media and its library. `openLibrary(root)` gives sync, search, verify and
  * close; everything above this layer (server, command line, your program) uses nothing below it.
  */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { framePath, openCatalog, type Catalog } from './catalog';
+import { rulesOfLibrary } from './config';
 import { openClip, type ClipModel } from './encode';
 import { truthOf } from './environment';
 import { makeError } from './errors';
@@ -80,7 +81,14 @@ export interface OpenLibraryOptions {
 /** The folder of the library that belongs to `root`, if there is one. */
 export function findLibrary(root: string, dir?: string): string | undefined {
   const folder = path.resolve(dir ?? path.join(root, '.sightline'));
-  return existsSync(path.join(folder, 'catalog.sqlite')) ? folder : undefined;
+  try {
+    statSync(path.join(folder, 'catalog.sqlite'));
+  } catch (error) {
+    // One that the system does not let us see is there; opening it says what is in the way.
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (['ENOENT', 'ENOTDIR'].includes(code)) return undefined;
+  }
+  return folder;
 }
 
 /**
@@ -232,7 +240,8 @@ class OpenedLibrary implements Library {
       : this.stop.signal;
     const work = (async () => {
       if (rebuild) await this.startAfresh();
-      return runSync(this.parts(), { ...options, signal }, halves);
+      const ignore = options.ignore ?? rulesOfLibrary(this.dir);
+      return runSync(this.parts(), { ...options, ignore, signal }, halves);
     })();
     this.running = work;
     try {

@@ -81,7 +81,8 @@ export interface SyncOptions {
   /**
    * Patterns of paths (relative to the root) to leave out, in the grammar of `.gitignore`; see
    * docs/CLI.md. They hold for this run: what they leave out leaves the library, and a later sync
-   * without them takes it in again. `.sightlineignore` files hold always.
+   * without them takes it in again. Default: those that the library keeps in its `config.json`.
+   * `.sightlineignore` files hold always.
    */
   readonly ignore?: readonly string[];
   /** Say what would be done, write nothing. */

@@ -1,4 +1,5 @@
 /** The catalog as the layers above use it: tables composed, transactions drawn. */
+import { accessSync, constants } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
@@ -46,8 +47,9 @@ export async function openCatalog(
   options: { readonly readOnly?: boolean } = {},
 ): Promise<Catalog> {
   const readOnly = options.readOnly === true;
-  if (!readOnly) await makeWritable(dir);
   const file = path.join(dir, CATALOG_FILE);
+  if (readOnly) assertReadable(file);
+  else await makeWritable(dir);
   const db = openSqlite(file, readOnly, upgradeOf);
   try {
     prepareSchema(db, readOnly, file);
@@ -58,13 +60,25 @@ export async function openCatalog(
   }
 }
 
+/** SQLite would say of such a file that it cannot be opened, and not why. @throws ERR_IO */
+function assertReadable(file: string): void {
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (cause) {
+    throw makeError('ERR_IO', `the catalog ${file} may not be read: ${messageOf(cause)}`, {
+      details: { path: file },
+      cause,
+    });
+  }
+}
+
 /** @throws ERR_READ_ONLY with the way round, where the system does not let us write */
 async function makeWritable(dir: string): Promise<void> {
   const refuse = (target: string, cause?: unknown): never => {
     throw makeError(
       'ERR_READ_ONLY',
-      `${target} may not be written: search with --no-sync what is indexed already, or keep the ` +
-        'library in another folder with --library FOLDER',
+      `${target} may not be written: keep the library in another folder, with --library FOLDER on the ` +
+        'command line; one that is there already can be searched without writing',
       { details: { path: target }, cause },
     );
   };

@@ -124,11 +124,12 @@ export async function openForSearch(
 /** The part of the settings and flags that a sync takes. */
 export function syncOptionsOf(session: Session, flags: Flags): SyncOptions {
   const { settings } = session.config;
+  const takenBack = (flags.unignore ?? []) as readonly string[];
   return {
     ...samplingOf(session.config),
     maxSize: settings.maxSize,
     embed: settings.embed,
-    ...(settings.ignore.length > 0 ? { ignore: settings.ignore } : {}),
+    ignore: settings.ignore.filter((rule) => !takenBack.includes(rule)),
     ...(flags.dryRun === true ? { dryRun: true } : {}),
     ...(flags.retryFailed === true ? { retryFailed: true } : {}),
     ...(flags.confirmRemovals === true ? { confirmRemovals: true } : {}),

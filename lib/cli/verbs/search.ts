@@ -8,6 +8,7 @@ import { EXIT, type ExitCode } from '../exit-codes';
 import { count, formatTimestamp, printable, type Column } from '../format';
 import type { Io } from '../io';
 import type { ProgressStyle } from '../progress-style';
+import { rememberRules } from '../remembered-rules';
 import { isFolder, openForSearch, openSession, startSession, syncOptionsOf } from '../session';
 import type { Flags, Session } from '../session';
 import { syncFirst } from '../sync-run';
@@ -130,6 +131,8 @@ async function openForQuery(
   flags: Flags,
 ): Promise<{ library: Library; isWriter: boolean }> {
   if (flags.sync !== false) return openForSearch(session);
+  if (flags.ignore !== undefined || flags.unignore !== undefined)
+    session.io.note('--ignore and --unignore are about a sync and do nothing with --no-sync');
   return { library: await openSession(session, { readOnly: true }), isWriter: false };
 }
 
@@ -143,6 +146,7 @@ async function readyLibrary(
   if (hasText) library.embeddings.warm(['instruction']).catch(() => undefined);
   if (!isWriter) return { library, isInterrupted: false };
   try {
+    rememberRules(session, flags, library.dir);
     if (library.isEmpty)
       session.io.note(`indexing ${printable(session.root)} (once; Ctrl-C is safe)`);
     const style = flags.progress as ProgressStyle;

@@ -28,11 +28,13 @@ export async function runStatsVerb(
     io.json(stats);
     return EXIT.ok;
   }
+  const rules = session.config.settings.ignore;
   const n = (value: number): string => value.toLocaleString('en-US');
   io.line(
     formatFacts([
       ['root', printable(stats.root)],
       ['library', printable(stats.dir)],
+      ...(rules.length > 0 ? [['leaves out', printable(rules.join(', '))] as const] : []),
       ['model', `${printable(stats.model.id)} (${stats.dim} dimensions)`],
       ['pictures', n(stats.images)],
       ['videos', n(stats.videos)],
