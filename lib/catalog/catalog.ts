@@ -1,5 +1,5 @@
 /** The catalog as the layers above use it: tables composed, transactions drawn. */
-import { accessSync, constants } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
@@ -63,7 +63,7 @@ export async function openCatalog(
 /** SQLite would say of such a file that it cannot be opened, and not why. @throws ERR_IO */
 function assertReadable(file: string): void {
   try {
-    accessSync(file, constants.R_OK);
+    closeSync(openSync(file, 'r'));
   } catch (cause) {
     throw makeError('ERR_IO', `the catalog ${file} may not be read: ${messageOf(cause)}`, {
       details: { path: file },

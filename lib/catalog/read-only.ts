@@ -19,10 +19,11 @@ import path from 'node:path';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from './sqlite';
 
 export interface ReadOnlyOpeners {
-  /** The usual way. */
-  readonly open: (file: string, readOnly: boolean) => SqliteDatabase;
+  /** The usual way; undefined where SQLite would have to write for it. */
+  readonly openInPlace: (file: string) => SqliteDatabase | undefined;
   /** As a file that does not change; undefined where the driver cannot. */
   readonly openImmutable: ((file: string) => SqliteDatabase) | undefined;
+  readonly openForWriting: (file: string) => SqliteDatabase;
 }
 
 /** Brings a catalog of an older version to the newest; undefined when it is the newest. */
@@ -115,11 +116,9 @@ class StandIn implements SqliteDatabase {
   }
 
   private openInPlace(): SqliteDatabase | undefined {
-    // Beside a writer there is all that SQLite needs, and it reads as it always does.
-    if (sizeOf(`${this.file}-shm`) > 0) {
-      const db = tryToRead(() => this.openers.open(this.file, true));
-      if (db !== undefined) return db;
-    }
+    // Works beside a writer, where all files that SQLite needs are there.
+    const db = this.openers.openInPlace(this.file);
+    if (db !== undefined) return db;
     return sizeOf(`${this.file}-wal`) > 0 ? undefined : this.openers.openImmutable?.(this.file);
   }
 
@@ -133,7 +132,7 @@ class StandIn implements SqliteDatabase {
       if (sizeOf(log) > 0) copyFileSync(log, `${copy}-wal`, constants.COPYFILE_FICLONE);
       // As mode bits of the original may forbid what is meant to happen to the copy.
       for (const name of readdirSync(this.copy)) chmodSync(path.join(this.copy, name), 0o600);
-      const db = this.openers.open(copy, false);
+      const db = this.openers.openForWriting(copy);
       this.upgrade(db)?.();
       db.exec('PRAGMA query_only=ON');
       return db;
@@ -142,18 +141,6 @@ class StandIn implements SqliteDatabase {
       this.copy = undefined;
       throw error;
     }
-  }
-}
-
-/** Undefined when the database opens and cannot be read, which shows at the first reading. */
-function tryToRead(open: () => SqliteDatabase): SqliteDatabase | undefined {
-  const db = open();
-  try {
-    db.prepare('SELECT count(*) FROM sqlite_schema').get();
-    return db;
-  } catch {
-    db.close();
-    return undefined;
   }
 }
 

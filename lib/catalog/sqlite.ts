@@ -2,10 +2,9 @@
  * SQLite through what the running Node has: `node:sqlite` (22.13 and later), else `better-sqlite3`.
  * Both are used through the few calls of `SqliteDatabase`; nobody else knows which one it is.
  */
-import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { makeError, messageOf, type ErrorCode } from '../errors';
-import { mayWrite, openWithoutWriting, type ReadOnlyOpeners, type Upgrade } from './read-only';
+import { openWithoutWriting, type Upgrade } from './read-only';
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
 export type SqlRow = Record<string, SqlValue>;
@@ -22,8 +21,11 @@ export interface SqliteDatabase {
   close(): void;
 }
 
-interface Driver extends ReadOnlyOpeners {
+interface Driver {
   readonly name: 'node:sqlite' | 'better-sqlite3';
+  open(file: string, readOnly: boolean): SqliteDatabase;
+  /** As a file that does not change; undefined where the driver cannot. */
+  readonly openImmutable: ((file: string) => SqliteDatabase) | undefined;
 }
 
 let driver: Driver | undefined;
@@ -115,19 +117,40 @@ export function openSqlite(
 ): SqliteDatabase {
   const { open, openImmutable } = sqliteDriver();
   try {
-    if (!readOnly || mayWrite(path.dirname(file))) return configure(open(file, readOnly), readOnly);
-    return openWithoutWriting(
-      file,
-      {
-        open: (name, isReader) => configure(open(name, isReader), true),
-        openImmutable: openImmutable && ((name) => configure(openImmutable(name), true)),
-      },
-      upgrade,
+    if (!readOnly) return configure(open(file, false), false);
+    return (
+      openInPlace(file) ??
+      openWithoutWriting(
+        file,
+        {
+          openInPlace,
+          openImmutable: openImmutable && ((name) => configure(openImmutable(name), true)),
+          openForWriting: (name) => configure(open(name, false), true),
+        },
+        upgrade,
+      )
     );
   } catch (error) {
     throw catalogError(error, file);
   }
 }
+
+/** Undefined where SQLite would have to make or change a file, which shows at the first reading. */
+function openInPlace(file: string): SqliteDatabase | undefined {
+  const db = configure(sqliteDriver().open(file, true), true);
+  try {
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return db;
+  } catch (error) {
+    db.close();
+    const code = resultCode(error);
+    if (code === SQLITE_READONLY || code === SQLITE_CANTOPEN) return undefined;
+    throw error;
+  }
+}
+
+const SQLITE_READONLY = 8;
+const SQLITE_CANTOPEN = 14;
 
 function configure(db: SqliteDatabase, readOnly: boolean): SqliteDatabase {
   try {
@@ -161,6 +184,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
   SQLITE_READONLY: 8,
   SQLITE_IOERR: 10,
   SQLITE_FULL: 13,
+  SQLITE_CANTOPEN: 14,
 };
 
 /** Primary result code; undefined for an error that is not SQLite's. */
