@@ -327,11 +327,20 @@ export class Catalog {
     this.sql.run('DELETE FROM graves WHERE space = ?', space);
   }
 
+  /** Does the part of `filterRows` that may take long, without keeping others waiting. */
+  prepareFilter(space: string, filter: RowFilter): Promise<void> {
+    return this.rowMap(space).prepare(this.space(space)?.committedRows ?? 0, filter);
+  }
+
   /** Bit `row & 7` of byte `row >> 3` is set where the row's media file passes the filter. */
   filterRows(space: string, filter: RowFilter): Uint8Array {
+    return this.rowMap(space).bitset(this.space(space)?.committedRows ?? 0, filter);
+  }
+
+  private rowMap(space: string): RowMap {
     let map = this.rowMaps.get(space);
     if (map === undefined) this.rowMaps.set(space, (map = new RowMap(this.sql, space)));
-    return map.bitset(this.space(space)?.committedRows ?? 0, filter);
+    return map;
   }
 
   // --- the whole

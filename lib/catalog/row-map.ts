@@ -17,6 +17,9 @@ import type { Statements } from './statements';
 /** Patterns whose verdict is kept: people page through one and change between a few. */
 const KEPT_PATTERNS = 8;
 
+/** How long others wait while paths are looked at. */
+const STEP_MS = 8;
+
 /** A row that has no media file: removed, or never committed. */
 const NOBODY = 0xffff_ffff;
 
@@ -38,7 +41,7 @@ export class RowMap {
   /** Bit `row & 7` of byte `row >> 3` is set where the row's media file passes the filter. */
   bitset(rows: number, filter: RowFilter): Uint8Array {
     this.refresh(rows);
-    const covered = filter.path && this.verdict(filter.path);
+    const covered = filter.path && this.cover(filter.path);
     const isOutside = filter.path?.isNegated === true;
     const passes = this.media.map(
       ({ kind }, i) =>
@@ -54,16 +57,32 @@ export class RowMap {
     return bits;
   }
 
-  private verdict(pattern: Pattern): boolean[] {
+  /**
+   * Holds the pattern of a filter against every path in small steps, between which others have their
+   * turn: a pattern may come from a stranger, and a library may be large.
+   */
+  async prepare(rows: number, filter: RowFilter): Promise<void> {
+    if (filter.path === undefined) return;
+    for (;;) {
+      this.refresh(rows);
+      if (this.cover(filter.path, performance.now() + STEP_MS) !== undefined) return;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** For each media file whether the pattern covers it; undefined when time ran out before the last. */
+  private cover(pattern: Pattern, until = Infinity): boolean[] | undefined {
     const covered = this.verdicts.get(pattern.text) ?? [];
-    // Media files are only added at the end, until `refresh` begins anew.
-    for (let i = covered.length; i < this.media.length; i++)
-      covered.push(pattern.covers((this.media[i] as { path: string }).path));
     this.verdicts.delete(pattern.text);
     this.verdicts.set(pattern.text, covered);
     for (const text of this.verdicts.keys()) {
       if (this.verdicts.size <= KEPT_PATTERNS) break;
       this.verdicts.delete(text);
+    }
+    // Media files are only added at the end, until `refresh` begins anew.
+    for (let i = covered.length; i < this.media.length; i++) {
+      covered.push(pattern.covers((this.media[i] as { path: string }).path));
+      if (i % 64 === 0 && performance.now() > until) return undefined;
     }
     return covered;
   }

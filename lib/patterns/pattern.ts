@@ -16,7 +16,7 @@ import { ANY_NAMES, compileSegments, type Segment } from './segment';
 /** UTF-16 units; the longest path of Linux has 4,096 bytes, and a pattern is shorter than its paths. */
 export const MAX_PATTERN_LENGTH = 1024;
 /** Patterns that one with braces may stand for. */
-const MAX_ALTERNATIVES = 64;
+const MAX_ALTERNATIVES = 32;
 
 export interface Pattern {
   /** As it was written. */
