@@ -1,7 +1,8 @@
 /**
  * Lists the media files beneath a folder, in the same order every time. Opens no file but ignore
- * files, follows no symbolic link, and says what it had to leave out and why: a file that is not
- * listed because it is gone is another thing than one that could not be seen or should not be.
+ * files and those whose name does not say what they are; follows no symbolic link, and says what it
+ * had to leave out and why: a file that is not listed because it is gone is another thing than one
+ * that could not be seen or should not be.
  */
 import { isUtf8 } from 'node:buffer';
 import type { Dirent, Stats } from 'node:fs';
@@ -12,6 +13,7 @@ import type { MediaKind } from '../types';
 import { foldPath, parsePattern } from '../patterns';
 import { IGNORE_FILE, IgnoreRules, parseIgnoreFile, type IgnoreFile } from './ignore-rules';
 import { kindOfName } from './kinds';
+import { walkedKind } from './recognise';
 import { openMedia } from './safe-open';
 
 export interface MediaFile {
@@ -23,6 +25,8 @@ export interface MediaFile {
   readonly kind: MediaKind;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
+  /** Time of the last change of bytes, name or owner, which nobody can set. */
+  readonly ctimeMs: number;
 }
 
 /** Something beneath the root that looked like media or a folder and could not be taken. */
@@ -42,10 +46,11 @@ export interface WalkProblem {
 export interface WalkNote {
   readonly relPath: string;
   /**
-   * `ignored`: by a rule, and so is what lies below. `library`: a folder of Sightline's own. `volume`:
-   * the root, or a folder on another file system than its parent.
+   * `ignored`: by a rule, and so is what lies below. `library`: a folder of Sightline's own. `unseen`: a
+   * file that could not be read to know whether it is media. `volume`: the root, or a folder on another
+   * file system than its parent.
    */
-  readonly note: 'ignored' | 'library' | 'volume';
+  readonly note: 'ignored' | 'library' | 'unseen' | 'volume';
   /** Number of the file system, of a `volume`. */
   readonly device?: number;
 }
@@ -176,7 +181,6 @@ class Walker {
       return kind !== undefined || !name.includes('.')
         ? problem(relPath, 'symbolic links are not followed')
         : undefined;
-    if (kind === undefined) return undefined;
     const absPath = path.join(absDir, name);
     let stats: Stats;
     try {
@@ -184,11 +188,22 @@ class Walker {
     } catch (error) {
       // It was listed a moment ago: gone in between, or the share does not answer. Seen it was not.
       const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (kind === undefined) return isGone ? undefined : { relPath, note: 'unseen' };
       const code = isGone ? 'ERR_MEDIA_MISSING' : 'ERR_IO';
       return { relPath, code, reason: messageOf(error), hides: 'unseen' };
     }
-    if (!stats.isFile()) return problem(relPath, 'not a plain file');
-    return { relPath, absPath, kind, sizeBytes: stats.size, mtimeMs: stats.mtimeMs };
+    if (!stats.isFile())
+      return kind === undefined ? undefined : problem(relPath, 'not a plain file');
+    let walked: MediaKind | undefined;
+    try {
+      walked = await walkedKind(absPath, name);
+    } catch {
+      // Nobody says that it is media; if it is known to be, it is not gone.
+      return { relPath, note: 'unseen' };
+    }
+    if (walked === undefined) return undefined;
+    const { size: sizeBytes, mtimeMs, ctimeMs } = stats;
+    return { relPath, absPath, kind: walked, sizeBytes, mtimeMs, ctimeMs };
   }
 
   private async ignoreFile(absDir: string, entries: readonly Entry[]): Promise<IgnoreFile> {

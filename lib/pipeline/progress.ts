@@ -40,7 +40,7 @@ export class Progress {
     } else if (item.code !== null) {
       this.problems.push({
         path: item.path,
-        state: 'failed',
+        state: item.frames.length > 0 ? 'damaged' : 'failed',
         code: item.code,
         reason: item.reason ?? '',
       });
@@ -90,12 +90,13 @@ export function makeReport(
     added: plan.added,
     changed: plan.changed,
     moved: plan.moves.length,
-    removed: plan.absent.gone.length,
+    removed: plan.absent.gone.length + plan.overwritten.length,
     ignored: plan.absent.ignored.length,
     heldBack: plan.absent.heldBack.length,
     heldBackReasons: plan.absent.reasons,
     unreachable: plan.absent.unreachable.length,
     unchanged: plan.unchanged,
+    otherSampling: plan.otherSampling,
     indexed: progress.indexedItems,
     skipped: count('skipped'),
     failed: count('failed'),

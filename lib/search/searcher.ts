@@ -2,9 +2,8 @@
  * Query -> hits -> results with metadata, over one vector space of a library. Distance becomes
  * similarity here. Reads index and catalog, writes neither.
  */
-import type { Catalog } from '../catalog';
+import type { Catalog, RowFilter } from '../catalog';
 import type { ClipModel } from '../encode';
-import { makeError } from '../errors';
 import { parsePattern } from '../patterns';
 import type { StoreHits, VectorStore } from '../stores/vectors';
 import { asFrameId } from '../types';
@@ -42,7 +41,7 @@ export interface SearcherParts {
 }
 
 /**
- * Answers one query.
+ * Answers one query; the facade has checked its parts and the options.
  *
  * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_NOT_FOUND, and encoder errors
  */
@@ -52,22 +51,18 @@ export async function search(
   options: SearchOptions = {},
 ): Promise<SearchResponse> {
   const started = performance.now();
-  const k = checkRange('k', options.k ?? DEFAULT_K, 1, MAX_K);
-  const efSearch = checkRange(
-    'efSearch',
-    Math.max(options.efSearch ?? DEFAULT_EF_SEARCH, k),
-    1,
-    MAX_EF_SEARCH,
-  );
-  const minSimilarity = checkRange('minSimilarity', options.minSimilarity ?? 0, 0, 1, false);
+  const { k = DEFAULT_K, minSimilarity = 0 } = options;
+  const efSearch = Math.max(options.efSearch ?? DEFAULT_EF_SEARCH, k);
   const { catalog, index, clip, space } = parts;
+  const rows = rowFilterOf(options);
   const resolved = await resolveQuery(query, {
     image: clip.image,
     encodeText: parts.encodeText,
     index,
     rowOfFrame: (frameId) => catalog.rowOfFrame(space, asFrameId(frameId)),
   });
-  const filter = compileFilter(parts, options);
+  if (rows !== undefined) await catalog.prepareFilter(space, rows);
+  const filter = rows && catalog.filterRows(space, rows);
   const find = (wanted: number): StoreHits | Promise<StoreHits> => {
     const settings = {
       efSearch: Math.max(efSearch, wanted),
@@ -101,30 +96,13 @@ export async function search(
   };
 }
 
-function checkRange(
-  name: string,
-  value: number,
-  low: number,
-  high: number,
-  integer = true,
-): number {
-  const ok = typeof value === 'number' && value >= low && value <= high;
-  if (!ok || (integer && !Number.isInteger(value))) {
-    throw makeError(
-      'ERR_ARG_RANGE',
-      `${name} must be ${integer ? 'a whole number' : 'a number'} from ${low} to ${high}, received ${String(value)}`,
-      { details: { name, value, low, high } },
-    );
-  }
-  return value;
-}
-
-function compileFilter(parts: SearcherParts, options: SearchOptions): Uint8Array | undefined {
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
+function rowFilterOf(options: SearchOptions): RowFilter | undefined {
   if (options.type === undefined && options.path === undefined) return undefined;
-  return parts.catalog.filterRows(parts.space, {
+  return {
     ...(options.type === undefined ? {} : { kind: options.type }),
     ...(options.path === undefined ? {} : { path: parsePattern(options.path) }),
-  });
+  };
 }
 
 function toResults(

@@ -119,6 +119,7 @@ const REPORT: SyncReport = {
   heldBack: 0,
   heldBackReasons: [],
   unreachable: 0,
+  otherSampling: 0,
   unchanged: 10,
   indexed: 0,
   skipped: 0,

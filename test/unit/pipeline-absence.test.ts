@@ -11,9 +11,15 @@ const file = (path: string): KnownFile => ({
   sizeBytes: 1,
   mtimeMs: 1,
   contentHash: null,
+  ctimeMs: null,
   state: 'indexed',
-  code: null,
   attempts: 1,
+  needsDecoding: false,
+  fault: null,
+  kind: 'image',
+  sampling: null,
+  width: null,
+  height: null,
 });
 const files = (folder: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${folder}${i}.jpg`);
