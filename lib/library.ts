@@ -2,10 +2,11 @@
  * The facade: one folder of media and its library. `openLibrary(root)` gives sync, search, verify and
  * close; everything above this layer (server, command line, your program) uses nothing below it.
  */
-import { existsSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { framePath, openCatalog, type Catalog } from './catalog';
+import { rulesOfLibrary } from './config';
 import { openClip, type ClipModel } from './encode';
 import { truthOf } from './environment';
 import { makeError } from './errors';
@@ -23,7 +24,14 @@ import type { Library, MediaFileLocation, OpenLibraryOptions } from './library-t
 import { openEmbeddingService, type EmbeddingService } from './service';
 import { openVectors, type LibraryVectors } from './library-vectors';
 import { readOptions, TEXT, type OptionRules } from './options';
-import { reconcile, runSync, verifyLibrary, type Halves, type SyncParts } from './pipeline';
+import {
+  recallScan,
+  reconcile,
+  runSync,
+  verifyLibrary,
+  type Halves,
+  type SyncParts,
+} from './pipeline';
 import { search } from './search';
 import {
   asFrameId,
@@ -51,14 +59,21 @@ const REFRESH_MS = 1000;
 export function findLibrary(root: string, dir?: string): string | undefined {
   TEXT('root', root);
   const folder = path.resolve(dir === undefined ? path.join(root, '.sightline') : TEXT('dir', dir));
-  return existsSync(path.join(folder, 'catalog.sqlite')) ? folder : undefined;
+  try {
+    statSync(path.join(folder, 'catalog.sqlite'));
+  } catch (error) {
+    // One that the system does not let us see is there; opening it says what is in the way.
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (['ENOENT', 'ENOTDIR'].includes(code)) return undefined;
+  }
+  return folder;
 }
 
 /**
  * Opens the library of a folder, or makes an empty one. Does not read the media: that is `sync`.
  * Costs the same for ten frames and for a million.
  *
- * @throws ERR_LIBRARY_MISSING | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH | ERR_MODEL_MISSING |
+ * @throws ERR_LIBRARY_MISSING | ERR_READ_ONLY | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH | ERR_MODEL_MISSING |
  *   ERR_MODEL_INVALID | ERR_CATALOG | ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than
  *   \`vectorStore\` says) | ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
  */
@@ -73,10 +88,10 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
     });
   }
   const rootInfo = await stat(absRoot).catch(() => undefined);
-  if (rootInfo?.isDirectory() !== true) {
+  // What is indexed can be searched while its disk is away; a sync then says so.
+  if (rootInfo?.isDirectory() !== true && findLibrary(absRoot, dir) === undefined) {
     throw makeError('ERR_NOT_FOUND', `${absRoot} is not a folder`, { details: { root: absRoot } });
   }
-  if (!readOnly) await mkdir(dir, { recursive: true });
   const catalog = await openCatalog(dir, { readOnly });
   let clip: ClipModel | undefined;
   let vectors: LibraryVectors | undefined;
@@ -207,7 +222,8 @@ class OpenedLibrary implements Library {
       : this.stop.signal;
     const work = (async () => {
       if (rebuild) await this.startAfresh();
-      return runSync(this.parts(), { ...options, signal }, halvesOf(options));
+      const ignore = options.ignore ?? rulesOfLibrary(this.dir);
+      return runSync(this.parts(), { ...options, ignore, signal }, halvesOf(options));
     })();
     this.running = work;
     try {
@@ -281,7 +297,7 @@ class OpenedLibrary implements Library {
 
   problems(): MediaProblem[] {
     this.assertOpen();
-    const list: MediaProblem[] = [];
+    const list: MediaProblem[] = [...recallScan(this.catalog).problems];
     for (const { path: file, state, code, reason } of this.catalog.media()) {
       if (code === null || state === 'pending') continue;
       list.push({
@@ -291,7 +307,7 @@ class OpenedLibrary implements Library {
         reason: reason ?? '',
       });
     }
-    return list;
+    return list.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   }
 
   warm(): Promise<void> {
@@ -306,6 +322,7 @@ class OpenedLibrary implements Library {
     this.assertOpen();
     const counts = this.catalog.counts(SPACE);
     const engine = this.vectors.store.figures();
+    const scan = recallScan(this.catalog);
     return {
       root: this.root,
       dir: this.dir,
@@ -314,6 +331,9 @@ class OpenedLibrary implements Library {
       media: counts.media,
       images: counts.images,
       videos: counts.videos,
+      notTaken: scan.problems.length + scan.problemsLeftOut,
+      heldBack: scan.heldBack,
+      unreachable: scan.unreachable,
       frames: counts.frames,
       framesPending: counts.pendingFrames,
       framesFailed: counts.failedFrames,

@@ -2,9 +2,9 @@
  * Query -> hits -> results with metadata, over one vector space of a library. Distance becomes
  * similarity here. Reads index and catalog, writes neither.
  */
-import picomatch from 'picomatch';
-import type { Catalog } from '../catalog';
+import type { Catalog, RowFilter } from '../catalog';
 import type { ClipModel } from '../encode';
+import { parsePattern } from '../patterns';
 import type { StoreHits, VectorStore } from '../stores/vectors';
 import { asFrameId } from '../types';
 import type {
@@ -54,13 +54,15 @@ export async function search(
   const { k = DEFAULT_K, minSimilarity = 0 } = options;
   const efSearch = Math.max(options.efSearch ?? DEFAULT_EF_SEARCH, k);
   const { catalog, index, clip, space } = parts;
+  const rows = rowFilterOf(options);
   const resolved = await resolveQuery(query, {
     image: clip.image,
     encodeText: parts.encodeText,
     index,
     rowOfFrame: (frameId) => catalog.rowOfFrame(space, asFrameId(frameId)),
   });
-  const filter = compileFilter(parts, options);
+  if (rows !== undefined) await catalog.prepareFilter(space, rows);
+  const filter = rows && catalog.filterRows(space, rows);
   const find = (wanted: number): StoreHits | Promise<StoreHits> => {
     const settings = {
       efSearch: Math.max(efSearch, wanted),
@@ -94,14 +96,13 @@ export async function search(
   };
 }
 
-function compileFilter(parts: SearcherParts, options: SearchOptions): Uint8Array | undefined {
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
+function rowFilterOf(options: SearchOptions): RowFilter | undefined {
   if (options.type === undefined && options.path === undefined) return undefined;
-  const matches =
-    options.path === undefined ? undefined : picomatch(options.path, { dot: true, nocase: true });
-  return parts.catalog.filterRows(parts.space, {
+  return {
     ...(options.type === undefined ? {} : { kind: options.type }),
-    ...(matches === undefined ? {} : { path: matches }),
-  });
+    ...(options.path === undefined ? {} : { path: parsePattern(options.path) }),
+  };
 }
 
 function toResults(

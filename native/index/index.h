@@ -238,7 +238,7 @@ class Index {
   bool FoldIsDue(bool writing) const;
   void FoldIfDue(bool writing);
   std::vector<LogRecord> FoldedRecords(const std::vector<ExtentRun>& runs) const;
-  Status FoldLog();
+  Status FoldLog(bool anyway);
 
   // unlink.cc
   bool IsUnlinked(uint64_t row) const;
