@@ -148,6 +148,12 @@ export interface SpaceRecord {
   readonly committedRows: number;
 }
 
+export interface RowEpoch {
+  readonly number: number;
+  /** False while rows are being renumbered. */
+  readonly isSettled: boolean;
+}
+
 export interface RowFilter {
   readonly kind?: MediaKind;
   /** Called once per media file with its path. */

@@ -31,14 +31,11 @@ export class RowMap {
   /** Bit `row & 7` of byte `row >> 3` is set where the row's media file passes the filter. */
   bitset(rows: number, filter: RowFilter): Uint8Array {
     this.refresh(rows);
-    const passes = this.media.map(
-      ({ path, kind }) =>
-        (filter.kind === undefined || filter.kind === kind) && (filter.path?.(path) ?? true),
-    );
+    const passing = this.media.map((media) => passes(filter, media));
     const bits = new Uint8Array((rows + 7) >> 3);
     const count = Math.min(rows, this.known);
     for (let row = 0; row < count; row++) {
-      if (passes[this.owners[row] as number] === true)
+      if (passing[this.owners[row] as number] === true)
         bits[row >> 3] = (bits[row >> 3] as number) | (1 << (row & 7));
     }
     return bits;
@@ -85,6 +82,25 @@ export class RowMap {
     }
     return number;
   }
+}
+
+/** Frames that count in a space and pass a filter; reads the whole space, see `Catalog.filterFrames`. */
+export function framesThatPass(sql: Statements, space: string, filter: RowFilter): number[] {
+  const query = `SELECT r.row, r.frame_id, r.encoding_id, r.checksum, m.media_id, m.path, m.kind,
+      m.identity_checksum FROM frame_rows r JOIN frames f ON f.frame_id = r.frame_id
+    JOIN media m ON m.media_id = f.media_id WHERE r.space = ? AND r.row > ? ORDER BY r.row LIMIT ?`;
+  const passing: number[] = [];
+  for (const found of sql.pages(query, 'row', -1, space)) {
+    assertFrameRow(space, Number(found.row), found);
+    if (passes(filter, toIdentity(found))) passing.push(Number(found.frame_id));
+  }
+  return passing;
+}
+
+export function passes(filter: RowFilter, media: { path: string; kind: MediaKind }): boolean {
+  return (
+    (filter.kind === undefined || filter.kind === media.kind) && (filter.path?.(media.path) ?? true)
+  );
 }
 
 const KEY = 'row_generation';
