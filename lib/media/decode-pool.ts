@@ -4,6 +4,7 @@
  * once, whatever the child does.
  */
 import { fork, type ChildProcess } from 'node:child_process';
+import { decoderEnvironment } from '../child-environment';
 import { ERROR_CODES, makeError, type LibraryError } from '../errors';
 import {
   EXIT_MEMORY,
@@ -11,6 +12,9 @@ import {
   type DecodeReply,
   type DecodeRequest,
 } from './decode-protocol';
+
+/** Above the largest picture we take: a killed child must not leave temporary files behind. */
+const CHILD_SETTINGS = { VIPS_DISC_THRESHOLD: '1g', UV_THREADPOOL_SIZE: '2' };
 
 export interface DecodePoolOptions {
   /** File that the children run. */
@@ -130,7 +134,7 @@ export class DecodePool {
     const child = fork(this.options.script, [], {
       serialization: 'advanced',
       execArgv: ['--max-old-space-size=128'],
-      env: childEnvironment(),
+      env: decoderEnvironment(CHILD_SETTINGS),
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     const slot: Slot = { child, job: undefined, timer: undefined, isDead: false };
@@ -240,15 +244,3 @@ function isReply(value: unknown): value is DecodeReply {
 }
 
 const aborted = (): LibraryError => makeError('ERR_ABORTED', 'decoding was aborted');
-
-/** Nothing of ours: no secrets, no `NODE_OPTIONS`, no settings of libvips from outside. */
-function childEnvironment(): NodeJS.ProcessEnv {
-  const kept = ['PATH', 'SystemRoot', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'TMPDIR', 'TEMP'];
-  const env: NodeJS.ProcessEnv = {
-    // Above the largest picture we take: a killed child must not leave temporary files behind.
-    VIPS_DISC_THRESHOLD: '1g',
-    UV_THREADPOOL_SIZE: '2',
-  };
-  for (const name of kept) if (process.env[name] !== undefined) env[name] = process.env[name];
-  return env;
-}

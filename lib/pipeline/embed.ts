@@ -3,9 +3,8 @@
  * first half and is woken by its commits; run alone it is `sightline index`. Rows are durable before
  * the catalog counts them.
  *
- * No failure of the encoder ends it (spec 003): a frame that cannot be encoded is recorded with the
- * reason, and so is every frame of a batch for which the encoder as a whole fails. The next sync
- * tries them again.
+ * No failure of the encoder ends it (spec 003): a frame that cannot be encoded is recorded with its
+ * reason, and one for which the encoder as a whole failed with that. The next sync tries them again.
  */
 import { crc32 } from 'node:zlib';
 import type { Catalog, EncodeFailure, EncodeRun, FrameRow, MediaRow } from '../catalog';
@@ -144,7 +143,14 @@ async function encode(
       kept.set(vectors.subarray(i * dim, (i + 1) * dim), good.length * dim);
       good.push(picture);
     } else {
-      bad.push({ frameId: picture.frameId, reason: error.message, code: error.code });
+      const isEncoderFault = isOfEncoder(error);
+      if (isEncoderFault) health.unusable ??= lastingOnly(error);
+      bad.push({
+        frameId: picture.frameId,
+        reason: error.message,
+        code: error.code,
+        isEncoderFault,
+      });
     }
   });
   const run = { device, inferenceMs: inferenceMs / Math.max(1, good.length), createdAt };
@@ -191,12 +197,20 @@ async function encodePictures(
     // Ours to end, or a defect of ours: neither is a failure of the encoder.
     const isOther = !isLibraryError(error) || NO_ENCODER_FAULT.has(error.code);
     if (isOther) throw error;
-    // Not remembered: lost workers and a full queue, which pass, and answer at once until they do.
-    if (error.code.startsWith('ERR_MODEL_') || error.code === 'ERR_TIMEOUT')
-      health.unusable = error;
+    health.unusable ??= lastingOnly(error);
     return error;
   }
 }
+
+/** True for what concerns every frame: the model, or workers that die over and over. */
+function isOfEncoder({ code, details }: LibraryError): boolean {
+  if (details['isOneTask'] === true) return false;
+  return code.startsWith('ERR_MODEL_') || code === 'ERR_TIMEOUT' || details['isBroken'] === true;
+}
+
+/** Not lost workers and a full queue, which pass, and answer at once until they do. */
+const lastingOnly = (error: LibraryError): LibraryError | undefined =>
+  error.code.startsWith('ERR_MODEL_') || error.code === 'ERR_TIMEOUT' ? error : undefined;
 
 async function append(parts: EmbedParts, encoded: Encoded): Promise<number> {
   const { good, vectors, bad, run } = encoded;
