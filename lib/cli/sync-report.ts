@@ -37,6 +37,7 @@ export function describeReport(report: SyncReport): string {
     summaryOf(report),
     ...(report.dryRun ? [] : [`${count(report.framesTotal, 'frame')} can be searched now`]),
     ...describeHeldBack(report),
+    ...describeOtherSampling(report),
     ...describeMissing(report.problems),
     ...describeProblems(report.problems.filter((problem) => !meansMissing(problem.code))),
   ].join('\n');
@@ -61,6 +62,17 @@ function describeHeldBack({ heldBack }: SyncReport): string[] {
   return [
     `  ${count(heldBack, 'file')} gone at once, kept in case a disk is missing; ` +
       'if they are really gone: sightline sync --confirm-removals',
+  ];
+}
+
+/** Says to what the options did not apply, and how to insist. */
+function describeOtherSampling({ otherSampling }: SyncReport): string[] {
+  if (otherSampling === 0) return [];
+  const files = count(otherSampling, 'file');
+  const keep = otherSampling === 1 ? 'keeps its frames' : 'keep their frames';
+  return [
+    `  ${files} indexed before with other options ${keep}; ` +
+      'to take them anew: the same command with --resample',
   ];
 }
 
