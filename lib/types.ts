@@ -69,6 +69,18 @@ export interface FrameRecord {
   readonly height: number;
 }
 
+/** What one media file may cost; what is not given has its default. See `docs/CLI.md`. */
+export interface MediaLimits {
+  /** Million pixels of a picture; default 400. */
+  readonly megapixels?: number;
+  /** Megabytes of memory for one picture; default 1024. */
+  readonly memoryMb?: number;
+  /** Seconds for one picture; default 30. */
+  readonly seconds?: number;
+  /** Frames taken from one video; default 200000. */
+  readonly videoFrames?: number;
+}
+
 export interface SyncOptions {
   /** Frames per second taken from videos; default 1. */
   readonly fps?: number;
@@ -96,14 +108,19 @@ export interface SyncOptions {
   readonly confirmRemovals?: boolean;
   /** False: frames are stored and wait for their embeddings. Default CLIP_ENABLED, or true. */
   readonly embed?: boolean;
+  /** What one file may cost; a file over a limit is recorded as failed, with the limit's name. */
+  readonly limits?: MediaLimits;
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ProgressEvent) => void;
 }
 
-/** One media file that did not become searchable, and why. */
+/**
+ * One media file that did not become searchable, and why. `damaged`: it did, as far as it could be
+ * decoded.
+ */
 export interface MediaProblem {
   readonly path: string;
-  readonly state: 'skipped' | 'failed';
+  readonly state: 'skipped' | 'failed' | 'damaged';
   readonly code: string;
   readonly reason: string;
 }

@@ -3,5 +3,5 @@
  * catalog, media, encode and vectors, which do not know each other. Knows no CLI and no HTTP.
  */
 export { repairLibrary } from './repair';
-export { checkSyncOptions, reconcile, runSync, type Halves, type SyncParts } from './sync';
+export { reconcile, runSync, type Halves, type SyncParts } from './sync';
 export { verifyLibrary, type VerifyOutcome } from './verify';

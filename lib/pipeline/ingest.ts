@@ -8,12 +8,13 @@ import type { Catalog, IngestedFrame, IngestedItem } from '../catalog';
 import { isLibraryError, makeError, messageOf } from '../errors';
 import {
   contentHash,
+  contentKind,
   decodeImage,
   sampleVideo,
   type DecodedFrame,
   type DecodedImage,
 } from '../media';
-import type { MediaState, SyncOptions } from '../types';
+import type { MediaKind, MediaLimits, MediaState, SyncOptions } from '../types';
 import type { FrameStore } from './frame-store';
 import { mapOrdered } from './ordered';
 import { MAX_ATTEMPTS, type FoundFile, type KnownFile } from './plan';
@@ -49,10 +50,13 @@ const BATCH_MS = 250;
 
 type Outcome =
   | { readonly work: WorkItem; readonly frame: DecodedImage }
-  | { readonly work: WorkItem; readonly error: unknown };
+  | { readonly work: WorkItem; readonly error: unknown }
+  /** A film under the name of a picture. */
+  | { readonly work: WorkItem; readonly film: true };
 
 /**
- * Decodes `items` (pictures first) and records every one of them.
+ * Decodes `items` (pictures first) and records every one of them. What a file is, its bytes decide: a
+ * film under the name of a picture waits for the films, a picture under the name of a film is one.
  *
  * @throws ERR_ABORTED after committing what was finished; ERR_DISK_FULL, ERR_IO and ERR_FFMPEG_MISSING
  *   only when they concern the library as a whole
@@ -64,10 +68,13 @@ export async function ingest(
 ): Promise<void> {
   const pictures = items.filter((item) => item.file.kind === 'image');
   const videos = items.filter((item) => item.file.kind === 'video');
-  await ingestPictures(pictures, parts, options);
-  for (const item of videos) {
+  const films = await ingestPictures(pictures, parts, options);
+  for (const item of [...films, ...videos]) {
     throwIfAborted(options.signal);
-    const recorded = await ingestVideo(item, parts, options);
+    const recorded =
+      item.file.kind === 'video' && (await contentKind(item.file)) === 'image'
+        ? await storePicture(await decodePicture(asKind(item, 'image'), options), parts, options)
+        : await ingestVideo(item, parts, options);
     parts.onItem(recorded);
     await commit([recorded], parts);
   }
@@ -78,7 +85,8 @@ async function ingestPictures(
   items: readonly WorkItem[],
   parts: IngestParts,
   options: SyncOptions,
-): Promise<void> {
+): Promise<WorkItem[]> {
+  const films: WorkItem[] = [];
   let batch: IngestedItem[] = [];
   let batchStarted = 0;
   const flush = async (): Promise<void> => {
@@ -87,9 +95,13 @@ async function ingestPictures(
     if (full.length > 0) await commit(full, parts);
   };
   for await (const outcome of mapOrdered(items, parts.concurrency, (item) =>
-    decodePicture(item, options),
+    lookAndDecode(item, options),
   )) {
     if (options.signal?.aborted === true) break;
+    if ('film' in outcome) {
+      films.push(asKind(outcome.work, 'video'));
+      continue;
+    }
     if (batch.length === 0) batchStarted = performance.now();
     const recorded = await storePicture(outcome, parts, options);
     parts.onItem(recorded);
@@ -98,7 +110,13 @@ async function ingestPictures(
   }
   await flush();
   throwIfAborted(options.signal);
+  return films;
 }
+
+const asKind = (work: WorkItem, kind: MediaKind): WorkItem => ({
+  ...work,
+  file: { ...work.file, kind },
+});
 
 async function commit(items: readonly IngestedItem[], parts: IngestParts): Promise<void> {
   const buried = parts.catalog.recordIngested(items);
@@ -106,17 +124,27 @@ async function commit(items: readonly IngestedItem[], parts: IngestParts): Promi
   await parts.store.remove(buried);
 }
 
-async function decodePicture(work: WorkItem, options: SyncOptions): Promise<Outcome> {
+async function lookAndDecode(work: WorkItem, options: SyncOptions): Promise<Outcome> {
+  if ((await contentKind(work.file)) === 'video') return { work, film: true };
+  return decodePicture(work, options);
+}
+
+async function decodePicture(work: WorkItem, options: SyncOptions): Promise<PictureOutcome> {
   try {
     const { maxSize } = samplingFor(work.known, options);
-    return { work, frame: await decodeImage(work.file, { maxSize, ...signalOf(options) }) };
+    return {
+      work,
+      frame: await decodeImage(work.file, { maxSize, ...limitsOf(options), ...signalOf(options) }),
+    };
   } catch (error) {
     return { work, error };
   }
 }
 
+type PictureOutcome = Exclude<Outcome, { film: true }>;
+
 async function storePicture(
-  outcome: Outcome,
+  outcome: PictureOutcome,
   parts: IngestParts,
   options: SyncOptions,
 ): Promise<IngestedItem> {
@@ -151,7 +179,11 @@ async function ingestVideo(
     hash = await contentHash(work.file, signalOf(options));
     bytes = knownBytes(work, hash, sampling, parts.catalog);
     const writer = new FrameWriter(parts.catalog, parts.store, bytes);
-    for await (const frame of sampleVideo(work.file, { ...settled, ...signalOf(options) })) {
+    for await (const frame of sampleVideo(work.file, {
+      ...settled,
+      ...limitsOf(options),
+      ...signalOf(options),
+    })) {
       const timestamp = frame.timestamp ?? 0;
       frames.push(await writer.add({ ...frame, timestamp }));
       first ??= frame;
@@ -183,6 +215,9 @@ function knownBytes(
   const former = catalog.takeFormer({ contentHash: hash, sampling });
   return { stored: [], mediaId: undefined, former };
 }
+
+const limitsOf = ({ limits }: SyncOptions): { limits?: MediaLimits } =>
+  limits === undefined ? {} : { limits };
 
 const signalOf = ({ signal }: SyncOptions): { signal?: AbortSignal } =>
   signal === undefined ? {} : { signal };

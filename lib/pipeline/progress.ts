@@ -40,7 +40,7 @@ export class Progress {
     } else if (item.code !== null) {
       this.problems.push({
         path: item.path,
-        state: 'failed',
+        state: item.frames.length > 0 ? 'damaged' : 'failed',
         code: item.code,
         reason: item.reason ?? '',
       });

@@ -5,7 +5,6 @@
 import path from 'node:path';
 import type { Catalog } from '../catalog';
 import type { ImageEncoder } from '../encode';
-import { makeError } from '../errors';
 import { imageConcurrency } from '../media';
 import type { MediaId, SyncOptions, SyncReport } from '../types';
 import type { VectorStore } from '../stores/vectors';
@@ -155,19 +154,4 @@ export async function reconcile(
   // A restored or lying disk: the catalog counts rows that are not there.
   if (index.count < committed) catalog.forgetRows(space, index.count);
   await sweepGraves(parts);
-}
-
-/** @throws ERR_ARG_RANGE */
-export function checkSyncOptions(options: SyncOptions): void {
-  const rules: [string, number | undefined, number, number][] = [
-    ['fps', options.fps, 0.001, 240],
-    ['everyNFrames', options.everyNFrames, 1, 1_000_000],
-    ['maxSize', options.maxSize, 32, 4096],
-  ];
-  for (const [name, value, low, high] of rules) {
-    if (value === undefined || (value >= low && value <= high)) continue;
-    throw makeError('ERR_ARG_RANGE', `${name} must be from ${low} to ${high}, received ${value}`, {
-      details: { name, value, low, high },
-    });
-  }
 }
