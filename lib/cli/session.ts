@@ -114,6 +114,12 @@ export function syncOptionsOf(session: Session, flags: Flags): SyncOptions {
     ...samplingOf(session.config),
     maxSize: settings.maxSize,
     embed: settings.embed,
+    limits: {
+      megapixels: settings.maxMegapixels,
+      memoryMb: settings.maxMemory,
+      seconds: settings.maxSeconds,
+      videoFrames: settings.maxFrames,
+    },
     ...(settings.ignore.length > 0 ? { ignore: settings.ignore } : {}),
     ...(flags.dryRun === true ? { dryRun: true } : {}),
     ...(flags.retryFailed === true ? { retryFailed: true } : {}),

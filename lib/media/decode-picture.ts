@@ -91,7 +91,7 @@ export async function decodePicture(
       sourceHeight: opened.sourceHeight,
       capturedAt: exifDate(opened.exif),
       contentHash,
-      damaged: opened.damaged ?? null,
+      ...(opened.damaged === undefined ? {} : { damaged: opened.damaged }),
     };
   } catch (error) {
     throw asMediaError(error, format);

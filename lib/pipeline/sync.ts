@@ -161,6 +161,10 @@ export function checkSyncOptions(options: SyncOptions): void {
     ['fps', options.fps, 0.001, 240],
     ['everyNFrames', options.everyNFrames, 1, 1_000_000],
     ['maxSize', options.maxSize, 32, 4096],
+    ['limits.megapixels', options.limits?.megapixels, 1, 10_000],
+    ['limits.memoryMb', options.limits?.memoryMb, 256, 65_536],
+    ['limits.seconds', options.limits?.seconds, 1, 3600],
+    ['limits.videoFrames', options.limits?.videoFrames, 1, 10_000_000],
   ];
   for (const [name, value, low, high] of rules) {
     if (value === undefined || (value >= low && value <= high)) continue;
