@@ -2,8 +2,8 @@
  * What `require('sightline')` gives. Loads neither sharp, onnxruntime nor SQLite until a call needs
  * them.
  */
-export { findLibrary, openLibrary, type OpenLibraryOptions } from './library';
-export type { Library, MediaFileLocation } from './library-types';
+export { findLibrary, openLibrary } from './library';
+export type { Library, MediaFileLocation, OpenLibraryOptions } from './library-types';
 export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './errors';
 export {
   listModels,
@@ -48,8 +48,16 @@ export {
   type EmbedOptions,
   type FileEmbedder,
   type OpenServiceOptions,
+  type Picture,
 } from './service';
-export { DiskCache, MemoryCache, RedisCache, type EmbeddingCache } from './stores/cache';
+export type { RawPixels } from './media';
+export {
+  DiskCache,
+  MemoryCache,
+  RedisCache,
+  type CacheReport,
+  type EmbeddingCache,
+} from './stores/cache';
 export type { VectorStoreChoice } from './library-vectors';
 export type {
   FrameId,

@@ -94,6 +94,11 @@ export interface SyncOptions {
   readonly ignore?: readonly string[];
   /** Say what would be done, write nothing. */
   readonly dryRun?: boolean;
+  /**
+   * Take frames anew from untouched files that were taken otherwise than this sync asks for with `fps`,
+   * `everyNFrames`, `keyframes` or `maxSize`. Frames that stay the same keep ids and vectors.
+   */
+  readonly resample?: boolean;
   /** Try again what failed in earlier runs although the file did not change. */
   readonly retryFailed?: boolean;
   /**
@@ -129,6 +134,11 @@ export interface SyncReport {
   /** Files that are gone and were kept because so many vanished at once; see `confirmRemovals`. */
   readonly heldBack: number;
   readonly unchanged: number;
+  /**
+   * Untouched files that keep the frames they have although this sync asked for other ones; see
+   * `resample`.
+   */
+  readonly otherSampling: number;
   readonly indexed: number;
   readonly skipped: number;
   readonly failed: number;

@@ -4,6 +4,7 @@
  * once, whatever the child does.
  */
 import { fork, type ChildProcess } from 'node:child_process';
+import { decoderEnvironment } from '../child-environment';
 import { ERROR_CODES, makeError, type LibraryError } from '../errors';
 import {
   EXIT_MEMORY,
@@ -11,6 +12,11 @@ import {
   type DecodeReply,
   type DecodeRequest,
 } from './decode-protocol';
+
+/** Above the largest picture we take: a killed child must not leave temporary files behind. */
+const CHILD_SETTINGS = { VIPS_DISC_THRESHOLD: '1g', UV_THREADPOOL_SIZE: '2' };
+/** Where the child may find ffmpeg: some picture formats are decoded by it. */
+const FFMPEG_SETTINGS = ['SIGHTLINE_FFMPEG', 'FFMPEG_PATH'];
 
 export interface DecodePoolOptions {
   /** File that the children run. */
@@ -136,7 +142,7 @@ export class DecodePool {
     const child = fork(this.options.script, [], {
       serialization: 'advanced',
       execArgv: ['--max-old-space-size=128'],
-      env: childEnvironment(),
+      env: decoderEnvironment(childSettings()),
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     const slot: Slot = { child, job: undefined, timer: undefined, isDead: false };
@@ -251,27 +257,13 @@ function isReply(value: unknown): value is DecodeReply {
   );
 }
 
-/** Where the child may find ffmpeg: some picture formats are decoded by it. */
-const FFMPEG_SETTINGS = ['SIGHTLINE_FFMPEG', 'FFMPEG_PATH'];
+function childSettings(): Record<string, string> {
+  const own: Record<string, string> = { ...CHILD_SETTINGS };
+  for (const name of FFMPEG_SETTINGS) {
+    const value = process.env[name];
+    if (value !== undefined) own[name] = value;
+  }
+  return own;
+}
 
 const aborted = (): LibraryError => makeError('ERR_ABORTED', 'decoding was aborted');
-
-/** Nothing of ours: no secrets, no `NODE_OPTIONS`, no settings of libvips from outside. */
-function childEnvironment(): NodeJS.ProcessEnv {
-  const kept = [
-    ...FFMPEG_SETTINGS,
-    'PATH',
-    'SystemRoot',
-    'LD_LIBRARY_PATH',
-    'DYLD_LIBRARY_PATH',
-    'TMPDIR',
-    'TEMP',
-  ];
-  const env: NodeJS.ProcessEnv = {
-    // Above the largest picture we take: a killed child must not leave temporary files behind.
-    VIPS_DISC_THRESHOLD: '1g',
-    UV_THREADPOOL_SIZE: '2',
-  };
-  for (const name of kept) if (process.env[name] !== undefined) env[name] = process.env[name];
-  return env;
-}

@@ -7,6 +7,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
+import { decoderEnvironment } from '../child-environment';
 import { makeError, messageOf, type LibraryError } from '../errors';
 import { LIMITS } from './limits';
 
@@ -193,10 +194,5 @@ function withLimits({ ffmpeg, args, mediaBytes }: FfmpegRun): [string, string[]]
   });
 }
 
-/** Only what the loader may need to find ffmpeg's own libraries. */
-export function ffmpegEnvironment(): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = { LC_ALL: 'C', AV_LOG_FORCE_NOCOLOR: '1' };
-  for (const name of ['LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'SystemRoot'])
-    if (process.env[name] !== undefined) env[name] = process.env[name];
-  return env;
-}
+export const ffmpegEnvironment = (): NodeJS.ProcessEnv =>
+  decoderEnvironment({ LC_ALL: 'C', AV_LOG_FORCE_NOCOLOR: '1' });

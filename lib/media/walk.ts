@@ -22,6 +22,8 @@ export interface MediaFile {
   readonly kind: MediaKind;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
+  /** Time of the last change of bytes, name or owner, which nobody can set. */
+  readonly ctimeMs: number;
 }
 
 /** Something beneath the root that looked like media or a folder and could not be taken. */
@@ -148,7 +150,8 @@ class Walker {
       return kind === undefined ? undefined : problem(relPath, 'not a plain file');
     const walked = await walkedKind(absPath, name);
     if (walked === undefined) return undefined;
-    return { relPath, absPath, kind: walked, sizeBytes: stats.size, mtimeMs: stats.mtimeMs };
+    const { size: sizeBytes, mtimeMs, ctimeMs } = stats;
+    return { relPath, absPath, kind: walked, sizeBytes, mtimeMs, ctimeMs };
   }
 
   private async ignoreFile(absDir: string, entries: readonly Entry[]): Promise<string[]> {

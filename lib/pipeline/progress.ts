@@ -45,6 +45,13 @@ export class Progress {
         reason: item.reason ?? '',
       });
     }
+    if (item.note !== null)
+      this.problems.push({
+        path: item.path,
+        state: 'damaged',
+        code: 'ERR_MEDIA_DECODE',
+        reason: item.note,
+      });
     this.emit('decode', { path: item.path });
   }
 
@@ -90,9 +97,10 @@ export function makeReport(
     added: plan.added,
     changed: plan.changed,
     moved: plan.moves.length,
-    removed: plan.missing.length,
+    removed: plan.missing.length + plan.overwritten.length,
     heldBack: plan.heldBack,
     unchanged: plan.unchanged,
+    otherSampling: plan.otherSampling,
     indexed: progress.indexedItems,
     skipped: count('skipped'),
     failed: count('failed'),

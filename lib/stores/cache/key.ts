@@ -1,5 +1,6 @@
 /** Names of cached embeddings: kind, and a hash over the model and the input. */
 import { createHash } from 'node:crypto';
+import { number } from '../../options';
 import type { ModelIdentity } from '../../types';
 
 export type EmbeddingKind = 'instruction' | 'image';
@@ -21,9 +22,36 @@ export function cacheKey(
   return `embedding:${kind}:${hash.digest('hex')}`;
 }
 
-/** Whether `key` matches `pattern`, in which only `*` has a meaning. */
+const PREFIX = 'embedding:';
+
+/** The pattern with the prefix that all keys have, and no two `*` in a row. */
+export function wholePattern(pattern: string): string {
+  const whole = pattern.startsWith(PREFIX) ? pattern : PREFIX + pattern;
+  return whole.replace(/\*+/g, '*');
+}
+
+/** Whether a key matches `pattern`, in which only `*` has a meaning. Time: the lengths' product at most. */
 export function matcherOf(pattern: string): (key: string) => boolean {
-  const literal = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const expression = new RegExp(`^${literal.join('.*')}$`, 's');
-  return (key) => expression.test(key);
+  const [first = '', ...rest] = wholePattern(pattern).split('*');
+  const last = rest.pop();
+  return (key) => {
+    if (last === undefined) return key === first;
+    if (!key.startsWith(first)) return false;
+    let at = first.length;
+    // The first place of each part is the best: it leaves most to the parts behind it.
+    for (const part of rest) {
+      const found = key.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return key.length >= at + last.length && key.endsWith(last);
+  };
+}
+
+/** Seconds that something can be kept for: a millisecond to a century. */
+export const TTL_SECONDS = number(0.001, 3_155_760_000);
+
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
+export function checkTtl(ttlSeconds: number | undefined): number | undefined {
+  return ttlSeconds === undefined ? undefined : TTL_SECONDS('ttlSeconds', ttlSeconds);
 }

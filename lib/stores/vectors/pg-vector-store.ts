@@ -1,8 +1,11 @@
 /** Vectors in a table of PostgreSQL with pgvector. */
 import { makeError } from '../../errors';
-import { checkInteger, checkKeys, checkNumber, MAX_ROWS, outOfRange, wrongType } from './checks';
+import { checkNames, readOptions } from '../../options';
+import { checkInteger, checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
+import { BATCH_OPTIONS, DISTANCE_QUERY, EMBEDDING, SIMILARITY_QUERY } from './option-rules';
 import { keysParameter, readVector } from './pg-binary';
 import { PgConnection, type Sql } from './pg-connection';
+import { storeColumn, type VectorColumn } from './pg-column';
 import {
   createIndex,
   findIndexes,
@@ -12,7 +15,12 @@ import {
   type HnswOptions,
   type IvfflatOptions,
 } from './pg-index';
-import { checkConnection, checkSpec, type PgVectorStoreOptions } from './pg-options';
+import {
+  checkConnection,
+  checkSpec,
+  checkStoreOptions,
+  type PgVectorStoreOptions,
+} from './pg-options';
 import { ensureTable, findTable, type TableSpec, type TableState } from './pg-schema';
 import { searchJob, searchTable } from './pg-search';
 import { verifyTable } from './pg-verify';
@@ -61,6 +69,7 @@ export class PgVectorStore implements VectorStore {
   private live = 0;
   private bytes = 0;
   private indexes: readonly FoundIndex[] = [];
+  private readonly column: VectorColumn;
 
   private constructor(
     private readonly connection: PgConnection,
@@ -70,6 +79,7 @@ export class PgVectorStore implements VectorStore {
   ) {
     this.dim = spec.dim;
     this.metric = spec.metric;
+    this.column = storeColumn(spec, state);
   }
 
   /**
@@ -79,7 +89,8 @@ export class PgVectorStore implements VectorStore {
    *   ERR_STORE_EXTENSION | ERR_MODEL_MISMATCH | ERR_DIM_MISMATCH | ERR_FILE_VERSION |
    *   ERR_FILE_EXISTS (a foreign table of that name) | ERR_NOT_FOUND (read-only, nothing there)
    */
-  static async open(options: PgVectorStoreOptions): Promise<PgVectorStore> {
+  static async open(given: PgVectorStoreOptions): Promise<PgVectorStore> {
+    const options = checkStoreOptions(given);
     const spec = checkSpec(options);
     const connection = await PgConnection.create(checkConnection(options));
     try {
@@ -122,7 +133,7 @@ export class PgVectorStore implements VectorStore {
     this.rowCount = Number(row.next_row);
     this.live = Number(row.live_rows);
     this.bytes = Number(row.bytes ?? 0);
-    this.indexes = await findIndexes(sql, this.state);
+    this.indexes = await findIndexes(sql, this.column);
   }
 
   add(
@@ -154,9 +165,11 @@ export class PgVectorStore implements VectorStore {
     list: readonly Embedding[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<number> {
+    const { signal } = readOptions('options', options, BATCH_OPTIONS);
     if (!Array.isArray(list)) throw wrongType('embeddings', 'an array', list);
     const vectors = new Float32Array(list.length * this.dim);
     for (const [i, one] of (list as readonly Embedding[]).entries()) {
+      checkNames(`embeddings[${i}]`, one, EMBEDDING);
       if (!(one.embedding instanceof Float32Array))
         throw wrongType(`embeddings[${i}].embedding`, 'a Float32Array', one.embedding);
       if (one.embedding.length !== this.dim) {
@@ -169,7 +182,8 @@ export class PgVectorStore implements VectorStore {
       vectors.set(one.embedding, i * this.dim);
     }
     const keys = list.map((one: Embedding) => one.key);
-    await this.upsert(vectors, { keys, attributes: list, ...options });
+    const attributes = list.map(({ columns, metadata }: Embedding) => ({ columns, metadata }));
+    await this.upsert(vectors, { keys, attributes, signal });
     return list.length;
   }
 
@@ -220,20 +234,25 @@ export class PgVectorStore implements VectorStore {
   /** By cosine, whatever the store's metric; fast where there is an index for it. */
   async cosineSimilaritySearch(search: SimilarityQuery): Promise<StoreHits> {
     const defaults = searchDefaults();
-    const { query, topK = defaults.topK, threshold = defaults.threshold } = search;
-    const { filters, efSearch } = search;
-    checkNumber('threshold', threshold);
-    if (threshold < -1 || threshold > 1) throw outOfRange('threshold', 'from -1 to 1', threshold);
+    const given = readOptions('options', search, SIMILARITY_QUERY);
+    const { query, topK = defaults.topK, threshold = defaults.threshold } = given;
+    const { filters, efSearch } = given;
     const options = optionsOf(1 - threshold, filters, efSearch);
     return this.find('cosine', query, topK, options, false);
   }
 
-  /** By Euclidean distance of the vectors as stored: those of a cosine store have unit length. */
+  /**
+   * By Euclidean distance. A cosine store holds vectors at unit length, so there the query is taken at unit
+   * length too and distances are `sqrt(2 - 2 cosine)`, from 0 to 2: a raw query would be compared with
+   * vectors of another scale.
+   */
   async euclideanDistanceSearch(search: DistanceQuery): Promise<StoreHits> {
-    const { query, topK = searchDefaults().topK, maxDistance = Infinity } = search;
-    const { filters, efSearch } = search;
+    const given = readOptions('options', search, DISTANCE_QUERY);
+    const { query, topK = searchDefaults().topK, maxDistance = Infinity } = given;
+    const { filters, efSearch } = given;
     const options = optionsOf(maxDistance, filters, efSearch);
-    return this.find('euclidean', query, topK, options, false);
+    const scaled = this.metric === 'cosine' ? this.unit(query) : query;
+    return this.find('euclidean', scaled, topK, options, false);
   }
 
   private find(
@@ -244,7 +263,12 @@ export class PgVectorStore implements VectorStore {
     isExact: boolean,
   ): Promise<StoreHits> {
     const job = searchJob(this.spec, metric, query, k, options, isExact);
-    return searchTable(this.connection, this.spec, this.state, this.indexes, job);
+    return searchTable(this.connection, this.spec, this.column, this.indexes, job);
+  }
+
+  /** @throws as `search` */
+  private unit(query: Float32Array): Float32Array {
+    return checkVectors('query', query, { n: 1, dim: this.dim, metric: 'cosine' });
   }
 
   async get(keys: StoreKeys): Promise<(Float32Array | undefined)[]> {
@@ -277,18 +301,18 @@ export class PgVectorStore implements VectorStore {
    * Builds an HNSW index unless there is one. Takes minutes for a million rows; searches and, unless
    * told otherwise, writers go on meanwhile.
    *
-   * @throws ERR_ARG_RANGE | ERR_STORE_*
+   * @throws ERR_ARG_RANGE | ERR_FILE_EXISTS (there is one with other parameters) | ERR_STORE_*
    */
   async createHnswIndex(options: HnswOptions = {}): Promise<void> {
     this.assertWritable();
-    await createIndex(this.connection, this.spec, this.state, hnswJob(options, this.spec));
+    await createIndex(this.connection, this.column, hnswJob(options, this.metric));
     await this.refresh();
   }
 
-  /** Builds an IVFFlat index unless there is one: fill the table first, its lists are made from the rows. */
+  /** Builds an IVFFlat index unless there is one: fill the table first, its lists are made from the rows. @throws as createHnswIndex */
   async createIvfflatIndex(options: IvfflatOptions = {}): Promise<void> {
     this.assertWritable();
-    await createIndex(this.connection, this.spec, this.state, ivfflatJob(options, this.spec));
+    await createIndex(this.connection, this.column, ivfflatJob(options, this.metric));
     await this.refresh();
   }
 
