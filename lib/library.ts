@@ -316,14 +316,14 @@ class OpenedLibrary implements Library {
   problems(): MediaProblem[] {
     this.assertOpen();
     const list: MediaProblem[] = [...recallScan(this.catalog).problems];
-    for (const { path: file, state, code, reason } of this.catalog.media()) {
-      if (code === null || state === 'pending') continue;
-      list.push({
-        path: file,
-        state: state !== 'indexed' ? state : code.startsWith('ERR_MEDIA') ? 'damaged' : 'failed',
-        code,
-        reason: reason ?? '',
-      });
+    for (const { path: file, state, code, reason, fault, note } of this.catalog.media()) {
+      if (code !== null && state !== 'pending') {
+        const isFound = state === 'indexed';
+        const shown = !isFound ? state : fault === 'decode' ? 'damaged' : 'failed';
+        list.push({ path: file, state: shown, code, reason: reason ?? '' });
+      }
+      if (note !== null)
+        list.push({ path: file, state: 'damaged', code: 'ERR_MEDIA_DECODE', reason: note });
     }
     return list.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   }
