@@ -19,5 +19,6 @@ export {
 export { IGNORE_FILE } from './ignore-rules';
 export { kindOfName } from './kinds';
 export { LIMITS } from './limits';
+export { checkPixels, pngOf, type RawPixels } from './pixels';
 export { probeVideo, sampleVideo, type SampleOptions, type VideoInfo } from './video';
 export { walkMedia, type MediaFile, type WalkOptions, type WalkProblem } from './walk';

@@ -13,6 +13,7 @@ const LIB_LAYERS: Record<string, number> = {
   'config.ts': 0,
   'environment.ts': 0,
   'child-environment.ts': 0,
+  'debug.ts': 0,
   native: 1,
   vectors: 2,
   catalog: 2,
