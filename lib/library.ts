@@ -9,18 +9,22 @@ import { framePath, openCatalog, type Catalog } from './catalog';
 import type { ClipModel } from './encode';
 import { truthOf } from './environment';
 import { makeError } from './errors';
-import { openLibraryModel } from './library-model';
-import type { Library, MediaFileLocation } from './library-types';
-import { openEmbeddingService, type CacheName, type EmbeddingService } from './service';
-import { openVectors, type LibraryVectors, type VectorStoreChoice } from './library-vectors';
 import {
-  checkSyncOptions,
-  reconcile,
-  runSync,
-  verifyLibrary,
-  type Halves,
-  type SyncParts,
-} from './pipeline';
+  INDEX_OPTIONS,
+  OPEN_LIBRARY_OPTIONS,
+  SEARCH_OPTIONS,
+  SEARCH_QUERY,
+  SYNC_OPTIONS,
+  VERIFY_OPTIONS,
+  type IndexOptions,
+  type VerifyOptions,
+} from './library-options';
+import { openLibraryModel } from './library-model';
+import type { Library, MediaFileLocation, OpenLibraryOptions } from './library-types';
+import { openEmbeddingService, type EmbeddingService } from './service';
+import { openVectors, type LibraryVectors } from './library-vectors';
+import { readOptions, TEXT, type OptionRules } from './options';
+import { reconcile, runSync, verifyLibrary, type Halves, type SyncParts } from './pipeline';
 import { search } from './search';
 import {
   asFrameId,
@@ -37,49 +41,17 @@ import {
   type VerifyReport,
 } from './types';
 
-export type { Library } from './library-types';
+export type { Library, OpenLibraryOptions } from './library-types';
 
 /** The vector space that words and pictures share. */
 const SPACE = 'clip';
 /** A reader looks for new commits at most this often. */
 const REFRESH_MS = 1000;
 
-export interface OpenLibraryOptions {
-  /** The library's own folder; default `<root>/.sightline`. */
-  readonly dir?: string;
-  /** `builtin`, a model folder, or a repository id of the model store. Default: what the library was made with. */
-  readonly model?: string;
-  /** Search only; any number of readers may run beside one writer. */
-  readonly readOnly?: boolean;
-  /**
-   * Keeps the vectors in PostgreSQL with pgvector: `postgres://user:password@host/database`. Default: in
-   * the library's folder. A library stays where it was made.
-   */
-  readonly vectorStore?: VectorStoreChoice;
-  /**
-   * Answers `embeddings` of texts, for example a sentence encoder; searches use the library's own model.
-   * Default: the library's model.
-   */
-  readonly textModel?: string;
-  /**
-   * Where `embeddings` keeps vectors: `none`, `memory`, `disk`, `disk:FOLDER` or `redis://HOST:PORT`. Default:
-   * EMBEDDING_REDIS_URL if it is set, else `memory`.
-   */
-  readonly cache?: CacheName;
-  /** False: ERR_LIBRARY_MISSING where there is none yet. Default true. */
-  readonly create?: boolean;
-  /**
-   * Where the model runs: `auto`, `cpu`, `cuda`, `coreml`, `dml` or `webgpu`. Default: SIGHTLINE_DEVICE,
-   * CLIP_DEVICE, EMBEDDING_DEVICE or `cpu`. One that cannot be used is a notice, not an error.
-   */
-  readonly device?: string;
-  /** One line each, for example about such a device. Default: a process warning. */
-  readonly onNotice?: (line: string) => void;
-}
-
 /** The folder of the library that belongs to `root`, if there is one. */
 export function findLibrary(root: string, dir?: string): string | undefined {
-  const folder = path.resolve(dir ?? path.join(root, '.sightline'));
+  TEXT('root', root);
+  const folder = path.resolve(dir === undefined ? path.join(root, '.sightline') : TEXT('dir', dir));
   return existsSync(path.join(folder, 'catalog.sqlite')) ? folder : undefined;
 }
 
@@ -91,14 +63,13 @@ export function findLibrary(root: string, dir?: string): string | undefined {
  * ERR_MODEL_* when it is used, everything else works.
  *
  * @throws ERR_LIBRARY_MISSING | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH (a model that was
- *   named) | ERR_MODEL_MISSING | ERR_MODEL_INVALID (of a library that is being made) | ERR_CATALOG | ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than
- *   \`vectorStore\` says) | ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
+ *   named) | ERR_MODEL_MISSING | ERR_MODEL_INVALID (of a library that is being made) | ERR_CATALOG |
+ *   ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than \`vectorStore\` says) |
+ *   ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
  */
-export async function openLibrary(
-  root: string,
-  options: OpenLibraryOptions = {},
-): Promise<Library> {
-  const absRoot = path.resolve(root);
+export async function openLibrary(root: string, given: OpenLibraryOptions = {}): Promise<Library> {
+  const options = readOptions('options', given, OPEN_LIBRARY_OPTIONS);
+  const absRoot = path.resolve(TEXT('root', root));
   const dir = path.resolve(options.dir ?? path.join(absRoot, '.sightline'));
   const readOnly = options.readOnly === true;
   if (findLibrary(absRoot, dir) === undefined && (readOnly || options.create === false)) {
@@ -195,29 +166,35 @@ class OpenedLibrary implements Library {
   }
 
   sync(options: SyncOptions = {}): Promise<SyncReport> {
-    const embed = options.embed ?? truthOf(process.env, 'CLIP_ENABLED') ?? true;
-    return this.run(options, { ingest: true, embed });
+    return this.run(options, SYNC_OPTIONS, ({ embed }) => ({
+      ingest: true,
+      embed: embed ?? truthOf(process.env, 'CLIP_ENABLED') ?? true,
+    }));
   }
 
   ingest(options: SyncOptions = {}): Promise<SyncReport> {
-    return this.run(options, { ingest: true, embed: false });
+    return this.run(options, SYNC_OPTIONS, () => ({ ingest: true, embed: false }));
   }
 
-  index(options: SyncOptions & { readonly rebuild?: boolean } = {}): Promise<SyncReport> {
-    return this.run(options, { ingest: false, embed: true }, options.rebuild === true);
+  index(options: IndexOptions = {}): Promise<SyncReport> {
+    return this.run(options, INDEX_OPTIONS, () => ({ ingest: false, embed: true }));
   }
 
-  private async run(options: SyncOptions, halves: Halves, rebuild = false): Promise<SyncReport> {
+  private async run<T extends IndexOptions>(
+    given: T,
+    rules: OptionRules<T>,
+    halvesOf: (options: SyncOptions) => Halves,
+  ): Promise<SyncReport> {
     this.assertOpen();
     if (this.readOnly) throw makeError('ERR_READ_ONLY', 'the library was opened read-only');
+    const { rebuild = false, ...options } = readOptions<IndexOptions>('options', given, rules);
     if (this.running !== undefined) throw makeError('ERR_BUSY', 'a sync is running already');
-    checkSyncOptions(options);
     const signal = options.signal
       ? AbortSignal.any([options.signal, this.stop.signal])
       : this.stop.signal;
     const work = (async () => {
       if (rebuild) await this.startAfresh();
-      return runSync(this.parts(), { ...options, signal }, halves);
+      return runSync(this.parts(), { ...options, signal }, halvesOf(options));
     })();
     this.running = work;
     try {
@@ -248,8 +225,10 @@ class OpenedLibrary implements Library {
     };
   }
 
-  async search(query: SearchQuery, options: SearchOptions = {}): Promise<SearchResponse> {
+  async search(given: SearchQuery, how: SearchOptions = {}): Promise<SearchResponse> {
     this.assertOpen();
+    const query = readOptions('query', given, SEARCH_QUERY);
+    const options = readOptions('options', how, SEARCH_OPTIONS);
     await this.refresh();
     return search(
       {
@@ -284,6 +263,7 @@ class OpenedLibrary implements Library {
 
   mediaFile(mediaId: string): MediaFileLocation | undefined {
     this.assertOpen();
+    if (typeof mediaId !== 'string') return undefined;
     const media = this.catalog.mediaById(asMediaId(mediaId));
     return media && { path: path.join(this.root, media.path), kind: media.kind };
   }
@@ -295,7 +275,7 @@ class OpenedLibrary implements Library {
       if (code === null || state === 'pending') continue;
       list.push({
         path: file,
-        state: state === 'skipped' ? state : 'failed',
+        state: state !== 'indexed' ? state : code.startsWith('ERR_MEDIA') ? 'damaged' : 'failed',
         code,
         reason: reason ?? '',
       });
@@ -334,8 +314,9 @@ class OpenedLibrary implements Library {
     };
   }
 
-  async verify(options: { readonly repair?: boolean } = {}): Promise<VerifyReport> {
+  async verify(given: VerifyOptions = {}): Promise<VerifyReport> {
     this.assertOpen();
+    const options = readOptions('options', given, VERIFY_OPTIONS);
     const outcome = await verifyLibrary({ ...this.parts() });
     if (options.repair === true && !outcome.ok) {
       if (this.readOnly)

@@ -6,6 +6,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError } from '../errors';
+import { TEXT } from '../options';
 import { bestDtype, type Dtype } from './dtype';
 import { CachedRepository } from './hub/cache';
 import { checkLocked, commitOf, filesOf, readLock, type ModelLock } from './hub/lock-file';
@@ -50,6 +51,7 @@ export async function findModel(
   env: NodeJS.ProcessEnv = process.env,
   options: FindOptions = {},
 ): Promise<ModelFolder> {
+  TEXT('model', name);
   if (name === BUILTIN_MODEL) {
     const folder = path.join(PACKAGE_ROOT, 'models', 'builtin');
     const remedy = { instead: 'install the package again: it is incomplete' };

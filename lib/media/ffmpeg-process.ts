@@ -34,6 +34,8 @@ export interface FfmpegRun {
   /** Descriptor of the open media file. */
   readonly mediaFd: number;
   readonly mediaBytes: number;
+  /** Working folder; default the root of the file system. */
+  readonly cwd?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -68,7 +70,7 @@ export class FfmpegProcess {
       // Standard input, frames, log, index, media.
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', options.mediaFd],
       env: ffmpegEnvironment(),
-      cwd: path.parse(process.cwd()).root,
+      cwd: options.cwd ?? path.parse(process.cwd()).root,
       detached: process.platform !== 'win32',
       windowsHide: true,
     });
@@ -166,21 +168,30 @@ export class FfmpegProcess {
  * everywhere; a limit the system does not know (`-v` on macOS) is left out. No limit on processes:
  * it would count every process of the user.
  */
-function withLimits(options: FfmpegRun): [string, string[]] {
-  if (process.platform === 'win32') return [options.ffmpeg, [...options.args]];
-  const cpuSeconds =
-    LIMITS.videoCpuSeconds +
-    Math.ceil((options.mediaBytes / 1e6) * LIMITS.videoCpuSecondsPerMegabyte);
+export function limitedCommand(
+  ffmpeg: string,
+  args: readonly string[],
+  { cpuSeconds, addressSpaceBytes }: { cpuSeconds: number; addressSpaceBytes: number },
+): [string, string[]] {
+  if (process.platform === 'win32') return [ffmpeg, [...args]];
   const limits = [
     '-c 0',
     // It writes to pipes only, which this limit leaves alone.
     '-f 0',
     '-n 64',
     `-t ${cpuSeconds}`,
-    `-v ${LIMITS.videoAddressSpaceBytes / 1024}`,
+    `-v ${Math.floor(addressSpaceBytes / 1024)}`,
   ];
   const script = `${limits.map((limit) => `ulimit ${limit} 2>/dev/null`).join('; ')}; exec "$0" "$@"`;
-  return ['/bin/sh', ['-c', script, options.ffmpeg, ...options.args]];
+  return ['/bin/sh', ['-c', script, ffmpeg, ...args]];
+}
+
+function withLimits({ ffmpeg, args, mediaBytes }: FfmpegRun): [string, string[]] {
+  return limitedCommand(ffmpeg, args, {
+    cpuSeconds:
+      LIMITS.videoCpuSeconds + Math.ceil((mediaBytes / 1e6) * LIMITS.videoCpuSecondsPerMegabyte),
+    addressSpaceBytes: LIMITS.videoAddressSpaceBytes,
+  });
 }
 
 export const ffmpegEnvironment = (): NodeJS.ProcessEnv =>

@@ -5,7 +5,6 @@
 import path from 'node:path';
 import type { Catalog } from '../catalog';
 import type { ImageEncoder } from '../encode';
-import { makeError } from '../errors';
 import { imageConcurrency } from '../media';
 import type { MediaId, SyncOptions, SyncReport } from '../types';
 import type { VectorStore } from '../stores/vectors';
@@ -103,17 +102,11 @@ export async function runSync(
     decoding = false;
     wake.notify();
     await embedding?.catch(() => undefined);
-    if (options.signal?.aborted !== true) {
-      await catalog.exportMetadata(metadataFile(parts.dir), parts.space);
-    }
   }
   await embedding;
   await sweepGraves(parts);
+  await catalog.exportMetadata(path.join(parts.dir, 'metadata.jsonl'), parts.space);
   return makeReport(plan, progress, started, framesNow(parts), false);
-}
-
-function metadataFile(dir: string): string {
-  return path.join(dir, 'metadata.jsonl');
 }
 
 const framesNow = (parts: SyncParts): number => parts.catalog.counts(parts.space).frames;
@@ -125,10 +118,10 @@ async function applyMovesAndRemovals(
 ): Promise<void> {
   const { catalog } = parts;
   // Removals first: a move may take over the path of a file that is gone.
-  const buried = catalog.removeMedia(plan.missing.map((row): MediaId => row.mediaId));
-  for (const { known, file } of plan.moves) {
-    catalog.rename(known.mediaId, file.relPath, file.mtimeMs);
-  }
+  const gone = [...plan.missing, ...plan.overwritten];
+  const buried =
+    gone.length === 0 ? [] : catalog.removeMedia(gone.map((row): MediaId => row.mediaId));
+  if (plan.places.length > 0) catalog.place(plan.places);
   await sweepGraves(parts);
   await store.remove(buried);
 }
@@ -153,19 +146,4 @@ export async function reconcile(
   // A restored or lying disk: the catalog counts rows that are not there.
   if (index.count < committed) catalog.forgetRows(space, index.count);
   await sweepGraves(parts);
-}
-
-/** @throws ERR_ARG_RANGE */
-export function checkSyncOptions(options: SyncOptions): void {
-  const rules: [string, number | undefined, number, number][] = [
-    ['fps', options.fps, 0.001, 240],
-    ['everyNFrames', options.everyNFrames, 1, 1_000_000],
-    ['maxSize', options.maxSize, 32, 4096],
-  ];
-  for (const [name, value, low, high] of rules) {
-    if (value === undefined || (value >= low && value <= high)) continue;
-    throw makeError('ERR_ARG_RANGE', `${name} must be from ${low} to ${high}, received ${value}`, {
-      details: { name, value, low, high },
-    });
-  }
 }

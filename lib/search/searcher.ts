@@ -5,7 +5,6 @@
 import picomatch from 'picomatch';
 import type { Catalog } from '../catalog';
 import type { ClipModel } from '../encode';
-import { makeError } from '../errors';
 import type { StoreHits, VectorStore } from '../stores/vectors';
 import { asFrameId } from '../types';
 import type {
@@ -42,7 +41,7 @@ export interface SearcherParts {
 }
 
 /**
- * Answers one query.
+ * Answers one query; the facade has checked its parts and the options.
  *
  * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_NOT_FOUND, and encoder errors
  */
@@ -52,14 +51,8 @@ export async function search(
   options: SearchOptions = {},
 ): Promise<SearchResponse> {
   const started = performance.now();
-  const k = checkRange('k', options.k ?? DEFAULT_K, 1, MAX_K);
-  const efSearch = checkRange(
-    'efSearch',
-    Math.max(options.efSearch ?? DEFAULT_EF_SEARCH, k),
-    1,
-    MAX_EF_SEARCH,
-  );
-  const minSimilarity = checkRange('minSimilarity', options.minSimilarity ?? 0, 0, 1, false);
+  const { k = DEFAULT_K, minSimilarity = 0 } = options;
+  const efSearch = Math.max(options.efSearch ?? DEFAULT_EF_SEARCH, k);
   const { catalog, index, clip, space } = parts;
   const resolved = await resolveQuery(query, {
     image: clip.image,
@@ -99,24 +92,6 @@ export async function search(
     model: clip.identity.id,
     ...(parts.hint === undefined ? {} : { hint: parts.hint }),
   };
-}
-
-function checkRange(
-  name: string,
-  value: number,
-  low: number,
-  high: number,
-  integer = true,
-): number {
-  const ok = typeof value === 'number' && value >= low && value <= high;
-  if (!ok || (integer && !Number.isInteger(value))) {
-    throw makeError(
-      'ERR_ARG_RANGE',
-      `${name} must be ${integer ? 'a whole number' : 'a number'} from ${low} to ${high}, received ${String(value)}`,
-      { details: { name, value, low, high } },
-    );
-  }
-  return value;
 }
 
 function compileFilter(parts: SearcherParts, options: SearchOptions): Uint8Array | undefined {

@@ -1,8 +1,9 @@
 /** Filters: keys and predicates become a bitset over rows, which is all the addon knows. */
 import type { NativeBinding, NativeHandle } from '../native';
+import { wrongType } from '../options';
 import { NO_ROW } from './rows';
 import type { Filter } from './types';
-import { checkKeys, wrongType } from './validate';
+import { checkKeys } from './validate';
 
 /**
  * @returns bit `r & 7` of byte `r >> 3` for row r; a bitset is given back as it is

@@ -9,11 +9,12 @@ const root = path.resolve(__dirname, '../../..');
 /** Folder or file below lib/ -> layer. A module may import its own folder and lower layers. */
 const LIB_LAYERS: Record<string, number> = {
   errors: 0,
+  options: 0,
   'types.ts': 0,
   'config.ts': 0,
   'environment.ts': 0,
-  'child-environment.ts': 0,
   'debug.ts': 0,
+  'child-environment.ts': 0,
   native: 1,
   vectors: 2,
   catalog: 2,
@@ -27,6 +28,7 @@ const LIB_LAYERS: Record<string, number> = {
   search: 3,
   delta: 3,
   service: 3,
+  'library-options.ts': 4,
   'library-types.ts': 4,
   'embedded-vectors.ts': 4,
   'library-model.ts': 4,
