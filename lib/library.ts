@@ -25,6 +25,7 @@ import type { Library, MediaFileLocation, OpenLibraryOptions } from './library-t
 import { openEmbeddingService, type EmbeddingService } from './service';
 import { openVectors, type LibraryVectors } from './library-vectors';
 import { readOptions, TEXT, type OptionRules } from './options';
+import { assertUnbundled } from './package-root';
 import {
   recallScan,
   reconcile,
@@ -35,7 +36,7 @@ import {
   type SyncParts,
   type VerifyOutcome,
 } from './pipeline';
-import { search } from './search';
+import { frameVersion, search } from './search';
 import {
   asFrameId,
   asMediaId,
@@ -89,6 +90,7 @@ export function findLibrary(root: string, dir?: string): string | undefined {
 export async function openLibrary(root: string, given: OpenLibraryOptions = {}): Promise<Library> {
   const options = readOptions('options', given, OPEN_LIBRARY_OPTIONS);
   const absRoot = path.resolve(TEXT('root', root));
+  assertUnbundled();
   const dir = path.resolve(options.dir ?? path.join(absRoot, '.sightline'));
   const readOnly = options.readOnly === true;
   if (findLibrary(absRoot, dir) === undefined && (readOnly || options.create === false)) {
@@ -288,6 +290,11 @@ class OpenedLibrary implements Library {
   frame(frameId: number): FrameRecord | undefined {
     this.assertOpen();
     return Number.isSafeInteger(frameId) ? this.catalog.frame(asFrameId(frameId)) : undefined;
+  }
+
+  frameVersion(frameId: number): string | undefined {
+    const frame = this.frame(frameId);
+    return frame && frameVersion(frame);
   }
 
   frameFile(frameId: number): string | undefined {

@@ -14,6 +14,7 @@ const LIB_LAYERS: Record<string, number> = {
   'types.ts': 0,
   'config.ts': 0,
   'environment.ts': 0,
+  'package-root.ts': 0,
   'debug.ts': 0,
   'child-environment.ts': 0,
   native: 1,
