@@ -2,11 +2,12 @@
  * The facade: one folder of media and its library. `openLibrary(root)` gives sync, search, verify and
  * close; everything above this layer (server, command line, your program) uses nothing below it.
  */
-import { existsSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { framePath, openCatalog, type Catalog } from './catalog';
-import { openClip, type ClipModel } from './encode';
+import { rulesOfLibrary } from './config';
+import type { ClipModel } from './encode';
 import { truthOf } from './environment';
 import { makeError } from './errors';
 import {
@@ -19,11 +20,13 @@ import {
   type IndexOptions,
   type VerifyOptions,
 } from './library-options';
+import { openLibraryModel } from './library-model';
 import type { Library, MediaFileLocation, OpenLibraryOptions } from './library-types';
 import { openEmbeddingService, type EmbeddingService } from './service';
 import { openVectors, type LibraryVectors } from './library-vectors';
 import { readOptions, TEXT, type OptionRules } from './options';
 import {
+  recallScan,
   reconcile,
   repairLibrary,
   runSync,
@@ -61,16 +64,27 @@ const VERIFY_ATTEMPTS = 3;
 export function findLibrary(root: string, dir?: string): string | undefined {
   TEXT('root', root);
   const folder = path.resolve(dir === undefined ? path.join(root, '.sightline') : TEXT('dir', dir));
-  return existsSync(path.join(folder, 'catalog.sqlite')) ? folder : undefined;
+  try {
+    statSync(path.join(folder, 'catalog.sqlite'));
+  } catch (error) {
+    // One that the system does not let us see is there; opening it says what is in the way.
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (['ENOENT', 'ENOTDIR'].includes(code)) return undefined;
+  }
+  return folder;
 }
 
 /**
  * Opens the library of a folder, or makes an empty one. Does not read the media: that is `sync`.
  * Costs the same for ten frames and for a million.
  *
- * @throws ERR_LIBRARY_MISSING | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH | ERR_MODEL_MISSING |
- *   ERR_MODEL_INVALID | ERR_CATALOG | ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than
- *   \`vectorStore\` says) | ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
+ * A library whose model is missing or damaged opens all the same: what needs the model is then
+ * ERR_MODEL_* when it is used, everything else works.
+ *
+ * @throws ERR_LIBRARY_MISSING | ERR_READ_ONLY | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH (a model that was
+ *   named) | ERR_MODEL_MISSING | ERR_MODEL_INVALID (of a library that is being made) | ERR_CATALOG |
+ *   ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than \`vectorStore\` says) |
+ *   ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
  */
 export async function openLibrary(root: string, given: OpenLibraryOptions = {}): Promise<Library> {
   const options = readOptions('options', given, OPEN_LIBRARY_OPTIONS);
@@ -83,23 +97,25 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
     });
   }
   const rootInfo = await stat(absRoot).catch(() => undefined);
-  if (rootInfo?.isDirectory() !== true) {
+  // What is indexed can be searched while its disk is away; a sync then says so.
+  if (rootInfo?.isDirectory() !== true && findLibrary(absRoot, dir) === undefined) {
     throw makeError('ERR_NOT_FOUND', `${absRoot} is not a folder`, { details: { root: absRoot } });
   }
-  if (!readOnly) await mkdir(dir, { recursive: true });
   const catalog = await openCatalog(dir, { readOnly });
   let clip: ClipModel | undefined;
   let vectors: LibraryVectors | undefined;
   try {
-    clip = await openClip(options.model ?? catalog.meta('model') ?? 'builtin', {
-      ...(options.device === undefined ? {} : { device: options.device }),
-      ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
+    clip = await openLibraryModel(catalog, {
+      root: absRoot,
+      dir,
+      space: SPACE,
+      readOnly,
+      model: options.model,
+      encoder: {
+        ...(options.device === undefined ? {} : { device: options.device }),
+        ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
+      },
     });
-    if (catalog.space(SPACE) === undefined && !readOnly) {
-      catalog.setMeta('model', options.model ?? 'builtin');
-      catalog.createSpace(SPACE, clip.identity, clip.dim);
-    }
-    checkModel(catalog, clip.identity);
     checkRoot(catalog, absRoot, dir, readOnly);
     vectors = await openVectors(catalog, {
       dir,
@@ -122,26 +138,6 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
     catalog.close();
     throw error;
   }
-}
-
-function checkModel(catalog: Catalog, identity: ModelIdentity): void {
-  const space = catalog.space(SPACE);
-  if (space === undefined) {
-    throw makeError(
-      'ERR_LIBRARY_MISSING',
-      'the library is being made by another process: try again',
-    );
-  }
-  const { model } = space;
-  if (model.sha256 === identity.sha256 && model.preprocessVersion === identity.preprocessVersion)
-    return;
-  throw makeError(
-    'ERR_MODEL_MISMATCH',
-    `the library was embedded with ${model.id} (${model.sha256.slice(0, 12)}), not with ` +
-      `${identity.id} (${identity.sha256.slice(0, 12)}): use that model, or delete the library's ` +
-      'folder and sync again',
-    { details: { library: model, given: identity } },
-  );
 }
 
 /**
@@ -221,7 +217,8 @@ class OpenedLibrary implements Library {
         ? AbortSignal.any([options.signal, this.stop.signal])
         : this.stop.signal;
       if (rebuild) await this.startAfresh();
-      return runSync(this.parts(), { ...options, signal }, halvesOf(options));
+      const ignore = options.ignore ?? rulesOfLibrary(this.dir);
+      return runSync(this.parts(), { ...options, ignore, signal }, halvesOf(options));
     });
   }
 
@@ -242,6 +239,8 @@ class OpenedLibrary implements Library {
 
   /** Drops vectors and graph; frames stay and wait to be encoded again. */
   private async startAfresh(): Promise<void> {
+    // Before anything is dropped: without its model the library would lose vectors that it has.
+    await this.clip.image.warm();
     await this.vectors.startAfresh(() => {
       this.catalog.dropSpace(SPACE);
       this.catalog.createSpace(SPACE, this.clip.identity, this.clip.dim);
@@ -305,17 +304,17 @@ class OpenedLibrary implements Library {
 
   problems(): MediaProblem[] {
     this.assertOpen();
-    const list: MediaProblem[] = [];
-    for (const { path: file, state, code, reason } of this.catalog.media()) {
-      if (code === null || state === 'pending') continue;
-      list.push({
-        path: file,
-        state: state !== 'indexed' ? state : code.startsWith('ERR_MEDIA') ? 'damaged' : 'failed',
-        code,
-        reason: reason ?? '',
-      });
+    const list: MediaProblem[] = [...recallScan(this.catalog).problems];
+    for (const { path: file, state, code, reason, fault, note } of this.catalog.media()) {
+      if (code !== null && state !== 'pending') {
+        const isFound = state === 'indexed';
+        const shown = !isFound ? state : fault === 'decode' ? 'damaged' : 'failed';
+        list.push({ path: file, state: shown, code, reason: reason ?? '' });
+      }
+      if (note !== null)
+        list.push({ path: file, state: 'damaged', code: 'ERR_MEDIA_DECODE', reason: note });
     }
-    return list;
+    return list.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   }
 
   warm(): Promise<void> {
@@ -330,6 +329,7 @@ class OpenedLibrary implements Library {
     this.assertOpen();
     const counts = this.catalog.counts(SPACE);
     const engine = this.vectors.store.figures();
+    const scan = recallScan(this.catalog);
     return {
       root: this.root,
       dir: this.dir,
@@ -338,6 +338,9 @@ class OpenedLibrary implements Library {
       media: counts.media,
       images: counts.images,
       videos: counts.videos,
+      notTaken: scan.problems.length + scan.problemsLeftOut,
+      heldBack: scan.heldBack,
+      unreachable: scan.unreachable,
       frames: counts.frames,
       framesPending: counts.pendingFrames,
       framesFailed: counts.failedFrames,

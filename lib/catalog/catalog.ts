@@ -1,4 +1,5 @@
 /** The catalog as the layers above use it: tables composed, transactions drawn. */
+import { closeSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
@@ -9,6 +10,7 @@ import {
   type ModelIdentity,
   type Row,
 } from '../types';
+import { makeError, messageOf } from '../errors';
 import { checkCatalog } from './check';
 import { EncodingTable } from './encoding-table';
 import { exportMetadata } from './export-metadata';
@@ -32,7 +34,8 @@ import type {
   StoredFrame,
 } from './records';
 import { framesThatPass, raiseRowGeneration, RowMap } from './row-map';
-import { prepareSchema } from './schema';
+import { prepareSchema, upgradeOf } from './schema';
+import { mayWrite, NOT_PERMITTED } from './read-only';
 import { catalogError, openSqlite, type SqliteDatabase } from './sqlite';
 import { Statements } from './statements';
 
@@ -43,16 +46,17 @@ export const CATALOG_FILE = 'catalog.sqlite';
  * Opens or creates the catalog of a library's folder. Does not grow with the catalog's size: the full
  * check is `integrityCheck`, run by `verify`.
  *
- * @throws ERR_CATALOG | ERR_FILE_VERSION
+ * @throws ERR_CATALOG | ERR_FILE_VERSION | ERR_READ_ONLY | ERR_IO
  */
 export async function openCatalog(
   dir: string,
   options: { readonly readOnly?: boolean } = {},
 ): Promise<Catalog> {
   const readOnly = options.readOnly === true;
-  if (!readOnly) await mkdir(dir, { recursive: true });
   const file = path.join(dir, CATALOG_FILE);
-  const db = openSqlite(file, readOnly);
+  if (readOnly) assertReadable(file);
+  else await makeWritable(dir);
+  const db = openSqlite(file, readOnly, upgradeOf);
   try {
     prepareSchema(db, readOnly, file);
     return new Catalog(db);
@@ -60,6 +64,40 @@ export async function openCatalog(
     db.close();
     throw catalogError(error, file);
   }
+}
+
+/** SQLite would say of such a file that it cannot be opened, and not why. @throws ERR_IO */
+function assertReadable(file: string): void {
+  try {
+    closeSync(openSync(file, 'r'));
+  } catch (cause) {
+    throw makeError('ERR_IO', `the catalog ${file} may not be read: ${messageOf(cause)}`, {
+      details: { path: file },
+      cause,
+    });
+  }
+}
+
+/** @throws ERR_READ_ONLY with the way round, where the system does not let us write */
+async function makeWritable(dir: string): Promise<void> {
+  const refuse = (target: string, cause?: unknown): never => {
+    throw makeError(
+      'ERR_READ_ONLY',
+      `${target} may not be written: keep the library in another folder, with --library FOLDER on the ` +
+        'command line; one that is there already can be searched without writing',
+      { details: { path: target }, cause },
+    );
+  };
+  try {
+    await mkdir(dir, { recursive: true });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? '';
+    if (NOT_PERMITTED.has(code)) refuse(dir, cause);
+    throw makeError('ERR_IO', `${dir} could not be made: ${messageOf(cause)}`, { cause });
+  }
+  if (!mayWrite(dir)) refuse(dir);
+  const file = path.join(dir, CATALOG_FILE);
+  if (!mayWrite(file)) refuse(file);
 }
 
 /** One connection. Calls are synchronous and short; one writer at a time over all processes. */
@@ -416,11 +454,20 @@ export class Catalog {
     this.sql.run('DELETE FROM graves WHERE space = ?', space);
   }
 
+  /** Does the part of `filterRows` that may take long, without keeping others waiting. */
+  prepareFilter(space: string, filter: RowFilter): Promise<void> {
+    return this.rowMap(space).prepare(this.space(space)?.committedRows ?? 0, filter);
+  }
+
   /** Bit `row & 7` of byte `row >> 3` is set where the row's media file passes the filter. */
   filterRows(space: string, filter: RowFilter): Uint8Array {
+    return this.rowMap(space).bitset(this.space(space)?.committedRows ?? 0, filter);
+  }
+
+  private rowMap(space: string): RowMap {
     let map = this.rowMaps.get(space);
     if (map === undefined) this.rowMaps.set(space, (map = new RowMap(this.sql, space)));
-    return map.bitset(this.space(space)?.committedRows ?? 0, filter);
+    return map;
   }
 
   /** The same as frame ids: slower, and right also while engine and catalog number rows differently. */

@@ -1,4 +1,5 @@
 /** The records that go into and come out of the catalog. */
+import type { Pattern } from '../patterns';
 import type {
   FrameId,
   FrameRecord,
@@ -156,8 +157,8 @@ export interface RowEpoch {
 
 export interface RowFilter {
   readonly kind?: MediaKind;
-  /** Called once per media file with its path. */
-  readonly path?: (mediaPath: string) => boolean;
+  /** Media files whose path the pattern covers; with `!` in front, the others. */
+  readonly path?: Pattern;
 }
 
 export interface FrameRow {

@@ -15,6 +15,7 @@ import { EMPTY_PLAN, makePlan, type SyncPlan } from './make-plan';
 import { WakeUp } from './ordered';
 import { makeReport, Progress } from './progress';
 import { reclaim, takeOverRows } from './reclaim';
+import { rememberScan } from './scan-memory';
 
 export interface SyncParts {
   readonly root: string;
@@ -59,6 +60,7 @@ export async function runSync(
   await reconcile(parts);
   catalog.beginIngest();
   await applyMovesAndRemovals(parts, store, plan);
+  rememberPlan(catalog, plan);
   if (halves.embed) catalog.retryFailedFrames(parts.space, options.retryFailed);
   progress.begin(plan, catalog.counts(parts.space).pendingFrames);
 
@@ -123,12 +125,23 @@ async function applyMovesAndRemovals(
 ): Promise<void> {
   const { catalog } = parts;
   // Removals first: a move may take over the path of a file that is gone.
-  const gone = [...plan.missing, ...plan.overwritten];
+  const gone = [...plan.absent.gone, ...plan.absent.ignored, ...plan.overwritten];
   const buried =
     gone.length === 0 ? [] : catalog.removeMedia(gone.map((row): MediaId => row.mediaId));
   if (plan.places.length > 0) catalog.place(plan.places);
   await sweepGraves(parts);
   await store.remove(buried);
+}
+
+function rememberPlan(catalog: Catalog, { absent, problems, volumes }: SyncPlan): void {
+  if (volumes === undefined) return;
+  rememberScan(catalog, {
+    problems,
+    heldBack: absent.heldBack.length,
+    heldBackReasons: absent.reasons,
+    unreachable: absent.unreachable.length,
+    volumes,
+  });
 }
 
 /** Takes rows out of the engine whose frames the catalog has forgotten. Safe to repeat. */

@@ -2,9 +2,9 @@
  * Query -> hits -> results with metadata, over one vector space of a library. Distance becomes
  * similarity here. Reads index and catalog, writes neither.
  */
-import picomatch from 'picomatch';
 import { passes, type Catalog, type RowFilter } from '../catalog';
 import type { ClipModel } from '../encode';
+import { parsePattern } from '../patterns';
 import type { StoreFilter, StoreHits, VectorStore } from '../stores/vectors';
 import { asFrameId } from '../types';
 import type {
@@ -55,13 +55,14 @@ export async function search(
   const { k = DEFAULT_K, minSimilarity = 0 } = options;
   const efSearch = Math.max(options.efSearch ?? DEFAULT_EF_SEARCH, k);
   const { catalog, index, clip, space } = parts;
+  const wants = filterOf(options);
   const resolved = await resolveQuery(query, {
     image: clip.image,
     encodeText: parts.encodeText,
     index,
     isSearchable: (id) => catalog.rowOfFrame(space, asFrameId(id)) !== undefined,
   });
-  const wants = filterOf(options);
+  if (wants !== undefined) await catalog.prepareFilter(space, wants);
   const filter = wants && compileFilter(parts, wants);
   const find = (wanted: number): StoreHits | Promise<StoreHits> => {
     const settings = {
@@ -98,13 +99,12 @@ export async function search(
   };
 }
 
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
 function filterOf(options: SearchOptions): RowFilter | undefined {
   if (options.type === undefined && options.path === undefined) return undefined;
-  const matches =
-    options.path === undefined ? undefined : picomatch(options.path, { dot: true, nocase: true });
   return {
     ...(options.type === undefined ? {} : { kind: options.type }),
-    ...(matches === undefined ? {} : { path: matches }),
+    ...(options.path === undefined ? {} : { path: parsePattern(options.path) }),
   };
 }
 
