@@ -52,12 +52,14 @@ export class EmbeddedVectors implements VectorStore {
     const info = await stat(path.join(folder, 'embeddings.idx')).catch(() => undefined);
     const stamp = info && `${info.ino}:${info.size}:${info.mtimeMs}`;
     if (stamp === undefined || stamp === this.stamp) return;
-    const isFirstLook = this.stamp === undefined;
+    const isCurrent = this.stamp === undefined && this.count === expectedRows;
+    if (!isCurrent) {
+      const old = this.index;
+      this.index = await this.reopen();
+      await old.close();
+    }
+    // Only now: a look that failed must not count as one.
     this.stamp = stamp;
-    if (isFirstLook && this.count === expectedRows) return;
-    const old = this.index;
-    this.index = await this.reopen();
-    await old.close();
   }
 
   async add(
@@ -123,6 +125,10 @@ export class EmbeddedVectors implements VectorStore {
 
   save(): Promise<void> {
     return this.index.save();
+  }
+
+  async compact(options: { readonly signal?: AbortSignal }): Promise<void> {
+    await this.index.compact(options);
   }
 
   verify(): Promise<StoreReport> {

@@ -27,10 +27,12 @@ import { readOptions, TEXT, type OptionRules } from './options';
 import {
   recallScan,
   reconcile,
+  repairLibrary,
   runSync,
   verifyLibrary,
   type Halves,
   type SyncParts,
+  type VerifyOutcome,
 } from './pipeline';
 import { search } from './search';
 import {
@@ -54,6 +56,8 @@ export type { Library, OpenLibraryOptions } from './library-types';
 const SPACE = 'clip';
 /** A reader looks for new commits at most this often. */
 const REFRESH_MS = 1000;
+/** How often a reader checks the library before it gives up on a writer that never rests. */
+const VERIFY_ATTEMPTS = 3;
 
 /** The folder of the library that belongs to `root`, if there is one. */
 export function findLibrary(root: string, dir?: string): string | undefined {
@@ -174,6 +178,8 @@ class OpenedLibrary implements Library {
   private running: Promise<unknown> | undefined;
   private readonly stop = new AbortController();
   private lastLook = performance.now();
+  /** See SearcherParts; of a reader not before its first look. */
+  private rowEpoch: number | undefined;
 
   constructor(
     readonly root: string,
@@ -183,7 +189,10 @@ class OpenedLibrary implements Library {
     private readonly clip: ClipModel,
     private readonly vectors: LibraryVectors,
     readonly embeddings: EmbeddingService,
-  ) {}
+  ) {
+    if (readOnly) this.lastLook = -Infinity;
+    else this.rowEpoch = epochOf(catalog);
+  }
 
   get model(): ModelIdentity {
     return this.clip.identity;
@@ -216,20 +225,28 @@ class OpenedLibrary implements Library {
     this.assertOpen();
     if (this.readOnly) throw makeError('ERR_READ_ONLY', 'the library was opened read-only');
     const { rebuild = false, ...options } = readOptions<IndexOptions>('options', given, rules);
-    if (this.running !== undefined) throw makeError('ERR_BUSY', 'a sync is running already');
-    const signal = options.signal
-      ? AbortSignal.any([options.signal, this.stop.signal])
-      : this.stop.signal;
-    const work = (async () => {
+    return this.inTurn(async () => {
+      const signal = options.signal
+        ? AbortSignal.any([options.signal, this.stop.signal])
+        : this.stop.signal;
       if (rebuild) await this.startAfresh();
       const ignore = options.ignore ?? rulesOfLibrary(this.dir);
       return runSync(this.parts(), { ...options, ignore, signal }, halvesOf(options));
-    })();
-    this.running = work;
+    });
+  }
+
+  /** One at a time of what changes the library, or needs it to hold still. */
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.running !== undefined)
+      throw makeError('ERR_BUSY', 'a sync or a check is running already');
+    const running = work();
+    this.running = running;
     try {
-      return await work;
+      return await running;
     } finally {
       this.running = undefined;
+      // Rows may have been renumbered, and both sides know it now.
+      if (!this.readOnly && !this.isClosed) this.rowEpoch = epochOf(this.catalog);
     }
   }
 
@@ -264,6 +281,7 @@ class OpenedLibrary implements Library {
         clip: this.clip,
         encodeText: (text) => this.encodeText(text),
         space: SPACE,
+        rowEpoch: this.rowEpoch,
         hint: this.clip.isBuiltin ? BUILTIN_HINT : undefined,
       },
       query,
@@ -348,17 +366,39 @@ class OpenedLibrary implements Library {
   async verify(given: VerifyOptions = {}): Promise<VerifyReport> {
     this.assertOpen();
     const options = readOptions('options', given, VERIFY_OPTIONS);
-    const outcome = await verifyLibrary({ ...this.parts() });
-    if (options.repair === true && !outcome.ok) {
-      if (this.readOnly)
+    if (this.readOnly) {
+      if (options.repair === true)
         throw makeError('ERR_READ_ONLY', 'repair needs the library opened for writing');
-      // Media whose frames are gone are forgotten, so that the sync below takes them as new.
-      this.catalog.removeMedia(outcome.damagedMedia);
-      if (!outcome.isIndexSound) await this.index({ rebuild: true });
-      await this.sync({ confirmRemovals: false });
-      return verifyLibrary({ ...this.parts() });
+      return this.verifyBeside();
     }
-    return outcome;
+    return this.inTurn(async () => {
+      const { signal } = this.stop;
+      const check = (): Promise<VerifyOutcome> => verifyLibrary({ ...this.parts(), signal });
+      let outcome = await check();
+      if (options.repair !== true || outcome.ok) return outcome;
+      await repairLibrary(this.parts(), outcome, signal);
+      outcome = await check();
+      if (outcome.isIndexSound && outcome.rowsAgree) return outcome;
+      // The engine has rows that nobody knows: make it anew from the stored frames.
+      await this.startAfresh();
+      await runSync(this.parts(), { signal }, { ingest: false, embed: true });
+      return check();
+    });
+  }
+
+  /** By a reader: what a writer changed meanwhile would look like damage. */
+  private async verifyBeside(): Promise<VerifyReport> {
+    for (let attempt = 0; attempt < VERIFY_ATTEMPTS; attempt++) {
+      this.lastLook = -Infinity;
+      await this.refresh();
+      const before = this.catalog.foreignVersion();
+      const outcome = await verifyLibrary({ ...this.parts(), signal: this.stop.signal });
+      if (outcome.ok || this.catalog.foreignVersion() === before) return outcome;
+    }
+    throw makeError(
+      'ERR_BUSY',
+      'another process keeps changing the library: check it when its sync is done',
+    );
   }
 
   async close(): Promise<void> {
@@ -376,16 +416,25 @@ class OpenedLibrary implements Library {
     return this.close();
   }
 
-  /** A reader notices what a writer in another process has committed. */
+  /** A reader notices what a writer in another process has committed; a failed look is made again. */
   private async refresh(): Promise<void> {
     if (!this.readOnly || performance.now() - this.lastLook < REFRESH_MS) return;
-    this.lastLook = performance.now();
+    const before = epochOf(this.catalog);
+    this.rowEpoch = undefined;
     await this.vectors.store.refresh(this.catalog.space(SPACE)?.committedRows);
+    if (epochOf(this.catalog) === before) this.rowEpoch = before;
+    this.lastLook = performance.now();
   }
 
   private assertOpen(): void {
     if (this.isClosed) throw makeError('ERR_CLOSED', 'the library is closed');
   }
+}
+
+/** What `SearcherParts.rowEpoch` asks for. */
+function epochOf(catalog: Catalog): number | undefined {
+  const { number, isSettled } = catalog.rowEpoch(SPACE);
+  return isSettled ? number : undefined;
 }
 
 const BUILTIN_HINT =

@@ -28,11 +28,12 @@ import type {
   IngestedItem,
   MediaPlace,
   MediaRow,
+  RowEpoch,
   RowFilter,
   SpaceRecord,
   StoredFrame,
 } from './records';
-import { raiseRowGeneration, RowMap } from './row-map';
+import { framesThatPass, raiseRowGeneration, RowMap } from './row-map';
 import { prepareSchema, upgradeOf } from './schema';
 import { mayWrite, NOT_PERMITTED } from './read-only';
 import { catalogError, openSqlite, type SqliteDatabase } from './sqlite';
@@ -176,7 +177,7 @@ export class Catalog {
         this.sql.run(`DELETE FROM ${table} WHERE space = ?`, name);
       }
       this.sql.run('DELETE FROM spaces WHERE name = ?', name);
-      raiseRowGeneration(this.sql);
+      this.raiseRowEpoch(name);
       markAllMetadata(this.sql);
     });
   }
@@ -304,8 +305,14 @@ export class Catalog {
     return this.frameTable.idsOfMedia(mediaId);
   }
 
-  framesByRows(space: string, rows: readonly Row[]): (FrameRecord | undefined)[] {
-    return rows.map((row) => this.frameTable.byRow(space, row));
+  /** Frames that count in a space, undefined for those that do not (yet, or any more). */
+  framesInSpace(space: string, frameIds: readonly FrameId[]): (FrameRecord | undefined)[] {
+    return frameIds.map((frameId) => this.frameTable.inSpace(space, frameId));
+  }
+
+  /** All frames that count in a space. */
+  framesOfSpace(space: string): FrameId[] {
+    return this.frameTable.idsInSpace(space);
   }
 
   rowOfFrame(space: string, frameId: FrameId): Row | undefined {
@@ -394,6 +401,48 @@ export class Catalog {
     });
   }
 
+  /** These frames' vectors are lost: they wait to be encoded again. */
+  requeue(space: string, frameIds: readonly FrameId[]): void {
+    this.sql.transaction(() => {
+      this.frameTable.requeue(space, frameIds);
+      raiseRowGeneration(this.sql);
+      markMetadata(this.sql, frameIds);
+    });
+  }
+
+  /**
+   * How often rows were renumbered. Rows of the catalog and of an engine go together when this was the
+   * same before and after the engine was opened, and is the same now.
+   */
+  rowEpoch(space: string): RowEpoch {
+    const value = this.meta(`row_epoch:${space}`) ?? '0';
+    return { number: Number.parseInt(value), isSettled: !value.endsWith('+') };
+  }
+
+  /** To be called before the engine renumbers: a crash from here on is put right by `renumber`. */
+  beginRenumbering(space: string): void {
+    this.setMeta(`row_epoch:${space}`, `${this.rowEpoch(space).number}+`);
+  }
+
+  /** Takes over the rows that the engine has given to frames; those without one wait again. */
+  renumber(
+    space: string,
+    rowOf: (frameId: FrameId) => Row | undefined,
+    committedRows: number,
+  ): void {
+    this.sql.transaction(() => {
+      this.frameTable.renumber(space, rowOf);
+      this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', committedRows, space);
+      this.raiseRowEpoch(space);
+      markAllMetadata(this.sql);
+    });
+  }
+
+  private raiseRowEpoch(space: string): void {
+    this.setMeta(`row_epoch:${space}`, String(this.rowEpoch(space).number + 1));
+    raiseRowGeneration(this.sql);
+  }
+
   /** Frames that are gone here and may still have a row in the engine. */
   graves(space: string): FrameId[] {
     return this.sql
@@ -419,6 +468,11 @@ export class Catalog {
     let map = this.rowMaps.get(space);
     if (map === undefined) this.rowMaps.set(space, (map = new RowMap(this.sql, space)));
     return map;
+  }
+
+  /** The same as frame ids: slower, and right also while engine and catalog number rows differently. */
+  filterFrames(space: string, filter: RowFilter): number[] {
+    return framesThatPass(this.sql, space, filter);
   }
 
   // --- the whole
@@ -462,6 +516,18 @@ export class Catalog {
       encodings: this.encodingTable,
       former: this.formerTable,
     });
+  }
+
+  /** Changes when another connection has written. */
+  foreignVersion(): number {
+    return Number(this.sql.get('PRAGMA data_version')?.data_version);
+  }
+
+  /** Gives pages that removals left empty back to the disk, when there are many of them. */
+  shrink(): void {
+    const pages = Number(this.sql.get('PRAGMA page_count')?.page_count);
+    const free = Number(this.sql.get('PRAGMA freelist_count')?.freelist_count);
+    if (free >= 256 && free >= pages / 4) this.sql.run('VACUUM');
   }
 
   /** Idempotent. */

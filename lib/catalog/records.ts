@@ -149,6 +149,12 @@ export interface SpaceRecord {
   readonly committedRows: number;
 }
 
+export interface RowEpoch {
+  readonly number: number;
+  /** False while rows are being renumbered. */
+  readonly isSettled: boolean;
+}
+
 export interface RowFilter {
   readonly kind?: MediaKind;
   /** Media files whose path the pattern covers; with `!` in front, the others. */

@@ -43,7 +43,7 @@ export class RowMap {
     this.refresh(rows);
     const covered = filter.path && this.cover(filter.path);
     const isOutside = filter.path?.isNegated === true;
-    const passes = this.media.map(
+    const passing = this.media.map(
       ({ kind }, i) =>
         (filter.kind === undefined || filter.kind === kind) &&
         (covered === undefined || covered[i] !== isOutside),
@@ -51,7 +51,7 @@ export class RowMap {
     const bits = new Uint8Array((rows + 7) >> 3);
     const count = Math.min(rows, this.known);
     for (let row = 0; row < count; row++) {
-      if (passes[this.owners[row] as number] === true)
+      if (passing[this.owners[row] as number] === true)
         bits[row >> 3] = (bits[row >> 3] as number) | (1 << (row & 7));
     }
     return bits;
@@ -130,6 +130,27 @@ export class RowMap {
     }
     return number;
   }
+}
+
+/** Frames that count in a space and pass a filter; reads the whole space, see `Catalog.filterFrames`. */
+export function framesThatPass(sql: Statements, space: string, filter: RowFilter): number[] {
+  const query = `SELECT r.row, r.frame_id, r.encoding_id, r.checksum, m.media_id, m.path, m.kind,
+      m.identity_checksum FROM frame_rows r JOIN frames f ON f.frame_id = r.frame_id
+    JOIN media m ON m.media_id = f.media_id WHERE r.space = ? AND r.row > ? ORDER BY r.row LIMIT ?`;
+  const passing: number[] = [];
+  for (const found of sql.pages(query, 'row', -1, space)) {
+    assertFrameRow(space, Number(found.row), found);
+    if (passes(filter, toIdentity(found))) passing.push(Number(found.frame_id));
+  }
+  return passing;
+}
+
+export function passes(filter: RowFilter, media: { path: string; kind: MediaKind }): boolean {
+  return (
+    (filter.kind === undefined || filter.kind === media.kind) &&
+    (filter.path === undefined ||
+      filter.path.covers(foldPath(media.path)) !== filter.path.isNegated)
+  );
 }
 
 const KEY = 'row_generation';

@@ -15,6 +15,8 @@ export interface ProgramResult {
 
 type Action = (words: readonly string[], flags: Flags, io: Io) => Promise<ExitCode>;
 
+const RESAMPLE_HELP = 'take frames anew where files were taken otherwise than asked';
+
 const EXAMPLES = `
 Examples:
   sightline "red car at night" ~/Videos     search; the first time also indexes
@@ -60,6 +62,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     ),
   )
     .option('--dry-run', 'say what would be done, write nothing')
+    .option('--resample', RESAMPLE_HELP)
     .option('--retry-failed', 'try again what failed before')
     .option(
       '--confirm-removals',
@@ -72,7 +75,9 @@ export function buildProgram(version: string, result: ProgramResult): Command {
         (await import('./verbs/sync.js')).runSyncVerb('ingest', first(w), f, io),
       ).addArgument(root),
     ),
-  ).option('--dry-run', 'say what would be done, write nothing');
+  )
+    .option('--dry-run', 'say what would be done, write nothing')
+    .option('--resample', RESAMPLE_HELP);
   withProgress(
     withModel(
       verb('index', 'second half of sync: embed and link stored frames', async (w, f, io) =>

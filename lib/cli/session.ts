@@ -123,14 +123,19 @@ export async function openForSearch(
 
 /** The part of the settings and flags that a sync takes. */
 export function syncOptionsOf(session: Session, flags: Flags): SyncOptions {
-  const { settings } = session.config;
+  const { settings, origins } = session.config;
+  // Checks what excludes each other, also where nobody asked for anything.
+  const sampling = samplingOf(session.config);
+  const isAsked = (name: SettingName): boolean => origins[name].from !== 'default';
   const takenBack = (flags.unignore ?? []) as readonly string[];
   return {
-    ...samplingOf(session.config),
-    maxSize: settings.maxSize,
+    // Only what somebody asked for: a default must not look like a wish to change what is indexed.
+    ...((['fps', 'everyNFrames', 'keyframes'] as const).some(isAsked) ? sampling : {}),
+    ...(isAsked('maxSize') ? { maxSize: settings.maxSize } : {}),
     embed: settings.embed,
     ignore: settings.ignore.filter((rule) => !takenBack.includes(rule)),
     ...(flags.dryRun === true ? { dryRun: true } : {}),
+    ...(flags.resample === true ? { resample: true } : {}),
     ...(flags.retryFailed === true ? { retryFailed: true } : {}),
     ...(flags.confirmRemovals === true ? { confirmRemovals: true } : {}),
   };

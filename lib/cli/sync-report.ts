@@ -39,6 +39,7 @@ export function describeReport(report: SyncReport): string {
     summaryOf(report),
     ...(report.dryRun ? [] : [`${count(report.framesTotal, 'frame')} can be searched now`]),
     ...describeAbsent(report),
+    ...describeOtherSampling(report),
     ...describeMissing(report.problems),
     ...describeProblems(report.problems.filter((problem) => !meansMissing(problem.code))),
   ].join('\n');
@@ -77,6 +78,17 @@ function describeAbsent({ heldBack, heldBackReasons, unreachable }: SyncReport):
         'being read is in "sightline stats --problems"',
     );
   return lines;
+}
+
+/** Says to what the options did not apply, and how to insist. */
+function describeOtherSampling({ otherSampling }: SyncReport): string[] {
+  if (otherSampling === 0) return [];
+  const files = count(otherSampling, 'file');
+  const keep = otherSampling === 1 ? 'keeps its frames' : 'keep their frames';
+  return [
+    `  ${files} indexed before with other options ${keep}; ` +
+      'to take them anew: the same command with --resample',
+  ];
 }
 
 /** A missing ffmpeg is one line with its remedy, not one for each video. */

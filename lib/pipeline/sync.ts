@@ -14,6 +14,7 @@ import { ingest } from './ingest';
 import { EMPTY_PLAN, makePlan, type SyncPlan } from './make-plan';
 import { WakeUp } from './ordered';
 import { makeReport, Progress } from './progress';
+import { reclaim, takeOverRows } from './reclaim';
 import { rememberScan } from './scan-memory';
 
 export interface SyncParts {
@@ -30,6 +31,8 @@ export interface SyncParts {
 export interface Halves {
   readonly ingest: boolean;
   readonly embed: boolean;
+  /** False: what is gone is left alone, for a repair. Default true. */
+  readonly removes?: boolean;
 }
 
 /**
@@ -47,9 +50,10 @@ export async function runSync(
   const { catalog } = parts;
   const store = new FrameStore(parts.dir);
   const progress = new Progress(options.onProgress);
-  const plan = halves.ingest
+  const whole = halves.ingest
     ? await makePlan(parts, options, (count) => progress.scanned(count))
     : EMPTY_PLAN;
+  const plan = halves.removes === false ? { ...whole, missing: [] } : whole;
   if (options.dryRun === true) return makeReport(plan, progress, started, framesNow(parts), true);
 
   // An earlier run of this process may have failed between rows and catalog, or a server come back.
@@ -107,6 +111,7 @@ export async function runSync(
   }
   await embedding;
   await sweepGraves(parts);
+  await reclaim(parts, options.signal);
   await catalog.exportMetadata(path.join(parts.dir, 'metadata.jsonl'), parts.space);
   return makeReport(plan, progress, started, framesNow(parts), false);
 }
@@ -140,7 +145,9 @@ function rememberPlan(catalog: Catalog, { absent, problems, volumes }: SyncPlan)
 }
 
 /** Takes rows out of the engine whose frames the catalog has forgotten. Safe to repeat. */
-async function sweepGraves(parts: Pick<SyncParts, 'catalog' | 'index' | 'space'>): Promise<void> {
+export async function sweepGraves(
+  parts: Pick<SyncParts, 'catalog' | 'index' | 'space'>,
+): Promise<void> {
   const graves = parts.catalog.graves(parts.space);
   if (graves.length === 0) return;
   await parts.index.remove(graves);
@@ -153,6 +160,7 @@ export async function reconcile(
 ): Promise<void> {
   const { catalog, index, space } = parts;
   await index.refresh();
+  if (!catalog.rowEpoch(space).isSettled) await takeOverRows(parts);
   const committed = catalog.space(space)?.committedRows ?? 0;
   // Crash between commit log and catalog: those rows were never acknowledged.
   if (index.count > committed) await index.rollbackTo(committed);

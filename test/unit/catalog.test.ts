@@ -72,7 +72,7 @@ test('a media file becomes indexed when its last frame has a row', async () => {
   catalog.retryFailedFrames('clip');
   assert.equal(catalog.framesWithoutRow('clip', 10), [3]);
   assert.is(catalog.space('clip')?.committedRows, 3);
-  const frame = catalog.framesByRows('clip', [asRow(2), asRow(7)]);
+  const frame = catalog.framesInSpace('clip', [asFrameId(2), asFrameId(7)]);
   assert.is(frame[0]?.timestamp, 0.5);
   assert.is(frame[0]?.mediaPath, 'b.mp4');
   assert.is(frame[1], undefined);
