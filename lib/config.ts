@@ -33,6 +33,11 @@ export interface Settings {
   readonly keyframes: boolean;
   /** Longest side of stored frames in pixels. */
   readonly maxSize: number;
+  /** What one file may cost: million pixels, megabytes, seconds of a picture, frames of a video. */
+  readonly maxMegapixels: number;
+  readonly maxMemory: number;
+  readonly maxSeconds: number;
+  readonly maxFrames: number;
   /** Globs of paths to leave out. */
   readonly ignore: readonly string[];
   readonly k: number;
@@ -202,6 +207,30 @@ const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> } = {
     env: ['SIGHTLINE_MAX_SIZE', 'CLIP_MAX_IMAGE_SIZE'],
     default: 512,
     parse: number(32, 4096, true),
+  },
+  maxMegapixels: {
+    flag: '--max-megapixels',
+    env: ['SIGHTLINE_MAX_MEGAPIXELS'],
+    default: 400,
+    parse: number(1, 10_000, false),
+  },
+  maxMemory: {
+    flag: '--max-memory',
+    env: ['SIGHTLINE_MAX_MEMORY'],
+    default: 1024,
+    parse: number(256, 65_536, true),
+  },
+  maxSeconds: {
+    flag: '--max-seconds',
+    env: ['SIGHTLINE_MAX_SECONDS'],
+    default: 30,
+    parse: number(1, 3600, false),
+  },
+  maxFrames: {
+    flag: '--max-frames',
+    env: ['SIGHTLINE_MAX_FRAMES'],
+    default: 200_000,
+    parse: number(1, 10_000_000, true),
   },
   ignore: { flag: '--ignore', env: ['SIGHTLINE_IGNORE'], default: [], parse: globs },
   k: {

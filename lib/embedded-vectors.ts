@@ -160,7 +160,10 @@ export class EmbeddedVectors implements VectorStore {
   private filterOf(filter: StoreFilter): Filter {
     const { rows, keys, columns, metadata } = filter;
     if (columns !== undefined || metadata !== undefined) throw noAttributes();
-    if (keys === undefined) return rows ?? new Uint8Array((this.count + 7) >> 3).fill(0xff);
+    // Rows are those of this moment: nothing is awaited since the catalog named them.
+    if (keys === undefined) {
+      return this.index.compileFilter(rows ?? new Uint8Array((this.count + 7) >> 3).fill(0xff));
+    }
     if (rows === undefined) return keys;
     const both = this.index.compileFilter(keys);
     for (let i = 0; i < both.length; i++) both[i] = (both[i] as number) & (rows[i] ?? 0);

@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { framePath, openCatalog, type Catalog } from './catalog';
 import { rulesOfLibrary } from './config';
-import { openClip, type ClipModel } from './encode';
+import type { ClipModel } from './encode';
 import { truthOf } from './environment';
 import { makeError } from './errors';
 import {
@@ -20,10 +20,12 @@ import {
   type IndexOptions,
   type VerifyOptions,
 } from './library-options';
+import { openLibraryModel } from './library-model';
 import type { Library, MediaFileLocation, OpenLibraryOptions } from './library-types';
 import { openEmbeddingService, type EmbeddingService } from './service';
 import { openVectors, type LibraryVectors } from './library-vectors';
 import { readOptions, TEXT, type OptionRules } from './options';
+import { assertUnbundled } from './package-root';
 import {
   recallScan,
   reconcile,
@@ -34,7 +36,7 @@ import {
   type SyncParts,
   type VerifyOutcome,
 } from './pipeline';
-import { search } from './search';
+import { frameVersion, search } from './search';
 import {
   asFrameId,
   asMediaId,
@@ -77,13 +79,18 @@ export function findLibrary(root: string, dir?: string): string | undefined {
  * Opens the library of a folder, or makes an empty one. Does not read the media: that is `sync`.
  * Costs the same for ten frames and for a million.
  *
- * @throws ERR_LIBRARY_MISSING | ERR_READ_ONLY | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH | ERR_MODEL_MISSING |
- *   ERR_MODEL_INVALID | ERR_CATALOG | ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than
- *   \`vectorStore\` says) | ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
+ * A library whose model is missing or damaged opens all the same: what needs the model is then
+ * ERR_MODEL_* when it is used, everything else works.
+ *
+ * @throws ERR_LIBRARY_MISSING | ERR_READ_ONLY | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH (a model that was
+ *   named) | ERR_MODEL_MISSING | ERR_MODEL_INVALID (of a library that is being made) | ERR_CATALOG |
+ *   ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than \`vectorStore\` says) |
+ *   ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
  */
 export async function openLibrary(root: string, given: OpenLibraryOptions = {}): Promise<Library> {
   const options = readOptions('options', given, OPEN_LIBRARY_OPTIONS);
   const absRoot = path.resolve(TEXT('root', root));
+  assertUnbundled();
   const dir = path.resolve(options.dir ?? path.join(absRoot, '.sightline'));
   const readOnly = options.readOnly === true;
   if (findLibrary(absRoot, dir) === undefined && (readOnly || options.create === false)) {
@@ -100,15 +107,17 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
   let clip: ClipModel | undefined;
   let vectors: LibraryVectors | undefined;
   try {
-    clip = await openClip(options.model ?? catalog.meta('model') ?? 'builtin', {
-      ...(options.device === undefined ? {} : { device: options.device }),
-      ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
+    clip = await openLibraryModel(catalog, {
+      root: absRoot,
+      dir,
+      space: SPACE,
+      readOnly,
+      model: options.model,
+      encoder: {
+        ...(options.device === undefined ? {} : { device: options.device }),
+        ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
+      },
     });
-    if (catalog.space(SPACE) === undefined && !readOnly) {
-      catalog.setMeta('model', options.model ?? 'builtin');
-      catalog.createSpace(SPACE, clip.identity, clip.dim);
-    }
-    checkModel(catalog, clip.identity);
     checkRoot(catalog, absRoot, dir, readOnly);
     vectors = await openVectors(catalog, {
       dir,
@@ -131,26 +140,6 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
     catalog.close();
     throw error;
   }
-}
-
-function checkModel(catalog: Catalog, identity: ModelIdentity): void {
-  const space = catalog.space(SPACE);
-  if (space === undefined) {
-    throw makeError(
-      'ERR_LIBRARY_MISSING',
-      'the library is being made by another process: try again',
-    );
-  }
-  const { model } = space;
-  if (model.sha256 === identity.sha256 && model.preprocessVersion === identity.preprocessVersion)
-    return;
-  throw makeError(
-    'ERR_MODEL_MISMATCH',
-    `the library was embedded with ${model.id} (${model.sha256.slice(0, 12)}), not with ` +
-      `${identity.id} (${identity.sha256.slice(0, 12)}): use that model, or delete the library's ` +
-      'folder and sync again',
-    { details: { library: model, given: identity } },
-  );
 }
 
 /**
@@ -252,6 +241,8 @@ class OpenedLibrary implements Library {
 
   /** Drops vectors and graph; frames stay and wait to be encoded again. */
   private async startAfresh(): Promise<void> {
+    // Before anything is dropped: without its model the library would lose vectors that it has.
+    await this.clip.image.warm();
     await this.vectors.startAfresh(() => {
       this.catalog.dropSpace(SPACE);
       this.catalog.createSpace(SPACE, this.clip.identity, this.clip.dim);
@@ -301,6 +292,11 @@ class OpenedLibrary implements Library {
     return Number.isSafeInteger(frameId) ? this.catalog.frame(asFrameId(frameId)) : undefined;
   }
 
+  frameVersion(frameId: number): string | undefined {
+    const frame = this.frame(frameId);
+    return frame && frameVersion(frame);
+  }
+
   frameFile(frameId: number): string | undefined {
     const frame = this.frame(frameId);
     return frame && path.join(this.dir, framePath(frame.frameId));
@@ -316,14 +312,14 @@ class OpenedLibrary implements Library {
   problems(): MediaProblem[] {
     this.assertOpen();
     const list: MediaProblem[] = [...recallScan(this.catalog).problems];
-    for (const { path: file, state, code, reason } of this.catalog.media()) {
-      if (code === null || state === 'pending') continue;
-      list.push({
-        path: file,
-        state: state !== 'indexed' ? state : code.startsWith('ERR_MEDIA') ? 'damaged' : 'failed',
-        code,
-        reason: reason ?? '',
-      });
+    for (const { path: file, state, code, reason, fault, note } of this.catalog.media()) {
+      if (code !== null && state !== 'pending') {
+        const isFound = state === 'indexed';
+        const shown = !isFound ? state : fault === 'decode' ? 'damaged' : 'failed';
+        list.push({ path: file, state: shown, code, reason: reason ?? '' });
+      }
+      if (note !== null)
+        list.push({ path: file, state: 'damaged', code: 'ERR_MEDIA_DECODE', reason: note });
     }
     return list.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   }

@@ -67,6 +67,8 @@ export interface FrameRecord {
   /** Size of the stored frame in pixels, upright. */
   readonly width: number;
   readonly height: number;
+  /** CRC-32 of the stored picture; absent where an older version recorded none. */
+  readonly crc?: number;
 }
 
 /** What one media file may cost; what is not given has its default. See `docs/CLI.md`. */
@@ -205,6 +207,7 @@ export interface SearchResult {
   readonly similarity: number;
   /** Dot product of the unit vectors, in [-1, 1]. */
   readonly cosine: number;
+  /** `/frame/ID/VERSION`; the picture at one such address never changes. */
   readonly frame_url: string;
   readonly media_path: string;
   readonly type: MediaKind;

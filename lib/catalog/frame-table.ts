@@ -61,7 +61,7 @@ export function toFrame(row: SqlRow): FrameRecord {
   };
   const crc = row.jpeg_crc === null ? {} : { crc: Number(row.jpeg_crc) };
   assertChecksum(columnsOf({ ...frame, ...crc }, mediaId), row.checksum, `frame ${frame.frameId}`);
-  return { ...frame, mediaId, kind, mediaPath: path };
+  return { ...frame, ...crc, mediaId, kind, mediaPath: path };
 }
 
 const toStored = (row: SqlRow): StoredFrame => ({

@@ -209,6 +209,10 @@ function withSampling(command: Command): Command {
     .option('--every-n-frames <n>', 'take every n-th frame instead')
     .option('--keyframes', 'take only key frames instead')
     .option('--max-size <pixels>', 'longest side of stored frames (default: 512)')
+    .option('--max-megapixels <number>', 'a larger picture is refused (default: 400)')
+    .option('--max-memory <megabytes>', 'what one picture may need (default: 1024)')
+    .option('--max-seconds <number>', 'how long one picture may take (default: 30)')
+    .option('--max-frames <number>', 'frames of one video at most (default: 200000)')
     .option('--ignore <glob>', 'leave these paths out from now on; may be repeated', collect)
     .option('--unignore <glob>', 'take an --ignore of earlier back; may be repeated', collect);
 }

@@ -133,6 +133,12 @@ export function syncOptionsOf(session: Session, flags: Flags): SyncOptions {
     ...((['fps', 'everyNFrames', 'keyframes'] as const).some(isAsked) ? sampling : {}),
     ...(isAsked('maxSize') ? { maxSize: settings.maxSize } : {}),
     embed: settings.embed,
+    limits: {
+      megapixels: settings.maxMegapixels,
+      memoryMb: settings.maxMemory,
+      seconds: settings.maxSeconds,
+      videoFrames: settings.maxFrames,
+    },
     ignore: settings.ignore.filter((rule) => !takenBack.includes(rule)),
     ...(flags.dryRun === true ? { dryRun: true } : {}),
     ...(flags.resample === true ? { resample: true } : {}),

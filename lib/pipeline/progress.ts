@@ -45,6 +45,13 @@ export class Progress {
         reason: item.reason ?? '',
       });
     }
+    if (item.note !== null)
+      this.problems.push({
+        path: item.path,
+        state: 'damaged',
+        code: 'ERR_MEDIA_DECODE',
+        reason: item.note,
+      });
     this.emit('decode', { path: item.path });
   }
 

@@ -14,6 +14,7 @@ import type {
   SearchResponse,
   SearchResult,
 } from '../types';
+import { frameUrl } from './frame-url';
 import { resolveQuery } from './query-vector';
 import { similarityOfCosine } from './similarity';
 
@@ -140,7 +141,7 @@ function toResults(
       timestamp: frame.timestamp,
       similarity,
       cosine,
-      frame_url: `/frame/${frame.frameId}`,
+      frame_url: frameUrl(frame),
       media_path: frame.mediaPath,
       type: frame.kind,
       width: frame.width,
