@@ -389,7 +389,8 @@ export function readConfigFile(path: string): ConfigSources['file'] {
   try {
     content = readFileSync(path, 'utf8');
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const code = (cause as NodeJS.ErrnoException).code ?? '';
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw makeError('ERR_IO', `${path} could not be read: ${messageOf(cause)}`, { cause });
   }
   let values: unknown;

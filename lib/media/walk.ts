@@ -125,7 +125,7 @@ class Walker {
       listing = await this.list(absDir, relDir);
     } catch (error) {
       const relPath = relDir === '' ? ROOT : relDir;
-      yield { relPath, code: 'ERR_IO', reason: messageOf(error), hides: 'unseen' };
+      yield { relPath, code: 'ERR_IO', reason: reasonOf(error), hides: 'unseen' };
       return;
     }
     const { entries, device } = listing;
@@ -190,7 +190,7 @@ class Walker {
       const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
       if (kind === undefined) return isGone ? undefined : { relPath, note: 'unseen' };
       const code = isGone ? 'ERR_MEDIA_MISSING' : 'ERR_IO';
-      return { relPath, code, reason: messageOf(error), hides: 'unseen' };
+      return { relPath, code, reason: reasonOf(error), hides: 'unseen' };
     }
     if (!stats.isFile())
       return kind === undefined ? undefined : problem(relPath, 'not a plain file');
@@ -268,6 +268,12 @@ function toEntry(dirent: Dirent<Buffer>, relDir: string): Entry {
     problem: isReadable ? undefined : 'the name is not valid UTF-8',
   };
 }
+
+/** Without the path, which stands beside it and may be long: `EACCES: permission denied`. */
+const reasonOf = (error: unknown): string =>
+  (error as NodeJS.ErrnoException).syscall === undefined
+    ? messageOf(error)
+    : (messageOf(error).split(', ')[0] as string);
 
 function problem(relPath: string, reason: string): WalkProblem {
   return { relPath, code: 'ERR_MEDIA_UNSUPPORTED', reason, hides: 'replaced' };

@@ -158,4 +158,15 @@ test('one way of taking frames wins: the one asked for most directly', () => {
   );
 });
 
+test('rules of all origins add up, and a comma within braces is none between patterns', () => {
+  const { settings, origins } = resolveConfig({
+    file: { path: 'c.json', values: { ignore: ['a', 'b'] } },
+    env: { SIGHTLINE_IGNORE: '#recycle, *.{png,gif}' },
+    flags: { ignore: ['b', 'c,d'] },
+  });
+  assert.equal(settings.ignore, ['a', 'b', '#recycle', '*.{png,gif}', 'c,d']);
+  assert.is(origins.ignore.from, 'flag');
+  assert.throws(() => resolveConfig({ env: { SIGHTLINE_IGNORE: '/' } }), /SIGHTLINE_IGNORE takes/);
+});
+
 test.run();
