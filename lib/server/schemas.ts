@@ -67,7 +67,8 @@ const FILTER_FIELDS = {
     type: 'string',
     minLength: 1,
     maxLength: MAX_PATH_GLOB,
-    description: 'Glob on the media path relative to the library',
+    description:
+      'Pattern of the media path relative to the library, in the grammar of .gitignore; `!` in front: all but those',
   },
 } as const;
 
@@ -243,6 +244,11 @@ export const HEALTH = {
         images: { type: 'integer' },
         videos: { type: 'integer' },
         pending: { type: 'integer', description: 'Media files not finished yet' },
+        held_back: {
+          type: 'integer',
+          description: 'Files that are gone and kept until a sync with --confirm-removals',
+        },
+        unreachable: { type: 'integer', description: 'Files kept that could not be looked at' },
         dim: { type: 'integer' },
         hnsw_nodes: { type: 'integer' },
         max_level: { type: 'integer' },

@@ -62,6 +62,9 @@ SL_TEST(crc32c_of_parts_is_that_of_the_whole) {
       CHECK_EQ(crc(bytes.data() + cut, bytes.size() - cut, crc(bytes.data(), cut, 0)),
                Crc32c(bytes.data(), bytes.size()));
     }
+    const uint32_t first = Crc32c(bytes.data(), cut);
+    const uint32_t second = Crc32c(bytes.data() + cut, bytes.size() - cut);
+    CHECK_EQ(Crc32cJoin(first, second, bytes.size() - cut), Crc32c(bytes.data(), bytes.size()));
   }
 }
 

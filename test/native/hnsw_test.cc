@@ -97,6 +97,88 @@ SL_TEST(graph_of_equal_rows_is_sound_and_wholly_reachable) {
   CHECK_EQ(ValidateGraph(f.graph).unreachable, 0u);
 }
 
+// Takes the rows that `kept` says are gone out of the graph.
+void TakeOut(Fixture* f, const LiveRows& kept) {
+  f->space.live = f->space.kept = kept;
+  bool changed = false;
+  for (uint32_t node = 0; node < f->graph.size(); ++node) {
+    CHECK(Mend(&f->graph, f->space, node, &f->scratch, &changed) == Walk::kOk);
+  }
+  MoveEntry(&f->graph, kept);
+  for (uint32_t node = 0; node < f->graph.size(); ++node) {
+    if (kept.Gone(node) && node != f->graph.entry().node) Isolate(&f->graph, node);
+  }
+  uint64_t fixed = 0;
+  CHECK(Reconnect(&f->graph, f->space, &f->scratch, &fixed) == Walk::kOk);
+}
+
+SL_TEST(graph_that_removed_nodes_left_is_sound_and_does_not_lead_to_them) {
+  for (const uint32_t m : {2u, 5u, 16u}) {
+    // The last of them leaves nobody.
+    for (const uint32_t part : {50u, 90u, 99u, 100u}) {
+      Fixture f(m, 30, RandomRows(700, m + part));
+      CHECK(f.Add(600));
+      Rng rng(part);
+      std::vector<uint64_t> words(10, ~uint64_t{0});
+      for (uint32_t node = 0; node < 600; ++node) {
+        if (rng.Below(100) < part) words[node >> 6] &= ~(uint64_t{1} << (node & 63));
+      }
+      const LiveRows kept{words.data(), 600};
+      TakeOut(&f, kept);
+      GraphReport report = ValidateGraph(f.graph, kept);
+      CHECK_EQ(report.unreachable, 0u);
+      CHECK(report.problems.empty());
+      const uint32_t entry = f.graph.entry().node;
+      for (uint32_t node = 0; node < 600; ++node) {
+        for (uint32_t level = 0; level <= f.graph.LevelOf(node); ++level) {
+          const LinkList list = f.graph.Links(node, level);
+          if (kept.Gone(node) && node != entry) CHECK_EQ(list.ids[0], kNoRow);
+          for (uint32_t i = 0; i < list.capacity && list.ids[i] != kNoRow; ++i) {
+            CHECK(!kept.Gone(list.ids[i]));
+          }
+        }
+      }
+      // And goes on growing, without them.
+      CHECK(f.Add(700));
+      uint64_t fixed = 0;
+      CHECK(Reconnect(&f.graph, f.space, &f.scratch, &fixed) == Walk::kOk);
+      report = ValidateGraph(f.graph, kept);
+      CHECK_EQ(report.unreachable, 0u);
+      CHECK(report.problems.empty());
+    }
+  }
+}
+
+SL_TEST(removed_nodes_take_no_place_in_a_search) {
+  // One row in 60 copies of which one lives, among others.
+  std::vector<float> rows = RandomRows(460, 77);
+  for (size_t copy = 400; copy < 460; ++copy) {
+    std::copy_n(rows.begin() + 7 * kDim, kDim, rows.begin() + static_cast<long>(copy * kDim));
+  }
+  for (const uint32_t living : {7u, 400u, 431u, 459u}) {
+    Fixture f(8, 40, rows);
+    CHECK(f.Add(460));
+    std::vector<uint64_t> words(8, ~uint64_t{0});
+    const auto remove = [&](uint32_t row) { words[row >> 6] &= ~(uint64_t{1} << (row & 63)); };
+    for (uint32_t copy = 400; copy < 460; ++copy) {
+      if (copy != living) remove(copy);
+    }
+    if (living != 7) remove(7);
+    f.space.live = {words.data(), 460};
+    SearchLimits limits;
+    std::vector<Neighbor> found;
+    for (const size_t ef : {size_t{1}, size_t{10}, size_t{50}}) {
+      limits.k = std::min<size_t>(ef, 10);
+      limits.ef = ef;
+      const Walk walk = SearchGraph(f.graph, f.space, f.space.row(7), limits, &f.scratch, &found);
+      CHECK(walk == Walk::kOk);
+      CHECK(found.size() >= limits.k);
+      CHECK_EQ(found[0].row, living);
+      for (const Neighbor& hit : found) CHECK(!f.space.live.Gone(hit.row));
+    }
+  }
+}
+
 SL_TEST(graph_truncated_to_any_size_is_sound_and_grows_again) {
   Fixture f(5, 20, RandomRows(400, 9));
   CHECK(f.Add(400));

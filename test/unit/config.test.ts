@@ -167,4 +167,15 @@ test('misspelt variables and keys are warnings with what was meant', () => {
   ]);
 });
 
+test('rules of all origins add up, and a comma within braces is none between patterns', () => {
+  const { settings, origins } = resolveConfig({
+    file: { path: 'c.json', values: { ignore: ['a', 'b'] } },
+    env: { SIGHTLINE_IGNORE: '#recycle, *.{png,gif}' },
+    flags: { ignore: ['b', 'c,d'] },
+  });
+  assert.equal(settings.ignore, ['a', 'b', '#recycle', '*.{png,gif}', 'c,d']);
+  assert.is(origins.ignore.from, 'flag');
+  assert.throws(() => resolveConfig({ env: { SIGHTLINE_IGNORE: '/' } }), /SIGHTLINE_IGNORE takes/);
+});
+
 test.run();
