@@ -64,7 +64,10 @@ export interface NativeBinding {
   info(handle: NativeHandle): NativeInfo;
   stats(handle: NativeHandle): NativeStats;
   verify(handle: NativeHandle): Promise<{ problems: string[]; rowsChecked: number }>;
-  save(handle: NativeHandle): Promise<void>;
+  /** closing: for the sake of what is not on disk yet; if there is nothing, nothing is checked. */
+  save(handle: NativeHandle, closing: boolean): Promise<void>;
+  /** Replaces a small file in the index's folder, if it is still the one that was opened. */
+  writeNote(handle: NativeHandle, name: string, text: string): Promise<void>;
   close(handle: NativeHandle): Promise<void>;
   count(handle: NativeHandle): number;
   liveCount(handle: NativeHandle): number;

@@ -318,17 +318,19 @@ export class VectorIndex implements AsyncDisposable {
     assertOpen(this.core);
     const job = checkTune(options, this.dim);
     // As a writer: rows that come or go meanwhile would make the truth untrue.
-    const report = await this.queued(() => tune(this.core, job));
-    if (this.path !== undefined && !this.isReadOnly) {
-      await keepTuning(this.path, { measured: report, storage: this.core.storage });
-    }
-    return report;
+    return this.queued(async () => {
+      const report = await tune(this.core, job);
+      if (this.path !== undefined && !this.isReadOnly) {
+        await keepTuning(this.core, { measured: report, storage: this.core.storage });
+      }
+      return report;
+    });
   }
 
   /** Writes the graph snapshot, so that the next open need not link rows. Rows are durable without. */
   async save(): Promise<void> {
     assertWritable(this.core);
-    return this.queued(() => this.core.binding.save(this.core.handle));
+    return this.queued(() => this.core.binding.save(this.core.handle, false));
   }
 
   /**
@@ -384,7 +386,7 @@ export class VectorIndex implements AsyncDisposable {
     const { binding } = this.core;
     await this.writes.idle();
     try {
-      if (!this.isReadOnly) await binding.save(this.core.handle).catch(rethrow);
+      if (!this.isReadOnly) await binding.save(this.core.handle, true).catch(rethrow);
     } finally {
       await binding.close(this.core.handle);
     }

@@ -20,6 +20,7 @@ constexpr Export kExports[] = {
     {"stats", Stats},
     {"verify", Verify},
     {"save", Save},
+    {"writeNote", WriteNote},
     {"close", Close},
     {"count", Count},
     {"liveCount", LiveCount},

@@ -120,11 +120,21 @@ Napi::Value Verify(const Napi::CallbackInfo& info) {
       });
 }
 
-// save(handle): Promise<void>
+// save(handle, closing): Promise<void>
 Napi::Value Save(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
+  const bool closing = BoolAt(info, 1);
   return RunAsync(
-      info.Env(), [=] { return index->Save(); }, nullptr);
+      info.Env(), [=] { return index->Save(closing); }, nullptr);
+}
+
+// writeNote(handle, name, text): Promise<void>
+Napi::Value WriteNote(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  const std::string name = StringAt(info, 1);
+  const std::string text = StringAt(info, 2);
+  return RunAsync(
+      info.Env(), [=] { return index->WriteNote(name, text.data(), text.size()); }, nullptr);
 }
 
 // close(handle): Promise<void>, resolved when all work under way has ended

@@ -28,6 +28,7 @@
 #include "format/log_format.h"
 #include "hnsw/hnsw.h"
 #include "index/key_table.h"
+#include "platform/folder.h"
 #include "platform/lock.h"
 #include "storage/commit_log.h"
 #include "storage/graph_file.h"
@@ -119,7 +120,13 @@ class Index {
   // Drops the rows from `rows` on, durably.
   Status Rollback(uint64_t rows, size_t threads);
   // Writes the graph snapshot. Nothing to do in memory.
-  Status Save();
+  // closing   asks for nothing that is not due: where no snapshot has to be written, it does not
+  //           matter whether the folder is still there.
+  // Returns   kFileMissing or kFileReplaced if files of ours are gone from the folder, or its path
+  //           leads to another folder by now; the snapshot went to the folder that was opened then.
+  Status Save(bool closing = false);
+  // Replaces a small file in the folder, like tuning.json. Folders only.
+  Status WriteNote(const std::string& name, const void* data, size_t size);
 
   // How many nodes have no codes of the storage's kind, and making some of them, of kInline from
   // node `first` on; `*next` is where to go on, the number of nodes when all is done. Searches use
@@ -180,30 +187,39 @@ class Index {
         Storage storage);
 
   // open.cc
-  static Status OpenLocked(const OpenOptions& options, FileLock lock, std::shared_ptr<Index>* out);
+  static Status CreateIn(Folder folder, const IndexParameters& parameters, Storage storage,
+                         std::shared_ptr<Index>* out);
+  static Status OpenLocked(const OpenOptions& options, Folder folder, FileLock lock,
+                           std::shared_ptr<Index>* out);
   Status OpenRows();
   bool AreOursOnTheWay() const;  // compact.cc
-  bool HoldsRowsOfLog(const std::string& path) const;
+  bool HoldsRowsOfLog(const char* name) const;
   Status Reserve();
   Status Replay(const GraphHeader* snapshot, bool* bound);
   Status Apply(const LogRecord& record);
   Status LoadGraph(bool usable, size_t threads);
   uint64_t Promoted() const;
+  // A file of ours, and what it is called in messages.
+  FilePlace In(const char* name) const { return folder_.At(name); }
   std::string FileIn(const char* name) const { return path_ + "/" + name; }
   // Rows of compaction number `n` on their way to their name.
-  std::string RowsOnTheWay(uint32_t n) const {
-    return FileIn("embeddings.dat.") + std::to_string(n);
-  }
-  std::string CompactFolder() const { return FileIn("compact.tmp"); }
+  static std::string RowsOnTheWay(uint32_t n) { return "embeddings.dat." + std::to_string(n); }
+
+  // files.cc
+  Status OwnsFiles() const;
+  Status OwnsPath() const;
+  Status OwnsSnapshot() const;
 
   // write.cc
   Status MayWrite() const;
+  Status MayStore() const;  // the same, wherever the path leads
   Status Store(const float* vectors, uint64_t rows, LogRecord* record);
   Status Commit(LogRecord* record);
   Status Append(std::vector<float>* vectors, LogRecord* record, size_t threads, AddResult* result);
   Status NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const;
   Status Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const;
 
+  Status WriteSnapshot();
   // Reconnects the graph if enough rows came since the last time; `now`: if any came.
   Status Tidy(bool now);
 
@@ -263,7 +279,7 @@ class Index {
   const bool read_only_;
   const Storage storage_;
   const KernelTable* kernels_ = nullptr;
-  uint64_t max_rows_ = 0;  // room reserved
+  uint64_t max_rows_ = 0;
 
   std::atomic<bool> closed_{false};
   mutable std::shared_mutex gate_;  // shared by every call, exclusive to Rollback and Close
@@ -273,7 +289,12 @@ class Index {
   mutable std::mutex writer_;  // one writer; taken before gate_
   Status broken_;              // why nothing more is written (writer_)
 
+  // Who reads rows, links, keys or codes right now: waited for before these move to a larger place,
+  // or codes are rewritten. Never by a writer, who would wait for itself.
+  mutable Grace readers_;
+  Folder folder_;  // before what is opened in it
   FileLock lock_;
+  FileStamp snapshot_;  // hnsw_index.bin as it was read or written last (writer_)
   CommitLog log_;
   mutable RowStore rows_;
   KeyTable keys_;
@@ -292,7 +313,6 @@ class Index {
   // For the length of coding many nodes (writer_): see InlineRows::Turn.
   GrowingArray<uint16_t> turned_;
   uint64_t turned_rows_ = 0;
-  mutable Grace grace_;               // between who walks on codes and who rewrites them
   std::atomic<bool> unsaved_{false};  // the graph differs from its snapshot
   mutable std::mutex codes_mutex_;    // for the pointer; what it points to only grows
   // Codes for linking alone, from one part of an append to the next (writer_).

@@ -235,6 +235,7 @@ Status Index::Search(const float* query, const SearchOptions& options, uint32_t*
                      float* distances, double* keys, size_t* found) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
+  const Grace::Reading counted(&readers_);
   SL_RETURN_IF_ERROR(SearchOne(query, options, rows, distances, found));
   for (size_t i = 0; i < *found; ++i) keys[i] = static_cast<double>(keys_.key_of(rows[i]));
   return Status::Ok();
@@ -256,6 +257,8 @@ Status Index::SearchBatch(const float* queries, size_t n, const SearchOptions& o
     try {
       for (size_t i = next.fetch_add(1); i < n && status.ok(); i = next.fetch_add(1)) {
         size_t found = 0;
+        // One by one: a writer may wait for those who are counted.
+        const Grace::Reading counted(&readers_);
         status = SearchOne(queries + i * parameters_.dim, options, rows + i * options.k,
                            distances + i * options.k, &found);
         counts[i] = static_cast<uint32_t>(found);
@@ -289,6 +292,7 @@ Status Index::SearchBatch(const float* queries, size_t n, const SearchOptions& o
 Status Index::CopyRows(const uint32_t* rows, size_t n, float* out) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
+  const Grace::Reading counted(&readers_);
   const VectorView view = rows_.view();
   for (size_t i = 0; i < n; ++i) {
     if (rows[i] >= view.count) {
@@ -304,6 +308,7 @@ Status Index::CopyRows(const uint32_t* rows, size_t n, float* out) const {
 Status Index::CopyKeys(const uint32_t* rows, size_t n, int64_t* out) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
+  const Grace::Reading counted(&readers_);
   for (size_t i = 0; i < n; ++i) {
     if (rows[i] >= keys_.rows()) {
       return Status(
@@ -318,6 +323,7 @@ Status Index::CopyKeys(const uint32_t* rows, size_t n, int64_t* out) const {
 Status Index::RowsOf(const int64_t* keys, size_t n, uint32_t* out) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
+  const Grace::Reading counted(&readers_);
   for (size_t i = 0; i < n; ++i) out[i] = keys_.RowOf(keys[i]);
   return Status::Ok();
 }

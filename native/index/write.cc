@@ -8,6 +8,12 @@
 
 namespace sightline {
 Status Index::MayWrite() const {
+  SL_RETURN_IF_ERROR(MayStore());
+  SL_RETURN_IF_ERROR(OwnsFiles());
+  return OwnsPath();
+}
+
+Status Index::MayStore() const {
   if (read_only_) return Status(StatusCode::kReadOnly, "the index was opened read-only");
   if (!broken_.ok()) {
     return Status(
@@ -30,6 +36,7 @@ Status Index::Check(const float* vectors, size_t rows, const std::vector<int64_t
                     uint64_t offset) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
+  const Grace::Reading counted(&readers_);
   for (size_t i = 0; i < rows; ++i) {
     const std::string name = "vector " + std::to_string(offset + i);
     SL_RETURN_IF_ERROR(CheckVector(vectors + i * parameters_.dim, parameters_, name.c_str()));
@@ -222,13 +229,21 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   return tidied.ok() ? CheckCut() : tidied;
 }
 
-Status Index::Save() {
+Status Index::Save(bool closing) {
   const std::lock_guard<std::mutex> writing(writer_);
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
-  SL_RETURN_IF_ERROR(MayWrite());
+  SL_RETURN_IF_ERROR(MayStore());
   SL_RETURN_IF_ERROR(Tidy(true));
-  if (path_.empty() || !unsaved_) return Status::Ok();
+  if (path_.empty() || (closing && !unsaved_)) return Status::Ok();
+  SL_RETURN_IF_ERROR(OwnsFiles());
+  // Of a folder that was renamed, it is still the snapshot.
+  if (unsaved_) SL_RETURN_IF_ERROR(WriteSnapshot());
+  return OwnsPath();
+}
+
+Status Index::WriteSnapshot() {
+  SL_RETURN_IF_ERROR(OwnsSnapshot());
   GraphHeader header;
   header.uuid = log_.uuid();
   header.sequence = log_.sequence();
@@ -240,8 +255,12 @@ Status Index::Save() {
   header.entry = entry.node;
   header.max_level = entry.level;
   header.upper_lists = graph_->upper_lists();
-  SL_RETURN_IF_ERROR(WriteGraphFile(FileIn("hnsw_index.bin"), header, graph_->base_range(),
-                                    graph_->upper_range()));
+  FileStamp written;
+  const Status done = WriteGraphFile(In("hnsw_index.bin"), header, graph_->base_range(),
+                                     graph_->upper_range(), &written);
+  FileStamp now;
+  if (StampOf(In("hnsw_index.bin"), &now).ok() && now == written) snapshot_ = written;
+  SL_RETURN_IF_ERROR(done);
   unsaved_ = false;
   return Status::Ok();
 }
@@ -266,6 +285,7 @@ void Index::Release() {
   rows_.Close();
   keys_.Close();
   lock_.Release();
+  folder_ = Folder();
 }
 
 }  // namespace sightline
