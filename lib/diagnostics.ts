@@ -6,6 +6,7 @@
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { sqliteDriver, openSqlite } from './catalog/sqlite';
+import { diagnoseDecoder, diagnoseEncoders } from './diagnose-encoders';
 import { openClip } from './encode';
 import { listModels } from './encode/hub/list';
 import { BUILTIN_MODEL, hubCacheDir } from './encode/model-store';
@@ -24,6 +25,15 @@ export interface Check {
   readonly remedy?: string;
 }
 
+export type Finding = Omit<Check, 'name' | 'state'> & { readonly state?: CheckState };
+
+/** Runs one check; any failure of it is its finding. @param remedy for that case */
+export type Attempt = (
+  name: string,
+  remedy: string | ((error: unknown) => string),
+  look: () => Finding | Promise<Finding>,
+) => Promise<void>;
+
 export interface Diagnosis {
   /** False when a part that the product needs is missing. */
   readonly ok: boolean;
@@ -40,19 +50,28 @@ export interface DiagnoseOptions {
 
 const LOW_DISK_BYTES = 1024 ** 3;
 
-/** Runs all checks. Loads sharp, onnxruntime and the model, so it takes about a second. */
+/** Runs all checks. Loads sharp, onnxruntime and the model, so it takes some seconds. */
 export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis> {
-  const checks = [
-    checkNode(),
-    await attempt('engine', checkEngine, REMEDIES.engine),
-    await attempt('sqlite', checkSqlite, REMEDIES.sqlite),
-    await attempt('ffmpeg', checkFfmpeg, REMEDIES.ffmpeg),
-    await attempt('sharp', checkSharp, REMEDIES.sharp),
-    await attempt('onnxruntime', checkOnnxRuntime, REMEDIES.onnxruntime),
-    await attempt('model', () => checkModel(options.model ?? BUILTIN_MODEL), REMEDIES.model),
-    await checkModelStore(),
-    await attempt('disk', () => checkDisk(options.library ?? options.root ?? '.'), REMEDIES.disk),
-  ];
+  const model = options.model ?? BUILTIN_MODEL;
+  const checks = [checkNode()];
+  const attempt: Attempt = async (name, remedy, look) => {
+    try {
+      checks.push({ name, state: 'ok', ...(await look()) });
+    } catch (error) {
+      const advice = typeof remedy === 'string' ? remedy : remedy(error);
+      checks.push({ name, state: 'missing', detail: messageOf(error), remedy: advice });
+    }
+  };
+  await attempt('engine', REMEDIES.engine, checkEngine);
+  await attempt('sqlite', REMEDIES.sqlite, checkSqlite);
+  await attempt('ffmpeg', REMEDIES.ffmpeg, checkFfmpeg);
+  await attempt('sharp', REMEDIES.sharp, checkSharp);
+  const picture = await diagnoseDecoder(attempt);
+  await attempt('onnxruntime', REMEDIES.onnxruntime, checkOnnxRuntime);
+  await attempt('model', REMEDIES.model, () => checkModel(model));
+  await diagnoseEncoders(attempt, model, picture);
+  checks.push(await checkModelStore());
+  await attempt('disk', REMEDIES.disk, () => checkDisk(options.library ?? options.root ?? '.'));
   return { ok: checks.every((check) => check.state !== 'missing'), checks };
 }
 
@@ -66,21 +85,6 @@ const REMEDIES = {
   model: 'run "sightline models pull NAME", or give --model a folder in the Hugging Face layout',
   disk: 'free some space: frames and vectors take about 50 KB for each frame',
 } as const;
-
-type Finding = Omit<Check, 'name' | 'state'> & { readonly state?: CheckState };
-
-/** Any failure of a check is its finding. */
-async function attempt(
-  name: string,
-  look: () => Finding | Promise<Finding>,
-  remedy: string,
-): Promise<Check> {
-  try {
-    return { name, state: 'ok', ...(await look()) };
-  } catch (error) {
-    return { name, state: 'missing', detail: messageOf(error), remedy };
-  }
-}
 
 function checkNode(): Check {
   const found = `${process.version} on ${process.platform}-${process.arch}`;

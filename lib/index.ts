@@ -48,8 +48,16 @@ export {
   type EmbedOptions,
   type FileEmbedder,
   type OpenServiceOptions,
+  type Picture,
 } from './service';
-export { DiskCache, MemoryCache, RedisCache, type EmbeddingCache } from './stores/cache';
+export type { RawPixels } from './media';
+export {
+  DiskCache,
+  MemoryCache,
+  RedisCache,
+  type CacheReport,
+  type EmbeddingCache,
+} from './stores/cache';
 export type { VectorStoreChoice } from './library-vectors';
 export type {
   FrameId,

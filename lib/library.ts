@@ -307,7 +307,7 @@ class OpenedLibrary implements Library {
       if (code === null || state === 'pending') continue;
       list.push({
         path: file,
-        state: state === 'skipped' ? state : 'failed',
+        state: state !== 'indexed' ? state : code.startsWith('ERR_MEDIA') ? 'damaged' : 'failed',
         code,
         reason: reason ?? '',
       });

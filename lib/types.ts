@@ -69,6 +69,18 @@ export interface FrameRecord {
   readonly height: number;
 }
 
+/** What one media file may cost; what is not given has its default. See `docs/CLI.md`. */
+export interface MediaLimits {
+  /** Million pixels of a picture; default 400. */
+  readonly megapixels?: number;
+  /** Megabytes of memory for one picture; default 1024. */
+  readonly memoryMb?: number;
+  /** Seconds for one picture; default 30. */
+  readonly seconds?: number;
+  /** Frames taken from one video; default 200000. */
+  readonly videoFrames?: number;
+}
+
 export interface SyncOptions {
   /** Frames per second taken from videos; default 1. */
   readonly fps?: number;
@@ -82,6 +94,11 @@ export interface SyncOptions {
   readonly ignore?: readonly string[];
   /** Say what would be done, write nothing. */
   readonly dryRun?: boolean;
+  /**
+   * Take frames anew from untouched files that were taken otherwise than this sync asks for with `fps`,
+   * `everyNFrames`, `keyframes` or `maxSize`. Frames that stay the same keep ids and vectors.
+   */
+  readonly resample?: boolean;
   /** Try again what failed in earlier runs although the file did not change. */
   readonly retryFailed?: boolean;
   /**
@@ -91,14 +108,19 @@ export interface SyncOptions {
   readonly confirmRemovals?: boolean;
   /** False: frames are stored and wait for their embeddings. Default CLIP_ENABLED, or true. */
   readonly embed?: boolean;
+  /** What one file may cost; a file over a limit is recorded as failed, with the limit's name. */
+  readonly limits?: MediaLimits;
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ProgressEvent) => void;
 }
 
-/** One media file that did not become searchable, and why. */
+/**
+ * One media file that did not become searchable, and why. `damaged`: it did, as far as it could be
+ * decoded.
+ */
 export interface MediaProblem {
   readonly path: string;
-  readonly state: 'skipped' | 'failed';
+  readonly state: 'skipped' | 'failed' | 'damaged';
   readonly code: string;
   readonly reason: string;
 }
@@ -112,6 +134,11 @@ export interface SyncReport {
   /** Files that are gone and were kept because so many vanished at once; see `confirmRemovals`. */
   readonly heldBack: number;
   readonly unchanged: number;
+  /**
+   * Untouched files that keep the frames they have although this sync asked for other ones; see
+   * `resample`.
+   */
+  readonly otherSampling: number;
   readonly indexed: number;
   readonly skipped: number;
   readonly failed: number;

@@ -12,18 +12,23 @@ import {
 import { checkCatalog } from './check';
 import { EncodingTable } from './encoding-table';
 import { exportMetadata } from './export-metadata';
+import { FormerTable, type Content } from './former-table';
 import { FrameTable } from './frame-table';
 import { MediaTable } from './media-table';
+import { markAllMetadata, markMetadata } from './metadata-mark';
 import type {
   CatalogCounts,
   EmbeddingMetadata,
   EncodeFailure,
   EncodeRun,
+  FormerMedia,
   FrameRow,
   IngestedItem,
+  MediaPlace,
   MediaRow,
   RowFilter,
   SpaceRecord,
+  StoredFrame,
 } from './records';
 import { raiseRowGeneration, RowMap } from './row-map';
 import { prepareSchema } from './schema';
@@ -62,6 +67,7 @@ export class Catalog {
   private readonly mediaTable: MediaTable;
   private readonly frameTable: FrameTable;
   private readonly encodingTable: EncodingTable;
+  private readonly formerTable: FormerTable;
   private readonly rowMaps = new Map<string, RowMap>();
   private nextId: number;
   private closed = false;
@@ -71,6 +77,7 @@ export class Catalog {
     this.mediaTable = new MediaTable(this.sql);
     this.frameTable = new FrameTable(this.sql);
     this.encodingTable = new EncodingTable(this.sql);
+    this.formerTable = new FormerTable(this.sql);
     this.nextId = Number(this.meta('next_frame_id') ?? 0);
   }
 
@@ -119,6 +126,7 @@ export class Catalog {
         dim,
       );
       this.sql.run('INSERT INTO pending_frames SELECT ?, frame_id FROM frames', name);
+      markAllMetadata(this.sql);
     });
   }
 
@@ -131,6 +139,7 @@ export class Catalog {
       }
       this.sql.run('DELETE FROM spaces WHERE name = ?', name);
       raiseRowGeneration(this.sql);
+      markAllMetadata(this.sql);
     });
   }
 
@@ -148,10 +157,27 @@ export class Catalog {
     return this.mediaTable.byPath(mediaPath);
   }
 
-  rename(mediaId: MediaId, newPath: string, mtimeMs: number): void {
+  /**
+   * Records where files are by now whose bytes have not changed: moved, swapped, or under a new time.
+   * Frames and vectors stay.
+   */
+  place(files: readonly { readonly mediaId: MediaId; readonly place: MediaPlace }[]): void {
     this.sql.transaction(() => {
-      this.mediaTable.rename(mediaId, newPath, mtimeMs);
-      raiseRowGeneration(this.sql);
+      const before = files.map(({ mediaId }) => this.mediaTable.byId(mediaId)?.path);
+      const moved = files.filter(({ place }, i) => before[i] !== place.path);
+      // Two files may have swapped their names: all let go of theirs before any takes a new one.
+      for (const { mediaId, place } of moved) {
+        this.mediaTable.setPlace(mediaId, { ...place, path: `\0${mediaId}` });
+      }
+      for (const { mediaId, place } of files) this.mediaTable.setPlace(mediaId, place);
+      if (moved.length > 0) raiseRowGeneration(this.sql);
+    });
+  }
+
+  /** The next sync decodes these files although they have not changed; ids stay. */
+  markForDecoding(mediaIds: readonly MediaId[]): void {
+    this.sql.transaction(() => {
+      for (const mediaId of mediaIds) this.mediaTable.setNeedsDecoding(mediaId);
     });
   }
 
@@ -159,18 +185,37 @@ export class Catalog {
   removeMedia(mediaIds: readonly MediaId[]): FrameId[] {
     return this.sql.transaction(() => {
       const buried = mediaIds.flatMap((mediaId) => {
-        const frames = this.frameTable.removeOfMedia(mediaId);
+        const frames = this.forget(mediaId, new Set());
         this.mediaTable.remove(mediaId);
         return frames;
       });
       if (buried.length > 0) raiseRowGeneration(this.sql);
+      markMetadata(this.sql, buried);
       return buried;
     });
+  }
+
+  /** Takes frames out and remembers their ids, for the day on which the same bytes come back. */
+  private forget(mediaId: MediaId, but: ReadonlySet<FrameId>): FrameId[] {
+    const row = this.mediaTable.byId(mediaId);
+    const ids = this.frameTable.storedOfMedia(mediaId).map(({ frameId }) => frameId);
+    const isAll = ids.length > 0 && !ids.some((id) => but.has(id));
+    if (isAll && row !== undefined && row.contentHash !== null && row.sampling !== null) {
+      const { contentHash, sampling } = row;
+      this.formerTable.add(mediaId, { contentHash, sampling }, ids);
+    }
+    return this.frameTable.removeOfMedia(mediaId, but);
+  }
+
+  /** The ids of a forgotten file with these bytes; each is given out once. */
+  takeFormer(content: Content): FormerMedia | undefined {
+    return this.formerTable.take(content);
   }
 
   /** Gives back ids that were taken and never recorded, so that ids stay without gaps. */
   beginIngest(): void {
     this.nextId = Number(this.meta('next_frame_id') ?? 0);
+    this.formerTable.reset();
   }
 
   /** The id for the next frame. Taken ids count once a frame with a higher one is recorded. */
@@ -182,18 +227,27 @@ export class Catalog {
   recordIngested(items: readonly IngestedItem[]): FrameId[] {
     return this.sql.transaction(() => {
       const buried: FrameId[] = [];
+      const said: FrameId[] = [];
       for (const item of items) {
-        const keepsOld = item.state === 'pending' && item.frames.length === 0;
+        const isLater = item.state === 'pending' && item.frames.length === 0;
+        const keepsOld = isLater || item.keepsFrames === true;
         if (item.replaces !== undefined && !keepsOld) {
-          buried.push(...this.frameTable.removeOfMedia(item.replaces));
+          const kept = item.frames.filter((frame) => frame.kept !== undefined);
+          buried.push(...this.forget(item.replaces, new Set(kept.map((frame) => frame.frameId))));
         }
-        this.frameTable.add(this.mediaTable.put(item), item.frames);
+        if (item.former !== undefined) this.formerTable.remove(item.former);
+        const mediaId = this.mediaTable.put(item);
+        this.frameTable.put(mediaId, item.frames);
+        if (item.state === 'indexed' && this.frameTable.hasWaiting(mediaId))
+          this.mediaTable.setState(mediaId, 'pending');
+        said.push(...item.frames.map((frame) => frame.frameId));
       }
       const highest = Math.max(-1, ...items.flatMap((item) => item.frames.map((f) => f.frameId)));
       if (highest >= Number(this.meta('next_frame_id') ?? 0)) {
         this.setMeta('next_frame_id', String(highest + 1));
       }
       if (buried.length > 0) raiseRowGeneration(this.sql);
+      markMetadata(this.sql, [...buried, ...said]);
       return buried;
     });
   }
@@ -220,9 +274,23 @@ export class Catalog {
     return this.frameTable.rowOf(space, frameId);
   }
 
-  /** Ids of up to `limit` frames greater than `after` that wait to be encoded, in order. */
-  framesWithoutRow(space: string, after: number, limit: number): FrameId[] {
-    return this.frameTable.withoutRow(space, after, limit);
+  /** Frames of a media file with the checksums of their pictures, in the order of time. */
+  storedFrames(mediaId: MediaId): StoredFrame[] {
+    return this.frameTable.storedOfMedia(mediaId);
+  }
+
+  /** CRC-32 of a frame's stored picture; null where an older version recorded none. */
+  frameCrc(frameId: FrameId): number | null {
+    return this.frameTable.crcOf(frameId);
+  }
+
+  /**
+   * Ids of up to `limit` frames that wait to be encoded, in order.
+   *
+   * @param isDecoding  leaves out frames of files that are about to be decoded again
+   */
+  framesWithoutRow(space: string, limit: number, isDecoding = false): FrameId[] {
+    return this.frameTable.waiting(space, limit, isDecoding);
   }
 
   /**
@@ -243,6 +311,11 @@ export class Catalog {
       const encodingId =
         run !== undefined && rows.length > 0 ? this.encodingTable.add(space, run) : null;
       const troubled: MediaRow[] = [];
+      // A renewed frame changes its row, a failed one loses it: no longer only rows at the end.
+      if (
+        [...rows, ...failures].some(({ frameId }) => this.rowOfFrame(space, frameId) !== undefined)
+      )
+        raiseRowGeneration(this.sql);
       for (const mediaId of this.frameTable.settle(space, rows, failures, encodingId, run)) {
         const { rows: live, failure } = this.frameTable.outcomeOf(space, mediaId);
         this.mediaTable.setState(mediaId, live > 0 ? 'indexed' : 'failed');
@@ -251,6 +324,10 @@ export class Catalog {
         if (media !== undefined) troubled.push(media);
       }
       this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', committedRows, space);
+      markMetadata(
+        this.sql,
+        [...rows, ...failures].map(({ frameId }) => frameId),
+      );
       return troubled;
     });
   }
@@ -274,6 +351,7 @@ export class Catalog {
     this.sql.transaction(() => {
       this.frameTable.forgetRows(space, firstRow);
       raiseRowGeneration(this.sql);
+      markAllMetadata(this.sql);
       this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', firstRow, space);
     });
   }
@@ -320,15 +398,13 @@ export class Catalog {
   }
 
   /**
-   * Writes `metadata.jsonl`; see `export-metadata.ts`.
+   * Brings `metadata.jsonl` up to date; writes nothing when it is. See `export-metadata.ts`.
    *
    * @param space whose embeddings are described; left out: frames only
-   * @throws ERR_DISK_FULL | ERR_IO
+   * @throws ERR_DISK_FULL | ERR_IO; the next call tries again
    */
   exportMetadata(file: string, space?: string): Promise<void> {
-    const record = space === undefined ? undefined : this.space(space);
-    const describe = record && ((id: FrameId) => this.encodingTable.metadataOf(record, id));
-    return exportMetadata(this.frameTable.all(), file, describe);
+    return exportMetadata(this.sql, file, space === undefined ? undefined : this.space(space));
   }
 
   /** Full check; every finding names the entry, empty when all is well. Grows with the catalog. */
@@ -337,6 +413,7 @@ export class Catalog {
       media: this.mediaTable,
       frames: this.frameTable,
       encodings: this.encodingTable,
+      former: this.formerTable,
     });
   }
 

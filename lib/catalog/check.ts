@@ -1,5 +1,6 @@
 /** The full check of a catalog, for `verify`: SQLite's own, every checksum, and what must fit together. */
 import type { EncodingTable } from './encoding-table';
+import type { FormerTable } from './former-table';
 import type { FrameTable } from './frame-table';
 import type { MediaTable } from './media-table';
 import type { Statements } from './statements';
@@ -60,6 +61,7 @@ export interface CheckedTables {
   readonly media: MediaTable;
   readonly frames: FrameTable;
   readonly encodings: EncodingTable;
+  readonly former: FormerTable;
 }
 
 /** Every finding names the entry; empty when all is well. Reads everything. */
@@ -76,7 +78,7 @@ export function checkCatalog(sql: Statements, tables: CheckedTables): string[] {
 
 function* allFindings(
   sql: Statements,
-  { media, frames, encodings }: CheckedTables,
+  { media, frames, encodings, former }: CheckedTables,
 ): Generator<string> {
   let isReadable = true;
   for (const row of sql.all('PRAGMA integrity_check')) {
@@ -91,6 +93,7 @@ function* allFindings(
   yield* media.damage();
   yield* frames.damage();
   yield* encodings.damage();
+  yield* former.damage();
   for (const [finding, query] of RULES) {
     for (const row of sql.all(`${query} LIMIT ${MOST_FINDINGS}`))
       yield finding.replace('{}', () => String(Object.values(row)[0]));

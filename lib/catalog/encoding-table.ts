@@ -49,7 +49,16 @@ function toRun(row: SqlRow): EncodeRun {
   return run;
 }
 
+/** What `metadataIn` reads, for queries over `frames f`; the space is a parameter of both joins. */
+export const EMBEDDING_COLUMNS = `r.row, r.encoding_id, r.checksum AS row_checksum,
+  x.code AS failure_code, x.reason AS failure_reason, x.device AS failure_device,
+  x.created_at AS failed_at`;
+export const EMBEDDING_JOINS = `LEFT JOIN frame_rows r ON r.space = ? AND r.frame_id = f.frame_id
+  LEFT JOIN failed_frames x ON x.space = ? AND x.frame_id = f.frame_id`;
+
 export class EncodingTable {
+  private lastRun: { readonly id: SqlRow[string]; readonly run: EncodeRun } | undefined;
+
   constructor(private readonly sql: Statements) {}
 
   /** Records a batch; returns what its rows name. */
@@ -71,29 +80,35 @@ export class EncodingTable {
    * @throws ERR_CATALOG when an entry is damaged
    */
   metadataOf(space: SpaceRecord, frameId: FrameId): EmbeddingMetadata | undefined {
-    const done = this.sql.get(
-      'SELECT row, encoding_id, checksum FROM frame_rows WHERE space = ? AND frame_id = ?',
+    const found = this.sql.get(
+      `SELECT f.frame_id, ${EMBEDDING_COLUMNS} FROM frames f ${EMBEDDING_JOINS} WHERE f.frame_id = ?`,
+      space.name,
       space.name,
       frameId,
     );
-    if (done !== undefined) {
-      assertFrameRow(space.name, Number(done.row), { ...done, frame_id: frameId });
-      return describe(space, this.runOf(done.encoding_id), null);
-    }
-    const failed = this.sql.get(
-      'SELECT code, reason, device, created_at FROM failed_frames WHERE space = ? AND frame_id = ?',
-      space.name,
-      frameId,
-    );
-    if (failed === undefined) return undefined;
-    const { device, created_at: createdAt } = failed as Record<string, string | null>;
-    return describe(space, { device, createdAt }, `${failed.code}: ${failed.reason}`);
+    return found && this.metadataIn(space, found);
   }
 
+  /** The same from a row that has `frame_id` and `EMBEDDING_COLUMNS`. */
+  metadataIn(space: SpaceRecord, found: SqlRow): EmbeddingMetadata | undefined {
+    if (found.row !== null) {
+      const checksum = found.row_checksum as SqlRow[string];
+      assertFrameRow(space.name, Number(found.row), { ...found, checksum });
+      return describe(space, this.runOf(found.encoding_id), null);
+    }
+    if (found.failure_code === null) return undefined;
+    const { failure_device: device, failed_at: createdAt } = found as Record<string, string | null>;
+    return describe(space, { device, createdAt }, `${found.failure_code}: ${found.failure_reason}`);
+  }
+
+  /** Neighbours mostly are of one batch, and a batch never changes. */
   private runOf(encodingId: SqlRow[string] | undefined): EncodeRun | undefined {
     if (encodingId === null || encodingId === undefined) return undefined;
-    const row = this.sql.get('SELECT * FROM encodings WHERE encoding_id = ?', encodingId);
-    return row && toRun(row);
+    if (this.lastRun?.id !== encodingId) {
+      const row = this.sql.get('SELECT * FROM encodings WHERE encoding_id = ?', encodingId);
+      this.lastRun = row && { id: encodingId, run: toRun(row) };
+    }
+    return this.lastRun?.run;
   }
 
   /** One finding per damaged entry. */

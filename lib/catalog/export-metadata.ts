@@ -1,47 +1,52 @@
 /**
- * Writes `metadata.jsonl`: one frame a line, in the fields of spec 004 section 3.1, and how it was
- * embedded, or why it was not, in those of spec 003 (`embedding`, null while the frame waits).
+ * Keeps `metadata.jsonl` as the catalog says: one frame a line in the order of ids, in the fields of
+ * spec 004 section 3.1, and how it was embedded, or why it was not, in those of spec 003 (`embedding`,
+ * null while the frame waits).
+ *
+ * `metadata-mark.ts` knows from which frame on the file is wrong. Nothing: the file is left alone. New
+ * frames only: their lines are appended. Anything else: the file is written anew.
  */
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError, messageOf } from '../errors';
-import type { FrameId, FrameRecord } from '../types';
+import type { FrameRecord } from '../types';
+import { EMBEDDING_COLUMNS, EMBEDDING_JOINS, EncodingTable } from './encoding-table';
 import { framePath } from './frame-path';
-import type { EmbeddingMetadata } from './records';
+import { frameQuery, toFrame } from './frame-table';
+import { dirtyFrom, metadataIsWritten, writtenMetadata } from './metadata-mark';
+import type { EmbeddingMetadata, SpaceRecord } from './records';
+import type { Statements } from './statements';
 
 const CHUNK_CHARACTERS = 64 * 1024;
 
 /**
- * Writes beside, flushes, renames: a reader sees the old list or the new one.
+ * Writes what is missing, flushes, and then says in the catalog that the file is right: after a crash
+ * before that the next call does it again.
  *
- * @throws ERR_DISK_FULL | ERR_IO; the old file stays then
+ * @param space whose embeddings are described; undefined: none
+ * @throws ERR_DISK_FULL | ERR_IO; the old file stays then, or the lines that were there before
  */
 export async function exportMetadata(
-  frames: Iterable<FrameRecord>,
+  sql: Statements,
   file: string,
-  embeddingOf?: (frameId: FrameId) => EmbeddingMetadata | undefined,
+  space: SpaceRecord | undefined,
 ): Promise<void> {
-  const temporary = `${file}.tmp`;
+  const spaceName = space?.name ?? '';
+  const written = writtenMetadata(sql);
+  const dirty = dirtyFrom(sql);
   try {
-    const handle = await open(temporary, 'w');
-    try {
-      let text = '';
-      for (const frame of frames) {
-        const embedding = embeddingOf && { embedding: embeddingOf(frame.frameId) ?? null };
-        text += `${JSON.stringify({ ...toLine(frame), ...embedding })}\n`;
-        if (text.length < CHUNK_CHARACTERS) continue;
-        await handle.writeFile(text);
-        text = '';
-      }
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-    await syncFolder(path.dirname(file));
+    const size = await sizeOf(file);
+    const isOurs = written?.space === spaceName && written.bytes === size;
+    if (isOurs && dirty === undefined) return;
+    // Two flushes of a page cost more than a few kilobytes of text, so no line is ever patched.
+    const canAppend = isOurs && dirty !== undefined && dirty > written.lastId;
+    const lastId = canAppend
+      ? await append(linesOf(sql, space, written.lastId), file, written.bytes)
+      : await replace(linesOf(sql, space, -1), file);
+    const bytes = await sizeOf(file);
+    const last = lastId ?? (canAppend ? written.lastId : -1);
+    metadataIsWritten(sql, { bytes: bytes ?? 0, lastId: last, space: spaceName });
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
     if (!(error instanceof Error) || !('syscall' in error)) throw error;
     const isFull = 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
     throw makeError(
@@ -52,15 +57,98 @@ export async function exportMetadata(
   }
 }
 
-function toLine(frame: FrameRecord): Record<string, unknown> {
-  return {
+interface Line {
+  readonly frameId: number;
+  readonly text: string;
+}
+
+function* linesOf(sql: Statements, space: SpaceRecord | undefined, after: number): Generator<Line> {
+  const encodings = new EncodingTable(sql);
+  const query = `${frameQuery(EMBEDDING_COLUMNS, EMBEDDING_JOINS)}
+    WHERE f.frame_id > ? ORDER BY f.frame_id LIMIT ?`;
+  const name = space?.name ?? '';
+  for (const row of sql.pages(query, 'frame_id', after, name, name)) {
+    const frame = toFrame(row);
+    const embedding = space && { embedding: encodings.metadataIn(space, row) ?? null };
+    yield { frameId: frame.frameId, text: lineOf(frame, embedding) };
+  }
+}
+
+function lineOf(
+  frame: FrameRecord,
+  embedding: { embedding: EmbeddingMetadata | null } | undefined,
+): string {
+  const line = {
     frame_id: frame.frameId,
     video_id: frame.kind === 'video' ? frame.mediaId : null,
     frame_path: framePath(frame.frameId),
     timestamp: frame.timestamp,
     width: frame.width,
     height: frame.height,
+    ...embedding,
   };
+  return `${JSON.stringify(line)}\n`;
+}
+
+/** Writes beside, flushes, renames: a reader sees the old list or the new one. */
+async function replace(lines: Iterable<Line>, file: string): Promise<number | undefined> {
+  const temporary = `${file}.tmp`;
+  try {
+    const lastId = await writeTo(await open(temporary, 'w'), lines);
+    await rename(temporary, file);
+    await syncFolder(path.dirname(file));
+    return lastId;
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** A list that grows: a reader sees the lines that were there, and then some more. */
+async function append(
+  lines: Iterable<Line>,
+  file: string,
+  bytes: number,
+): Promise<number | undefined> {
+  try {
+    return await writeTo(await open(file, 'a'), lines);
+  } catch (error) {
+    await cut(file, bytes).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function cut(file: string, bytes: number): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    await handle.truncate(bytes);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** @returns the last frame written */
+async function writeTo(handle: FileHandle, lines: Iterable<Line>): Promise<number | undefined> {
+  let lastId: number | undefined;
+  try {
+    let text = '';
+    for (const line of lines) {
+      lastId = line.frameId;
+      text += line.text;
+      if (text.length < CHUNK_CHARACTERS) continue;
+      await handle.writeFile(text);
+      text = '';
+    }
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return lastId;
+}
+
+async function sizeOf(file: string): Promise<number | undefined> {
+  return (await stat(file).catch(() => undefined))?.size;
 }
 
 /** Makes the rename itself durable. Windows cannot open a folder, and does it by itself. */

@@ -10,10 +10,13 @@ export type {
   EmbeddingMetadata,
   EncodeFailure,
   EncodeRun,
+  FormerMedia,
   FrameRow,
   IngestedFrame,
   IngestedItem,
+  MediaPlace,
   MediaRow,
   RowFilter,
   SpaceRecord,
+  StoredFrame,
 } from './records';

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { asMediaId, type MediaId, type MediaKind, type MediaState } from '../types';
 import { assertChecksum, checksumOf, type Column } from './checksum';
-import type { IngestedItem, MediaRow } from './records';
+import type { FrameFailure, IngestedItem, MediaPlace, MediaRow } from './records';
 import type { SqlRow } from './sqlite';
 import type { Statements } from './statements';
 
@@ -22,6 +22,11 @@ const stateOf = (row: MediaRow): Column[] => [
   row.height,
   row.capturedAt,
   row.attempts,
+  row.needsDecoding ? 1 : 0,
+  row.fault,
+  row.note,
+  row.ctimeMs,
+  row.sampling,
 ];
 
 /** What a row that joins the media table says of its media file. @throws ERR_CATALOG when damaged */
@@ -34,13 +39,6 @@ export function toIdentity(row: SqlRow): Identity {
   assertChecksum(identityOf(identity), row.identity_checksum, `media ${identity.mediaId}`);
   return identity;
 }
-
-/** Begins every reason that comes from the encoder, by which it is told from the decoder's. */
-const NOT_EMBEDDED = 'not embedded: ';
-
-/** No reason at all, or one of the encoder's; version 1 marked them by their code alone. */
-const isOfEncoding = (row: MediaRow): boolean =>
-  row.code === null || row.code === 'ERR_ENCODE' || row.reason?.startsWith(NOT_EMBEDDED) === true;
 
 function toMediaRow(row: SqlRow): MediaRow {
   const media: MediaRow = {
@@ -55,6 +53,11 @@ function toMediaRow(row: SqlRow): MediaRow {
     height: row.height as number | null,
     capturedAt: row.captured_at as string | null,
     attempts: Number(row.attempts),
+    needsDecoding: Number(row.needs_decoding) === 1,
+    fault: row.fault as MediaRow['fault'],
+    note: row.note as string | null,
+    ctimeMs: row.ctime_ms as number | null,
+    sampling: row.sampling as string | null,
   };
   assertChecksum(stateOf(media), row.state_checksum, `media ${media.mediaId} (${media.path})`);
   return media;
@@ -95,9 +98,15 @@ export class MediaTable {
 
   /** Inserts or replaces what is known of a file; an earlier version keeps its id. */
   put(item: IngestedItem): MediaId {
-    const mediaId = item.replaces ?? asMediaId(randomBytes(16).toString('hex'));
+    const mediaId = item.replaces ?? this.freeId(item.former?.mediaId);
     this.write({ ...item, mediaId });
     return mediaId;
+  }
+
+  /** The id that a file had before it was forgotten, unless another file has it by now. */
+  private freeId(former: MediaId | undefined): MediaId {
+    if (former !== undefined && this.byId(former) === undefined) return former;
+    return asMediaId(randomBytes(16).toString('hex'));
   }
 
   setState(mediaId: MediaId, state: MediaState): void {
@@ -108,15 +117,26 @@ export class MediaTable {
    * Says why some frames of a file have no embedding, or with undefined that they all have one again.
    * What the decoder said of the file (a damaged tail) is never overwritten and never taken away.
    */
-  setEncodeReason(mediaId: MediaId, failure: { code: string; reason: string } | undefined): void {
+  setEncodeReason(mediaId: MediaId, failure: FrameFailure | undefined): void {
     const row = this.byId(mediaId);
-    if (row === undefined || !isOfEncoding(row)) return;
-    const code = failure?.code ?? null;
-    this.write({ ...row, code, reason: failure ? `${NOT_EMBEDDED}${failure.reason}` : null });
+    if (row === undefined) return;
+    const needsDecoding = row.needsDecoding || failure?.needsDecoding === true;
+    const said: Partial<MediaRow> =
+      row.fault === 'decode'
+        ? {}
+        : failure === undefined
+          ? { code: null, reason: null, fault: null }
+          : { code: failure.code, reason: `not embedded: ${failure.reason}`, fault: 'encode' };
+    this.write({ ...row, ...said, needsDecoding });
   }
 
-  rename(mediaId: MediaId, path: string, mtimeMs: number): void {
-    this.change(mediaId, { path, mtimeMs });
+  setNeedsDecoding(mediaId: MediaId): void {
+    this.change(mediaId, { needsDecoding: true });
+  }
+
+  /** The same bytes under another path or with other times. */
+  setPlace(mediaId: MediaId, place: MediaPlace): void {
+    this.change(mediaId, place);
   }
 
   remove(mediaId: MediaId): void {
@@ -132,13 +152,16 @@ export class MediaTable {
   private write(row: MediaRow): void {
     this.sql.run(
       `INSERT INTO media (media_id, path, kind, size_bytes, mtime_ms, content_hash, state, code,
-         reason, width, height, captured_at, attempts, identity_checksum, state_checksum)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         reason, width, height, captured_at, attempts, needs_decoding, fault, note, ctime_ms,
+         sampling, identity_checksum, state_checksum)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (media_id) DO UPDATE SET path = excluded.path, kind = excluded.kind,
          size_bytes = excluded.size_bytes, mtime_ms = excluded.mtime_ms,
          content_hash = excluded.content_hash, state = excluded.state, code = excluded.code,
          reason = excluded.reason, width = excluded.width, height = excluded.height,
          captured_at = excluded.captured_at, attempts = excluded.attempts,
+         needs_decoding = excluded.needs_decoding, fault = excluded.fault, note = excluded.note,
+         ctime_ms = excluded.ctime_ms, sampling = excluded.sampling,
          identity_checksum = excluded.identity_checksum,
          state_checksum = excluded.state_checksum`,
       row.mediaId,
@@ -154,6 +177,11 @@ export class MediaTable {
       row.height,
       row.capturedAt,
       row.attempts,
+      row.needsDecoding ? 1 : 0,
+      row.fault,
+      row.note,
+      row.ctimeMs,
+      row.sampling,
       checksumOf(identityOf(row)),
       checksumOf(stateOf(row)),
     );

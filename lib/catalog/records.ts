@@ -28,6 +28,38 @@ export interface MediaRow {
   readonly capturedAt: string | null;
   /** How often this version of the file was tried. */
   readonly attempts: number;
+  /** The next sync decodes the file although it has not changed. */
+  readonly needsDecoding: boolean;
+  /** Who gave `code` and `reason`; null when there are none. */
+  readonly fault: 'decode' | 'encode' | null;
+  /** A remark about a file that is indexed all the same, for example that its end is missing. */
+  readonly note: string | null;
+  /** Time of the last change of the file's inode; null where an older version recorded none. */
+  readonly ctimeMs: number | null;
+  /** How frames were taken; null where an older version did not say. */
+  readonly sampling: string | null;
+}
+
+/** Where a file's bytes are, and what the file system says of them. */
+export interface MediaPlace {
+  readonly path: string;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+}
+
+/** A frame with the checksum of its stored picture, null where none was recorded. */
+export interface StoredFrame {
+  readonly frameId: FrameId;
+  readonly timestamp: number | null;
+  readonly crc: number | null;
+}
+
+/** What was known of a file that is forgotten: the same bytes get these ids back. */
+export interface FormerMedia {
+  readonly number: number;
+  readonly mediaId: MediaId;
+  /** In the order of time. */
+  readonly frameIds: readonly FrameId[];
 }
 
 export interface IngestedFrame {
@@ -36,17 +68,34 @@ export interface IngestedFrame {
   readonly timestamp: number | null;
   readonly width: number;
   readonly height: number;
+  /** CRC-32 of the stored picture. */
+  readonly crc?: number;
+  /**
+   * A frame of the earlier version: `same` keeps its vector, `renewed` is encoded again and found by
+   * the old vector until then.
+   */
+  readonly kept?: 'same' | 'renewed';
 }
 
 /**
  * One media file as the decoder left it. `pending` with frames: they wait to be encoded. `pending`
- * without frames: try again later; frames of an earlier version stay. Otherwise the earlier
- * version's frames go.
+ * without frames, or `keepsFrames`: frames of an earlier version stay. Otherwise those of them go that
+ * are not among `frames`.
  */
 export interface IngestedItem extends Omit<MediaRow, 'mediaId'> {
   /** The entry of an earlier version of the same file. */
   readonly replaces: MediaId | undefined;
   readonly frames: readonly IngestedFrame[];
+  readonly keepsFrames?: boolean;
+  /** The forgotten file whose ids are used again. */
+  readonly former?: FormerMedia | undefined;
+}
+
+/** Why a media file has a frame without an embedding. */
+export interface FrameFailure {
+  readonly code: string;
+  readonly reason: string;
+  readonly needsDecoding: boolean;
 }
 
 /** A frame that has no embedding, and why. */
@@ -60,6 +109,8 @@ export interface EncodeFailure {
    * about the frame, so it costs the frame none of its attempts.
    */
   readonly isEncoderFault?: boolean;
+  /** The stored picture is lost: the file must be decoded again. */
+  readonly needsDecoding?: boolean;
 }
 
 /** How a batch of frames was encoded: what spec 003 keeps with each embedding. */
@@ -106,6 +157,8 @@ export interface RowFilter {
 export interface FrameRow {
   readonly frameId: FrameId;
   readonly row: Row;
+  /** CRC-32 of the picture that was encoded. */
+  readonly crc?: number;
 }
 
 export interface CatalogCounts {

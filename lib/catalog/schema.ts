@@ -1,12 +1,20 @@
 /** The catalog's tables and their versions. A new version is a new entry of `MIGRATIONS`, never an edit. */
 import { makeError } from '../errors';
+import { rewriteMedia } from './rewrite-media';
 import { sqliteDriver, type SqliteDatabase } from './sqlite';
 
 /** "SLc1": says that a SQLite file is a Sightline catalog. */
 const APPLICATION_ID = 0x534c6331;
 
-const MIGRATIONS: readonly string[] = [
-  `
+interface Migration {
+  readonly sql: string;
+  /** What SQL cannot do: checksums. Run in the same transaction, after `sql`. */
+  readonly rewrite?: (db: SqliteDatabase) => void;
+}
+
+const MIGRATIONS: readonly Migration[] = [
+  {
+    sql: `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 
   CREATE TABLE media (
@@ -83,7 +91,9 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (space, frame_id)
   ) WITHOUT ROWID, STRICT;
   `,
-  `
+  },
+  {
+    sql: `
   -- How frames were encoded (spec 003): one entry for a batch, which its rows name. Entries whose
   -- rows are gone stay: at most one for each batch ever encoded, about a hundred bytes.
   CREATE TABLE encodings (
@@ -104,6 +114,43 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE failed_frames ADD COLUMN device TEXT;
   ALTER TABLE failed_frames ADD COLUMN created_at TEXT;
   `,
+  },
+  {
+    // What is left to do, and whose reason is kept, were read from the wording of the reason.
+    sql: `
+  -- 1: the next sync decodes the file although it has not changed.
+  ALTER TABLE media ADD COLUMN needs_decoding INTEGER NOT NULL DEFAULT 0;
+  -- Who gave code and reason: the decoder or the encoder; null: there are none.
+  ALTER TABLE media ADD COLUMN fault TEXT CHECK (fault IN ('decode', 'encode'));
+  -- A remark about a file that is indexed all the same, for example that its end is missing.
+  ALTER TABLE media ADD COLUMN note TEXT;
+  -- Time of the last change of the file's inode; null where an older version recorded none.
+  ALTER TABLE media ADD COLUMN ctime_ms REAL;
+  -- How frames were taken, as pipeline/sampling.ts words it; null where an older version did not say.
+  ALTER TABLE media ADD COLUMN sampling TEXT;
+
+  -- CRC-32 of the stored picture; null where an older version recorded none.
+  ALTER TABLE frames ADD COLUMN jpeg_crc INTEGER;
+
+  -- 1: the stored picture is lost.
+  ALTER TABLE failed_frames ADD COLUMN needs_decoding INTEGER NOT NULL DEFAULT 0;
+  UPDATE failed_frames SET needs_decoding = 1 WHERE code = 'ERR_IO';
+
+  -- What a library had and forgot: the same bytes, when they come back, get their ids back.
+  CREATE TABLE former_media (
+    number INTEGER PRIMARY KEY,
+    media_id TEXT NOT NULL,
+    content_hash TEXT NOT NULL,
+    sampling TEXT NOT NULL,
+    -- Runs of frame ids in the order of time: [[first, count], ...].
+    frame_ids TEXT NOT NULL,
+    -- CRC-32 of the other columns but the number.
+    checksum INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX former_by_content ON former_media (content_hash);
+  `,
+    rewrite: rewriteMedia,
+  },
 ];
 
 /**
@@ -143,10 +190,10 @@ export function prepareSchema(db: SqliteDatabase, readOnly: boolean, file: strin
 
 function migrate(db: SqliteDatabase, version: number): void {
   for (let next = version; next < MIGRATIONS.length; next++) {
-    db.exec(
-      `BEGIN IMMEDIATE; ${MIGRATIONS[next] ?? ''}
-       PRAGMA application_id=${APPLICATION_ID}; PRAGMA user_version=${next + 1}; COMMIT;`,
-    );
+    const { sql, rewrite } = MIGRATIONS[next] as Migration;
+    db.exec(`BEGIN IMMEDIATE; ${sql}`);
+    rewrite?.(db);
+    db.exec(`PRAGMA application_id=${APPLICATION_ID}; PRAGMA user_version=${next + 1}; COMMIT;`);
   }
 }
 

@@ -38,11 +38,15 @@ async function run(pool: Piscina<unknown, WorkerReply>, input: TaskInput): Promi
   const mine = { giveUp: new AbortController(), cause: undefined as unknown };
   task = mine;
   const { signal } = mine.giveUp;
+  const [thread] = pool.threads;
   let answer: HostReply;
   try {
     answer = { reply: await pool.run(input, { transferList: transferOf(input), signal }) };
   } catch (cause) {
-    answer = { lost: messageOf(mine.cause ?? cause) };
+    const reason = messageOf(mine.cause ?? cause);
+    // A thread that died has been taken out of the list before its task is told.
+    const isAlive = thread !== undefined && pool.threads.includes(thread);
+    answer = isAlive ? { failed: reason } : { lost: reason };
   }
   task = undefined;
   say(answer);

@@ -5,6 +5,8 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
+import { modelEnvironment } from '../child-environment';
+import { MODEL_MARK } from './task';
 import type { HostReply, HostRequest, TaskInput, TaskStage } from './task';
 import type { WorkerReply, WorkerSetup } from './task';
 
@@ -17,9 +19,13 @@ export interface ProcessOptions {
 
 /** A process or its worker ended, or was ended, with an input at hand. */
 export class LostWork extends Error {
-  /** @param limitMs the time limit that was passed; undefined: it died by itself */
+  /**
+   * @param hadModel whether the worker had its model, so that the input may be at fault
+   * @param limitMs the time limit that was passed; undefined: it died by itself
+   */
   constructor(
     message: string,
+    readonly hadModel: boolean,
     readonly limitMs?: number,
   ) {
     super(message);
@@ -34,7 +40,7 @@ export interface Answer {
 
 interface Work {
   readonly resolve: (answer: Answer) => void;
-  readonly reject: (cause: LostWork) => void;
+  readonly reject: (cause: Error) => void;
   readonly limitMs: (stage: TaskStage) => number;
   stage: TaskStage;
   since: number;
@@ -42,6 +48,12 @@ interface Work {
 }
 
 const HOST_FILE = path.join(__dirname, 'encoder-host.js');
+/**
+ * Allowed to the first input beyond its limit: the runtime allocates and the code is still cold (18 ms
+ * instead of 5 with the built-in model on a quiet machine). Without it a short limit that one input
+ * passes would end the next one as well, and so on, because each comes to a new process.
+ */
+const FIRST_RUN_MS = 1000;
 /** Of what it wrote before it died: enough for a reason. */
 const KEPT_STDERR = 4096;
 
@@ -52,22 +64,26 @@ export class EncoderProcess {
   private work: Work | undefined;
   private lastWords = '';
   private isEnding = false;
+  private hasModel = false;
+  /** True once an input has been through the model. */
+  private isWarm = false;
 
   constructor(setup: WorkerSetup, { heapMb, workerFile }: ProcessOptions) {
     this.child = fork(HOST_FILE, [], {
       serialization: 'advanced',
       execArgv: [],
-      env: childEnvironment(),
+      env: modelEnvironment(),
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     const { child } = this;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.lastWords = (this.lastWords + text).slice(-KEPT_STDERR);
+      this.hasModel ||= this.lastWords.includes(MODEL_MARK);
     });
     this.ended = new Promise((resolve) => {
       const end = (why: string): void => {
         this.isEnding = true;
-        this.lose(new LostWork(why));
+        this.lose(why);
         resolve();
       };
       child.on('close', (code, signal) => end(this.epitaph(signal ?? `exit code ${code}`)));
@@ -92,12 +108,12 @@ export class EncoderProcess {
    * Runs one input; the process must not be busy.
    *
    * @param limitMs longest time of each stage, from its own beginning
-   * @throws LostWork
+   * @throws LostWork; any other error is the input's, and the process is well
    */
   run(input: TaskInput, limitMs: (stage: TaskStage) => number): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.isEnding) {
-        reject(new LostWork('the encoder process is gone'));
+        reject(new LostWork('the encoder process is gone', false));
         return;
       }
       this.work = { resolve, reject, limitMs, stage: 'starting', since: 0, timer: undefined };
@@ -119,11 +135,12 @@ export class EncoderProcess {
     // What it says without work is about work that has been given up.
     if (this.work === undefined) return;
     if ('stage' in message) this.enter(message.stage);
-    else if ('lost' in message) this.lose(new LostWork(message.lost));
+    else if ('lost' in message) this.lose(message.lost);
+    else if ('failed' in message) this.settle((work) => work.reject(new Error(message.failed)));
     else {
-      const { resolve, since } = this.work;
-      this.release();
-      resolve({ reply: message.reply, wallMs: performance.now() - since });
+      const { reply } = message;
+      if (reply.vectors?.length > 0) this.isWarm = true;
+      this.settle(({ resolve, since }) => resolve({ reply, wallMs: performance.now() - since }));
     }
   }
 
@@ -131,35 +148,45 @@ export class EncoderProcess {
     const { work } = this;
     if (work === undefined) return;
     work.stage = stage;
+    this.hasModel ||= stage === 'running';
     work.since = performance.now();
     clearTimeout(work.timer);
     const limitMs = work.limitMs(stage);
+    const graceMs = stage === 'running' && !this.isWarm ? FIRST_RUN_MS : 0;
     work.timer = setTimeout(() => {
       // After a time in which this thread was busy the answer may be here, and only not read yet.
       setImmediate(() => {
         if (this.work !== work || work.stage !== stage) return;
         this.kill();
-        this.lose(new LostWork('it took too long', limitMs));
+        this.lose('it took too long', limitMs);
       });
-    }, limitMs);
+    }, limitMs + graceMs);
   }
 
-  private lose(cause: LostWork): void {
+  private lose(why: string, limitMs?: number): void {
+    this.settle((work) => work.reject(new LostWork(why, this.hasModel, limitMs)));
+  }
+
+  /** Ends the work at hand, if there is any. */
+  private settle(tell: (work: Work) => void): void {
     const { work } = this;
     if (work === undefined) return;
-    this.release();
-    work.reject(cause);
-  }
-
-  private release(): void {
-    clearTimeout(this.work?.timer);
+    clearTimeout(work.timer);
     this.work = undefined;
     if (!this.isEnding) this.keepAlive(false);
+    tell(work);
   }
 
   private send(request: HostRequest): void {
-    // A process that dies meanwhile says so by 'close'.
-    this.child.send(request, () => undefined);
+    try {
+      // Without a channel it is of no use; 'close' then says why it ended.
+      this.child.send(request, (error) => {
+        if (error !== null) this.kill();
+      });
+    } catch (cause) {
+      // What cannot be written into a message, or only with more memory than there is.
+      this.settle((work) => work.reject(cause as Error));
+    }
   }
 
   /** How it ended, and the last thing it said that is a reason: stacks follow their message. */
@@ -179,11 +206,4 @@ export class EncoderProcess {
       else handle?.unref();
     }
   }
-}
-
-/** As ours, for the libraries of graphics cards, but no debugger, hooks or secrets. */
-function childEnvironment(): NodeJS.ProcessEnv {
-  const isKept = (name: string): boolean =>
-    name !== 'NODE_OPTIONS' && !/TOKEN|SECRET|PASSWORD|API_?KEY/i.test(name);
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => isKept(name)));
 }

@@ -1,16 +1,17 @@
 /**
  * The pool of one tower: encoder processes that start with the first tasks, each with one worker and the
  * model. Gives each task to one of them, replaces one that passes its deadline, dies or fills its
- * memory, refuses for a while when they keep dying, and gives the model up when there is nothing to
- * do. Every task settles exactly once. Loads neither the runtime nor the image library.
+ * memory, refuses for a while when they keep dying without any success, and gives the model up when
+ * there is nothing to do. Every task settles exactly once. Loads neither the runtime nor the image library.
  */
 import path from 'node:path';
+import { types } from 'node:util';
 import { isLibraryError, makeError } from '../errors';
 import { EncoderProcess, LostWork, type Answer } from './encoder-process';
 import { deadlineMs, type TowerSettings } from './settings';
 import { PoolCounters, type EncoderStats } from './stats';
 import { fromWire, type TaskInput, type WorkerReply, type WorkerSetup } from './task';
-import { LossCount, lossError } from './worker-loss';
+import { LossCount, lossError, taskError } from './worker-loss';
 
 /** Loading reads and optimises the whole graph; slow disks and large models need minutes. */
 const LOAD_LIMIT_MS = 300_000;
@@ -64,31 +65,48 @@ export class TowerPool {
    * Runs one task on one worker.
    *
    * @param cancelled a task that no worker has begun is skipped; its reply is then worth nothing
-   * @throws ERR_TIMEOUT and ERR_ENCODE (the worker was lost and replaced; see `isWorkerLoss`), or
-   *   ERR_MODEL_* when the model cannot be used
+   * @throws ERR_TIMEOUT and ERR_ENCODE (of this task alone, see `isOfOneTask`, or because too many
+   *   workers died), or ERR_MODEL_* when the model cannot be used
    */
   async run({ items, ...input }: PoolTask, cancelled?: AbortSignal): Promise<WorkerReply> {
-    this.losses.refuseWhileTooMany(this.setup.modality);
+    for (;;) {
+      this.losses.refuseWhileTooMany(this.setup.modality);
+      try {
+        return await this.attempt(items, input, cancelled);
+      } catch (cause) {
+        if (isLibraryError(cause)) throw cause;
+        if (!(cause instanceof LostWork)) throw taskError(this.setup, items, cause);
+        this.losses.add(cause);
+        const isInnocent = !cause.hadModel && cause.limitMs === undefined;
+        this.counters.lost(isInnocent ? 0 : items, cause.limitMs !== undefined);
+        // The worker died before it had the model, so not of this task: another one does it.
+        if (isInnocent && items > 0 && cancelled?.aborted !== true) continue;
+        throw lossError(this.setup, items, cause);
+      }
+    }
+  }
+
+  /** @throws LostWork, what the worker says of the model, or why it could not be given the task */
+  private async attempt(
+    items: number,
+    input: TaskInput,
+    cancelled: AbortSignal | undefined,
+  ): Promise<WorkerReply> {
     clearTimeout(this.idleTimer);
     const { job, begun } = this.enqueue(items, cancelled);
     try {
       const process = await begun;
       if (process === undefined) return NOT_BEGUN;
-      const answer = await process.run(input, (stage) =>
-        stage === 'running'
-          ? deadlineMs(this.settings.timeoutMs, Math.max(1, items))
-          : LOAD_LIMIT_MS,
-      );
+      const answer = await process.run(input, (stage) => {
+        if (stage !== 'running') return LOAD_LIMIT_MS;
+        this.losses.noteReady();
+        return deadlineMs(this.settings.timeoutMs, Math.max(1, items));
+      });
+      this.losses.noteAnswer();
       this.count(items, answer);
       const { fatal } = answer.reply;
       if (fatal !== undefined) throw fromWire(fatal);
       return answer.reply;
-    } catch (cause) {
-      if (isLibraryError(cause)) throw cause;
-      const limitMs = cause instanceof LostWork ? cause.limitMs : undefined;
-      this.losses.add();
-      this.counters.lost(items, limitMs !== undefined);
-      throw lossError(this.setup, items, limitMs, cause);
     } finally {
       this.jobs.delete(job);
       if (job.process !== undefined) this.afterWork(job.process);
@@ -257,9 +275,9 @@ export class TowerPool {
 
 /** A worker is our own code in a sane state, unless memory ran out in the middle of it. */
 function checkReply(reply: WorkerReply): WorkerReply {
-  const isReply = typeof reply === 'object' && reply?.vectors instanceof Float32Array;
+  const isReply = typeof reply === 'object' && types.isFloat32Array(reply?.vectors);
   if (isReply) return reply;
   throw makeError('ERR_ENCODE', 'a worker answered with something that is no reply', {
-    details: { isWorkerLoss: true },
+    details: { isOneTask: true },
   });
 }

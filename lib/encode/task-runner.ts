@@ -1,17 +1,17 @@
 /**
- * One task of the pool and what becomes of its inputs. With isolation, a task that loses its worker
- * is done again input by input, so that only the one at fault fails.
+ * One task of the pool and what becomes of its inputs. With isolation, a task that fails or loses its
+ * worker is done again input by input, so that only those at fault fail, each with its own reason.
  */
 import { isLibraryError, makeError, type LibraryError } from '../errors';
 import type { EachResult } from './encoder';
 import type { PoolTask, TowerPool } from './pool';
 import { fromWire } from './task';
-import { isWorkerLoss } from './worker-loss';
+import { isOfOneTask } from './worker-loss';
 
 export interface TaskRunner<Input> {
   /**
    * @param cancelled what is not begun is skipped; the result is then worth nothing
-   * @throws what concerns all inputs, and without isolation the loss of a worker
+   * @throws what concerns all inputs, and without isolation what happened to the task
    */
   run(inputs: readonly Input[], cancelled: AbortSignal, isolate: boolean): Promise<EachResult>;
 }
@@ -38,7 +38,10 @@ export function taskRunner<Input>(
     return { vectors: reply.vectors, errors, ...empty };
   };
 
-  /** Each input once more, alone; those that lose their worker again are at fault. */
+  /**
+   * Each input once more, alone; those that fail again are at fault. What then concerns all inputs is
+   * the reason of those that are left: the others have their vectors already.
+   */
   const singly = async (
     inputs: readonly Input[],
     cancelled: AbortSignal,
@@ -58,8 +61,12 @@ export function taskRunner<Input>(
           tokens[i] = alone.tokens[0] ?? 0;
           inferenceMs += alone.inferenceMs;
         } catch (error) {
-          if (!isWorkerLoss(error) || !isLibraryError(error)) throw error;
-          errors[i] = error;
+          if (!isLibraryError(error)) throw error;
+          if (isOfOneTask(error)) errors[i] = error;
+          else {
+            errors.fill(error, i);
+            break;
+          }
         }
       }
     }
@@ -71,7 +78,7 @@ export function taskRunner<Input>(
       try {
         return await once(inputs, cancelled);
       } catch (error) {
-        if (!isolate || !isWorkerLoss(error)) throw error;
+        if (!isolate || !isOfOneTask(error)) throw error;
         return singly(inputs, cancelled, error as LibraryError);
       }
     },

@@ -52,11 +52,13 @@ export interface TaskInput {
   readonly waves?: Packed<ArrayBuffer>;
 }
 
-/** What of an input is handed over instead of copied. */
+/**
+ * What of an input is handed over instead of copied: whole buffers only. What a view such as `offsets`
+ * stands in may hold other things too, and be one that Node refuses to give away: since 22 its
+ * messages bring small arrays in the pool of Buffer.
+ */
 export function transferOf({ pictures, waves }: TaskInput): ArrayBuffer[] {
-  return [pictures, waves].flatMap((packed) =>
-    packed === undefined ? [] : [packed.bytes, packed.offsets.buffer as ArrayBuffer],
-  );
+  return [pictures, waves].flatMap((packed) => (packed === undefined ? [] : [packed.bytes]));
 }
 
 export function itemsOf({ pictures, clips, texts, waves }: TaskInput): number {
@@ -104,6 +106,12 @@ export function fromWire(wire: WireError, extra: Record<string, unknown> = {}): 
   return makeError(wire.code, wire.message, { details: { ...wire.details, ...extra } });
 }
 
+/**
+ * Written to standard error by a worker that has its model, at once: unlike a message it is there even
+ * when the process dies in the next moment. Whether there was a model tells bad inputs from a bad model.
+ */
+export const MODEL_MARK = '\u0001model\n';
+
 /** How far a worker is with a task; `starting`: its process and thread are not up yet. */
 export type TaskStage = 'starting' | 'loading' | 'running';
 
@@ -112,8 +120,12 @@ export type HostRequest =
   | { readonly setup: WorkerSetup; readonly heapMb: number; readonly workerFile: string }
   | { readonly input: TaskInput };
 
-/** From it, about the input at hand. `lost`: its worker died, another one takes the next input. */
+/**
+ * From it, about the input at hand. `lost`: its worker died, another one takes the next input.
+ * `failed`: the worker never got the input, and is well.
+ */
 export type HostReply =
   | { readonly stage: Exclude<TaskStage, 'starting'> }
   | { readonly reply: WorkerReply }
-  | { readonly lost: string };
+  | { readonly lost: string }
+  | { readonly failed: string };

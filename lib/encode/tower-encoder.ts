@@ -4,7 +4,7 @@
  * and carries abort, limits and close.
  */
 import { setMaxListeners } from 'node:events';
-import { makeError, type LibraryError } from '../errors';
+import { isLibraryError, makeError, type LibraryError } from '../errors';
 import type { ModelIdentity } from '../types';
 import { abortedError, untilAborted } from './abort';
 import { Batcher } from './batcher';
@@ -128,7 +128,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
     }
   }
 
-  /** @param isolate a lost worker costs only the input that did it, found by trying one by one */
+  /** @param isolate what fails costs only the inputs that did it, found by trying one by one */
   private async embed(
     batch: readonly Input[],
     { signal }: EncodeOptions,
@@ -180,12 +180,22 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
     const size = this.taskSize(batch.length);
     let inferenceMs = 0;
     let next = 0;
-    let hasFailed = false;
+    /** What ended a task, and with it the call: the tasks before it keep what they have. */
+    let failed: unknown;
     const feed = async (): Promise<void> => {
-      while (next < batch.length && !cancelled.aborted && !hasFailed) {
+      while (next < batch.length && !cancelled.aborted && failed === undefined) {
         const from = next;
         next = Math.min(batch.length, from + size);
-        const task = await this.runner.run(batch.slice(from, next), cancelled, isolate);
+        const inputs = batch.slice(from, next);
+        let task: EachResult;
+        try {
+          task = await this.runner.run(inputs, cancelled, isolate);
+        } catch (error) {
+          failed ??= error;
+          if (!isolate || !isLibraryError(error)) throw error;
+          errors.fill(error, from, from + inputs.length);
+          return;
+        }
         if (cancelled.aborted) return;
         vectors.set(task.vectors, from * this.dim);
         task.errors.forEach((error, i) => (errors[from + i] = error));
@@ -193,12 +203,10 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
         inferenceMs += task.inferenceMs;
       }
     };
-    const feeds = Array.from({ length: this.settings.workers }, feed);
-    try {
-      await Promise.all(feeds);
-    } finally {
-      hasFailed = true;
-    }
+    await Promise.all(Array.from({ length: this.settings.workers }, feed));
+    if (failed !== undefined && isLibraryError(failed)) errors.fill(failed, next);
+    // Where all have the same reason there is nothing but that to tell.
+    if (failed !== undefined && errors.every((error) => error !== undefined)) throw failed;
     return { vectors, errors, tokens, device: this.pool.device, inferenceMs };
   }
 

@@ -2,14 +2,17 @@
  * The worker's side: loads one tower with the first task, runs tasks, makes unit rows. Started by the
  * encoder process that it lives in, with a WorkerSetup as workerData.
  */
+import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { makeError } from '../errors';
 import { toUnit } from './pooling';
-import { itemsOf, toWire } from './task';
+import { itemsOf, MODEL_MARK, toWire } from './task';
 import type { TaskInput, TaskStage, WorkerReply, WorkerSetup } from './task';
 import { fail, loadTower, type ItemErrors, type Tower } from './tower';
 
 const setup = workerData as WorkerSetup;
+/** In a thread `process.stderr` is a message to the main thread. */
+const STDERR = 2;
 let loading: Promise<Tower> | undefined;
 
 /** Tells the pool, which limits the time of each stage. */
@@ -23,7 +26,7 @@ export async function handle(input: TaskInput): Promise<WorkerReply> {
   let tower: Tower;
   try {
     enter('loading');
-    tower = await (loading ??= loadTower(setup));
+    tower = await (loading ??= load());
   } catch (error) {
     // Not remembered: files may have been put right by the next call.
     loading = undefined;
@@ -44,6 +47,16 @@ export async function handle(input: TaskInput): Promise<WorkerReply> {
     for (let i = 0; i < items; i++) fail(errors, i, error);
     return { vectors: new Float32Array(items * dim), errors, ran: ranOf(tower) };
   }
+}
+
+async function load(): Promise<Tower> {
+  const tower = await loadTower(setup);
+  try {
+    writeSync(STDERR, MODEL_MARK);
+  } catch {
+    // Nobody reads it any more: the parent is ending this process.
+  }
+  return tower;
 }
 
 const ranOf = ({ session }: Tower): NonNullable<WorkerReply['ran']> => ({

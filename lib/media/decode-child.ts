@@ -5,7 +5,7 @@
 import { isLibraryError, makeError, messageOf } from '../errors';
 import { EXIT_MEMORY, type DecodeReply, type DecodeRequest } from './decode-protocol';
 import { decodePicture, prepareDecoder } from './decode-picture';
-import { LIMITS } from './limits';
+import { LIMITS, pictureLimits, type PictureLimits } from './limits';
 import { assertUnchanged, openMedia } from './safe-open';
 
 /** Short against the time a decoder needs to fill the memory between two looks. */
@@ -35,9 +35,13 @@ async function bytesOf(request: DecodeRequest): Promise<Uint8Array> {
   }
 }
 
+let memoryBytes: number = LIMITS.childRssBytes;
+
 async function answer(request: DecodeRequest): Promise<void> {
   try {
-    const picture = await decodePicture(await bytesOf(request), request.maxSize);
+    const limits: PictureLimits = pictureLimits(request.limits);
+    memoryBytes = limits.memoryBytes;
+    const picture = await decodePicture(await bytesOf(request), request.maxSize, limits);
     reply({ id: request.id, picture });
   } catch (error) {
     const code = isLibraryError(error) ? error.code : 'ERR_MEDIA_DECODE';
@@ -56,5 +60,5 @@ process.on('disconnect', () => process.exit(0));
 // Ctrl-C goes to the whole terminal group; the parent decides when its children stop.
 process.on('SIGINT', () => undefined);
 setInterval(() => {
-  if (process.memoryUsage.rss() > LIMITS.childRssBytes) process.exit(EXIT_MEMORY);
+  if (process.memoryUsage.rss() > memoryBytes) process.exit(EXIT_MEMORY);
 }, MEMORY_CHECK_MS);

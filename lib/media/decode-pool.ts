@@ -4,6 +4,7 @@
  * once, whatever the child does.
  */
 import { fork, type ChildProcess } from 'node:child_process';
+import { decoderEnvironment } from '../child-environment';
 import { ERROR_CODES, makeError, type LibraryError } from '../errors';
 import {
   EXIT_MEMORY,
@@ -11,6 +12,11 @@ import {
   type DecodeReply,
   type DecodeRequest,
 } from './decode-protocol';
+
+/** Above the largest picture we take: a killed child must not leave temporary files behind. */
+const CHILD_SETTINGS = { VIPS_DISC_THRESHOLD: '1g', UV_THREADPOOL_SIZE: '2' };
+/** Where the child may find ffmpeg: some picture formats are decoded by it. */
+const FFMPEG_SETTINGS = ['SIGHTLINE_FFMPEG', 'FFMPEG_PATH'];
 
 export interface DecodePoolOptions {
   /** File that the children run. */
@@ -111,16 +117,22 @@ export class DecodePool {
     clearTimeout(slot.timer);
     slot.job = job;
     this.keepAlive(slot, true);
+    // What the item itself may take counts, where it says something.
+    const { seconds } = job.request.limits ?? {};
+    const timeoutMs = seconds === undefined ? this.options.timeoutMs : seconds * 1000;
     slot.timer = setTimeout(() => {
-      const { timeoutMs } = this.options;
       job.settle(
-        makeError('ERR_TIMEOUT', `decoding took longer than ${timeoutMs / 1000} s`, {
-          details: { timeoutMs },
-        }),
+        makeError(
+          'ERR_TIMEOUT',
+          `decoding took longer than ${timeoutMs / 1000} s (--max-seconds)`,
+          {
+            details: { timeoutMs },
+          },
+        ),
       );
       this.bury(slot);
       this.dispatch();
-    }, this.options.timeoutMs);
+    }, timeoutMs);
     // A child that died since its last answer reports it by 'exit', which settles the job.
     slot.child.send(job.request, () => undefined);
   }
@@ -130,7 +142,7 @@ export class DecodePool {
     const child = fork(this.options.script, [], {
       serialization: 'advanced',
       execArgv: ['--max-old-space-size=128'],
-      env: childEnvironment(),
+      env: decoderEnvironment(childSettings()),
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     const slot: Slot = { child, job: undefined, timer: undefined, isDead: false };
@@ -178,7 +190,12 @@ export class DecodePool {
     if (job !== undefined && !job.isSettled) {
       job.crashes++;
       if (code === EXIT_MEMORY)
-        job.settle(makeError('ERR_MEDIA_LIMIT', 'decoding needs more memory than a picture may'));
+        job.settle(
+          makeError(
+            'ERR_MEDIA_LIMIT',
+            'decoding needs more memory than a picture may (--max-memory)',
+          ),
+        );
       else if (job.crashes >= MAX_CRASHES)
         job.settle(
           makeError('ERR_MEDIA_DECODE', `the decoder crashed twice (${signal ?? `exit ${code}`})`, {
@@ -234,21 +251,18 @@ function isReply(value: unknown): value is DecodeReply {
   return (
     jpeg instanceof Uint8Array &&
     sizes.every((size) => Number.isInteger(size) && (size as number) > 0) &&
-    (rest.capturedAt === null || typeof rest.capturedAt === 'string') &&
+    [rest.capturedAt, rest.damaged].every((text) => text === null || typeof text === 'string') &&
     /^[0-9a-f]{64}$/.test(String(rest.contentHash))
   );
 }
 
-const aborted = (): LibraryError => makeError('ERR_ABORTED', 'decoding was aborted');
-
-/** Nothing of ours: no secrets, no `NODE_OPTIONS`, no settings of libvips from outside. */
-function childEnvironment(): NodeJS.ProcessEnv {
-  const kept = ['PATH', 'SystemRoot', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'TMPDIR', 'TEMP'];
-  const env: NodeJS.ProcessEnv = {
-    // Above the largest picture we take: a killed child must not leave temporary files behind.
-    VIPS_DISC_THRESHOLD: '1g',
-    UV_THREADPOOL_SIZE: '2',
-  };
-  for (const name of kept) if (process.env[name] !== undefined) env[name] = process.env[name];
-  return env;
+function childSettings(): Record<string, string> {
+  const own: Record<string, string> = { ...CHILD_SETTINGS };
+  for (const name of FFMPEG_SETTINGS) {
+    const value = process.env[name];
+    if (value !== undefined) own[name] = value;
+  }
+  return own;
 }
+
+const aborted = (): LibraryError => makeError('ERR_ABORTED', 'decoding was aborted');

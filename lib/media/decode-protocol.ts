@@ -1,5 +1,6 @@
 /** What the parent and a picture child say to each other. Plain data, cloned by the IPC channel. */
 import type { ErrorCode } from '../errors';
+import type { MediaLimits } from '../types';
 
 export interface DecodeRequest {
   readonly id: number;
@@ -7,6 +8,8 @@ export interface DecodeRequest {
   readonly absPath?: string;
   readonly bytes?: Uint8Array;
   readonly maxSize: number;
+  /** What the picture may cost; defaults where nothing is said. */
+  readonly limits?: MediaLimits;
 }
 
 export interface DecodedPicture {
@@ -17,6 +20,8 @@ export interface DecodedPicture {
   readonly sourceHeight: number;
   readonly capturedAt: string | null;
   readonly contentHash: string;
+  /** What is wrong with it, when only a part could be decoded. */
+  readonly damaged: string | null;
 }
 
 export type DecodeReply =

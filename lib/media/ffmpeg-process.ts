@@ -7,6 +7,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
+import { decoderEnvironment } from '../child-environment';
 import { makeError, messageOf, type LibraryError } from '../errors';
 import { LIMITS } from './limits';
 
@@ -33,6 +34,8 @@ export interface FfmpegRun {
   /** Descriptor of the open media file. */
   readonly mediaFd: number;
   readonly mediaBytes: number;
+  /** Working folder; default the root of the file system. */
+  readonly cwd?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -67,7 +70,7 @@ export class FfmpegProcess {
       // Standard input, frames, log, index, media.
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', options.mediaFd],
       env: ffmpegEnvironment(),
-      cwd: path.parse(process.cwd()).root,
+      cwd: options.cwd ?? path.parse(process.cwd()).root,
       detached: process.platform !== 'win32',
       windowsHide: true,
     });
@@ -165,27 +168,31 @@ export class FfmpegProcess {
  * everywhere; a limit the system does not know (`-v` on macOS) is left out. No limit on processes:
  * it would count every process of the user.
  */
-function withLimits(options: FfmpegRun): [string, string[]] {
-  if (process.platform === 'win32') return [options.ffmpeg, [...options.args]];
-  const cpuSeconds =
-    LIMITS.videoCpuSeconds +
-    Math.ceil((options.mediaBytes / 1e6) * LIMITS.videoCpuSecondsPerMegabyte);
+export function limitedCommand(
+  ffmpeg: string,
+  args: readonly string[],
+  { cpuSeconds, addressSpaceBytes }: { cpuSeconds: number; addressSpaceBytes: number },
+): [string, string[]] {
+  if (process.platform === 'win32') return [ffmpeg, [...args]];
   const limits = [
     '-c 0',
     // It writes to pipes only, which this limit leaves alone.
     '-f 0',
     '-n 64',
     `-t ${cpuSeconds}`,
-    `-v ${LIMITS.videoAddressSpaceBytes / 1024}`,
+    `-v ${Math.floor(addressSpaceBytes / 1024)}`,
   ];
   const script = `${limits.map((limit) => `ulimit ${limit} 2>/dev/null`).join('; ')}; exec "$0" "$@"`;
-  return ['/bin/sh', ['-c', script, options.ffmpeg, ...options.args]];
+  return ['/bin/sh', ['-c', script, ffmpeg, ...args]];
 }
 
-/** Only what the loader may need to find ffmpeg's own libraries. */
-export function ffmpegEnvironment(): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = { LC_ALL: 'C', AV_LOG_FORCE_NOCOLOR: '1' };
-  for (const name of ['LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'SystemRoot'])
-    if (process.env[name] !== undefined) env[name] = process.env[name];
-  return env;
+function withLimits({ ffmpeg, args, mediaBytes }: FfmpegRun): [string, string[]] {
+  return limitedCommand(ffmpeg, args, {
+    cpuSeconds:
+      LIMITS.videoCpuSeconds + Math.ceil((mediaBytes / 1e6) * LIMITS.videoCpuSecondsPerMegabyte),
+    addressSpaceBytes: LIMITS.videoAddressSpaceBytes,
+  });
 }
+
+export const ffmpegEnvironment = (): NodeJS.ProcessEnv =>
+  decoderEnvironment({ LC_ALL: 'C', AV_LOG_FORCE_NOCOLOR: '1' });

@@ -8,11 +8,10 @@ import { makeError } from '../errors';
 import { LIMITS } from './limits';
 
 export interface IndexedFrame {
-  readonly jpeg: Buffer;
+  /** A JPEG, or pixels of three bytes where those were asked for. */
+  readonly bytes: Buffer;
   /** Seconds, in the time base of the encoder, which is that of the stream. */
   readonly seconds: number;
-  readonly width: number;
-  readonly height: number;
 }
 
 /** Reads a stream in pieces of a given length, without taking more than it needs to. */
@@ -72,11 +71,16 @@ export class FrameStream {
   private readonly frames: ByteReader;
   private readonly index: LineReader;
   private timeBase: number | undefined;
-  private width = 0;
-  private height = 0;
 
-  /** @param frames  JPEGs one after the other  @param index  output of the `framecrc` muxer */
-  constructor(frames: Readable, index: Readable) {
+  /**
+   * @param frames  JPEGs, or pixels, one after the other
+   * @param index  output of the `framecrc` muxer
+   */
+  constructor(
+    frames: Readable,
+    index: Readable,
+    private readonly isRaw = false,
+  ) {
     this.frames = new ByteReader(frames);
     this.index = new LineReader(index);
   }
@@ -103,13 +107,12 @@ export class FrameStream {
         throw makeError('ERR_MEDIA_LIMIT', `a frame of ${size} bytes is more than any should have`);
       const bytes = await this.frames.take(size);
       if (bytes === undefined) return undefined;
-      if (!isJpeg(bytes)) throw makeError('ERR_INTERNAL', 'ffmpeg gave a frame that is no JPEG');
+      if (!this.isRaw && !isJpeg(bytes))
+        throw makeError('ERR_INTERNAL', 'ffmpeg gave a frame that is no JPEG');
       return {
         // A copy: the piece would keep everything alive that came with it.
-        jpeg: Buffer.from(bytes),
+        bytes: Buffer.from(bytes),
         seconds: (pts as number) * this.timeBase,
-        width: this.width,
-        height: this.height,
       };
     }
   }
@@ -117,13 +120,11 @@ export class FrameStream {
   private readHeader(line: string): void {
     const timeBase = /^#tb 0: (\d+)\/(\d+)$/.exec(line.trim());
     if (timeBase !== null) this.timeBase = Number(timeBase[1]) / Number(timeBase[2]);
-    const size = /^#dimensions 0: (\d+)x(\d+)$/.exec(line.trim());
-    if (size !== null) [this.width, this.height] = [Number(size[1]), Number(size[2])];
   }
 }
 
 const isCount = (value: number | undefined): value is number =>
-  value !== undefined && Number.isInteger(value) && value > 3;
+  value !== undefined && Number.isInteger(value) && value >= 3;
 
 function isJpeg(bytes: Buffer): boolean {
   const end = bytes.length;

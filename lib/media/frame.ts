@@ -13,6 +13,8 @@ export interface DecodedFrame {
   readonly timestamp: number | null;
   /** When it was taken, ISO 8601, if the file says so. */
   readonly capturedAt: string | null;
+  /** What is missing of a file that was decoded all the same, for example its end. */
+  readonly damaged?: string;
 }
 
 export interface DecodedImage extends DecodedFrame {

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { makeError } from '../errors';
+import type { MediaLimits } from '../types';
 import { DecodePool } from './decode-pool';
 import type { DecodedImage } from './frame';
 import { LIMITS } from './limits';
@@ -12,6 +13,7 @@ export type ImageSource = { readonly absPath: string } | { readonly bytes: Uint8
 export interface DecodeImageOptions {
   /** Longest side of the frame in pixels, 1 to 8192; smaller pictures stay as they are. */
   readonly maxSize?: number;
+  readonly limits?: MediaLimits;
   readonly signal?: AbortSignal;
 }
 
@@ -28,8 +30,9 @@ export function imageConcurrency(): number {
 }
 
 /**
- * Decodes a picture in a child process: sniffed type in {JPEG, PNG, WebP, GIF, AVIF}, EXIF
- * orientation applied, first page of an animation, transparent parts white, sRGB, as a JPEG.
+ * Decodes a picture in a child process, by what its bytes are: upright, first page of an animation,
+ * transparent parts white, tone-mapped to sRGB, as a JPEG. Of a picture whose end is missing, what is
+ * there, as browsers do; `damaged` says so.
  *
  * @returns the frame, and the SHA-256 of the very bytes it was made from
  * @throws ERR_MEDIA_UNSUPPORTED (a healthy file we do not decode) | ERR_MEDIA_DECODE |
@@ -47,8 +50,15 @@ export async function decodeImage(
     timeoutMs: LIMITS.imageMs,
   });
   const request = 'bytes' in source ? { bytes: source.bytes } : { absPath: source.absPath };
-  const picture = await pool.decode({ ...request, maxSize }, options.signal);
-  return { ...picture, jpeg: asBuffer(picture.jpeg), timestamp: null };
+  const { limits, signal } = options;
+  const picture = await pool.decode({ ...request, maxSize, ...(limits && { limits }) }, signal);
+  const { damaged, jpeg, ...rest } = picture;
+  return {
+    ...rest,
+    jpeg: asBuffer(jpeg),
+    timestamp: null,
+    ...(damaged === null ? {} : { damaged }),
+  };
 }
 
 /** Ends the children. Needed by nobody who ends the process; they go with it. Idempotent. */

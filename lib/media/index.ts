@@ -18,6 +18,8 @@ export {
 } from './image';
 export { IGNORE_FILE } from './ignore-rules';
 export { kindOfName } from './kinds';
+export { contentKind } from './recognise';
 export { LIMITS } from './limits';
+export { checkPixels, pngOf, type RawPixels } from './pixels';
 export { probeVideo, sampleVideo, type SampleOptions, type VideoInfo } from './video';
 export { walkMedia, type MediaFile, type WalkOptions, type WalkProblem } from './walk';

@@ -1,27 +1,51 @@
 /**
- * Which files a walk looks at, by extension. Whether a file is what its name says is decided later by
- * its first bytes (`sniff.ts`): the name only says that someone thinks of it as a picture or a video.
+ * What a walk makes of a file's name. A name only says that someone thinks of the file as a picture or
+ * a film; what it is, its first bytes say (`sniff.ts`, `recognise.ts`). So a name decides one thing
+ * alone: whether the file is worth opening while walking.
  */
 import type { MediaKind } from '../types';
 
-/**
- * Formats we decode, and those people keep among their photos: the second kind ends as `skipped`
- * with a reason, which is better than a picture missing without a word.
- */
+/** Taken by name: what is wrong with their bytes is said when they are decoded. */
 const IMAGE_EXTENSIONS =
   'jpg jpeg jpe jfif mpo png apng webp gif avif ' +
-  'heic heif hif tif tiff bmp jp2 jxl dng cr2 cr3 nef arw orf rw2 raf';
+  'heic heif hif tif tiff bmp dib ico cur jp2 j2k jpf jxl jxr wdp psd psb tga pcx qoi insp ' +
+  'dng cr2 cr3 crw nef nrw arw srf sr2 orf rw2 rwl raf pef srw iiq 3fr fff erf kdc dcr mef mos mrw x3f gpr';
 
 const VIDEO_EXTENSIONS =
-  'mp4 m4v mov qt mkv webm avi ts mts m2ts mpg mpeg m2v 3gp 3g2 flv wmv asf ogv vob';
+  'mp4 m4v f4v mov qt mkv mk3d webm avi divx m2ts mpg mpeg mpe m1v m2v mp2v vob 3gp 3g2 flv wmv asf ' +
+  'ogv ogm mxf dv insv lrv tod rm rmvb wtv ivf';
+
+/** Names of films that others use more often: TypeScript, translations, module files. */
+const SHARED_EXTENSIONS = 'ts mts cts mod';
+
+/** Never opened while walking, though their bytes might say something: no media in anybody's eyes. */
+const OTHER_EXTENSIONS =
+  'txt md rst tex log csv tsv json jsonl ndjson yaml yml toml ini cfg conf env lock xml html htm xhtml ' +
+  'css scss less js mjs cjs jsx tsx vue map wasm py pyc rb go rs c h cc cpp hpp cs java class jar kt ' +
+  'swift php pl sh bash zsh bat cmd ps1 sql db sqlite sqlite3 db-wal db-shm pdf doc docx xls xlsx ppt ' +
+  'pptx odt ods odp rtf epub zip gz tgz bz2 xz zst 7z rar tar iso dmg exe dll so dylib o a obj lib bin ' +
+  'deb rpm apk ttf otf woff woff2 eot mp3 m4a m4b aac flac wav opus ogg oga wma aiff aif mid midi ' +
+  'srt vtt ass sub xmp aae npy npz onnx safetensors pt pth parquet torrent part crdownload';
 
 const KINDS: ReadonlyMap<string, MediaKind> = new Map([
   ...IMAGE_EXTENSIONS.split(' ').map((ext) => [ext, 'image'] as const),
   ...VIDEO_EXTENSIONS.split(' ').map((ext) => [ext, 'video'] as const),
 ]);
+const SHARED = new Set(SHARED_EXTENSIONS.split(' '));
+const OTHER = new Set(OTHER_EXTENSIONS.split(' '));
 
-/** Kind by extension, upper or lower case; undefined for anything that is no media file by name. */
-export function kindOfName(name: string): MediaKind | undefined {
+const extensionOf = (name: string): string | undefined => {
   const dot = name.lastIndexOf('.');
-  return dot <= 0 ? undefined : KINDS.get(name.slice(dot + 1).toLowerCase());
+  return dot <= 0 ? undefined : name.slice(dot + 1).toLowerCase();
+};
+
+/** Kind by extension, upper or lower case; undefined where the bytes have to say it. */
+export function kindOfName(name: string): MediaKind | undefined {
+  return KINDS.get(extensionOf(name) ?? '');
 }
+
+/** True for names of films that mean something else as well. */
+export const isSharedName = (name: string): boolean => SHARED.has(extensionOf(name) ?? '');
+
+/** True for names that no picture and no film has. */
+export const isOtherName = (name: string): boolean => OTHER.has(extensionOf(name) ?? '');

@@ -1,24 +1,24 @@
 /**
  * What one media file may cost. A file over a limit is refused by its header where that is possible,
  * and the child that decodes it is stopped where it is not. RELIABILITY 2.C gives the reasons.
+ *
+ * What a person may need to change is a setting (`MediaLimits`); the rest is fixed.
  */
+import { makeError } from '../errors';
+import type { MediaLimits } from '../types';
+
 export const LIMITS = {
   /** Encoded bytes of one picture; it is read whole. */
   imageBytes: 256 * 1024 * 1024,
-  /**
-   * Pixels of a picture that has to be decoded at full size. Phones make 12 to 50 megapixel
-   * pictures, but those are JPEG, see `jpegPixels`.
-   */
-  imagePixels: 40_000_000,
-  /**
-   * Pixels of a JPEG: libjpeg decodes at a half, a quarter or an eighth, so 108 megapixels of a phone
-   * cost 60 MB. A progressive one keeps its coefficients: 430 MB at this limit, 4:2:0.
-   */
-  jpegPixels: 120_000_000,
   /** Pictures in one file; only the first is taken, but the decoder has to walk past the others. */
   imagePages: 1000,
   /** Longer side by shorter side. */
   aspectRatio: 200,
+  /**
+   * Pixels of a picture, whatever it costs: phones make 200 megapixels. What a picture costs is
+   * another matter, see `pictureBytes`: libjpeg decodes at an eighth, a PNG comes row by row.
+   */
+  imagePixels: 400_000_000,
   /** Wall time of one picture in a child. */
   imageMs: 30_000,
   /** Resident memory of a picture child; it gives up by itself above. */
@@ -42,3 +42,49 @@ export const LIMITS = {
   /** Pixels of one video frame as the container declares them: 8K with room. */
   videoPixels: 80_000_000,
 } as const;
+
+/** What one picture may cost, in the units of the decoder. */
+export interface PictureLimits {
+  readonly pixels: number;
+  readonly memoryBytes: number;
+  readonly seconds: number;
+}
+
+export function pictureLimits(limits: MediaLimits = {}): PictureLimits {
+  return {
+    pixels: (limits.megapixels ?? LIMITS.imagePixels / 1e6) * 1e6,
+    memoryBytes: (limits.memoryMb ?? LIMITS.childRssBytes / 1024 ** 2) * 1024 ** 2,
+    seconds: limits.seconds ?? LIMITS.imageMs / 1000,
+  };
+}
+
+/** What the decoder knows of a picture before it decodes it. */
+export interface PictureCost {
+  readonly width: number;
+  readonly height: number;
+  readonly pages: number;
+  /** Bytes for each pixel that are in memory at once; 0 when it comes row by row. */
+  readonly bytesPerPixel: number;
+}
+
+/** @throws ERR_MEDIA_LIMIT naming the measure, the bound and the setting */
+export function checkPicture(cost: PictureCost, limits: PictureLimits): void {
+  const { width, height, pages, bytesPerPixel } = cost;
+  const size = `${width} x ${height}`;
+  const refuse = (message: string): never => {
+    throw makeError('ERR_MEDIA_LIMIT', message, { details: { ...cost } });
+  };
+  if (width * height > limits.pixels)
+    refuse(`${size} pixels are more than ${limits.pixels / 1e6} megapixels (--max-megapixels)`);
+  const bytes = width * height * bytesPerPixel;
+  const megabytes = (n: number): number => Math.round(n / 1024 ** 2);
+  if (bytes > limits.memoryBytes)
+    refuse(
+      `${size} pixels of this kind need about ${megabytes(bytes)} MB, ` +
+        `more than ${megabytes(limits.memoryBytes)} MB (--max-memory)`,
+    );
+  if (pages > LIMITS.imagePages)
+    refuse(`${pages} pictures in one file are more than ${LIMITS.imagePages}`);
+  const ratio = Math.max(width, height) / Math.max(1, Math.min(width, height));
+  if (ratio > LIMITS.aspectRatio) refuse(`${size} is narrower than ${LIMITS.aspectRatio} to 1`);
+}

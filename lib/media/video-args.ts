@@ -5,6 +5,7 @@ import type { AudioFormat } from './audio-sniff';
 import type { Ffmpeg } from './ffmpeg-find';
 import { INDEX_NAME } from './ffmpeg-process';
 import { LIMITS } from './limits';
+import type { Shape } from './video-log';
 
 /** Which frames to take; exactly one way counts: `keyframes`, else `everyNFrames`, else `fps`. */
 export interface SamplingOptions {
@@ -74,28 +75,83 @@ export function inputArgs(
   ];
 }
 
-export function outputArgs(ffmpeg: Ffmpeg, select: string, maxSize: number): string[] {
+/** How a film is looked at: which track, in which colours, in which form its frames come. */
+export interface FilmView {
+  /** Index of the stream; undefined: the first that is no cover. */
+  readonly track: number | undefined;
+  /** Table for `lut3d`, beside the working folder of the run. */
+  readonly cube: { readonly dir: string; readonly name: string } | undefined;
+  /** Matrix of its YCbCr, where the file does not say it. */
+  readonly matrix: string | undefined;
+  /**
+   * Pixels and not JPEGs: each frame has its own size. ffmpeg's JPEG encoder knows one size for all and
+   * bends what differs.
+   */
+  readonly isRaw: boolean;
+}
+
+/** Right for most films: what a run begins with, before the file has been described. */
+export const PLAIN_VIEW: FilmView = {
+  track: undefined,
+  cube: undefined,
+  matrix: undefined,
+  isRaw: false,
+};
+
+/** Size of a frame of this shape; the same numbers as in the filter below. */
+export function frameSize(
+  { width, height, pixelAspect }: Shape,
+  maxSize: number,
+): { width: number; height: number } {
+  const shrink = Math.min(1, maxSize / Math.max(width * pixelAspect, height));
+  const side = (length: number): number => Math.max(1, Math.round(length * shrink));
+  return { width: side(width * pixelAspect), height: side(height) };
+}
+
+export function outputArgs(
+  ffmpeg: Ffmpeg,
+  select: string,
+  maxSize: number,
+  view: FilmView,
+): string[] {
   // Square pixels, longest side at most `maxSize`, never larger than it is. Odd numbers are fine for
   // JPEG, and rounding to even ones would bend the picture.
   const shrink = `min(1\\,${maxSize}/max(iw*sar\\,ih))`;
   const side = (length: string): string => `max(1\\,round(${length}*${shrink}))`;
+  const matrix = view.matrix === undefined ? '' : `:in_color_matrix=${view.matrix}`;
   const filters = [
     select,
-    // JPEG means BT.601 in full range, whatever the video has.
-    `scale=w=${side('iw*sar')}:h=${side('ih')}:out_color_matrix=bt601:out_range=full`,
+    // Says of each frame what size it has: that may change in the middle.
+    'showinfo=checksum=0',
+    `scale=w=${side('iw*sar')}:h=${side('ih')}${matrix}:out_range=full${
+      view.cube === undefined && !view.isRaw ? ':out_color_matrix=bt601' : ''
+    }`,
     'setsar=1',
-    'format=yuvj420p',
+    ...(view.cube === undefined ? [] : ['format=gbrp12', `lut3d=${view.cube.name}`]),
+    // JPEG means BT.601 in full range, whatever the video has.
+    ...(view.isRaw
+      ? ['format=rgb24']
+      : view.cube === undefined
+        ? ['format=yuvj420p']
+        : ['scale=out_color_matrix=bt601:out_range=full', 'format=yuvj420p']),
   ];
   const [major, minor] = ffmpeg.release;
   const hasFpsMode = major > 5 || (major === 5 && minor >= 1);
   return [
-    ...['-map', '0:V:0', '-an', '-sn', '-dn', '-vf', filters.join(',')],
-    ...['-c:v', 'mjpeg', '-q:v', JPEG_QSCALE],
+    ...['-map', view.track === undefined ? '0:V:0' : `0:${view.track}`],
+    ...['-an', '-sn', '-dn', '-vf', filters.join(',')],
+    ...(view.isRaw
+      ? ['-autoscale', '0', '-c:v', 'rawvideo']
+      : ['-c:v', 'mjpeg', '-q:v', JPEG_QSCALE]),
     // Every frame with its own time, in the time base of the stream.
     ...[hasFpsMode ? '-fps_mode' : '-vsync', hasFpsMode ? 'passthrough' : '0'],
     ...['-enc_time_base', '-1', '-map_metadata', '-1'],
     // One encoding, two outputs. The index goes first: its line must not wait behind a frame that
     // nobody has taken yet.
-    ...['-f', 'tee', `[f=framecrc:flush_packets=1]${INDEX_NAME}|[f=image2pipe]pipe:1`],
+    ...[
+      '-f',
+      'tee',
+      `[f=framecrc:flush_packets=1]${INDEX_NAME}|[f=${view.isRaw ? 'data' : 'image2pipe'}]pipe:1`,
+    ],
   ];
 }

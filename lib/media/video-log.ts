@@ -3,21 +3,21 @@
  * saves a process per video. Lines of the description are told from metadata by their indentation:
  * values, which a file's author controls, always stand deeper.
  */
+import { describeTrack, type FilmTrack } from './film-track';
 
 export interface VideoHeader {
   durationSeconds: number | null;
-  /** As stored, before rotation and pixel aspect. */
-  width: number;
-  height: number;
-  /** Width of a pixel by its height. */
-  pixelAspect: number;
-  /** Degrees to turn clockwise for display: 0, 90, 180 or 270. */
-  rotation: number;
-  codec: string | null;
-  fps: number | null;
   capturedAt: string | null;
   /** Streams of any kind. */
   streams: number;
+}
+
+/** Size of a decoded picture as the filters see it: upright, pixels of their own aspect. */
+export interface Shape {
+  readonly width: number;
+  readonly height: number;
+  /** Width of a pixel by its height. */
+  readonly pixelAspect: number;
 }
 
 /** Log lines kept for messages; a broken file can make thousands. */
@@ -26,29 +26,24 @@ const MOST_COMPLAINTS = 8;
 export const MOST_LOG_BYTES = 64 * 1024 * 1024;
 
 export class FfmpegLog {
-  readonly header: VideoHeader = {
-    durationSeconds: null,
-    width: 0,
-    height: 0,
-    pixelAspect: 1,
-    rotation: 0,
-    codec: null,
-    fps: null,
-    capturedAt: null,
-    streams: 0,
-  };
+  readonly header: VideoHeader = { durationSeconds: null, capturedAt: null, streams: 0 };
+  /** Video streams in the order of the file, cover pictures among them. */
+  readonly tracks: FilmTrack[] = [];
   /** The first errors, as ffmpeg words them, without its prefixes. */
   readonly complaints: string[] = [];
   /** True once the input could be opened. */
   isOpened = false;
   /** True once the description is complete. */
   isDescribed = false;
+  /** Of all lines but those that come with each frame. */
   bytes = 0;
   private rest = '';
-  private inVideoStream = false;
+  private track: FilmTrack | undefined;
+
+  /** @param onShape  called for each frame that was picked, in order (`showinfo`) */
+  constructor(private readonly onShape: (shape: Shape) => void = () => undefined) {}
 
   push(chunk: string): void {
-    this.bytes += chunk.length;
     const lines = (this.rest + chunk).split('\n');
     // One line cannot be made to grow without end.
     this.rest = (lines.pop() ?? '').slice(0, 4096);
@@ -57,6 +52,12 @@ export class FfmpegLog {
 
   private line(raw: string): void {
     const [, prefix = '', text = ''] = /^((?:\[[^\]]*\] )*)(.*)$/.exec(raw) ?? [];
+    if (prefix.startsWith('[Parsed_showinfo') || prefix.startsWith('[showinfo')) {
+      const shape = /^n: *\d+ pts:.* sar:(\d+)\/(\d+) s:(\d+)x(\d+) /.exec(text);
+      if (shape !== null) this.onShape(shapeOf(shape.slice(1).map(Number)));
+      return;
+    }
+    this.bytes += raw.length;
     if (/\[(error|fatal|panic)\] $/.test(prefix)) {
       if (this.complaints.length < MOST_COMPLAINTS) this.complaints.push(text.trim());
       return;
@@ -75,12 +76,12 @@ export class FfmpegLog {
       header.durationSeconds = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
       return;
     }
-    const stream = /^ {2}Stream #0:\d+\S*: (\w+): (.*)$/.exec(text);
+    const stream = /^ {2}Stream #0:(\d+)\S*: (\w+): (.*)$/.exec(text);
     if (stream !== null) {
       header.streams++;
-      this.inVideoStream =
-        stream[1] === 'Video' && header.codec === null && !/\(attached pic\)/.test(text);
-      if (this.inVideoStream) this.describeVideo(stream[2] ?? '');
+      this.track =
+        stream[2] === 'Video' ? describeTrack(Number(stream[1]), stream[3] ?? '') : undefined;
+      if (this.track !== undefined) this.tracks.push(this.track);
       return;
     }
     // Both stand below the file or its streams; the first creation time is the file's.
@@ -89,32 +90,16 @@ export class FfmpegLog {
       // QuickTime counts from 1904; an unset clock shows as that year.
       if (!(created[1] ?? '').startsWith('1904')) header.capturedAt ??= `${created[1]}Z`;
     }
+    if (this.track === undefined) return;
     const rotation = /^ {6}displaymatrix: rotation of (-?[\d.]+) degrees/.exec(text);
-    if (rotation !== null && this.inVideoStream)
+    if (rotation !== null)
       // ffmpeg counts counter-clockwise.
-      header.rotation = (((Math.round(-Number(rotation[1]) / 90) * 90) % 360) + 360) % 360;
-  }
-
-  private describeVideo(text: string): void {
-    const { header } = this;
-    header.codec = /^(\w+)/.exec(text)?.[1] ?? null;
-    // A size stands between commas; `0x31637661` in a codec tag does not.
-    const size = /, (\d+)x(\d+)(?: \[SAR (\d+):(\d+) DAR \d+:\d+\])?(?:,|$)/.exec(text);
-    if (size !== null) {
-      header.width = Number(size[1]);
-      header.height = Number(size[2]);
-      const [across, down] = [Number(size[3] ?? 1), Number(size[4] ?? 1)];
-      header.pixelAspect = across > 0 && down > 0 ? across / down : 1;
-    }
-    const fps = /, ([\d.]+)(k?) fps/.exec(text);
-    if (fps !== null) header.fps = Number(fps[1]) * (fps[2] === 'k' ? 1000 : 1);
+      this.track.rotation = (((Math.round(-Number(rotation[1]) / 90) * 90) % 360) + 360) % 360;
+    if (/^ {6}(Mastering Display|Content Light Level) Metadata/.test(text))
+      this.track.hasLightLevels = true;
   }
 }
 
-/** Size for display: pixels made square, then turned. */
-export function uprightSize(header: VideoHeader): { width: number; height: number } {
-  const width = Math.round(header.width * header.pixelAspect);
-  return header.rotation % 180 === 0
-    ? { width, height: header.height }
-    : { width: header.height, height: width };
+function shapeOf([across = 1, down = 1, width = 0, height = 0]: readonly number[]): Shape {
+  return { width, height, pixelAspect: across > 0 && down > 0 ? across / down : 1 };
 }

@@ -4,26 +4,41 @@
  */
 import { makeError, type LibraryError } from '../errors';
 import type { FfmpegProcess } from './ffmpeg-process';
+import { filmTracks, matrixOfTrack, signalOfTrack, squareSize } from './film-track';
+import type { FilmTrack } from './film-track';
+import { cubeFile } from './color/cube';
+import { needsMapping } from './color/signal';
 import type { DecodedFrame } from './frame';
-import { FrameStream } from './frame-stream';
+import { FrameStream, type IndexedFrame } from './frame-stream';
 import { LIMITS } from './limits';
-import { FfmpegLog, MOST_LOG_BYTES, uprightSize } from './video-log';
+import { frameSize, type FilmView } from './video-args';
+import { FfmpegLog, MOST_LOG_BYTES, type Shape } from './video-log';
 
 export interface FollowedLog {
   readonly log: FfmpegLog;
   /** Resolves when the description is complete, at the latest at the end of the log. */
   readonly described: Promise<void>;
   readonly ended: Promise<void>;
+  /** The shape of the next frame that was picked; undefined when the log ends without it. */
+  nextShape(): Promise<Shape | undefined>;
 }
 
 /** Reads the child's log as it comes, so that the child never waits for us to read it. */
 export function followLog(child: FfmpegProcess): FollowedLog {
-  const log = new FfmpegLog();
+  const shapes: Shape[] = [];
+  let isOver = false;
+  let onShape: (() => void) | undefined;
+  const log = new FfmpegLog((shape) => {
+    shapes.push(shape);
+    onShape?.();
+  });
   let onDescribed: () => void = () => undefined;
   const described = new Promise<void>((resolve) => (onDescribed = resolve));
   const ended = new Promise<void>((resolve) => {
     child.log.once('close', () => {
+      isOver = true;
       onDescribed();
+      onShape?.();
       resolve();
     });
   });
@@ -33,51 +48,129 @@ export function followLog(child: FfmpegProcess): FollowedLog {
     if (log.bytes > MOST_LOG_BYTES)
       child.kill(makeError('ERR_MEDIA_LIMIT', 'ffmpeg complains without end about this video'));
   });
-  return { log, described, ended };
+  const nextShape = async (): Promise<Shape | undefined> => {
+    while (shapes.length === 0 && !isOver)
+      await new Promise<void>((resolve) => (onShape = resolve));
+    return shapes.shift();
+  };
+  return { log, described, ended, nextShape };
+}
+
+export interface RunOptions {
+  readonly view: FilmView;
+  readonly maxSize: number;
+  readonly mediaBytes: number;
+  /** Most frames that the caller takes of one video. */
+  readonly mostFrames: number;
+  /** About how far apart the frames are; scales what counts as silence. */
+  readonly secondsPerFrame: number;
+  /** Frames that an earlier run gave already. */
+  readonly skip: number;
+  /** Tracks that gave nothing. */
+  readonly failedTracks: ReadonlySet<number>;
+}
+
+/** How the film has to be looked at instead; undefined when the run was the right one. */
+export interface Again {
+  readonly view: FilmView;
+  /** Frames given so far, by all runs. */
+  readonly given: number;
+  /** The track that gave nothing, if it was that. */
+  readonly failedTrack?: number;
 }
 
 /**
- * The frames of a started child, then the error if there was one. The child is gone when this ends,
- * whichever way it ends.
- *
- * @param secondsPerFrame  about how far apart the frames are; scales what counts as silence
+ * The frames of a started child, then the error if there was one. Where the file turns out to need
+ * another view (another track, HDR, a size that changes), the run ends and says which. The child is gone
+ * when this ends, whichever way it ends.
  */
 export async function* runFrames(
   child: FfmpegProcess,
-  mediaBytes: number,
-  secondsPerFrame: number,
-): AsyncGenerator<DecodedFrame> {
+  options: RunOptions,
+): AsyncGenerator<DecodedFrame, Again | undefined> {
+  const { view, secondsPerFrame, skip } = options;
   const stallMs = LIMITS.videoStallMs * Math.max(1, secondsPerFrame / 10);
   try {
-    const { log, described, ended } = followLog(child);
-    const stream = new FrameStream(child.frames, child.index);
-    const budget = new Budget(mediaBytes);
+    const { log, described, ended, nextShape } = followLog(child);
+    await child.watch(described, stallMs);
+    const [track, ...others] = filmTracks(log.tracks).filter(
+      ({ index }) => !options.failedTracks.has(index),
+    );
+    const wanted = track === undefined ? view : viewOf(track, log, view);
+    if (!isSameView(view, wanted)) return { view: wanted, given: skip };
+    const stream = new FrameStream(child.frames, child.index, view.isRaw);
+    const budget = new Budget(options);
+    let first: { width: number; height: number } | undefined;
     let last = 0;
     for (;;) {
       const frame = await child.watch(stream.next(), stallMs);
       if (frame === undefined) break;
       // The log comes by a pipe of its own and may be behind.
-      if (!log.isDescribed) await child.watch(described, stallMs);
-      budget.spend(frame.jpeg.length);
+      const shape = await child.watch(nextShape(), stallMs);
+      if (shape === undefined) break;
+      const size = frameSize(shape, options.maxSize);
+      first ??= size;
+      const isBent = size.width !== first.width || size.height !== first.height;
+      if (isBent && !view.isRaw) return { view: { ...view, isRaw: true }, given: budget.frames };
+      budget.spend(frame.bytes.length);
       last = Math.max(0, frame.seconds);
-      const source = uprightSize(log.header);
+      if (budget.frames <= skip) continue;
+      const source = squareSize(shape);
       yield {
-        jpeg: frame.jpeg,
-        width: frame.width,
-        height: frame.height,
-        sourceWidth: source.width === 0 ? frame.width : source.width,
-        sourceHeight: source.height === 0 ? frame.height : source.height,
+        jpeg: view.isRaw ? await encode(frame, size) : frame.bytes,
+        ...size,
+        sourceWidth: source.width,
+        sourceHeight: source.height,
         timestamp: last,
         capturedAt: log.header.capturedAt,
       };
     }
     const death = await child.watch(child.end(), stallMs);
     await child.watch(ended, stallMs);
-    const problem = conclude(log, death, budget.frames, last, secondsPerFrame);
+    const problem = conclude(log, track, death, budget.frames, last, secondsPerFrame);
+    const isOurs = problem !== undefined && !NOT_OF_A_TRACK.has(problem.code);
+    if (budget.frames === 0 && isOurs && track !== undefined && others[0] !== undefined)
+      return { view: viewOf(others[0], log, view), given: 0, failedTrack: track.index };
     if (problem !== undefined) throw problem;
+    return undefined;
   } finally {
     await child.dispose();
   }
+}
+
+/** Another track of the same file would meet these as well. */
+const NOT_OF_A_TRACK = new Set([
+  'ERR_ABORTED',
+  'ERR_TIMEOUT',
+  'ERR_FFMPEG_MISSING',
+  'ERR_MEDIA_LIMIT',
+]);
+
+function viewOf(track: FilmTrack, log: FfmpegLog, view: FilmView): FilmView {
+  const signal = signalOfTrack(track);
+  const isFirst = log.tracks.find(({ isStill }) => !isStill) === track;
+  return {
+    track: isFirst ? undefined : track.index,
+    cube: signal !== undefined && needsMapping(signal) ? cubeFile(signal) : undefined,
+    matrix: matrixOfTrack(track),
+    isRaw: view.isRaw,
+  };
+}
+
+const isSameView = (a: FilmView, b: FilmView): boolean =>
+  a.track === b.track && a.cube?.name === b.cube?.name && a.matrix === b.matrix;
+
+/** Pixels as a JPEG of the quality that ffmpeg gives. @throws ERR_INTERNAL for another size */
+async function encode(
+  { bytes }: IndexedFrame,
+  { width, height }: { width: number; height: number },
+): Promise<Buffer> {
+  if (bytes.length !== width * height * 3)
+    throw makeError('ERR_INTERNAL', `ffmpeg gave ${bytes.length} bytes for ${width} x ${height}`);
+  const { default: sharp } = await import('sharp');
+  return sharp(bytes, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 92 })
+    .toBuffer();
 }
 
 /** Counts what a video may give. */
@@ -86,9 +179,9 @@ class Budget {
   private bytes = 0;
   private readonly mostFrames: number;
 
-  constructor(mediaBytes: number) {
+  constructor({ mediaBytes, mostFrames }: RunOptions) {
     const credible = LIMITS.videoFramesBase + mediaBytes / LIMITS.videoBytesPerFrame;
-    this.mostFrames = Math.floor(Math.min(LIMITS.videoFrames, credible));
+    this.mostFrames = Math.floor(Math.min(mostFrames, credible));
   }
 
   /** @throws ERR_MEDIA_LIMIT */
@@ -98,7 +191,7 @@ class Budget {
     if (this.frames > this.mostFrames)
       throw makeError(
         'ERR_MEDIA_LIMIT',
-        `more than ${this.mostFrames} frames come out of this video; sample it more thinly`,
+        `more than ${this.mostFrames} frames come out of this video; sample it more thinly (--fps), or raise --max-frames`,
         { details: { mostFrames: this.mostFrames } },
       );
     if (this.bytes > LIMITS.videoOutputBytes)
@@ -109,6 +202,7 @@ class Budget {
 /** Whether the end was a good one. Frames that came out are the taker's in any case. */
 function conclude(
   log: FfmpegLog,
+  track: FilmTrack | undefined,
   death: LibraryError | undefined,
   frames: number,
   last: number,
@@ -116,7 +210,7 @@ function conclude(
 ): LibraryError | undefined {
   const isOurs = death !== undefined && death.code !== 'ERR_MEDIA_DECODE';
   if (isOurs) return death;
-  if (frames === 0) return refusal(log, death);
+  if (frames === 0) return refusal(log, track, death);
   const complaint = log.complaints[0];
   if (death !== undefined)
     return makeError(
@@ -137,11 +231,15 @@ function conclude(
 }
 
 /** Why there is no frame at all. */
-export function refusal(log: FfmpegLog, death: LibraryError | undefined): LibraryError {
+export function refusal(
+  log: FfmpegLog,
+  track: FilmTrack | undefined,
+  death: LibraryError | undefined,
+): LibraryError {
   const { header, complaints } = log;
   const complaint = complaints[0] ?? death?.message ?? 'no frame could be decoded';
   const details = { ...death?.details, frames: 0, complaints };
-  if (log.isOpened && header.streams > 0 && header.codec === null)
+  if (log.isOpened && header.streams > 0 && track === undefined)
     return makeError('ERR_MEDIA_UNSUPPORTED', 'the file has no video stream', { details });
   if (log.isOpened && header.streams === 0)
     return makeError('ERR_MEDIA_DECODE', 'the file has no streams', { details });
@@ -151,7 +249,7 @@ export function refusal(log: FfmpegLog, death: LibraryError | undefined): Librar
   if (noDecoder)
     return makeError(
       'ERR_MEDIA_UNSUPPORTED',
-      `this ffmpeg has no decoder for ${header.codec ?? 'the stream'}`,
+      `this ffmpeg has no decoder for ${track?.codec ?? 'the stream'}`,
       { details },
     );
   return makeError('ERR_MEDIA_DECODE', `the video cannot be decoded: ${complaint}`, { details });

@@ -6,6 +6,7 @@
  * kept is the taker's choice (`details.frames` says how many there were).
  */
 import { makeError } from '../errors';
+import type { MediaLimits } from '../types';
 import { findFfmpeg } from './ffmpeg-find';
 import { FfmpegProcess, inputName, type FfmpegRun } from './ffmpeg-process';
 import type { DecodedFrame } from './frame';
@@ -13,15 +14,26 @@ import { checkMaxSize } from './image';
 import { LIMITS } from './limits';
 import { assertUnchanged, openMedia, type OpenedFile } from './safe-open';
 import { sniff, SNIFF_BYTES, type VideoFormat } from './sniff';
-import { inputArgs, outputArgs, samplingOf, type SamplingOptions } from './video-args';
-import { uprightSize } from './video-log';
-import { followLog, refusal, runFrames } from './video-run';
+import { filmTracks, uprightSize } from './film-track';
+import {
+  inputArgs,
+  outputArgs,
+  PLAIN_VIEW,
+  samplingOf,
+  type FilmView,
+  type SamplingOptions,
+} from './video-args';
+import { followLog, refusal, runFrames, type Again } from './video-run';
 
 export interface SampleOptions extends SamplingOptions {
   /** Longest side of the frames in pixels; smaller videos stay as they are. */
   readonly maxSize?: number;
+  readonly limits?: MediaLimits;
   readonly signal?: AbortSignal;
 }
+
+/** Views and tracks that are tried for one film: each of a few tracks, and once more for its frames. */
+const MOST_RUNS = 8;
 
 export interface VideoInfo {
   readonly durationSeconds: number | null;
@@ -36,7 +48,9 @@ export interface VideoInfo {
 }
 
 /**
- * Samples a video's first real video stream (no cover pictures), upright, in sRGB.
+ * Samples the track of a video that players play, upright, HDR tone-mapped, in sRGB; each frame in the
+ * size that the film has at that moment. Most films need one run of ffmpeg; where its description says
+ * that another track or other colours are needed, or where the size changes, there is a second.
  *
  * Timestamps are presentation times in seconds from the start of the media, which is the earliest
  * start of its streams, exact to the stream's time base.
@@ -54,12 +68,27 @@ export async function* sampleVideo(
   const opened = await openMedia(file.absPath);
   try {
     const format = await videoFormatOf(opened);
-    const args = [
-      ...inputArgs(format, inputName(file.absPath), sampling.input),
-      ...outputArgs(ffmpeg, sampling.select, maxSize),
-    ];
-    const child = new FfmpegProcess(runOf(ffmpeg.ffmpeg, args, opened, options.signal));
-    yield* runFrames(child, Number(opened.identity.size), sampling.secondsPerFrame);
+    const start = (view: FilmView): FfmpegProcess => {
+      const args = [
+        ...inputArgs(format, inputName(file.absPath), sampling.input),
+        ...outputArgs(ffmpeg, sampling.select, maxSize, view),
+      ];
+      return new FfmpegProcess(runOf(ffmpeg.ffmpeg, args, opened, options.signal, view.cube?.dir));
+    };
+    const failedTracks = new Set<number>();
+    let again: Again | undefined = { view: PLAIN_VIEW, given: 0 };
+    for (let runs = 0; again !== undefined; runs++) {
+      if (runs === MOST_RUNS)
+        throw makeError('ERR_MEDIA_DECODE', `no track could be decoded in ${MOST_RUNS} runs`);
+      const { view, given, failedTrack }: Again = again;
+      if (failedTrack !== undefined) failedTracks.add(failedTrack);
+      again = yield* runFrames(start(view), {
+        ...{ view, maxSize, failedTracks, skip: given },
+        mediaBytes: Number(opened.identity.size),
+        mostFrames: options.limits?.videoFrames ?? LIMITS.videoFrames,
+        secondsPerFrame: sampling.secondsPerFrame,
+      });
+    }
     await assertUnchanged(opened, file.absPath);
   } finally {
     await opened.handle.close();
@@ -86,9 +115,11 @@ export async function probeVideo(
       // Without an output ffmpeg ends with an error of its own; only a kill counts here.
       await child.end();
       if (child.verdict !== undefined) throw child.verdict;
-      const { durationSeconds, rotation, codec, fps, capturedAt } = log.header;
-      if (codec === null) throw refusal(log, undefined);
-      return { ...uprightSize(log.header), durationSeconds, rotation, codec, fps, capturedAt };
+      const [track] = filmTracks(log.tracks);
+      if (track === undefined) throw refusal(log, undefined, undefined);
+      const { rotation, codec, fps } = track;
+      const { durationSeconds, capturedAt } = log.header;
+      return { ...uprightSize(track), durationSeconds, rotation, codec, fps, capturedAt };
     } finally {
       await child.dispose();
     }
@@ -102,8 +133,10 @@ function runOf(
   args: readonly string[],
   opened: OpenedFile,
   signal: AbortSignal | undefined,
+  cwd?: string,
 ): FfmpegRun {
   return {
+    ...(cwd === undefined ? {} : { cwd }),
     ...{ ffmpeg, args, mediaFd: opened.handle.fd, mediaBytes: Number(opened.identity.size) },
     ...(signal === undefined ? {} : { signal }),
   };
@@ -118,7 +151,7 @@ async function videoFormatOf(opened: OpenedFile): Promise<VideoFormat> {
     case 'video':
       return sniffed.format;
     case 'image':
-      throw makeError('ERR_MEDIA_UNSUPPORTED', 'the file is a picture under the name of a video');
+      throw makeError('ERR_MEDIA_UNSUPPORTED', 'the file is a picture, not a video');
     case 'unsupported':
       throw makeError('ERR_MEDIA_UNSUPPORTED', sniffed.reason, {
         details: { format: sniffed.name },

@@ -1,6 +1,6 @@
 /**
  * Lists the media files beneath a folder, in the same order every time. Opens no file but ignore
- * files, follows no symbolic link, and says what it had to leave out.
+ * files and those whose name does not say what they are; follows no symbolic link, and says what it had to leave out.
  */
 import { isUtf8 } from 'node:buffer';
 import type { Dirent, Stats } from 'node:fs';
@@ -10,6 +10,7 @@ import { makeError, messageOf, type ErrorCode } from '../errors';
 import type { MediaKind } from '../types';
 import { IGNORE_FILE, IgnoreRules, parseIgnoreFile } from './ignore-rules';
 import { kindOfName } from './kinds';
+import { walkedKind } from './recognise';
 import { openMedia } from './safe-open';
 
 export interface MediaFile {
@@ -21,6 +22,8 @@ export interface MediaFile {
   readonly kind: MediaKind;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
+  /** Time of the last change of bytes, name or owner, which nobody can set. */
+  readonly ctimeMs: number;
 }
 
 /** Something beneath the root that looked like media or a folder and could not be taken. */
@@ -135,16 +138,20 @@ class Walker {
       return kind !== undefined || !name.includes('.')
         ? problem(relPath, 'symbolic links are not followed')
         : undefined;
-    if (kind === undefined) return undefined;
     const absPath = path.join(absDir, name);
     let stats: Stats;
     try {
       stats = await lstat(absPath);
     } catch (error) {
+      if (kind === undefined) return undefined;
       return { relPath, code: 'ERR_MEDIA_MISSING', reason: messageOf(error) };
     }
-    if (!stats.isFile()) return problem(relPath, 'not a plain file');
-    return { relPath, absPath, kind, sizeBytes: stats.size, mtimeMs: stats.mtimeMs };
+    if (!stats.isFile())
+      return kind === undefined ? undefined : problem(relPath, 'not a plain file');
+    const walked = await walkedKind(absPath, name);
+    if (walked === undefined) return undefined;
+    const { size: sizeBytes, mtimeMs, ctimeMs } = stats;
+    return { relPath, absPath, kind: walked, sizeBytes, mtimeMs, ctimeMs };
   }
 
   private async ignoreFile(absDir: string, entries: readonly Entry[]): Promise<string[]> {

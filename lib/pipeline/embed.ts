@@ -3,11 +3,11 @@
  * first half and is woken by its commits; run alone it is `sightline index`. Rows are durable before
  * the catalog counts them.
  *
- * No failure of the encoder ends it (spec 003): a frame that cannot be encoded is recorded with the
- * reason, and so is every frame of a batch for which the encoder as a whole fails. The next sync
- * tries them again.
+ * No failure of the encoder ends it (spec 003): a frame that cannot be encoded is recorded with its
+ * reason, and one for which the encoder as a whole failed with that. The next sync tries them again.
  */
-import type { Catalog, EncodeFailure, EncodeRun, MediaRow } from '../catalog';
+import { crc32 } from 'node:zlib';
+import type { Catalog, EncodeFailure, EncodeRun, FrameRow, MediaRow } from '../catalog';
 import type { EachResult, ImageEncoder } from '../encode';
 import { isLibraryError, makeError, messageOf, type LibraryError } from '../errors';
 import { asRow, type FrameId } from '../types';
@@ -33,8 +33,6 @@ export const EMBED_BATCH = 64;
 /** Rows between two graph snapshots, so that the next open has at most this many to link. */
 const SNAPSHOT_EVERY_ROWS = 50_000;
 
-/** Says that the file must be decoded again, not only encoded: see `isWaitingOnly` in make-plan.ts. */
-export const FRAME_UNREADABLE = 'ERR_IO';
 const NO_ENCODER_FAULT: ReadonlySet<string> = new Set([
   'ERR_ABORTED',
   'ERR_CLOSED',
@@ -42,8 +40,14 @@ const NO_ENCODER_FAULT: ReadonlySet<string> = new Set([
   'ERR_INTERNAL',
 ]);
 
+interface Picture {
+  readonly frameId: FrameId;
+  readonly jpeg: Buffer;
+  readonly crc: number;
+}
+
 interface Encoded {
-  readonly good: FrameId[];
+  readonly good: Picture[];
   readonly vectors: Float32Array;
   readonly bad: EncodeFailure[];
   readonly run: EncodeRun;
@@ -60,18 +64,22 @@ export async function embedPending(
   wake: WakeUp,
   signal?: AbortSignal,
 ): Promise<void> {
-  let after = -1;
   let unsaved = 0;
   const health: Health = { unusable: undefined };
   // One batch is being encoded while the one before it is appended.
   let encoding: Promise<Encoded> | undefined;
+  let inFlight: ReadonlySet<FrameId> = new Set();
   try {
     for (;;) {
       if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'the sync was interrupted');
       const hadMore = more();
-      const ids = parts.catalog.framesWithoutRow(parts.space, after, EMBED_BATCH);
-      after = ids.at(-1) ?? after;
-      const next = ids.length > 0 ? encode(parts, ids, health, signal) : undefined;
+      // No cursor: frames that came back or were renewed have low ids.
+      const ids = parts.catalog
+        .framesWithoutRow(parts.space, EMBED_BATCH + inFlight.size, hadMore)
+        .filter((frameId) => !inFlight.has(frameId))
+        .slice(0, EMBED_BATCH);
+      inFlight = new Set(ids);
+      const next = ids.length > 0 ? encode(parts, ids, hadMore, health, signal) : undefined;
       // A rejection is seen when it is awaited; until then it must not count as unhandled.
       next?.catch(() => undefined);
       if (encoding !== undefined) unsaved += await append(parts, await encoding);
@@ -95,30 +103,29 @@ interface Health {
   unusable: LibraryError | undefined;
 }
 
+/** @param isDecoding files are being decoded meanwhile, which may replace stored pictures */
 async function encode(
   parts: EmbedParts,
   ids: readonly FrameId[],
+  isDecoding: boolean,
   health: Health,
   signal: AbortSignal | undefined,
 ): Promise<Encoded> {
-  const good: FrameId[] = [];
+  const good: Picture[] = [];
   const bad: EncodeFailure[] = [];
-  const pictures: Uint8Array[] = [];
-  const present: FrameId[] = [];
+  const present: Picture[] = [];
   for (const frameId of ids) {
-    try {
-      pictures.push(await parts.store.read(frameId));
-      present.push(frameId);
-    } catch (error) {
-      const reason = `stored frame cannot be read: ${messageOf(error)}`;
-      bad.push({ frameId, reason, code: FRAME_UNREADABLE });
-    }
+    const read = await readPicture(parts, frameId);
+    if ('jpeg' in read) present.push(read);
+    // Its file is just being decoded again: it waits for what comes of that.
+    else if (!isDecoding || !isMarked(parts.catalog, frameId)) bad.push(read);
   }
   const createdAt = new Date().toISOString();
+  const pictures = present.map(({ jpeg }) => jpeg);
   const result = await encodePictures(parts.encoder, pictures, health, signal);
   if (isLibraryError(result)) {
     const { code, message: reason } = result;
-    bad.push(...present.map((frameId) => ({ frameId, reason, code, isEncoderFault: true })));
+    bad.push(...present.map(({ frameId }) => ({ frameId, reason, code, isEncoderFault: true })));
     const { device } = parts.encoder.stats();
     return {
       good,
@@ -130,17 +137,47 @@ async function encode(
   const { dim } = parts.encoder;
   const { vectors, errors, device, inferenceMs } = result;
   const kept = new Float32Array(vectors.length);
-  present.forEach((frameId, i) => {
+  present.forEach((picture, i) => {
     const error = errors[i];
     if (error === undefined) {
       kept.set(vectors.subarray(i * dim, (i + 1) * dim), good.length * dim);
-      good.push(frameId);
+      good.push(picture);
     } else {
-      bad.push({ frameId, reason: error.message, code: error.code });
+      const isEncoderFault = isOfEncoder(error);
+      if (isEncoderFault) health.unusable ??= lastingOnly(error);
+      bad.push({
+        frameId: picture.frameId,
+        reason: error.message,
+        code: error.code,
+        isEncoderFault,
+      });
     }
   });
   const run = { device, inferenceMs: inferenceMs / Math.max(1, good.length), createdAt };
   return { good, vectors: kept.subarray(0, good.length * dim), bad, run };
+}
+
+/** A stored picture as it was written, or why there is none: then its file must be decoded again. */
+async function readPicture(
+  { catalog, store }: EmbedParts,
+  frameId: FrameId,
+): Promise<Picture | EncodeFailure> {
+  let why: string;
+  try {
+    const jpeg = await store.read(frameId);
+    const crc = crc32(jpeg);
+    if ((catalog.frameCrc(frameId) ?? crc) === crc) return { frameId, jpeg, crc };
+    why = 'its bytes have changed';
+  } catch (error) {
+    why = messageOf(error);
+  }
+  const reason = `stored frame cannot be read: ${why}`;
+  return { frameId, reason, code: 'ERR_IO', needsDecoding: true };
+}
+
+function isMarked(catalog: Catalog, frameId: FrameId): boolean {
+  const mediaId = catalog.frame(frameId)?.mediaId;
+  return mediaId !== undefined && catalog.mediaById(mediaId)?.needsDecoding === true;
 }
 
 /**
@@ -160,22 +197,46 @@ async function encodePictures(
     // Ours to end, or a defect of ours: neither is a failure of the encoder.
     const isOther = !isLibraryError(error) || NO_ENCODER_FAULT.has(error.code);
     if (isOther) throw error;
-    // Not remembered: lost workers and a full queue, which pass, and answer at once until they do.
-    if (error.code.startsWith('ERR_MODEL_') || error.code === 'ERR_TIMEOUT')
-      health.unusable = error;
+    health.unusable ??= lastingOnly(error);
     return error;
   }
 }
+
+/** True for what concerns every frame: the model, or workers that die over and over. */
+function isOfEncoder({ code, details }: LibraryError): boolean {
+  if (details['isOneTask'] === true) return false;
+  return code.startsWith('ERR_MODEL_') || code === 'ERR_TIMEOUT' || details['isBroken'] === true;
+}
+
+/** Not lost workers and a full queue, which pass, and answer at once until they do. */
+const lastingOnly = (error: LibraryError): LibraryError | undefined =>
+  error.code.startsWith('ERR_MODEL_') || error.code === 'ERR_TIMEOUT' ? error : undefined;
 
 async function append(parts: EmbedParts, encoded: Encoded): Promise<number> {
   const { good, vectors, bad, run } = encoded;
   const { catalog, space, index } = parts;
   await parts.beforeAppend();
-  const firstRow =
-    good.length > 0 ? (await index.add(vectors, { keys: good })).firstRow : index.count;
-  const rows = good.map((frameId, i) => ({ frameId, row: asRow(firstRow + i) }));
+  const keys = good.map(({ frameId }) => frameId);
+  const firstRow = keys.length > 0 ? await addRows(parts, keys, vectors) : index.count;
+  const rows: FrameRow[] = good.map(({ frameId, crc }, i) => ({
+    ...{ frameId, crc },
+    row: asRow(firstRow + i),
+  }));
   const troubled = catalog.recordRows(space, rows, bad, firstRow + good.length, run);
   if (bad.length > 0) parts.onFailed(bad.length, troubled);
   if (good.length > 0) parts.onEmbedded(good.length);
   return good.length;
+}
+
+/** Renewed frames have a row, by which they are found until the new one takes its place in one commit. */
+async function addRows(
+  { catalog, index, space }: EmbedParts,
+  keys: readonly FrameId[],
+  vectors: Float32Array,
+): Promise<number> {
+  const isRenewal = keys.some((frameId) => catalog.rowOfFrame(space, frameId) !== undefined);
+  const added = isRenewal
+    ? await index.upsert(vectors, { keys })
+    : await index.add(vectors, { keys });
+  return added.firstRow;
 }

@@ -3,7 +3,7 @@
  * catalog names them, so a file without a catalog entry is a leftover and gets overwritten; a
  * catalog entry without a file is found by `verify`.
  */
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { framePath } from '../catalog';
 import type { FrameId } from '../types';
@@ -21,12 +21,28 @@ export class FrameStore {
 
   /** Writes and flushes one frame; the caller commits to the catalog afterwards. */
   async write(frameId: FrameId, jpeg: Uint8Array): Promise<void> {
+    await this.flush(await this.pathFor(frameId), jpeg);
+  }
+
+  /** The same for a frame that may be read meanwhile: its old picture is there until the new one is. */
+  async replace(frameId: FrameId, jpeg: Uint8Array): Promise<void> {
+    const file = await this.pathFor(frameId);
+    const beside = `${file}.tmp`;
+    await this.flush(beside, jpeg);
+    await rename(beside, file);
+  }
+
+  private async pathFor(frameId: FrameId): Promise<string> {
     const file = this.fileOf(frameId);
     const folder = path.dirname(file);
     if (!this.madeFolders.has(folder)) {
       await mkdir(folder, { recursive: true });
       this.madeFolders.add(folder);
     }
+    return file;
+  }
+
+  private async flush(file: string, jpeg: Uint8Array): Promise<void> {
     const handle = await open(file, 'w');
     try {
       await handle.writeFile(jpeg);

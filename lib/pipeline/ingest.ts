@@ -4,19 +4,22 @@
  * decoded, so a media item is never half there. One item's failure is a recorded state, not the end
  * of the run.
  */
-import type { Catalog, IngestedItem } from '../catalog';
+import type { Catalog, IngestedFrame, IngestedItem } from '../catalog';
 import { isLibraryError, makeError, messageOf } from '../errors';
 import {
   contentHash,
+  contentKind,
   decodeImage,
   sampleVideo,
   type DecodedFrame,
   type DecodedImage,
 } from '../media';
-import type { FrameId, MediaState, SyncOptions } from '../types';
+import type { MediaKind, MediaLimits, MediaState, SyncOptions } from '../types';
 import type { FrameStore } from './frame-store';
 import { mapOrdered } from './ordered';
-import type { FoundFile, KnownFile } from './plan';
+import { MAX_ATTEMPTS, type FoundFile, type KnownFile } from './plan';
+import { samplingFor, wordsOf } from './sampling';
+import { FrameWriter, UNKNOWN_BYTES, type KnownBytes } from './store-frames';
 
 /** A file to decode, and what the catalog knew of it before, if anything. */
 export interface WorkItem {
@@ -34,8 +37,8 @@ export interface IngestParts {
   readonly onItem: (item: IngestedItem) => void;
 }
 
-/** Errors that say nothing about the item: it stays `pending` and every sync tries it again. */
-export const RETRY_CODES: ReadonlySet<string> = new Set([
+/** Errors that say nothing about the item: every sync tries it again. */
+const RETRY_CODES: ReadonlySet<string> = new Set([
   'ERR_MEDIA_CHANGED',
   'ERR_MEDIA_MISSING',
   'ERR_FFMPEG_MISSING',
@@ -47,10 +50,13 @@ const BATCH_MS = 250;
 
 type Outcome =
   | { readonly work: WorkItem; readonly frame: DecodedImage }
-  | { readonly work: WorkItem; readonly error: unknown };
+  | { readonly work: WorkItem; readonly error: unknown }
+  /** A film under the name of a picture. */
+  | { readonly work: WorkItem; readonly film: true };
 
 /**
- * Decodes `items` (pictures first) and records every one of them.
+ * Decodes `items` (pictures first) and records every one of them. What a file is, its bytes decide: a
+ * film under the name of a picture waits for the films, a picture under the name of a film is one.
  *
  * @throws ERR_ABORTED after committing what was finished; ERR_DISK_FULL, ERR_IO and ERR_FFMPEG_MISSING
  *   only when they concern the library as a whole
@@ -62,10 +68,13 @@ export async function ingest(
 ): Promise<void> {
   const pictures = items.filter((item) => item.file.kind === 'image');
   const videos = items.filter((item) => item.file.kind === 'video');
-  await ingestPictures(pictures, parts, options);
-  for (const item of videos) {
+  const films = await ingestPictures(pictures, parts, options);
+  for (const item of [...films, ...videos]) {
     throwIfAborted(options.signal);
-    const recorded = await ingestVideo(item, parts, options);
+    const recorded =
+      item.file.kind === 'video' && (await contentKind(item.file)) === 'image'
+        ? await storePicture(await decodePicture(asKind(item, 'image'), options), parts, options)
+        : await ingestVideo(item, parts, options);
     parts.onItem(recorded);
     await commit([recorded], parts);
   }
@@ -76,7 +85,8 @@ async function ingestPictures(
   items: readonly WorkItem[],
   parts: IngestParts,
   options: SyncOptions,
-): Promise<void> {
+): Promise<WorkItem[]> {
+  const films: WorkItem[] = [];
   let batch: IngestedItem[] = [];
   let batchStarted = 0;
   const flush = async (): Promise<void> => {
@@ -85,18 +95,28 @@ async function ingestPictures(
     if (full.length > 0) await commit(full, parts);
   };
   for await (const outcome of mapOrdered(items, parts.concurrency, (item) =>
-    decodePicture(item, options),
+    lookAndDecode(item, options),
   )) {
     if (options.signal?.aborted === true) break;
+    if ('film' in outcome) {
+      films.push(asKind(outcome.work, 'video'));
+      continue;
+    }
     if (batch.length === 0) batchStarted = performance.now();
-    const recorded = await storePicture(outcome, parts);
+    const recorded = await storePicture(outcome, parts, options);
     parts.onItem(recorded);
     batch.push(recorded);
     if (batch.length >= BATCH_ITEMS || performance.now() - batchStarted > BATCH_MS) await flush();
   }
   await flush();
   throwIfAborted(options.signal);
+  return films;
 }
+
+const asKind = (work: WorkItem, kind: MediaKind): WorkItem => ({
+  ...work,
+  file: { ...work.file, kind },
+});
 
 async function commit(items: readonly IngestedItem[], parts: IngestParts): Promise<void> {
   const buried = parts.catalog.recordIngested(items);
@@ -104,31 +124,39 @@ async function commit(items: readonly IngestedItem[], parts: IngestParts): Promi
   await parts.store.remove(buried);
 }
 
-async function decodePicture(work: WorkItem, options: SyncOptions): Promise<Outcome> {
+async function lookAndDecode(work: WorkItem, options: SyncOptions): Promise<Outcome> {
+  if ((await contentKind(work.file)) === 'video') return { work, film: true };
+  return decodePicture(work, options);
+}
+
+async function decodePicture(work: WorkItem, options: SyncOptions): Promise<PictureOutcome> {
   try {
-    return { work, frame: await decodeImage(work.file, decodeOptions(options)) };
+    const { maxSize } = samplingFor(work.known, options);
+    return { work, frame: await decodeImage(work.file, { maxSize, ...limitsOf(options), ...signalOf(options) }) };
   } catch (error) {
     return { work, error };
   }
 }
 
-async function storePicture(outcome: Outcome, parts: IngestParts): Promise<IngestedItem> {
+type PictureOutcome = Exclude<Outcome, { film: true }>;
+
+async function storePicture(
+  outcome: PictureOutcome,
+  parts: IngestParts,
+  options: SyncOptions,
+): Promise<IngestedItem> {
+  const { work } = outcome;
+  const sampling = wordsOf('image', samplingFor(work.known, options));
   if ('error' in outcome) {
-    return { ...describe(outcome.work, null), ...failure(outcome.error), frames: [] };
+    return { ...describe(work, null, sampling), ...failure(outcome.error, work) };
   }
   const { frame } = outcome;
-  const base = describe(outcome.work, frame.contentHash);
-  const frameId = parts.catalog.nextFrameId();
-  await parts.store.write(frameId, frame.jpeg);
+  const bytes = knownBytes(work, frame.contentHash, sampling, parts.catalog);
+  const writer = new FrameWriter(parts.catalog, parts.store, bytes);
   return {
-    ...base,
-    state: 'pending',
-    code: null,
-    reason: null,
-    width: frame.sourceWidth,
-    height: frame.sourceHeight,
-    capturedAt: frame.capturedAt,
-    frames: [{ frameId, timestamp: null, width: frame.width, height: frame.height }],
+    ...describe(work, frame.contentHash, sampling),
+    ...decoded(frame, [await writer.add(frame)], undefined),
+    former: bytes.former,
   };
 }
 
@@ -137,42 +165,120 @@ async function ingestVideo(
   parts: IngestParts,
   options: SyncOptions,
 ): Promise<IngestedItem> {
-  const frames: { frameId: FrameId; timestamp: number; width: number; height: number }[] = [];
+  const settled = samplingFor(work.known, options);
+  const sampling = wordsOf('video', settled);
+  const frames: IngestedFrame[] = [];
+  let bytes: KnownBytes = UNKNOWN_BYTES;
   let hash: string | null = null;
   let first: DecodedFrame | undefined;
   let damage: unknown;
   try {
-    hash = await contentHash(work.file, options.signal ? { signal: options.signal } : {});
-    for await (const frame of sampleVideo(work.file, {
-      ...decodeOptions(options),
-      ...(options.fps === undefined ? {} : { fps: options.fps }),
-      ...(options.everyNFrames === undefined ? {} : { everyNFrames: options.everyNFrames }),
-      ...(options.keyframes === undefined ? {} : { keyframes: options.keyframes }),
-    })) {
-      const frameId = parts.catalog.nextFrameId();
-      await parts.store.write(frameId, frame.jpeg);
+    hash = await contentHash(work.file, signalOf(options));
+    bytes = knownBytes(work, hash, sampling, parts.catalog);
+    const writer = new FrameWriter(parts.catalog, parts.store, bytes);
+    for await (const frame of sampleVideo(work.file, { ...settled, ...limitsOf(options), ...signalOf(options) })) {
+      const timestamp = frame.timestamp ?? 0;
+      frames.push(await writer.add({ ...frame, timestamp }));
       first ??= frame;
-      frames.push({
-        frameId,
-        timestamp: frame.timestamp ?? 0,
-        width: frame.width,
-        height: frame.height,
-      });
     }
   } catch (error) {
     throwIfAborted(options.signal);
     damage = error;
   }
-  const base = describe(work, hash);
+  const base = describe(work, hash, sampling);
   if (first === undefined) {
     const error = damage ?? makeError('ERR_MEDIA_DECODE', 'the video has no picture');
-    return { ...base, ...failure(error), frames: [] };
+    return { ...base, ...failure(error, work) };
   }
+  return { ...base, ...decoded(first, frames, damage), former: bytes.former };
+}
+
+/** What the catalog knows of the bytes that are decoded now, wherever it has them from. */
+function knownBytes(
+  { known }: WorkItem,
+  hash: string,
+  sampling: string,
+  catalog: Catalog,
+): KnownBytes {
+  if (known?.contentHash === hash) {
+    const { mediaId } = known;
+    const stored = catalog.storedFrames(mediaId);
+    if (stored.length > 0) return { stored, mediaId, former: undefined };
+  }
+  const former = catalog.takeFormer({ contentHash: hash, sampling });
+  return { stored: [], mediaId: undefined, former };
+}
+
+const limitsOf = ({ limits }: SyncOptions): { limits?: MediaLimits } =>
+  limits === undefined ? {} : { limits };
+
+const signalOf = ({ signal }: SyncOptions): { signal?: AbortSignal } =>
+  signal === undefined ? {} : { signal };
+
+function describe(
+  work: WorkItem,
+  hash: string | null,
+  sampling: string,
+): Pick<
+  IngestedItem,
+  | 'replaces'
+  | 'path'
+  | 'kind'
+  | 'sizeBytes'
+  | 'mtimeMs'
+  | 'ctimeMs'
+  | 'contentHash'
+  | 'sampling'
+  | 'attempts'
+> {
+  const { file, known } = work;
   return {
-    ...base,
-    state: 'pending',
-    // A damaged tail costs the tail: what decoded is kept and the reason stays with the item.
-    ...(damage === undefined ? { code: null, reason: null } : reasonOf(damage)),
+    replaces: known?.mediaId,
+    path: file.relPath,
+    kind: file.kind,
+    sizeBytes: file.sizeBytes,
+    mtimeMs: file.mtimeMs,
+    ctimeMs: file.ctimeMs,
+    contentHash: hash,
+    sampling,
+    attempts: isUntouched(work) ? (known?.attempts ?? 0) + 1 : 1,
+  };
+}
+
+/** By what the file system says: the bytes are those that were tried before. */
+function isUntouched({ file, known }: WorkItem): boolean {
+  return (
+    known?.sizeBytes === file.sizeBytes &&
+    known.mtimeMs === file.mtimeMs &&
+    (known.ctimeMs === null || known.ctimeMs === file.ctimeMs)
+  );
+}
+
+type Result = Pick<
+  IngestedItem,
+  | 'state'
+  | 'code'
+  | 'reason'
+  | 'fault'
+  | 'note'
+  | 'needsDecoding'
+  | 'width'
+  | 'height'
+  | 'capturedAt'
+  | 'frames'
+  | 'keepsFrames'
+>;
+
+/** @param damage a damaged tail costs the tail: what decoded is kept and the reason stays with the item */
+function decoded(first: DecodedFrame, frames: readonly IngestedFrame[], damage: unknown): Result {
+  return {
+    // A file whose frames all kept their vectors has nothing to wait for; the catalog looks.
+    state: frames.every((frame) => frame.kept === 'same') ? 'indexed' : 'pending',
+    ...(damage === undefined
+      ? { code: null, reason: null, fault: null }
+      : { ...reasonOf(damage), fault: 'decode' }),
+    note: first.damaged ?? null,
+    needsDecoding: damage !== undefined && RETRY_CODES.has(reasonOf(damage).code),
     width: first.sourceWidth,
     height: first.sourceHeight,
     capturedAt: first.capturedAt,
@@ -180,49 +286,37 @@ async function ingestVideo(
   };
 }
 
-function decodeOptions(options: SyncOptions): { maxSize?: number; signal?: AbortSignal } {
-  return {
-    ...(options.maxSize === undefined ? {} : { maxSize: options.maxSize }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  };
-}
-
-function describe(
-  work: WorkItem,
-  hash: string | null,
-): Pick<
-  IngestedItem,
-  'replaces' | 'path' | 'kind' | 'sizeBytes' | 'mtimeMs' | 'contentHash' | 'attempts'
-> {
-  const { file, known } = work;
-  const isSameFile = known?.sizeBytes === file.sizeBytes && known.mtimeMs === file.mtimeMs;
-  return {
-    replaces: known?.mediaId,
-    path: file.relPath,
-    kind: file.kind,
-    sizeBytes: file.sizeBytes,
-    mtimeMs: file.mtimeMs,
-    contentHash: hash,
-    attempts: isSameFile ? (known?.attempts ?? 0) + 1 : 1,
-  };
-}
-
 function reasonOf(error: unknown): { code: string; reason: string } {
   return { code: isLibraryError(error) ? error.code : 'ERR_INTERNAL', reason: messageOf(error) };
 }
 
-function failure(
-  error: unknown,
-): Pick<IngestedItem, 'state' | 'code' | 'reason' | 'width' | 'height' | 'capturedAt'> {
+function failure(error: unknown, work: WorkItem): Result & { contentHash?: string | null } {
   const { code, reason } = reasonOf(error);
   // The disk's failure is not the item's: the run stops, and resumes when there is space again.
   if (code === 'ERR_DISK_FULL' || code === 'ERR_IO') throw error;
-  const state: MediaState = RETRY_CODES.has(code)
+  const isPassing = RETRY_CODES.has(code);
+  const { known } = work;
+  // Frames of bytes that are still there are right, whatever the decoder makes of them today.
+  if (known?.state === 'indexed' && isUntouched(work)) {
+    return {
+      ...{ state: 'indexed', code, reason, fault: 'decode', note: null, frames: [] },
+      needsDecoding: isPassing || known.attempts + 1 < MAX_ATTEMPTS,
+      width: known.width,
+      height: known.height,
+      capturedAt: null,
+      contentHash: known.contentHash,
+      keepsFrames: true,
+    };
+  }
+  const state: MediaState = isPassing
     ? 'pending'
     : code === 'ERR_MEDIA_UNSUPPORTED'
       ? 'skipped'
       : 'failed';
-  return { state, code, reason, width: null, height: null, capturedAt: null };
+  return {
+    ...{ state, code, reason, fault: 'decode', note: null, needsDecoding: isPassing },
+    ...{ width: null, height: null, capturedAt: null, frames: [] },
+  };
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

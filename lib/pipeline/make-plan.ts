@@ -1,23 +1,32 @@
-/** Makes the plan of a sync: walks the folder, asks the catalog, hashes what may have moved. */
-import type { Catalog } from '../catalog';
+/** Makes the plan of a sync: walks the folder, asks the catalog, hashes what may be known bytes. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Catalog, MediaPlace } from '../catalog';
+import { messageOf, isLibraryError } from '../errors';
 import { contentHash, walkMedia } from '../media';
-import type { MediaProblem, SyncOptions } from '../types';
-import { FRAME_UNREADABLE } from './embed';
-import { RETRY_CODES, type WorkItem } from './ingest';
+import type { MediaId, MediaProblem, SyncOptions } from '../types';
+import type { WorkItem } from './ingest';
+import { mapOrdered } from './ordered';
 import {
   compareFiles,
   isMassRemoval,
   moveCandidates,
-  resolveMoves,
+  needsDecoding,
+  resolveContents,
+  type Comparison,
   type FoundFile,
+  type KnownAndFound,
   type KnownFile,
-  type Move,
 } from './plan';
+import { isSampledOtherwise } from './sampling';
 
 export interface SyncPlan {
   readonly work: readonly WorkItem[];
-  readonly moves: readonly Move[];
+  readonly moves: readonly KnownAndFound[];
+  /** Files whose bytes are known under another path or other times: moves and touched ones. */
+  readonly places: readonly { readonly mediaId: MediaId; readonly place: MediaPlace }[];
   readonly missing: readonly KnownFile[];
+  /** Gone for certain: another known file has taken their name. */
+  readonly overwritten: readonly KnownFile[];
   readonly unchanged: number;
   readonly changed: number;
   readonly added: number;
@@ -26,18 +35,23 @@ export interface SyncPlan {
   readonly problems: readonly MediaProblem[];
   /** Missing files that are kept because too many vanished at once. */
   readonly heldBack: number;
+  /** Untouched files whose frames were taken otherwise than this sync was asked to. */
+  readonly otherSampling: number;
 }
 
 export const EMPTY_PLAN: SyncPlan = {
   work: [],
   moves: [],
+  places: [],
   missing: [],
+  overwritten: [],
   unchanged: 0,
   changed: 0,
   added: 0,
   scanned: 0,
   problems: [],
   heldBack: 0,
+  otherSampling: 0,
 };
 
 export async function makePlan(
@@ -65,15 +79,19 @@ export async function makePlan(
   }
   const known = [...parts.catalog.media()];
   const comparison = compareFiles(found, known, options.retryFailed);
-  const hashes = new Map<string, string>();
-  for (const file of moveCandidates(comparison)) {
-    try {
-      hashes.set(file.relPath, await contentHash(file));
-    } catch {
-      // It cannot be read now: then it is an added file, and decoding it will record why.
-    }
-  }
-  const { moves, added, missing: unseen } = resolveMoves(comparison, hashes);
+  await waitOutTick(comparison);
+  const unreadable = new Map<string, MediaProblem>();
+  const hashes = await hashAll(
+    comparison.suspects.map(({ file }) => file),
+    unreadable,
+    options,
+  );
+  const candidates = moveCandidates(comparison, hashes);
+  // What cannot be read now is an added file, and decoding it will record why.
+  for (const [at, hash] of await hashAll(candidates, new Map(), options)) hashes.set(at, hash);
+  const resolved = resolveContents(comparison, hashes);
+  problems.push(...unreadable.values());
+  const { moves, added, missing: unseen } = resolved;
   // What lies beneath a folder that could not be read is not gone.
   const missing = unseen.filter(
     (row) =>
@@ -82,33 +100,109 @@ export async function makePlan(
       ),
   );
   const held = isMassRemoval(missing.length, known.length) && options.confirmRemovals !== true;
+  const placed = [...moves, ...resolved.touched].map(inPlace);
+  const settled = comparison.unchanged.filter((pair) => pair.known.ctimeMs === null).map(inPlace);
+  const still = [...comparison.unchanged, ...placed];
+  const otherwise = still.filter(({ known: row }) => isOtherwise(row, options));
+  const again = placed.filter(({ known: row }) => needsDecoding(row, options.retryFailed));
   return {
     work: inOrder(found, [
       ...added.map((file) => ({ file, known: undefined })),
-      ...comparison.changed,
-      ...comparison.unfinished.filter((item) => !isWaitingOnly(parts.catalog, item.known)),
+      ...resolved.changed,
+      ...comparison.unfinished,
+      ...again,
+      ...(options.resample === true ? otherwise.filter((pair) => !again.includes(pair)) : []),
     ]),
     moves,
+    places: [...placed, ...settled].map(({ known: { mediaId }, file }) => ({
+      mediaId,
+      place: placeOf(file),
+    })),
     missing: held ? [] : missing,
-    unchanged: comparison.unchanged.length,
-    changed: comparison.changed.length,
+    overwritten: resolved.overwritten,
+    unchanged: comparison.unchanged.length + resolved.touched.length + resolved.unreadable.length,
+    changed: resolved.changed.length,
     added: added.length,
     scanned: found.length,
     problems,
     heldBack: held ? missing.length : 0,
+    otherSampling: options.resample === true ? 0 : otherwise.length,
   };
 }
 
+/** Resampling takes files of an older version too, which did not say how it took them. */
+function isOtherwise(row: KnownFile, options: SyncOptions): boolean {
+  if (row.state !== 'indexed' && row.state !== 'pending') return false;
+  return isSampledOtherwise(row, options) || (options.resample === true && row.sampling === null);
+}
+
+const placeOf = ({ relPath: path, mtimeMs, ctimeMs }: FoundFile): MediaPlace => ({
+  path,
+  mtimeMs,
+  ctimeMs,
+});
+
+/** The known file as the catalog will know it. */
+const inPlace = ({ known, file }: KnownAndFound): KnownAndFound => ({
+  known: { ...known, ...placeOf(file) },
+  file,
+});
+
+/** SHA-256 by path; what cannot be read is noted and has none. */
+async function hashAll(
+  files: readonly FoundFile[],
+  unreadable: Map<string, MediaProblem>,
+  options: SyncOptions,
+): Promise<Map<string, string | undefined>> {
+  const hashes = new Map<string, string | undefined>();
+  const hash = async (file: FoundFile): Promise<void> => {
+    try {
+      hashes.set(file.relPath, await contentHash(file, options));
+    } catch (error) {
+      if (!isLibraryError(error) || error.code === 'ERR_ABORTED') throw error;
+      const { code } = error;
+      hashes.set(file.relPath, undefined);
+      unreadable.set(file.relPath, {
+        path: file.relPath,
+        state: 'failed',
+        code,
+        reason: `kept as it was: ${messageOf(error)}`,
+      });
+    }
+  };
+  const outcomes = mapOrdered(files, HASHED_AT_ONCE, (file) =>
+    hash(file).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    ),
+  );
+  for await (const outcome of outcomes) if (outcome !== undefined) throw outcome.error;
+  return hashes;
+}
+
+/** Enough to keep a disk busy. */
+const HASHED_AT_ONCE = 4;
+
 /**
- * Decoded already, with frames that only wait to be encoded, for the first time or again: a file that
- * failed and has frames failed in the encoder. Its frames keep their ids.
+ * File systems count time in ticks of up to 10 ms, FAT of two seconds: a file that is read and written
+ * again within a tick has the same times before and after. So a file this young is read when its tick is
+ * over; the times of the walk are then those of the bytes, or older.
  */
-function isWaitingOnly(catalog: Catalog, known: KnownFile): boolean {
-  const needsDecoding =
-    known.state === 'pending'
-      ? known.code !== null && RETRY_CODES.has(known.code)
-      : known.code === FRAME_UNREADABLE;
-  return !needsDecoding && catalog.framesOfMedia(known.mediaId).length > 0;
+async function waitOutTick(comparison: Comparison): Promise<void> {
+  const now = Date.now();
+  const toRead = [
+    ...comparison.added,
+    ...[comparison.suspects, comparison.changed, comparison.unfinished].flatMap((pairs) =>
+      pairs.map(({ file }) => file),
+    ),
+  ];
+  const waits = toRead.map(({ ctimeMs }) => {
+    const tick = ctimeMs % 1000 === 0 ? 2000 : 10;
+    const age = now - ctimeMs;
+    return age >= 0 && age < tick ? tick - age : 0;
+  });
+  const longest = waits.reduce((most, wait) => Math.max(most, wait), 0);
+  if (longest > 0) await delay(longest);
 }
 
 function inOrder(found: readonly FoundFile[], items: readonly WorkItem[]): WorkItem[] {

@@ -2,8 +2,11 @@
  * Decides, without touching anything, what a sync has to do: compares what the walk found with what
  * the catalog knows. Pure functions over plain records, so every rule is a line in a table test.
  *
- * A file is recognised by path, size and modification time. A new path whose size equals that of a
- * vanished file is hashed, and when the bytes agree it is a move: frames and vectors stay.
+ * Frames belong to bytes, not to names. Path, size and the two times of a file only say where looking
+ * can be spared: a file for which they are what they were is not read. Where they differ and the size
+ * does not, the bytes are hashed, and the same bytes are the same file under a new time. Bytes that are no
+ * longer where they were are looked for among the files that are new, or new under an old name: what is
+ * found there has moved (ADR 19).
  */
 import type { MediaId, MediaKind, MediaState } from '../types';
 
@@ -14,6 +17,7 @@ export interface FoundFile {
   readonly kind: MediaKind;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
+  readonly ctimeMs: number;
 }
 
 /** What the catalog knows of a file. */
@@ -22,19 +26,34 @@ export interface KnownFile {
   readonly path: string;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
+  /** Null: not known, so that it says nothing. */
+  readonly ctimeMs: number | null;
   readonly contentHash: string | null;
   readonly state: MediaState;
-  readonly code: string | null;
   readonly attempts: number;
+  readonly needsDecoding: boolean;
+  readonly fault: 'decode' | 'encode' | null;
+  readonly kind: MediaKind;
+  readonly sampling: string | null;
+  readonly width: number | null;
+  readonly height: number | null;
 }
 
+export interface KnownAndFound {
+  readonly known: KnownFile;
+  readonly file: FoundFile;
+}
+
+/** By what the file system says alone. */
 export interface Comparison {
   /** Nothing to do. */
-  readonly unchanged: readonly KnownFile[];
-  /** Same path, other size or time: to be decoded again. */
-  readonly changed: readonly { file: FoundFile; known: KnownFile }[];
-  /** Known and untouched, but not finished, or failed and worth another attempt. */
-  readonly unfinished: readonly { file: FoundFile; known: KnownFile }[];
+  readonly unchanged: readonly KnownAndFound[];
+  /** Same path and size, other times: the bytes decide. */
+  readonly suspects: readonly KnownAndFound[];
+  /** Same path, other size: other bytes. */
+  readonly changed: readonly KnownAndFound[];
+  /** Untouched and not finished, or failed and worth another attempt: to be decoded. */
+  readonly unfinished: readonly KnownAndFound[];
   readonly added: readonly FoundFile[];
   readonly missing: readonly KnownFile[];
 }
@@ -43,8 +62,8 @@ export interface Comparison {
 export const MAX_ATTEMPTS = 3;
 
 /**
- * Sorts files into the five cases. Order of `found` is kept, pictures before videos, so that frame
- * ids follow the walk (spec 004 section 3.1).
+ * Sorts files by what can be seen without reading them. Order of `found` is kept, pictures before videos,
+ * so that frame ids follow the walk (spec 004 section 3.1).
  *
  * @param retryFailed  also take files that used up their attempts
  */
@@ -55,25 +74,40 @@ export function compareFiles(
 ): Comparison {
   const byPath = new Map<string, KnownFile>();
   for (const row of known) byPath.set(row.path, row);
-  const unchanged: KnownFile[] = [];
-  const changed: { file: FoundFile; known: KnownFile }[] = [];
-  const unfinished: { file: FoundFile; known: KnownFile }[] = [];
+  const unchanged: KnownAndFound[] = [];
+  const suspects: KnownAndFound[] = [];
+  const changed: KnownAndFound[] = [];
+  const unfinished: KnownAndFound[] = [];
   const added: FoundFile[] = [];
   for (const file of picturesFirst(found)) {
     const row = byPath.get(file.relPath);
     byPath.delete(file.relPath);
-    if (row === undefined) added.push(file);
-    else if (row.sizeBytes !== file.sizeBytes || row.mtimeMs !== file.mtimeMs)
-      changed.push({ file, known: row });
-    else if (needsWork(row, retryFailed)) unfinished.push({ file, known: row });
-    else unchanged.push(row);
+    if (row === undefined) {
+      added.push(file);
+      continue;
+    }
+    const pair = { file, known: row };
+    if (row.sizeBytes !== file.sizeBytes) changed.push(pair);
+    else if (!hasSameTimes(row, file)) (row.contentHash === null ? changed : suspects).push(pair);
+    else if (needsDecoding(row, retryFailed)) unfinished.push(pair);
+    else unchanged.push(pair);
   }
-  return { unchanged, changed, unfinished, added, missing: [...byPath.values()] };
+  return { unchanged, suspects, changed, unfinished, added, missing: [...byPath.values()] };
 }
 
-function needsWork(row: KnownFile, retryFailed: boolean): boolean {
-  if (row.state === 'pending') return true;
-  return row.state === 'failed' && (retryFailed || row.attempts < MAX_ATTEMPTS);
+/**
+ * The time of the last write can be set back (`touch -r`, `rsync -t`, cameras, archives); that of the last
+ * change of the inode cannot. Inode numbers are left out: FAT, FUSE, overlays and network shares make new
+ * ones up at every mount, and a replaced file has another time of change as well.
+ */
+const hasSameTimes = (row: KnownFile, file: FoundFile): boolean =>
+  row.mtimeMs === file.mtimeMs && (row.ctimeMs === null || row.ctimeMs === file.ctimeMs);
+
+/** Whether an untouched file is decoded (again). Frames that only wait to be encoded need no decoder. */
+export function needsDecoding(row: KnownFile, retryFailed = false): boolean {
+  if (row.needsDecoding) return true;
+  const failed = row.state === 'failed' && row.fault !== 'encode';
+  return failed && (retryFailed || row.attempts < MAX_ATTEMPTS);
 }
 
 function picturesFirst(found: readonly FoundFile[]): FoundFile[] {
@@ -83,49 +117,106 @@ function picturesFirst(found: readonly FoundFile[]): FoundFile[] {
   ];
 }
 
-export interface Move {
-  readonly known: KnownFile;
-  readonly file: FoundFile;
+/** By relative path: SHA-256 of the bytes; undefined when they cannot be read just now. */
+export type Hashes = ReadonlyMap<string, string | undefined>;
+
+/** Files that are no longer what they were, or are new; and what is no longer where it was. */
+interface Turnover {
+  readonly arrivals: readonly { readonly file: FoundFile; readonly known?: KnownFile }[];
+  readonly displaced: readonly KnownFile[];
 }
 
-/** New files that may be moved ones: their size is that of a vanished file with a known hash. */
-export function moveCandidates(comparison: Comparison): readonly FoundFile[] {
+function turnoverOf(comparison: Comparison, hashes: Hashes): Turnover {
+  const replaced = [
+    ...comparison.changed,
+    ...comparison.suspects.filter(
+      ({ known, file }) => hashes.has(file.relPath) && !hasKnownBytes(known, file, hashes),
+    ),
+  ];
+  return {
+    arrivals: [...replaced, ...comparison.added.map((file) => ({ file }))],
+    displaced: [...comparison.missing, ...replaced.map(({ known }) => known)],
+  };
+}
+
+/** Bytes that cannot be read just now count as the known ones: nothing is forgotten on a guess. */
+function hasKnownBytes(known: KnownFile, file: FoundFile, hashes: Hashes): boolean {
+  const hash = hashes.get(file.relPath);
+  return hash === undefined || hash === known.contentHash;
+}
+
+/** Arrivals that may hold bytes known from elsewhere, by their size: to be hashed. */
+export function moveCandidates(comparison: Comparison, hashes: Hashes): readonly FoundFile[] {
+  const { arrivals, displaced } = turnoverOf(comparison, hashes);
   const sizes = new Set(
-    comparison.missing.filter((row) => row.contentHash !== null).map((row) => row.sizeBytes),
+    displaced.filter((row) => row.contentHash !== null).map((row) => row.sizeBytes),
   );
-  return comparison.added.filter((file) => sizes.has(file.sizeBytes));
+  return arrivals
+    .map(({ file }) => file)
+    .filter((file) => sizes.has(file.sizeBytes) && !hashes.has(file.relPath));
+}
+
+export interface Resolution {
+  /** Known bytes, where they are now. */
+  readonly moves: readonly KnownAndFound[];
+  /** The same bytes in the same place under other times. */
+  readonly touched: readonly KnownAndFound[];
+  /** Suspects whose bytes cannot be read just now: kept as they are. */
+  readonly unreadable: readonly KnownAndFound[];
+  /** New bytes under a known name. */
+  readonly changed: readonly KnownAndFound[];
+  readonly added: readonly FoundFile[];
+  readonly missing: readonly KnownFile[];
+  /** Gone for certain: other bytes that are known have taken their name. */
+  readonly overwritten: readonly KnownFile[];
 }
 
 /**
- * Pairs vanished files with new ones of the same bytes; each is used once, in path order.
+ * Pairs bytes that are no longer where they were with files that hold them now; each is used once, in
+ * path order, and what has lost its name before what only changed.
  *
- * @param hashes  SHA-256 by relative path, for the candidates
+ * @param hashes  of all suspects and of `moveCandidates`
  */
-export function resolveMoves(
-  comparison: Comparison,
-  hashes: ReadonlyMap<string, string>,
-): { moves: readonly Move[]; added: readonly FoundFile[]; missing: readonly KnownFile[] } {
-  const vanished = new Map<string, KnownFile[]>();
-  for (const row of comparison.missing) {
+export function resolveContents(comparison: Comparison, hashes: Hashes): Resolution {
+  const { arrivals, displaced } = turnoverOf(comparison, hashes);
+  const byHash = new Map<string, KnownFile[]>();
+  for (const row of displaced) {
     if (row.contentHash === null) continue;
-    const list = vanished.get(row.contentHash);
-    if (list === undefined) vanished.set(row.contentHash, [row]);
+    const list = byHash.get(row.contentHash);
+    if (list === undefined) byHash.set(row.contentHash, [row]);
     else list.push(row);
   }
-  const moves: Move[] = [];
-  const taken = new Set<MediaId>();
-  const added: FoundFile[] = [];
-  for (const file of comparison.added) {
-    const hash = hashes.get(file.relPath);
-    const known = hash === undefined ? undefined : vanished.get(hash)?.shift();
-    if (known === undefined) {
-      added.push(file);
-    } else {
-      moves.push({ known, file });
-      taken.add(known.mediaId);
+  const moves: KnownAndFound[] = [];
+  const rest: (typeof arrivals)[number][] = [];
+  const overwritten: KnownFile[] = [];
+  for (const arrival of arrivals) {
+    const hash = hashes.get(arrival.file.relPath);
+    const known = hash === undefined ? undefined : byHash.get(hash)?.shift();
+    if (known === undefined) rest.push(arrival);
+    else {
+      moves.push({ known, file: arrival.file });
+      if (arrival.known !== undefined) overwritten.push(arrival.known);
     }
   }
-  return { moves, added, missing: comparison.missing.filter((row) => !taken.has(row.mediaId)) };
+  const moved = new Set(moves.map(({ known }) => known.mediaId));
+  const added: FoundFile[] = [];
+  const changed: KnownAndFound[] = [];
+  for (const { file, known } of rest) {
+    // What was here has moved: the name is that of a new file now.
+    if (known === undefined || moved.has(known.mediaId)) added.push(file);
+    else changed.push({ file, known });
+  }
+  const kept = comparison.suspects.filter(({ known, file }) => hasKnownBytes(known, file, hashes));
+  const isRead = ({ file }: KnownAndFound): boolean => hashes.get(file.relPath) !== undefined;
+  return {
+    moves,
+    touched: kept.filter(isRead),
+    unreadable: kept.filter((pair) => !isRead(pair)),
+    changed,
+    added,
+    missing: comparison.missing.filter((row) => !moved.has(row.mediaId)),
+    overwritten: overwritten.filter((row) => !moved.has(row.mediaId)),
+  };
 }
 
 /**

@@ -40,7 +40,7 @@ export class Progress {
     } else if (item.code !== null) {
       this.problems.push({
         path: item.path,
-        state: 'failed',
+        state: item.frames.length > 0 ? 'damaged' : 'failed',
         code: item.code,
         reason: item.reason ?? '',
       });
@@ -90,9 +90,10 @@ export function makeReport(
     added: plan.added,
     changed: plan.changed,
     moved: plan.moves.length,
-    removed: plan.missing.length,
+    removed: plan.missing.length + plan.overwritten.length,
     heldBack: plan.heldBack,
     unchanged: plan.unchanged,
+    otherSampling: plan.otherSampling,
     indexed: progress.indexedItems,
     skipped: count('skipped'),
     failed: count('failed'),

@@ -103,17 +103,11 @@ export async function runSync(
     decoding = false;
     wake.notify();
     await embedding?.catch(() => undefined);
-    if (options.signal?.aborted !== true) {
-      await catalog.exportMetadata(metadataFile(parts.dir), parts.space);
-    }
   }
   await embedding;
   await sweepGraves(parts);
+  await catalog.exportMetadata(path.join(parts.dir, 'metadata.jsonl'), parts.space);
   return makeReport(plan, progress, started, framesNow(parts), false);
-}
-
-function metadataFile(dir: string): string {
-  return path.join(dir, 'metadata.jsonl');
 }
 
 const framesNow = (parts: SyncParts): number => parts.catalog.counts(parts.space).frames;
@@ -125,10 +119,10 @@ async function applyMovesAndRemovals(
 ): Promise<void> {
   const { catalog } = parts;
   // Removals first: a move may take over the path of a file that is gone.
-  const buried = catalog.removeMedia(plan.missing.map((row): MediaId => row.mediaId));
-  for (const { known, file } of plan.moves) {
-    catalog.rename(known.mediaId, file.relPath, file.mtimeMs);
-  }
+  const gone = [...plan.missing, ...plan.overwritten];
+  const buried =
+    gone.length === 0 ? [] : catalog.removeMedia(gone.map((row): MediaId => row.mediaId));
+  if (plan.places.length > 0) catalog.place(plan.places);
   await sweepGraves(parts);
   await store.remove(buried);
 }

@@ -4,6 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { decoderEnvironment } from '../child-environment';
 import { makeError, messageOf } from '../errors';
 import { filmFrames, sceneAt, type Film } from './motion';
 import { renderPixels } from './render';
@@ -102,7 +103,11 @@ function start(
   args: readonly string[],
   stdout: 'pipe' | 'ignore',
 ): ChildProcess {
-  return spawn(ffmpegPath, args, { stdio: ['pipe', stdout, 'pipe'], windowsHide: true });
+  return spawn(ffmpegPath, args, {
+    stdio: ['pipe', stdout, 'pipe'],
+    env: decoderEnvironment({}),
+    windowsHide: true,
+  });
 }
 
 function isRunning(child: ChildProcess): boolean {

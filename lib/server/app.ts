@@ -120,6 +120,11 @@ export function createServer(
   // JSON and multipart only: a form of another site can send text/plain without asking first.
   app.removeContentTypeParser('text/plain');
 
+  app.addHook('onRequest', async (request, reply) => {
+    if (connections.hasPlace(request.raw.socket)) return;
+    reply.header('connection', 'close');
+    throw makeError('ERR_POOL_FULL', 'too many connections at once, try again in a moment');
+  });
   addSecurity(app, context, {
     bindHost: options.host ?? '127.0.0.1',
     allowedHosts: options.allowedHosts ?? [],

@@ -10,6 +10,8 @@ export interface ServerLimits {
   /** A connection on which nothing moves, for example a reader that stopped, is cut after this. */
   readonly idleSocketTimeoutMs: number;
   readonly maxConnections: number;
+  /** Where there are too many, one that has been silent for so long gives its place to a newcomer that asks. */
+  readonly silentGraceMs: number;
   /**
    * Connections from one address. Loopback counts as one address too, but many programs and a
    * reverse proxy share it, so it gets more.
@@ -40,6 +42,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   keepAliveTimeoutMs: 15_000,
   idleSocketTimeoutMs: 120_000,
   maxConnections: 512,
+  silentGraceMs: 250,
   maxConnectionsPerAddress: 32,
   maxLoopbackConnections: 256,
   jsonBytes: 256 * 1024,

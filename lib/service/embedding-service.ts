@@ -3,8 +3,16 @@
  * that are asked for at the same time are computed once.
  */
 import { isLibraryError, makeError, type LibraryError } from '../errors';
+import { debug } from '../debug';
 import type { ImageEncoder, ItemEncoder, SentenceEncoder } from '../encode';
-import { cacheKey, MemoryCache, type EmbeddingCache, type EmbeddingKind } from '../stores/cache';
+import { checkPixels, pngOf, type RawPixels } from '../media';
+import {
+  cacheKey,
+  checkTtl,
+  MemoryCache,
+  type EmbeddingCache,
+  type EmbeddingKind,
+} from '../stores/cache';
 import type * as Metrics from './metrics';
 
 export interface EmbeddingServiceParts {
@@ -26,13 +34,18 @@ export interface EmbeddingServiceParts {
 export interface EmbedOptions {
   /** False: neither read from the cache nor kept. Default true. */
   readonly useCache?: boolean;
+  /** How long what is computed may be given out; default: what the cache was made with. */
+  readonly ttlSeconds?: number;
   readonly signal?: AbortSignal;
 }
 
 export interface BatchInput {
   readonly texts?: readonly string[];
-  readonly images?: readonly Uint8Array[];
+  readonly images?: readonly Picture[];
 }
+
+/** A picture file (JPEG, PNG, WebP, GIF or AVIF), or pixels. */
+export type Picture = Uint8Array | RawPixels;
 
 export interface BatchOutput {
   /** One a text, in order, each `instructionDim` long and of unit length. */
@@ -50,7 +63,9 @@ export const MAX_BATCH = 1024;
 /** Calls whose vectors are on their way to the cache; those of more are not kept. */
 const MAX_KEEPING = 256;
 
-type Input = string | Uint8Array;
+/** Checked, and ours: the caller may change his while we work. */
+type CheckedPicture = Uint8Array | Required<RawPixels>;
+type Input = string | CheckedPicture;
 /** What became of one input. */
 type Outcome = Float32Array | LibraryError;
 
@@ -128,11 +143,11 @@ export class EmbeddingService implements AsyncDisposable {
   }
 
   /**
-   * @param image  a picture file: JPEG, PNG, WebP, GIF or AVIF
+   * @param image  pixels give the vector of a PNG file of them
    * @returns shape [imageDim], unit length, the caller's own
    * @throws as getInstructionEmbedding, and ERR_MEDIA_DECODE | ERR_MEDIA_UNSUPPORTED | ERR_MEDIA_LIMIT
    */
-  async getImageEmbedding(image: Uint8Array, options: EmbedOptions = {}): Promise<Float32Array> {
+  async getImageEmbedding(image: Picture, options: EmbedOptions = {}): Promise<Float32Array> {
     return first((await this.embed('image', [checkImage(image)], options)).vectors);
   }
 
@@ -182,8 +197,9 @@ export class EmbeddingService implements AsyncDisposable {
   private async embed(
     kind: EmbeddingKind,
     inputs: readonly Input[],
-    { useCache = true, signal }: EmbedOptions,
+    { useCache = true, ttlSeconds, signal }: EmbedOptions,
   ): Promise<Embedded> {
+    checkTtl(ttlSeconds);
     if (this.closing !== undefined) throw makeError('ERR_CLOSED', 'the service is closed');
     if (this.parts.isEnabled === false)
       throw makeError('ERR_CLOSED', 'EMBEDDING_ENABLE_EMBEDDINGS is false: nothing is embedded');
@@ -194,9 +210,11 @@ export class EmbeddingService implements AsyncDisposable {
       return { vectors: whole(outcomes), tokens };
     }
     const { model, dim } = this.encoderOf(kind);
-    const keys = inputs.map((input) => cacheKey(kind, model, input));
+    const keys = inputs.map((input) => cacheKey(kind, model, bytesOf(input)));
     const cached = await this.cache.getMany(keys, dim);
     const hits = cached.reduce((sum, vector) => sum + (vector === undefined ? 0 : 1), 0);
+    if (debug.enabled)
+      keys.forEach((key, i) => debug('cache %s for %s', cached[i] ? 'hit' : 'miss', key));
     this.hits[kind] += hits;
     this.misses[kind] += inputs.length - hits;
     if (hits === inputs.length) return { vectors: cached as Float32Array[], tokens: 0 };
@@ -204,7 +222,7 @@ export class EmbeddingService implements AsyncDisposable {
     keys.forEach((key, i) => {
       if (cached[i] === undefined && !this.running.has(key)) missing.set(key, inputs[i] as Input);
     });
-    const started = missing.size > 0 ? this.start(kind, missing) : undefined;
+    const started = missing.size > 0 ? this.start(kind, missing, ttlSeconds) : undefined;
     const outcomes = keys.map((key, i) => cached[i] ?? (this.running.get(key) as Promise<Outcome>));
     const vectors = whole(await abortable(Promise.all(outcomes), signal));
     const { tokens = 0 } = (await started) ?? {};
@@ -221,7 +239,11 @@ export class EmbeddingService implements AsyncDisposable {
    * Computes what nobody computes yet, and keeps it. Whoever asked first may go away: others may be
    * waiting for the same, so its signal does not stop the work.
    */
-  private start(kind: EmbeddingKind, inputs: ReadonlyMap<string, Input>): Promise<Computed> {
+  private start(
+    kind: EmbeddingKind,
+    inputs: ReadonlyMap<string, Input>,
+    ttlSeconds: number | undefined,
+  ): Promise<Computed> {
     const keys = [...inputs.keys()];
     const all = this.compute(kind, [...inputs.values()], undefined);
     keys.forEach((key, i) => {
@@ -230,7 +252,7 @@ export class EmbeddingService implements AsyncDisposable {
       outcome.catch(() => undefined);
       this.running.set(key, outcome);
     });
-    const kept = all.then(({ outcomes }) => this.keep(keys, outcomes));
+    const kept = all.then(({ outcomes }) => this.keep(keys, outcomes, ttlSeconds));
     this.keeping.add(kept);
     const forget = (): void => {
       this.keeping.delete(kept);
@@ -240,7 +262,11 @@ export class EmbeddingService implements AsyncDisposable {
     return all;
   }
 
-  private async keep(keys: readonly string[], outcomes: readonly Outcome[]): Promise<void> {
+  private async keep(
+    keys: readonly string[],
+    outcomes: readonly Outcome[],
+    ttlSeconds: number | undefined,
+  ): Promise<void> {
     // A slow disk must not pile them up in memory.
     if (this.keeping.size > MAX_KEEPING) return;
     const vectors = new Map<string, Float32Array>();
@@ -248,7 +274,7 @@ export class EmbeddingService implements AsyncDisposable {
       const outcome = outcomes[i];
       if (outcome instanceof Float32Array) vectors.set(key, outcome);
     });
-    await this.cache.setMany(vectors);
+    await this.cache.setMany(vectors, ttlSeconds);
   }
 
   /** @throws what concerns all inputs */
@@ -263,8 +289,14 @@ export class EmbeddingService implements AsyncDisposable {
       const computed =
         kind === 'instruction'
           ? await encodeEach(this.parts.instruction, inputs as readonly string[], signal)
-          : await this.encodeImages(inputs as readonly Uint8Array[], signal);
+          : await this.encodeImages(inputs as readonly CheckedPicture[], signal);
       end?.();
+      debug(
+        'computed %d %s embeddings of %d values',
+        inputs.length,
+        kind,
+        this.encoderOf(kind).dim,
+      );
       return computed;
     } finally {
       this.inFlight[kind] -= inputs.length;
@@ -272,14 +304,17 @@ export class EmbeddingService implements AsyncDisposable {
   }
 
   private async encodeImages(
-    images: readonly Uint8Array[],
+    images: readonly CheckedPicture[],
     signal: AbortSignal | undefined,
   ): Promise<Computed> {
     const { image: encoder, prepareImage } = this.parts;
-    if (prepareImage === undefined) return encodeEach(encoder, images, signal);
+    const prepare = async (image: CheckedPicture): Promise<Uint8Array> => {
+      const file = image instanceof Uint8Array ? image : await pngOf(image);
+      return prepareImage === undefined ? file : prepareImage(file);
+    };
     const prepared = await Promise.all(
       images.map((image) =>
-        prepareImage(image).catch((error: unknown): LibraryError => {
+        prepare(image).catch((error: unknown): LibraryError => {
           if (isLibraryError(error)) return error;
           throw error;
         }),
@@ -356,7 +391,22 @@ function checkText(text: unknown): string {
   return text;
 }
 
-function checkImage(image: unknown): Uint8Array {
-  if (image instanceof Uint8Array && image.length > 0) return image;
-  throw makeError('ERR_ARG_TYPE', 'an image must be the bytes of a picture file');
+function checkImage(image: unknown): CheckedPicture {
+  if (image instanceof Uint8Array && image.length > 0) return image.slice();
+  if (typeof image === 'object' && image !== null && 'data' in image) {
+    const pixels = checkPixels(image as RawPixels);
+    return { ...pixels, data: pixels.data.slice() };
+  }
+  throw makeError(
+    'ERR_ARG_TYPE',
+    'an image must be the bytes of a picture file, or pixels: { data, width, height }',
+  );
+}
+
+/** What the key of an input is made of: no two inputs share it. */
+function bytesOf(input: Input): string | Uint8Array {
+  if (typeof input === 'string' || input instanceof Uint8Array) return input;
+  const { data, width, height, channels } = input;
+  const head = Buffer.from(`pixels ${width} ${height} ${channels}\n`);
+  return Buffer.concat([head, Buffer.from(data.buffer, data.byteOffset, data.length)]);
 }

@@ -10,6 +10,7 @@ export {
   type BatchOutput,
   type EmbeddingServiceParts,
   type EmbedOptions,
+  type Picture,
 } from './embedding-service';
 export { openAudioEmbedder, openVideoEmbedder, type FileEmbedder } from './file-embedder';
 export type { ServiceMetrics } from './metrics';

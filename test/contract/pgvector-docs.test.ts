@@ -1,6 +1,7 @@
 /** The examples of docs/PGVECTOR.md are run against PostgreSQL with pgvector, so that they cannot go stale. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import pg from 'pg';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findExamples, makeSandbox, promisedOutput, runExample } from '../helpers/doc-examples';
@@ -13,12 +14,17 @@ test('the examples of docs/PGVECTOR.md do what they say', async () => {
   await drawPictures(pictures, 6);
   const file = path.resolve(__dirname, '../../../docs/PGVECTOR.md');
   // `js test postgres`: for this test, which has the database that the examples need.
-  const examples = findExamples(
-    readFileSync(file, 'utf8').replaceAll(' test postgres\n', ' test\n'),
-  );
-  assert.is(examples.length, 2);
+  const text = readFileSync(file, 'utf8').replaceAll(' test postgres\n', ' test\n');
+  const examples = findExamples(text);
+  assert.is(examples.length, 3);
   const postgres = await startPostgres();
   try {
+    const client = new pg.Client({ connectionString: postgres.url });
+    await client.connect();
+    const statements = [...text.matchAll(/^```sql test\n([^`]+)```/gm)];
+    assert.is(statements.length, 1);
+    for (const [, sql = ''] of statements) await client.query(sql);
+    await client.end();
     for (const example of examples) {
       const { dir, env } = makeSandbox(pictures);
       const result = await runExample(example, {

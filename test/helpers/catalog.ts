@@ -22,6 +22,7 @@ export function picture(catalog: Catalog, name: string, frames = 1): IngestedIte
     height: 10,
     capturedAt: '2020-01-02T03:04:05',
     attempts: 1,
+    ...{ needsDecoding: false, fault: null, note: null, ctimeMs: 1234.5678, sampling: 'max=512' },
     frames: Array.from({ length: frames }, (_, i) => ({
       frameId: catalog.nextFrameId(),
       timestamp: isVideo ? i / 3 : null,

@@ -4,10 +4,13 @@
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import type { TaskInput, WorkerReply } from '../../lib/encode/task';
-import { enter, handle as real } from '../../lib/encode/worker';
+import { handle as real } from '../../lib/encode/worker';
 
 export async function handle(input: TaskInput): Promise<WorkerReply> {
-  for (const order of ordersOf(input)) {
+  const orders = ordersOf(input);
+  // As inputs do: they can harm nothing before there is a model for them.
+  if (orders.length > 0) await real({});
+  for (const order of orders) {
     if (order === '#exit') process.exit(3);
     // As a model does that crashes the runtime: the whole process, not only this thread.
     if (order === '#crash') process.kill(process.pid, 'SIGSEGV');
@@ -18,7 +21,6 @@ export async function handle(input: TaskInput): Promise<WorkerReply> {
       await new Promise(() => undefined);
     }
     if (order === '#hang') {
-      enter('running');
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     }
     if (order === '#memory') fillMemory();
@@ -30,7 +32,6 @@ export async function handle(input: TaskInput): Promise<WorkerReply> {
 
 /** On the JavaScript heap, which is what the pool limits. */
 function fillMemory(): never {
-  enter('running');
   const kept: number[][] = [];
   for (;;) kept.push(Array.from({ length: 10_000 }, (_, i) => i + kept.length));
 }
@@ -46,7 +47,6 @@ function ordersOf(input: TaskInput): string[] {
 
 /** Makes `<path>.entered`, and goes on when there is `<path>.open`. */
 async function gate(path: string): Promise<void> {
-  enter('running');
   writeFileSync(`${path}.entered`, '');
   while (!existsSync(`${path}.open`)) await new Promise((resolve) => setTimeout(resolve, 5));
 }

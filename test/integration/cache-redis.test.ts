@@ -86,8 +86,19 @@ if (!hasRedis) {
     assert.is(await cache.clearPattern('embedding:image:*'), 400);
     assert.is(await cache.clearPattern('embedding:[ai]*'), 0, 'only * has a meaning');
     assert.is(await plain.dbsize(), 801);
-    assert.is(await cache.clearPattern('embedding:*'), 800);
-    assert.is(await plain.get('session:1'), 'x');
+    const { totalKeys, memoryUsed } = await cache.getStats();
+    assert.is(totalKeys, 800, 'what belongs to others does not count');
+    assert.ok(memoryUsed > 100_000, `${memoryUsed} bytes`);
+    assert.is(await cache.clearPattern('instruction:*'), 800, 'as spec 002 writes it');
+    await cache.set(keyOf('a'), vector(1));
+    assert.is(await cache.clearPattern('*'), 1);
+    assert.is(await plain.get('session:1'), 'x', 'a star alone is not everything there is');
+    assert.is(await cache.set(keyOf('short'), vector(1), 7), true);
+    const ttl = await plain.ttl(keyOf('short'));
+    assert.ok(ttl === 6 || ttl === 7, `${ttl} s`);
+    const kept = await cache.setMany(new Map([[keyOf('long'), vector(1)]]), 1000);
+    assert.equal([...kept.values()], [true]);
+    assert.ok((await plain.ttl(keyOf('long'))) > 900);
     await cache.close();
   });
 
@@ -153,6 +164,9 @@ if (!hasRedis) {
     const cache = new RedisCache({ url: 'redis://127.0.0.1:1' });
     assert.is(await cache.get(keyOf('a'), DIM), undefined);
     assert.is(await codeOf(cache.clearPattern('*')), 'ERR_STORE_UNAVAILABLE');
+    assert.is(await codeOf(cache.getStats()), 'ERR_STORE_UNAVAILABLE');
+    assert.is(await cache.set(keyOf('a'), vector(1)), false, 'not kept');
+    assert.equal([...(await cache.setMany(new Map([[keyOf('a'), vector(1)]]))).values()], [false]);
     await cache.close();
     assert.is(await cache.get(keyOf('a'), DIM), undefined, 'closed is a miss too');
   });

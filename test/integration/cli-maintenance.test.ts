@@ -9,6 +9,7 @@ import { documentOf, runCli, startCli } from '../helpers/cli';
 import { drawPictures, makeFilm } from '../helpers/media-folder';
 import { skip } from '../helpers/shared-data';
 import { makeTempDir } from '../helpers/temp';
+import { copyTinyClip } from '../helpers/tiny-clip';
 
 const root = makeTempDir('cli-maintenance');
 test.before(async () => {
@@ -51,7 +52,8 @@ test('doctor tries every part and says what to do', async () => {
   const { ok, checks } = documentOf<{ ok: boolean; checks: Check[] }>(result);
   assert.is(result.code, ok ? 0 : 4);
   const names = ['node', 'engine', 'sqlite', 'ffmpeg', 'sharp', 'onnxruntime', 'model', 'disk'];
-  for (const name of names)
+  const atWork = ['decoder', 'image encoder', 'text encoder'];
+  for (const name of [...names, ...atWork])
     assert.ok(
       checks.some((check) => check.name === name),
       name,
@@ -59,8 +61,25 @@ test('doctor tries every part and says what to do', async () => {
   const byName = (name: string): Check | undefined => checks.find((check) => check.name === name);
   assert.match(byName('engine')?.detail ?? '', /^kernel \w+/);
   assert.match(byName('model')?.detail ?? '', /builtin.*SHA-256 [0-9a-f]{64}/);
+  for (const name of atWork) assert.is(byName(name)?.state, 'ok', byName(name)?.detail);
   for (const check of checks.filter((each) => each.state === 'missing'))
     assert.ok(check.remedy !== undefined, `${check.name} has a remedy`);
+});
+
+test('doctor finds out that a model of the right shape embeds nothing, and why', async () => {
+  const model = copyTinyClip();
+  const tower = path.join(model, 'onnx', 'vision_model.onnx');
+  const bytes = readFileSync(tower);
+  // Weights that are no numbers: the file loads, and what comes out is no embedding.
+  bytes.fill(0xff, bytes.length >> 2, bytes.length >> 1);
+  writeFileSync(tower, bytes);
+  const result = await runCli(['doctor', root, '--json', '--model', model]);
+  const { checks } = documentOf<{ checks: Check[] }>(result);
+  assert.is(result.code, 4);
+  const image = checks.find((check) => check.name === 'image encoder');
+  assert.is(image?.state, 'missing');
+  assert.match(image?.detail ?? '', /no embedding/);
+  assert.is(checks.find((check) => check.name === 'text encoder')?.state, 'ok');
 });
 
 test('doctor is 4 when a part is missing', async () => {

@@ -1,4 +1,6 @@
 /** The embedding service over the built-in model and real caches. */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -57,6 +59,64 @@ function counted(): { text: SentenceEncoder; calls: string[][]; hold: () => () =
   };
   return { text, calls, hold };
 }
+
+test('pixels give the vector of the picture file that they are, whatever happens to them later', async () => {
+  await using service = await openEmbeddingService({ clip, cache: 'memory' });
+  const size = { width: 40, height: 30 };
+  const rgb = Uint8Array.from({ length: 40 * 30 * 3 }, (_, i) => (i * 7919) % 256);
+  const file = await sharp(rgb, { raw: { ...size, channels: 3 } })
+    .png()
+    .toBuffer();
+  const truth = await service.getImageEmbedding(file);
+  const working = rgb.slice();
+  const pending = service.getImageEmbedding({ data: working, ...size });
+  working.fill(0);
+  assert.equal(await pending, truth, 'a copy was taken');
+  assert.equal(await service.getImageEmbedding({ data: rgb, ...size, channels: 3 }), truth);
+  assert.is(service.hits.image, 1, 'and it was kept under what it was');
+  const clamped = new Uint8ClampedArray(40 * 30 * 4).fill(255);
+  for (let i = 0; i < 1200; i++) clamped.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
+  const { imageEmbeddings } = await service.batchGenerateEmbeddings({
+    images: [{ data: clamped, ...size }, file],
+  });
+  assert.equal(imageEmbeddings, [truth, truth], 'as a canvas gives them');
+  const data = rgb;
+  for (const [image, code] of [
+    [{ data, width: 40, height: 31 }, 'ERR_ARG_RANGE'],
+    [{ data, width: 40, height: 30, channels: 4 }, 'ERR_ARG_RANGE'],
+    [{ data, width: 0, height: 30 }, 'ERR_ARG_RANGE'],
+    [{ data, width: 40.5, height: 30 }, 'ERR_ARG_RANGE'],
+    [{ data, width: 1e6, height: 1e6 }, 'ERR_MEDIA_LIMIT'],
+    [{ data: new Float32Array(3600), ...size }, 'ERR_ARG_TYPE'],
+    [{ data: [...rgb], ...size }, 'ERR_ARG_TYPE'],
+    [{ width: 40, height: 30 }, 'ERR_ARG_TYPE'],
+  ] as const)
+    assert.is(await codeOf(service.getImageEmbedding(image as never)), code);
+});
+
+test('what happens in the cache can be seen with NODE_DEBUG, and no text is', () => {
+  const index = path.resolve(__dirname, '../../lib/index.js');
+  const program = `const { openEmbeddingService } = require(${JSON.stringify(index)});
+    (async () => {
+      const service = await openEmbeddingService({ model: 'builtin', cache: 'memory' });
+      for (let i = 0; i < 2; i++) await service.getInstructionEmbedding('a secret heart', { ttlSeconds: 60 });
+      await service.cleanup();
+    })();`;
+  for (const [NODE_DEBUG, lines] of [
+    ['sightline', 3],
+    ['', 0],
+  ] as const) {
+    const env = { ...process.env, NODE_DEBUG };
+    const { stderr } = spawnSync(process.execPath, ['-e', program], { env, encoding: 'utf8' });
+    const ours = stderr.split('\n').filter((line) => line.startsWith('SIGHTLINE'));
+    assert.is(ours.length, lines, stderr);
+    assert.not.match(stderr, /secret/);
+    if (lines === 0) continue;
+    assert.match(ours[0] as string, /cache miss for embedding:instruction:[0-9a-f]{64}$/);
+    assert.match(ours[1] as string, /computed 1 instruction embeddings of \d+ values$/);
+    assert.match(ours[2] as string, /cache hit for embedding:instruction:[0-9a-f]{64}$/);
+  }
+});
 
 const metric = async (service: EmbeddingService, line: RegExp): Promise<number> =>
   Number(line.exec(await service.metrics.registry.metrics())?.[1] ?? NaN);
@@ -304,8 +364,8 @@ test('settings have the documented defaults and say what they take', () => {
     topK: 10,
     threshold: -1,
     usesHnsw: true,
-    m: 16,
-    efConstruction: 64,
+    m: undefined,
+    efConstruction: undefined,
   });
   const names = { CLIP_MODEL_NAME: 'ViT-B-32', EMBEDDING_TEXT_MODEL_NAME: 'all-MiniLM-L6-v2' };
   assert.is(serviceSettings(names).imageModel, 'ViT-B-32');

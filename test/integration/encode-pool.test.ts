@@ -187,17 +187,61 @@ test('a model that crashes the runtime costs its process and nothing else', asyn
   });
 });
 
-test('after five lost workers within a minute the encoder takes no work', async () => {
-  await withClip({ workers: 1 }, async (clip) => {
-    for (let i = 0; i < 5; i++) {
-      assert.is(await codeOf(clip.image.encode([order('#exit')])), 'ERR_ENCODE');
+test('any number of bad inputs in one call fail alone, each with its own reason', async () => {
+  await withClip({ timeoutMs: 600 }, async (clip) => {
+    const faults = ['#exit', '#hang', '#crash', '#exit', '#hang', '#throw', '#exit', '#garbage'];
+    const batch = faults.flatMap((fault, i) => [order(fault), good(i)]);
+    const { vectors, errors } = await clip.image.encodeEach(batch);
+    for (const [i, fault] of faults.entries()) {
+      const error = errors[2 * i];
+      assert.is(error?.code, fault === '#hang' ? 'ERR_TIMEOUT' : 'ERR_ENCODE', fault);
+      assert.is(error?.details['items'] ?? 1, 1, fault);
+      assert.is(errors[2 * i + 1], undefined);
+      assertRow(vectors, 2 * i + 1, vectorOf(i));
     }
-    const error = await errorOf(clip.image.encode([good()]));
-    assert.is(error.code, 'ERR_ENCODE');
-    assert.is(error.details['isBroken'], true);
-    // The other tower has workers of its own.
-    assert.is((await clip.text.encode(['red'])).length, TINY_DIM);
   });
+});
+
+test('inputs that take too long, however many, never stop the encoder', async () => {
+  await withClip({ workers: 1, timeoutMs: 200 }, async (clip) => {
+    await clip.image.warm();
+    for (let i = 0; i < 6; i++)
+      assert.is(await codeOf(clip.image.encode([order('#hang')])), 'ERR_TIMEOUT');
+    assertRow(await clip.image.encode([good(1)]), 0, vectorOf(1));
+  });
+});
+
+test('workers that die without the model end the call with the last reason, and the encoder rests', async () => {
+  const file = path.join(makeTempDir('worker'), 'dying.js');
+  writeFileSync(file, 'process.kill(process.pid, "SIGSEGV");');
+  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, file);
+  for (const round of ['at once', 'while it rests']) {
+    const error = await errorOf(clip.image.encodeEach([good(0), good(1)]));
+    assert.is(error.code, 'ERR_ENCODE', round);
+    assert.is(error.details['isBroken'], true);
+    assert.match(error.message, /5 workers in a row before they had the model.*SIGSEGV/);
+    assert.is(clip.image.stats().lostWorkers, 5);
+  }
+  await clip.close();
+});
+
+test('a process that is killed before it has the model is replaced, and its task is done', async () => {
+  const flag = path.join(makeTempDir('worker'), 'died');
+  const file = path.join(path.dirname(flag), 'dies-once.js');
+  writeFileSync(
+    file,
+    `const { existsSync, writeFileSync } = require('node:fs');
+    if (!existsSync(${JSON.stringify(flag)})) {
+      writeFileSync(${JSON.stringify(flag)}, '');
+      process.kill(process.pid, 'SIGKILL');
+    }
+    module.exports = require(${JSON.stringify(FAULTY)});`,
+  );
+  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, file);
+  assertRow(await clip.image.encode([good(2)]), 0, vectorOf(2));
+  assert.is(clip.image.stats().lostWorkers, 1);
+  assert.is(clip.image.stats().errors, 0);
+  await clip.close();
 });
 
 test('calls above the limit are refused with ERR_POOL_FULL, the others finish', async () => {

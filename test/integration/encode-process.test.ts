@@ -70,6 +70,27 @@ test('this process loads neither runtime nor image library; text processes no im
   assert.is(status, 0);
 });
 
+test('encoder processes hold no password, token or connection string of ours', () => {
+  if (process.platform !== 'linux') return skip('what children hold: there is no /proc');
+  const { said } = child(`${CHILDREN}
+    Object.assign(process.env, {
+      SIGHTLINE_VECTOR_STORE: 'postgres://me:hidden@db/x', EMBEDDING_REDIS_URL: 'redis://:hidden@r',
+      DATABASE_URL: 'hidden', PGPASSWORD: 'hidden', HF_TOKEN: 'hidden', AWS_SESSION: 'hidden',
+      NODE_OPTIONS: '--title=hidden', CUDA_VISIBLE_DEVICES: 'shown',
+    });
+    const clip = await openTiny();
+    await Promise.all([clip.image.warm(), clip.text.warm()]);
+    const held = readdirSync('/proc/self/task').flatMap((task) =>
+      readFileSync('/proc/self/task/' + task + '/children', 'utf8').split(' ').filter(Boolean))
+      .map((pid) => readFileSync('/proc/' + pid + '/environ', 'utf8'));
+    await clip.close();
+    say(held.map((text) => [text.includes('hidden'), text.includes('CUDA_VISIBLE_DEVICES=shown')]));`);
+  assert.equal(said, [
+    [false, true],
+    [false, true],
+  ]);
+});
+
 test('encoder processes die with the process they work for, however it ends', async () => {
   if (process.platform !== 'linux') return skip('children of a killed process: there is no /proc');
   const { said, signal } = child(`${CHILDREN}

@@ -8,7 +8,12 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openCatalog, type Catalog, type EmbeddingMetadata } from '../../lib/catalog';
+import {
+  openCatalog,
+  type Catalog,
+  type EmbeddingMetadata,
+  type MediaRow,
+} from '../../lib/catalog';
 import { EmbeddedVectors } from '../../lib/embedded-vectors';
 import { openClipWithWorker } from '../../lib/encode/clip';
 import { openLibrary } from '../../lib/library';
@@ -183,6 +188,11 @@ test('a frame that kills its worker costs the others nothing and is healed by th
     await runSync(sync, {}, { ingest: true, embed: false });
     const frame = path.join(parts.dir, 'frames', '0', '0.jpg');
     const jpeg = readFileSync(frame);
+    // As an older version recorded it, without a checksum: the order must reach the worker.
+    const media = parts.catalog.mediaByPath('blue.png') as MediaRow;
+    const size = { timestamp: null, width: 32, height: 32 };
+    const frames = [{ frameId: asFrameId(0), ...size, kept: 'same' as const }];
+    parts.catalog.recordIngested([{ ...media, replaces: media.mediaId, frames }]);
     writeFileSync(frame, '#exit');
     const report = await runSync(sync, {}, { ingest: true, embed: true });
     assert.is(report.framesAdded, 1);

@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError, makeError } from '../../lib/errors';
 import { startServer } from '../../lib/server';
-import { ask, exchange } from '../helpers/http';
+import { ask, askJson, exchange } from '../helpers/http';
 import { makeTestLibrary, serve, withMethods, type TestLibrary } from '../helpers/served-library';
 
 let made: TestLibrary;
@@ -118,7 +118,9 @@ test('a client that is slow with its headers or its body is cut off', async () =
 
 test('beyond the limit the longest silent connection goes, and the newcomer is served', async () => {
   const slow = slowLibrary();
-  const server = await serve(slow.library, { limits: { maxLoopbackConnections: 3 } });
+  const server = await serve(slow.library, {
+    limits: { maxLoopbackConnections: 3, silentGraceMs: 0 },
+  });
   const silent = [];
   for (let i = 0; i < 3; i++) {
     const socket = connect(server.port, '127.0.0.1');
@@ -132,14 +134,39 @@ test('beyond the limit the longest silent connection goes, and the newcomer is s
   // When all of them are at work, nobody is thrown out.
   const busy = [1, 2, 3].map(() => ask(server.port, '/search?q=x&k=1'));
   await slow.whenStarted(3);
-  const refused = await exchange(server.port, 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  assert.is(refused, '');
+  const refused = await ask(server.port, '/livez');
+  assert.is(refused.status, 503);
+  assert.is(refused.json<{ error: { code: string } }>().error.code, 'ERR_POOL_FULL');
+  assert.is(refused.headers['retry-after'], '1');
+  assert.is(refused.headers.connection, 'close');
+  assert.ok(refused.headers['content-security-policy']);
   slow.release();
   assert.equal(
     (await Promise.all(busy)).map((answer) => answer.status),
     [200, 200, 200],
   );
   for (const socket of silent) socket.destroy();
+  await server.close();
+});
+
+test('300 clients at once all get an answer, 200 or 503, and nobody a broken connection', async () => {
+  const server = await serve(made.library);
+  for (const path of ['/livez', '/search?q=a%20star&k=1']) {
+    const answers = await Promise.all(
+      Array.from({ length: 300 }, () => ask(server.port, path).then(({ status }) => status)),
+    );
+    const counts = new Map<number, number>();
+    for (const status of answers) counts.set(status, (counts.get(status) ?? 0) + 1);
+    console.log(`${path}: ${JSON.stringify([...counts])}`);
+    assert.ok(answers.every((status) => status === 200 || status === 503));
+    assert.ok((counts.get(200) ?? 0) >= 100);
+  }
+  const posts = Array.from({ length: 300 }, (_, i) =>
+    askJson(server.port, '/embed/text', { text: `text ${i % 7} ${'x'.repeat(5000)}` }),
+  );
+  const statuses = (await Promise.all(posts)).map(({ status }) => status);
+  assert.ok(statuses.every((status) => status === 200 || status === 503));
+  assert.is((await ask(server.port, '/livez')).status, 200, 'afterwards it is as before');
   await server.close();
 });
 

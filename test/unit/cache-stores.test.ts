@@ -11,6 +11,7 @@ import { mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { matcherOf } from '../../lib/stores/cache/key';
 import {
   cacheKey,
   DiskCache,
@@ -18,6 +19,7 @@ import {
   MemoryCache,
   type EmbeddingCache,
 } from '../../lib/stores/cache';
+import { codeOf } from '../helpers/errors';
 import { makeTempDir } from '../helpers/temp';
 
 const MODEL = { id: 'm', revision: 'r', sha256: 'a'.repeat(64), preprocessVersion: 1 };
@@ -61,10 +63,51 @@ for (const [name, open] of Object.entries(stores)) {
     assert.is(await cache.clearPattern('embedding:image:*'), 10);
     assert.is(await cache.get(cacheKey('image', MODEL, '1'), DIM), undefined);
     assert.equal(await cache.get(cacheKey('instruction', MODEL, '2'), DIM), vector(2));
-    assert.is(await cache.clearPattern('*'), 10);
+    // As spec 002 writes it: without the prefix.
+    assert.is(await cache.clearPattern('instruction:*'), 10);
+    for (const kind of ['image', 'instruction'] as const)
+      await cache.set(cacheKey(kind, MODEL, 'x'), vector(1));
+    assert.is(await cache.clearPattern('ruction:*'), 0);
+    assert.is(await cache.clearPattern('**'), 2);
+    await cache.close();
+  });
+
+  test(`${name}: says what is kept, counts it, and gives up what is over`, async () => {
+    const cache = open();
+    assert.is(await cache.set(keyOf('a'), vector(1)), true);
+    const kept = await cache.setMany(new Map([[keyOf('b'), vector(2)]]), 3600);
+    assert.equal([...kept], [[keyOf('b'), true]]);
+    assert.is(await cache.set(keyOf('soon over'), vector(3), 0.05), true);
+    const { totalKeys, memoryUsed } = await cache.getStats();
+    assert.is(totalKeys, 3);
+    assert.ok(memoryUsed >= 3 * DIM * 4, `${memoryUsed} bytes`);
+    assert.equal(await cache.get(keyOf('soon over'), DIM), vector(3));
+    const end = performance.now() + 5000;
+    // Until the time is over by the clock, whichever the store looks at.
+    while ((await cache.get(keyOf('soon over'), DIM)) !== undefined && performance.now() < end)
+      await new Promise((resolve) => setImmediate(resolve));
+    assert.is(await cache.get(keyOf('soon over'), DIM), undefined);
+    assert.equal(await cache.get(keyOf('b'), DIM), vector(2));
+    assert.is(cache.stats().errors, 0, 'an end is no damage');
+    for (const ttl of [0, -1, NaN, Infinity])
+      assert.is(await codeOf(() => cache.set(keyOf('c'), vector(1), ttl)), 'ERR_ARG_RANGE');
     await cache.close();
   });
 }
+
+test('patterns: parts in order, ends fixed, and no pattern takes long', () => {
+  const matches = (pattern: string, key: string): boolean => matcherOf(pattern)(key);
+  assert.ok(matches('embedding:image:*', 'embedding:image:ab'));
+  assert.ok(matches('*b*', 'embedding:image:abc'));
+  assert.not(matches('*c*b', 'embedding:image:abc'));
+  assert.not(matches('image:ab*ba', 'embedding:image:aba'), 'parts do not overlap');
+  assert.ok(matches('image:ab*ba', 'embedding:image:abba'));
+  assert.ok(matches('image:ab', 'embedding:image:ab'));
+  assert.not(matches('image:a', 'embedding:image:ab'));
+  const started = performance.now();
+  assert.not(matches('*a'.repeat(200) + 'b', `embedding:${'a'.repeat(100_000)}`));
+  assert.ok(performance.now() - started < 1000, 'linear, not exponential');
+});
 
 test('keys tell models, preprocessing, kinds and inputs apart', () => {
   const keys = [

@@ -16,7 +16,7 @@ import { catalogError, sqliteDriver, type SqliteDatabase } from '../../lib/catal
 import { Statements } from '../../lib/catalog/statements';
 import { isLibraryError } from '../../lib/errors';
 import { asFrameId, asRow } from '../../lib/types';
-import { codeOf, filled, raw } from '../helpers/catalog';
+import { add, codeOf, filled, raw } from '../helpers/catalog';
 import { makeTempDir } from '../helpers/temp';
 
 console.log(`SQLite by ${sqliteDriver().name}`);
@@ -89,11 +89,11 @@ test('verify says which entry is damaged, goes on to the next, and finds what do
     ["INSERT INTO pending_frames VALUES ('clip', 77)", /does not exist/],
     ['DELETE FROM encodings', /row 0 names a batch that was never recorded/],
     [
-      "INSERT INTO failed_frames VALUES ('clip', 0, 'x', 1, 'ERR_ENCODE', NULL, NULL)",
+      "INSERT INTO failed_frames VALUES ('clip', 0, 'x', 1, 'ERR_ENCODE', NULL, NULL, 0)",
       /frame 0 has a row and counts as failed/,
     ],
     [
-      "INSERT INTO failed_frames VALUES ('clip', 77, 'x', 1, 'ERR_ENCODE', NULL, NULL)",
+      "INSERT INTO failed_frames VALUES ('clip', 77, 'x', 1, 'ERR_ENCODE', NULL, NULL, 0)",
       /list of failures names frame 77/,
     ],
     ["PRAGMA foreign_keys=OFF; DELETE FROM media WHERE path = 'a.jpg'", /refers to a missing one/],
@@ -282,6 +282,7 @@ test('an export that fails leaves the old file, no rest, and a typed error', asy
     execFileSync('ln', ['-s', '/dev/full', `${linked}.tmp`]);
     assert.is(await code(linked), 'ERR_DISK_FULL');
   }
+  add(catalog, ['b.jpg']);
   raw(catalog).exec('UPDATE frames SET width = 3');
   assert.is(await code(file), 'ERR_CATALOG');
   assert.is(readFileSync(file, 'utf8'), before);

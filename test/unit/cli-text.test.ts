@@ -116,6 +116,7 @@ const REPORT: SyncReport = {
   moved: 0,
   removed: 0,
   heldBack: 0,
+  otherSampling: 0,
   unchanged: 10,
   indexed: 0,
   skipped: 0,

@@ -13,6 +13,14 @@ export interface CacheStats {
   readonly bytes?: number;
 }
 
+/** What has to be counted, or asked of a server. */
+export interface CacheReport extends CacheStats {
+  /** Embeddings in the store. */
+  readonly totalKeys: number;
+  /** Bytes: of the entries; of Redis the whole server's. */
+  readonly memoryUsed: number;
+}
+
 /**
  * Keys are those of `key.ts`. Nothing here throws for a store that is away, full or damaged: reads
  * miss, writes are dropped, and `stats().errors` counts them. Vectors are copied in and out.
@@ -21,16 +29,31 @@ export interface EmbeddingCache {
   get(key: string, dim: number): Promise<Float32Array | undefined>;
   /** In the order of `keys`. */
   getMany(keys: readonly string[], dim: number): Promise<(Float32Array | undefined)[]>;
-  set(key: string, vector: Float32Array): Promise<void>;
-  setMany(entries: ReadonlyMap<string, Float32Array>): Promise<void>;
   /**
-   * Drops what matches; `*` stands for any characters, for example `embedding:image:*`.
+   * @param ttlSeconds  how long it may be given out, more than 0; default: what the store was made with
+   * @returns whether it is kept
+   */
+  set(key: string, vector: Float32Array, ttlSeconds?: number): Promise<boolean>;
+  /** @returns by key, whether it is kept */
+  setMany(
+    entries: ReadonlyMap<string, Float32Array>,
+    ttlSeconds?: number,
+  ): Promise<ReadonlyMap<string, boolean>>;
+  /**
+   * Drops what matches; `*` stands for any characters. All keys begin with `embedding:`, which may be left
+   * out: `image:*`, or `*` for all embeddings. Keys of others in the same Redis never match.
    *
    * @returns how many entries went
    * @throws ERR_STORE_UNAVAILABLE when the store cannot be reached: who clears has to know
    */
   clearPattern(pattern: string): Promise<number>;
   stats(): CacheStats;
+  /**
+   * Counts, which takes as long as the store is large: for people and dashboards, not for every request.
+   *
+   * @throws ERR_STORE_UNAVAILABLE when the store cannot be reached
+   */
+  getStats(): Promise<CacheReport>;
   /** Idempotent. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Embeddings in a folder, one small file each: `KIND/ab/HASH`, the vector followed by a CRC-32 of key and
- * vector.
+ * Embeddings in a folder, one small file each: `KIND/ab/HASH`, the vector, where it may not be kept for ever
+ * the millisecond it ends as a float64, and a CRC-32 of key and all before it.
  * Survives restarts. Any number of processes may use one folder: a file appears whole, by a rename,
  * and whoever finds it missing or damaged computes again. Bounded by bytes: the files used longest
  * ago go first.
@@ -9,14 +9,16 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
-import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
-import { matcherOf } from './key';
+import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
+import { checkTtl, matcherOf } from './key';
 import { fromBytes, toBytes } from './value';
 
 export interface DiskCacheOptions {
   readonly folder: string;
   /** Default 1 GB, some 480,000 vectors of 512. */
   readonly maxBytes?: number;
+  /** Default: until they are pushed out. */
+  readonly ttlSeconds?: number;
 }
 
 const DEFAULT_BYTES = 1 << 30;
@@ -26,6 +28,8 @@ const KEPT_SHARE = 0.9;
 const RENEW_MS = 3_600_000;
 const KEY = /^embedding:(instruction|image):([0-9a-f]{64})$/;
 const AT_ONCE = 16;
+/** Of the time a vector ends. */
+const END_BYTES = 8;
 
 interface Entry {
   readonly file: string;
@@ -38,6 +42,7 @@ export class DiskCache implements EmbeddingCache {
   private readonly counts = new CacheCounts();
   private readonly folder: string;
   private readonly maxBytes: number;
+  private readonly ttlSeconds: number | undefined;
   /** Of all files; undefined until they were counted. */
   private bytes: number | undefined;
   private shrinking: Promise<void> | undefined;
@@ -46,6 +51,7 @@ export class DiskCache implements EmbeddingCache {
   constructor(options: DiskCacheOptions) {
     this.folder = options.folder;
     this.maxBytes = options.maxBytes ?? DEFAULT_BYTES;
+    this.ttlSeconds = checkTtl(options.ttlSeconds);
   }
 
   async get(key: string, dim: number): Promise<Float32Array | undefined> {
@@ -61,9 +67,12 @@ export class DiskCache implements EmbeddingCache {
     return found;
   }
 
-  async set(key: string, vector: Float32Array): Promise<void> {
+  async set(key: string, vector: Float32Array, ttlSeconds?: number): Promise<boolean> {
+    const ttl = checkTtl(ttlSeconds) ?? this.ttlSeconds;
     const file = this.fileOf(key);
-    const bytes = toBytes(vector);
+    const end = Buffer.alloc(ttl === undefined ? 0 : END_BYTES);
+    if (ttl !== undefined) end.writeDoubleLE(Date.now() + ttl * 1000);
+    const bytes = Buffer.concat([toBytes(vector), end]);
     const sum = Buffer.alloc(4);
     sum.writeUInt32LE(sumOf(key, bytes));
     const beside = `${file}.${randomUUID()}.tmp`;
@@ -75,15 +84,21 @@ export class DiskCache implements EmbeddingCache {
       // A full disk, a folder that may not be written to: the next one computes again.
       this.counts.errors++;
       await rm(beside, { force: true }).catch(() => undefined);
-      return;
+      return false;
     }
     if (this.bytes !== undefined) this.bytes += bytes.length + 4;
     // Beside the callers: counting a full cache takes seconds.
     if (this.bytes === undefined || this.bytes > this.maxBytes) void this.shrink();
+    return true;
   }
 
-  async setMany(entries: ReadonlyMap<string, Float32Array>): Promise<void> {
-    for (const [key, vector] of entries) await this.set(key, vector);
+  async setMany(
+    entries: ReadonlyMap<string, Float32Array>,
+    ttlSeconds?: number,
+  ): Promise<ReadonlyMap<string, boolean>> {
+    const kept = new Map<string, boolean>();
+    for (const [key, vector] of entries) kept.set(key, await this.set(key, vector, ttlSeconds));
+    return kept;
   }
 
   async clearPattern(pattern: string): Promise<number> {
@@ -98,6 +113,12 @@ export class DiskCache implements EmbeddingCache {
     const { hits, misses, errors } = this.counts;
     const known = this.bytes === undefined ? {} : { bytes: this.bytes };
     return { kind: 'disk', hits, misses, errors, isReachable: true, ...known };
+  }
+
+  async getStats(): Promise<CacheReport> {
+    const entries = await this.list();
+    const memoryUsed = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+    return { ...this.stats(), totalKeys: entries.length, memoryUsed };
   }
 
   /** Counting is given up; a later process does it. */
@@ -123,11 +144,13 @@ export class DiskCache implements EmbeddingCache {
       return undefined;
     }
     const body = bytes.subarray(0, Math.max(0, bytes.length - 4));
+    const ends = body.length === dim * 4 + END_BYTES;
     const isWhole =
-      bytes.length === dim * 4 + 4 && bytes.readUInt32LE(body.length) === sumOf(key, body);
-    const vector = isWhole ? fromBytes(body, dim) : undefined;
-    if (vector === undefined) {
-      this.counts.errors++;
+      (ends || body.length === dim * 4) && bytes.readUInt32LE(body.length) === sumOf(key, body);
+    const vector = isWhole ? fromBytes(body.subarray(0, dim * 4), dim) : undefined;
+    const isOver = ends && isWhole && body.readDoubleLE(dim * 4) <= Date.now();
+    if (vector === undefined || isOver) {
+      if (!isOver) this.counts.errors++;
       await rm(file, { force: true }).catch(() => undefined);
       return undefined;
     }

@@ -2,9 +2,9 @@
  * Adapters to stores outside the library: caches of embeddings in memory, in a folder, in Redis.
  * Knows nothing of models, libraries or HTTP. May use errors and plain types.
  */
-export type { CacheStats, EmbeddingCache } from './contract';
+export type { CacheReport, CacheStats, EmbeddingCache } from './contract';
 export { DiskCache, type DiskCacheOptions } from './disk';
-export { cacheKey, type EmbeddingKind } from './key';
+export { cacheKey, checkTtl, type EmbeddingKind } from './key';
 export { LayeredCache } from './layered';
 export { NoCache } from './none';
 export { MemoryCache, type MemoryCacheOptions } from './memory';

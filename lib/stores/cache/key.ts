@@ -1,5 +1,6 @@
 /** Names of cached embeddings: kind, and a hash over the model and the input. */
 import { createHash } from 'node:crypto';
+import { makeError } from '../../errors';
 import type { ModelIdentity } from '../../types';
 
 export type EmbeddingKind = 'instruction' | 'image';
@@ -21,9 +22,38 @@ export function cacheKey(
   return `embedding:${kind}:${hash.digest('hex')}`;
 }
 
-/** Whether `key` matches `pattern`, in which only `*` has a meaning. */
+const PREFIX = 'embedding:';
+const MAX_TTL = 3_155_760_000;
+
+/** The pattern with the prefix that all keys have, and no two `*` in a row. */
+export function wholePattern(pattern: string): string {
+  const whole = pattern.startsWith(PREFIX) ? pattern : PREFIX + pattern;
+  return whole.replace(/\*+/g, '*');
+}
+
+/** Whether a key matches `pattern`, in which only `*` has a meaning. Time: the lengths' product at most. */
 export function matcherOf(pattern: string): (key: string) => boolean {
-  const literal = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const expression = new RegExp(`^${literal.join('.*')}$`, 's');
-  return (key) => expression.test(key);
+  const [first = '', ...rest] = wholePattern(pattern).split('*');
+  const last = rest.pop();
+  return (key) => {
+    if (last === undefined) return key === first;
+    if (!key.startsWith(first)) return false;
+    let at = first.length;
+    // The first place of each part is the best: it leaves most to the parts behind it.
+    for (const part of rest) {
+      const found = key.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return key.length >= at + last.length && key.endsWith(last);
+  };
+}
+
+/** @throws ERR_ARG_RANGE unless it is a time that something can be kept for */
+export function checkTtl(ttlSeconds: number | undefined): number | undefined {
+  if (ttlSeconds === undefined || (ttlSeconds > 0 && ttlSeconds <= MAX_TTL)) return ttlSeconds;
+  throw makeError(
+    'ERR_ARG_RANGE',
+    `ttlSeconds must be more than 0 and at most ${MAX_TTL} (a century), received ${String(ttlSeconds)}`,
+  );
 }

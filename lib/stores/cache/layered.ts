@@ -1,5 +1,5 @@
 /** A small cache in memory before a slower one: what the slower one gave is kept in the first. */
-import type { CacheStats, EmbeddingCache } from './contract';
+import type { CacheReport, CacheStats, EmbeddingCache } from './contract';
 
 export class LayeredCache implements EmbeddingCache {
   private hits = 0;
@@ -37,14 +37,18 @@ export class LayeredCache implements EmbeddingCache {
     return found;
   }
 
-  async set(key: string, vector: Float32Array): Promise<void> {
-    await this.first.set(key, vector);
-    await this.second.set(key, vector);
+  async set(key: string, vector: Float32Array, ttlSeconds?: number): Promise<boolean> {
+    const near = await this.first.set(key, vector, ttlSeconds);
+    return (await this.second.set(key, vector, ttlSeconds)) || near;
   }
 
-  async setMany(entries: ReadonlyMap<string, Float32Array>): Promise<void> {
-    await this.first.setMany(entries);
-    await this.second.setMany(entries);
+  async setMany(
+    entries: ReadonlyMap<string, Float32Array>,
+    ttlSeconds?: number,
+  ): Promise<ReadonlyMap<string, boolean>> {
+    const near = await this.first.setMany(entries, ttlSeconds);
+    const far = await this.second.setMany(entries, ttlSeconds);
+    return new Map([...near].map(([key, kept]) => [key, kept || far.get(key) === true]));
   }
 
   async clearPattern(pattern: string): Promise<number> {
@@ -64,6 +68,11 @@ export class LayeredCache implements EmbeddingCache {
       misses: this.misses,
       errors: this.first.stats().errors + slower.errors,
     };
+  }
+
+  /** Of the second, which has all that the first has. */
+  async getStats(): Promise<CacheReport> {
+    return { ...(await this.second.getStats()), ...this.stats() };
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 /** Embeddings in this process's memory: least recently used go first, counted in bytes. */
 import { LRUCache } from 'lru-cache';
-import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
-import { matcherOf } from './key';
+import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
+import { checkTtl, matcherOf } from './key';
 
 export interface MemoryCacheOptions {
   /** Of the vectors and their keys; default 64 MB, some 30,000 vectors of 512. */
@@ -40,14 +40,20 @@ export class MemoryCache implements EmbeddingCache {
     return Promise.resolve(keys.map((key) => this.peek(key, dim)));
   }
 
-  set(key: string, vector: Float32Array): Promise<void> {
-    this.entries.set(key, vector.slice());
-    return Promise.resolve();
+  async set(key: string, vector: Float32Array, ttlSeconds?: number): Promise<boolean> {
+    const ttl = checkTtl(ttlSeconds);
+    this.entries.set(key, vector.slice(), ttl === undefined ? {} : { ttl: ttl * 1000 });
+    // What is larger than the whole cache is not kept.
+    return this.entries.has(key);
   }
 
-  setMany(entries: ReadonlyMap<string, Float32Array>): Promise<void> {
-    for (const [key, vector] of entries) this.entries.set(key, vector.slice());
-    return Promise.resolve();
+  async setMany(
+    entries: ReadonlyMap<string, Float32Array>,
+    ttlSeconds?: number,
+  ): Promise<ReadonlyMap<string, boolean>> {
+    const kept = new Map<string, boolean>();
+    for (const [key, vector] of entries) kept.set(key, await this.set(key, vector, ttlSeconds));
+    return kept;
   }
 
   clearPattern(pattern: string): Promise<number> {
@@ -61,6 +67,12 @@ export class MemoryCache implements EmbeddingCache {
     const { hits, misses, errors } = this.counts;
     const { size: entries, calculatedSize: bytes } = this.entries;
     return { kind: 'memory', hits, misses, errors, isReachable: true, entries, bytes };
+  }
+
+  async getStats(): Promise<CacheReport> {
+    this.entries.purgeStale();
+    const { size: totalKeys, calculatedSize: memoryUsed } = this.entries;
+    return { ...this.stats(), totalKeys, memoryUsed };
   }
 
   close(): Promise<void> {

@@ -1,5 +1,5 @@
 /** No cache: for measuring, and for those who keep vectors themselves. */
-import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
+import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
 
 export class NoCache implements EmbeddingCache {
   private readonly counts = new CacheCounts();
@@ -13,9 +13,13 @@ export class NoCache implements EmbeddingCache {
     return keys.map(() => undefined);
   }
 
-  async set(): Promise<void> {}
+  async set(): Promise<boolean> {
+    return false;
+  }
 
-  async setMany(): Promise<void> {}
+  async setMany(entries: ReadonlyMap<string, Float32Array>): Promise<ReadonlyMap<string, boolean>> {
+    return new Map([...entries.keys()].map((key) => [key, false]));
+  }
 
   async clearPattern(): Promise<number> {
     return 0;
@@ -24,6 +28,10 @@ export class NoCache implements EmbeddingCache {
   stats(): CacheStats {
     const { hits, misses, errors } = this.counts;
     return { kind: 'none', hits, misses, errors, isReachable: true, entries: 0, bytes: 0 };
+  }
+
+  async getStats(): Promise<CacheReport> {
+    return { ...this.stats(), totalKeys: 0, memoryUsed: 0 };
   }
 
   async close(): Promise<void> {}

@@ -5,7 +5,8 @@
  */
 import type * as Ioredis from 'ioredis';
 import { makeError, messageOf } from '../../errors';
-import { CacheCounts, type CacheStats, type EmbeddingCache } from './contract';
+import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
+import { checkTtl, matcherOf, wholePattern } from './key';
 import { fromBytes, toBytes } from './value';
 
 export interface RedisCacheOptions {
@@ -78,45 +79,77 @@ export class RedisCache implements EmbeddingCache {
     return found;
   }
 
-  async set(key: string, vector: Float32Array): Promise<void> {
-    await this.ask((client) => client.set(key, toBytes(vector), 'EX', this.ttlSeconds));
+  async set(key: string, vector: Float32Array, ttlSeconds?: number): Promise<boolean> {
+    const ttl = this.millisecondsOf(ttlSeconds);
+    const answer = await this.ask((client) => client.set(key, toBytes(vector), 'PX', ttl));
+    return answer === 'OK';
   }
 
-  async setMany(entries: ReadonlyMap<string, Float32Array>): Promise<void> {
+  async setMany(
+    entries: ReadonlyMap<string, Float32Array>,
+    ttlSeconds?: number,
+  ): Promise<ReadonlyMap<string, boolean>> {
+    const ttl = this.millisecondsOf(ttlSeconds);
     const all = [...entries];
+    const kept = new Map<string, boolean>(all.map(([key]) => [key, false]));
     for (let at = 0; at < all.length; at += KEYS_AT_ONCE) {
+      const part = all.slice(at, at + KEYS_AT_ONCE);
       await this.ask(async (client) => {
         const pipeline = client.pipeline();
-        for (const [key, vector] of all.slice(at, at + KEYS_AT_ONCE)) {
-          pipeline.set(key, toBytes(vector), 'EX', this.ttlSeconds);
-        }
-        for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+        for (const [key, vector] of part) pipeline.set(key, toBytes(vector), 'PX', ttl);
+        const answers = (await pipeline.exec()) ?? [];
+        answers.forEach(([error], i) =>
+          kept.set((part[i] as [string, unknown])[0], error === null),
+        );
+        for (const [error] of answers) if (error) throw error;
       });
     }
+    return kept;
+  }
+
+  private millisecondsOf(ttlSeconds: number | undefined): number {
+    return Math.max(1, Math.round((checkTtl(ttlSeconds) ?? this.ttlSeconds) * 1000));
   }
 
   /** By SCAN and UNLINK: KEYS and DEL would stop a large Redis for all its users. */
   async clearPattern(pattern: string): Promise<number> {
-    // Only `*` has a meaning here; Redis knows more.
-    const escaped = pattern.replace(/[?[\]\\^]/g, '\\$&');
+    const matches = matcherOf(pattern);
     let gone = 0;
-    let cursor: string | undefined = '0';
+    await this.scan(async (keys) => {
+      const matching = keys.filter(matches);
+      if (matching.length > 0)
+        gone += (await this.ask((client) => client.unlink(...matching))) ?? 0;
+    });
+    return gone;
+  }
+
+  /** The server's memory and the keys of embeddings in it, counted by a walk over all its keys. */
+  async getStats(): Promise<CacheReport> {
+    let totalKeys = 0;
+    await this.scan((keys) => {
+      totalKeys += keys.length;
+    });
+    const info = (await this.ask((client) => client.info('memory'))) ?? '';
+    const memoryUsed = Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0);
+    return { ...this.stats(), totalKeys, memoryUsed };
+  }
+
+  /** All keys of embeddings. Patterns are matched here: Redis' own language knows more than `*`. */
+  private async scan(each: (keys: string[]) => void | Promise<void>): Promise<void> {
+    let cursor = '0';
     do {
       const step: [string, string[]] | undefined = await this.ask((client) =>
-        client.scan(cursor ?? '0', 'MATCH', escaped, 'COUNT', SCAN_COUNT),
+        client.scan(cursor, 'MATCH', wholePattern('*'), 'COUNT', SCAN_COUNT),
       );
       if (step === undefined) {
         throw makeError(
           'ERR_STORE_UNAVAILABLE',
-          `the cache at ${this.where} does not answer; ${gone} entries were dropped before`,
-          { details: { dropped: gone } },
+          `the cache at ${this.where} does not answer: is Redis running? Nothing more was done`,
         );
       }
-      const keys = step?.[1] ?? [];
-      if (keys.length > 0) gone += (await this.ask((client) => client.unlink(...keys))) ?? 0;
-      cursor = step?.[0];
-    } while (cursor !== undefined && cursor !== '0');
-    return gone;
+      await each(step[1]);
+      cursor = step[0];
+    } while (cursor !== '0');
   }
 
   stats(): CacheStats {

@@ -5,8 +5,18 @@
  */
 export { PgVectorStore } from './pg-vector-store';
 export type { DistanceQuery, Embedding, SimilarityQuery } from './pg-vector-store';
+export {
+  PgEmbeddingTable,
+  type ColumnValue,
+  type PgEmbeddingTableOptions,
+  type TableDistanceQuery,
+  type TableEmbedding,
+  type TableFilters,
+  type TableHit,
+  type TableSimilarityQuery,
+} from './pg-embedding-table';
 export type { HnswOptions, IvfflatOptions } from './pg-index';
-export type { PgVectorStoreOptions } from './pg-options';
+export type { PgConnectionOptions, PgVectorStoreOptions } from './pg-options';
 export type { ColumnType, VectorType } from './pg-schema';
 export type {
   Attributes,

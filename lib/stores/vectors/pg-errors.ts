@@ -112,9 +112,13 @@ const BY_STATE: Readonly<Record<string, Mapping>> = {
     code: 'ERR_READ_ONLY',
     say: (where) => `the server ${where} takes no writes: it is a replica, or set to read only`,
   },
+  '22007': badValue,
+  '22008': badValue,
   '22021': badValue,
   '22P02': badValue,
   '22P05': badValue,
+  // No such operator: values of this type of column cannot be compared.
+  '42883': badValue,
   '22003': {
     code: 'ERR_VECTOR_INVALID',
     say: (_where, { message }) => `a value does not fit the column: ${message}`,
@@ -152,7 +156,9 @@ export function toLibraryError(error: unknown, where: string): LibraryError {
       { details, cause: error },
     );
   }
-  const known = BY_STATE[state];
+  // A number too large for an integer column; the table below is about vectors.
+  const isInteger = state === '22003' && /type (smallint|integer|bigint)/.test(driver.message);
+  const known = isInteger ? badValue : BY_STATE[state];
   if (known !== undefined)
     return makeError(known.code, known.say(where, driver), { details, cause: error });
   return makeError('ERR_STORE', `PostgreSQL at ${where} failed: ${messageOf(error)}`, {

@@ -1,12 +1,14 @@
 /**
  * Indexes for nearest neighbors: HNSW (better recall, slower to build) and IVFFlat (faster to build,
- * wants its rows first). Built beside writers where the server can.
+ * wants its rows first). Built beside writers where the server can. An index that is there with other
+ * parameters than asked for is an error or, if told so, replaced: never taken for what was asked.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeError } from '../../errors';
 import { checkInteger, checkOneOf, outOfRange } from './checks';
 import { quote } from './identifiers';
+import type { VectorColumn } from './pg-column';
 import type { PgConnection, Sql } from './pg-connection';
-import type { TableSpec, TableState } from './pg-schema';
 import { searchDefaults } from './settings';
 import type { Metric } from './vector-store';
 
@@ -38,6 +40,11 @@ export interface HnswOptions {
   readonly efConstruction?: number;
   /** Writers go on meanwhile; default true. */
   readonly concurrently?: boolean;
+  /**
+   * One that is there with other parameters is built again with these, beside it, and dropped then.
+   * Default false: it is ERR_FILE_EXISTS.
+   */
+  readonly replace?: boolean;
 }
 
 export interface IvfflatOptions {
@@ -45,77 +52,93 @@ export interface IvfflatOptions {
   /** 1..32768; default 100. Rows / 1000 up to a million rows, their square root beyond. */
   readonly lists?: number;
   readonly concurrently?: boolean;
+  readonly replace?: boolean;
 }
 
 export type IndexKind = 'hnsw' | 'ivfflat';
 
 /** An index that can be used. */
 export interface FoundIndex {
+  /** Quoted, with its schema. */
+  readonly name: string;
   readonly kind: IndexKind;
   readonly metric: Metric;
-  /** Of IVFFlat; 0 of HNSW. */
-  readonly lists: number;
+  /** `m` and `ef_construction`, or `lists`; pgvector's defaults where it was made without. */
+  readonly parameters: Readonly<Record<string, number>>;
 }
 
 interface IndexJob {
   readonly kind: IndexKind;
   readonly metric: Metric;
-  /** `name = number` pairs. */
+  /** By pgvector's names. */
   readonly parameters: Readonly<Record<string, number>>;
+  /** Which of them somebody asked for; the others are our defaults, and any value will do. */
+  readonly asked: ReadonlySet<string>;
   readonly concurrently: boolean;
+  readonly replace: boolean;
 }
 
-export function hnswJob(options: HnswOptions, spec: TableSpec): IndexJob {
+/** What pgvector takes where an index does not say. */
+const UNSAID: Readonly<Record<IndexKind, Readonly<Record<string, number>>>> = {
+  hnsw: { m: 16, ef_construction: 64 },
+  ivfflat: { lists: 100 },
+};
+
+/** @param ofStore  the metric where `options` has none */
+export function hnswJob(options: HnswOptions, ofStore: Metric): IndexJob {
   const defaults = searchDefaults();
-  const m = checkInteger('m', options.m ?? defaults.m, 2, 100);
-  const ef = checkInteger(
-    'efConstruction',
-    options.efConstruction ?? Math.max(defaults.efConstruction, 2 * m),
-    4,
-    1000,
-  );
+  const m = checkInteger('m', options.m ?? defaults.m ?? 16, 2, 100);
+  const wanted = options.efConstruction ?? defaults.efConstruction;
+  const ef = checkInteger('efConstruction', wanted ?? Math.max(64, 2 * m), 4, 1000);
   if (ef < 2 * m) throw outOfRange('efConstruction', `at least 2 * m = ${2 * m}`, ef);
+  const asked = new Set<string>();
+  if ((options.m ?? defaults.m) !== undefined) asked.add('m');
+  if (wanted !== undefined) asked.add('ef_construction');
+  return job('hnsw', options, ofStore, { m, ef_construction: ef }, asked);
+}
+
+export function ivfflatJob(options: IvfflatOptions, ofStore: Metric): IndexJob {
+  const lists = checkInteger('lists', options.lists ?? 100, 1, 32_768);
+  return job('ivfflat', options, ofStore, { lists }, new Set(options.lists ? ['lists'] : []));
+}
+
+function job(
+  kind: IndexKind,
+  { metric, concurrently, replace }: HnswOptions | IvfflatOptions,
+  ofStore: Metric,
+  parameters: IndexJob['parameters'],
+  asked: IndexJob['asked'],
+): IndexJob {
   return {
-    kind: 'hnsw',
-    metric: checkOneOf('metric', options.metric ?? spec.metric, METRICS),
-    parameters: { m, ef_construction: ef },
-    concurrently: options.concurrently !== false,
+    kind,
+    metric: checkOneOf('metric', metric ?? ofStore, METRICS),
+    parameters,
+    asked,
+    concurrently: concurrently !== false,
+    replace: replace === true,
   };
 }
 
-export function ivfflatJob(options: IvfflatOptions, spec: TableSpec): IndexJob {
-  return {
-    kind: 'ivfflat',
-    metric: checkOneOf('metric', options.metric ?? spec.metric, METRICS),
-    parameters: { lists: checkInteger('lists', options.lists ?? 100, 1, 32_768) },
-    concurrently: options.concurrently !== false,
-  };
-}
-
-const nameOf = (spec: TableSpec, kind: IndexKind, metric: Metric): string =>
-  `${spec.table}_${kind === 'hnsw' ? 'h' : 'i'}_${metric}`;
+const listOf = (parameters: IndexJob['parameters']): string =>
+  Object.entries(parameters)
+    .map(([key, value]) => `${key} = ${value}`)
+    .join(', ');
 
 /**
- * Builds an index unless there is a usable one of its kind and metric. One that a broken build left
- * behind is dropped first.
+ * Builds an index unless there is a usable one of its kind, metric and parameters. One that a broken build
+ * left behind is dropped first.
+ *
+ * @throws ERR_FILE_EXISTS for one with other parameters, unless the job replaces it
  */
 export async function createIndex(
   connection: PgConnection,
-  spec: TableSpec,
-  state: TableState,
-  job: IndexJob,
+  target: VectorColumn,
+  wanted: IndexJob,
 ): Promise<void> {
-  const name = nameOf(spec, job.kind, job.metric);
-  const qualified = `${quote(spec.schema)}.${quote(name)}`;
-  const ops = `${state.ext}.${spec.type}_${OPERATORS[job.metric].ops}`;
-  const parameters = Object.entries(job.parameters).map(([key, value]) => `${key} = ${value}`);
-  const create = (how: string): string =>
-    `CREATE INDEX ${how} IF NOT EXISTS ${quote(name)} ON ${state.table}
-     USING ${job.kind} (embedding ${ops}) WITH (${parameters.join(', ')})`;
   await connection.alone(async (sql) => {
     // For the session: CREATE INDEX CONCURRENTLY refuses to run in a transaction.
     await sql('SET statement_timeout = 0');
-    const lock = [LOCK, spec.table];
+    const lock = [LOCK, target.tableName];
     try {
       // An index that somebody else is building looks like one that was left behind. Asked again and
       // again instead of waited for: a waiting statement would hold up CREATE INDEX CONCURRENTLY itself.
@@ -124,14 +147,9 @@ export async function createIndex(
         if (got?.yes === true) break;
         await sleep(LOCK_POLL_MS);
       }
-      const [found] = await sql(
-        `SELECT i.indisvalid AS valid FROM pg_index i WHERE i.indexrelid = to_regclass($1)`,
-        [qualified],
-      );
-      if (found?.valid === false) await sql(`DROP INDEX ${qualified}`);
-      await sql(create(job.concurrently ? 'CONCURRENTLY' : ''));
+      await build(sql, target, wanted);
       // Without figures about the new rows the planner may not see that the index is worth using.
-      await sql(`ANALYZE ${state.table}`);
+      await sql(`ANALYZE ${target.table}`);
     } finally {
       await sql('SELECT pg_advisory_unlock($1, hashtext($2))', lock).catch(() => undefined);
       await sql('RESET statement_timeout').catch(() => undefined);
@@ -139,24 +157,94 @@ export async function createIndex(
   });
 }
 
-/** The indexes on the vectors that can be used now, ours and those somebody else made. */
-export async function findIndexes(sql: Sql, state: TableState): Promise<FoundIndex[]> {
+async function build(sql: Sql, target: VectorColumn, wanted: IndexJob): Promise<void> {
+  const { kind, metric, parameters } = wanted;
+  const found = await findIndexes(sql, target);
+  const alike = found.filter((index) => index.kind === kind && index.metric === metric);
+  const fits = (index: FoundIndex): boolean =>
+    [...wanted.asked].every((name) => index.parameters[name] === parameters[name]);
+  const others = alike.filter((index) => !fits(index));
+  const [other] = others;
+  if (other !== undefined && !wanted.replace) {
+    throw makeError(
+      'ERR_FILE_EXISTS',
+      `${other.name} is there with ${listOf(other.parameters)}, not with ${listOf(parameters)}: ` +
+        'give `replace: true` to build it again, or leave the parameters out to keep it',
+      { details: { index: other.name, recorded: other.parameters, given: parameters } },
+    );
+  }
+  const how = wanted.concurrently ? 'CONCURRENTLY' : '';
+  if (others.length === alike.length) {
+    const name = quote(await freeName(sql, target, wanted, found));
+    const ops = `${target.ext}.${target.type}_${OPERATORS[metric].ops}`;
+    await sql(
+      `CREATE INDEX ${how} ${name} ON ${target.table}
+       USING ${kind} (${target.column} ${ops}) WITH (${listOf(parameters)})`,
+    );
+  }
+  for (const { name } of others) await sql(`DROP INDEX ${how} IF EXISTS ${name}`);
+}
+
+/**
+ * One of two names, so that an index can be built beside the one it replaces. What a broken build left
+ * under them is dropped.
+ */
+async function freeName(
+  sql: Sql,
+  target: VectorColumn,
+  { kind, metric }: IndexJob,
+  found: readonly FoundIndex[],
+): Promise<string> {
+  const first = `${target.indexPrefix}_${kind === 'hnsw' ? 'h' : 'i'}_${metric}`;
+  for (const name of [first, `${first}_2`]) {
+    const qualified = `${quote(target.schemaName)}.${quote(name)}`;
+    if (found.some((index) => index.name === qualified)) continue;
+    const [taken] = await sql(
+      `SELECT i.indisvalid AS valid, i.indrelid = to_regclass($2) AS ours
+       FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid WHERE c.oid = to_regclass($1)`,
+      [qualified, target.table],
+    );
+    if (taken === undefined) return name;
+    if (taken.ours === true && taken.valid === false) {
+      await sql(`DROP INDEX ${qualified}`);
+      return name;
+    }
+  }
+  throw makeError(
+    'ERR_FILE_EXISTS',
+    `the names ${first} and ${first}_2 are taken by something else: rename it, or drop it`,
+    { details: { name: first } },
+  );
+}
+
+/** The indexes on the column that can be used now, ours and those somebody else made. */
+export async function findIndexes(sql: Sql, target: VectorColumn): Promise<FoundIndex[]> {
   const rows = await sql(
-    `SELECT a.amname AS kind, o.opcname AS ops, c.reloptions AS options
+    `SELECT a.amname AS kind, o.opcname AS ops, c.reloptions AS options,
+       n.nspname AS schema, c.relname AS name
      FROM pg_index i
      JOIN pg_class c ON c.oid = i.indexrelid
+     JOIN pg_namespace n ON n.oid = c.relnamespace
      JOIN pg_am a ON a.oid = c.relam
      JOIN pg_opclass o ON o.oid = i.indclass[0]
-     WHERE i.indrelid = to_regclass($1) AND a.amname IN ('hnsw', 'ivfflat')
-       AND i.indisvalid AND i.indisready AND i.indpred IS NULL AND i.indexprs IS NULL`,
-    [state.table],
+     JOIN pg_attribute t ON t.attrelid = i.indrelid AND t.attnum = i.indkey[0]
+     WHERE i.indrelid = to_regclass($1) AND t.attname = $2
+       AND a.amname IN ('hnsw', 'ivfflat')
+       AND i.indisvalid AND i.indisready AND i.indpred IS NULL AND i.indexprs IS NULL
+     ORDER BY c.relname`,
+    [target.table, target.columnName],
   );
   return rows.flatMap((row) => {
     const metric = METRICS.find((one) => String(row.ops).endsWith(OPERATORS[one].ops));
     if (metric === undefined) return [];
-    const options = (row.options as readonly string[] | null) ?? [];
-    const lists = options.find((option) => option.startsWith('lists='))?.slice('lists='.length);
     const kind = row.kind as IndexKind;
-    return [{ kind, metric, lists: kind === 'ivfflat' ? Number(lists ?? 100) : 0 }];
+    const said = ((row.options as readonly string[] | null) ?? []).map((option) => {
+      const [name = '', value] = option.split('=');
+      return [name, Number(value)] as const;
+    });
+    const parameters = { ...UNSAID[kind], ...Object.fromEntries(said) };
+    return [
+      { name: `${quote(String(row.schema))}.${quote(String(row.name))}`, kind, metric, parameters },
+    ];
   });
 }

@@ -12,9 +12,22 @@ import {
 } from './pg-schema';
 import type { Metric } from './vector-store';
 
-export interface PgVectorStoreOptions {
+export interface PgConnectionOptions {
   /** `postgres://user:password@host:port/database`; left out: the PG* variables of the environment. */
   readonly url?: string;
+  /** Connections at most, 1..64; default 4. */
+  readonly poolSize?: number;
+  /** Calls that may wait for a connection, 1..100000; default 1000. More are ERR_POOL_FULL. */
+  readonly maxWaiting?: number;
+  /** 1..600000; default 5000. */
+  readonly connectTimeoutMs?: number;
+  /** Of every statement but building an index, 10..3600000; default 30000. */
+  readonly statementTimeoutMs?: number;
+  /** How long safe work is tried again while the server is away, 0..3600000; default 10000. */
+  readonly reconnectMs?: number;
+}
+
+export interface PgVectorStoreOptions extends PgConnectionOptions {
   /** Lower-case letters, digits and `_`, at most 48. */
   readonly table: string;
   /** Default `public`. Must be there. */
@@ -31,16 +44,6 @@ export interface PgVectorStoreOptions {
   readonly columns?: Readonly<Record<string, ColumnType>>;
   /** Makes nothing, refuses writes; default false. */
   readonly readOnly?: boolean;
-  /** Connections at most, 1..64; default 4. */
-  readonly poolSize?: number;
-  /** Calls that may wait for a connection, 1..100000; default 1000. More are ERR_POOL_FULL. */
-  readonly maxWaiting?: number;
-  /** 1..600000; default 5000. */
-  readonly connectTimeoutMs?: number;
-  /** Of every statement but building an index, 10..3600000; default 30000. */
-  readonly statementTimeoutMs?: number;
-  /** How long safe work is tried again while the server is away, 0..3600000; default 10000. */
-  readonly reconnectMs?: number;
 }
 
 const COLUMN_TYPES: readonly ColumnType[] = ['text', 'bigint', 'double precision', 'boolean'];
@@ -79,7 +82,7 @@ export function checkSpec(options: PgVectorStoreOptions): TableSpec {
 }
 
 /** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
-export function checkConnection(options: PgVectorStoreOptions): ConnectionOptions {
+export function checkConnection(options: PgConnectionOptions): ConnectionOptions {
   const { url, poolSize, maxWaiting, connectTimeoutMs, statementTimeoutMs, reconnectMs } = options;
   return {
     ...(url === undefined ? {} : { url: checkText('url', url) }),

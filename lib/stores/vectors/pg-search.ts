@@ -5,9 +5,10 @@
 import { checkInteger, checkNumber, checkVectors, MAX_K } from './checks';
 import { vectorParameter } from './pg-binary';
 import type { PgConnection, Sql, SqlRow, SqlValue } from './pg-connection';
-import { compileFilter, FEW_ROWS } from './pg-filter';
+import { compileFilter, FEW_ROWS, type Condition } from './pg-filter';
 import { OPERATORS, type FoundIndex } from './pg-index';
-import type { TableSpec, TableState } from './pg-schema';
+import type { VectorColumn } from './pg-column';
+import type { TableSpec } from './pg-schema';
 import { similarityOf, type Metric, type StoreHits, type StoreSearchOptions } from './vector-store';
 
 /** What pgvector takes at most. */
@@ -24,7 +25,7 @@ export interface SearchJob {
 
 /** @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_VECTOR_INVALID */
 export function searchJob(
-  spec: TableSpec,
+  { dim }: { readonly dim: number },
   metric: Metric,
   query: Float32Array,
   k: number,
@@ -34,90 +35,111 @@ export function searchJob(
   checkInteger('k', k, 1, MAX_K);
   if (options.efSearch !== undefined) checkInteger('efSearch', options.efSearch, 1, 10_000);
   if (options.threshold !== undefined) checkNumber('threshold', options.threshold);
-  const checked = checkVectors('query', query, { n: 1, dim: spec.dim, metric });
+  const checked = checkVectors('query', query, { n: 1, dim, metric });
   return { metric, query: checked, k, options, isExact };
 }
 
 export async function searchTable(
   connection: PgConnection,
   spec: TableSpec,
-  state: TableState,
+  target: VectorColumn,
   indexes: readonly FoundIndex[],
   job: SearchJob,
 ): Promise<StoreHits> {
+  const condition = compileFilter(job.options.filter, spec.columns, 3);
+  return toHits(await searchColumn(connection, target, indexes, job, condition), job);
+}
+
+/**
+ * The nearest rows, nearest first, with what the column says to select and `distance`.
+ *
+ * @param condition  values from `$3` on
+ */
+export async function searchColumn(
+  connection: PgConnection,
+  target: VectorColumn,
+  indexes: readonly FoundIndex[],
+  job: SearchJob,
+  condition: Condition,
+): Promise<SqlRow[]> {
   const { k, options } = job;
-  const condition = compileFilter(options.filter, spec.columns, 3);
-  if (condition.most === 0) return toHits([], job);
-  const index = job.isExact ? undefined : usable(indexes, job.metric);
+  if (condition.most === 0) return [];
+  const fitting = job.isExact ? [] : indexes.filter((index) => index.metric === job.metric);
   // A walk without iterative scan gives at most ef_search rows, before the filter.
   const isFew = condition.most <= Math.max(k, FEW_ROWS);
   const canWalk =
-    index !== undefined && !isFew && (state.version.hasIterativeScan || k <= MAX_EF_SEARCH);
-  const run = async (sql: Sql, byIndex: boolean): Promise<SqlRow[]> => {
-    const text = statement(spec, state, job.metric, condition.sql, byIndex);
+    fitting.length > 0 && !isFew && (target.version.hasIterativeScan || k <= MAX_EF_SEARCH);
+  const run = (sql: Sql, byIndex: boolean): Promise<SqlRow[]> => {
+    const text = statement(target, job.metric, condition.sql, byIndex);
     const values: SqlValue[] = [vectorParameter(job.query), k, ...condition.values];
     return sql(text, values);
   };
-  const rows = await connection.transaction(
+  return connection.transaction(
     async (sql) => {
       if (!canWalk) return run(sql, false);
       const found = await run(sql, true);
       // Fewer than asked: there are no more, or the index gave up looking. Only a scan can tell.
       return found.length < k ? run(sql, false) : found;
     },
-    { readOnly: true, settings: canWalk ? settingsOf(index, state, k, options.efSearch) : [] },
+    { readOnly: true, settings: canWalk ? settingsOf(fitting, target, k, options.efSearch) : [] },
   );
-  return toHits(rows, job);
 }
 
-/** HNSW first. */
-function usable(indexes: readonly FoundIndex[], metric: Metric): FoundIndex | undefined {
-  const fitting = indexes.filter((index) => index.metric === metric);
-  return fitting.find((index) => index.kind === 'hnsw') ?? fitting[0];
-}
-
+/**
+ * For every index that the planner may take: which one it takes is its own affair, and an index it takes
+ * without its parameter answers with pgvector's least (one list of IVFFlat: recall 0.66 where HNSW gave
+ * 0.99). Beside HNSW all lists of IVFFlat are asked for: the planner then counts it as dear as comparing
+ * every row and takes HNSW, and should it take IVFFlat all the same, the answer is exact.
+ */
 function settingsOf(
-  index: FoundIndex,
-  { version }: TableState,
+  fitting: readonly FoundIndex[],
+  { version }: VectorColumn,
   k: number,
   efSearch = DEFAULT_EF_SEARCH,
 ): string[] {
-  if (index.kind === 'ivfflat') {
-    // The square root of the lists is pgvector's own advice. Order is restored by the statement.
-    const probes = Math.max(1, Math.round(Math.sqrt(index.lists)));
-    const iterate = version.hasIterativeScan
-      ? ['SET LOCAL ivfflat.iterative_scan = relaxed_order']
-      : [];
-    return [`SET LOCAL ivfflat.probes = ${probes}`, ...iterate];
+  const settings: string[] = [];
+  const hasHnsw = fitting.some(({ kind }) => kind === 'hnsw');
+  if (hasHnsw) {
+    const ef = Math.min(Math.max(efSearch, k), MAX_EF_SEARCH);
+    settings.push(`SET LOCAL hnsw.ef_search = ${ef}`);
+    if (version.hasIterativeScan) settings.push('SET LOCAL hnsw.iterative_scan = strict_order');
   }
-  const ef = Math.min(Math.max(efSearch, k), MAX_EF_SEARCH);
-  const iterate = version.hasIterativeScan ? ['SET LOCAL hnsw.iterative_scan = strict_order'] : [];
-  return [`SET LOCAL hnsw.ef_search = ${ef}`, ...iterate];
+  const lists = Math.max(0, ...fitting.map((index) => index.parameters.lists ?? 0));
+  if (lists > 0) {
+    // The square root of the lists is pgvector's own advice. Order is restored by the statement.
+    const probes = hasHnsw ? lists : Math.max(1, Math.round(Math.sqrt(lists)));
+    settings.push(`SET LOCAL ivfflat.probes = ${probes}`);
+    if (version.hasIterativeScan) settings.push('SET LOCAL ivfflat.iterative_scan = relaxed_order');
+  }
+  return settings;
 }
 
 function statement(
-  spec: TableSpec,
-  { table, ext }: TableState,
+  { table, column, ext, type, dim, select }: VectorColumn,
   metric: Metric,
   condition: string,
   byIndex: boolean,
 ): string {
-  const cast = spec.type === 'halfvec' ? `::${ext}.halfvec(${spec.dim})` : '';
-  const distance = `embedding OPERATOR(${ext}.${OPERATORS[metric].distance}) ($1::${ext}.vector)${cast}`;
+  const cast = type === 'halfvec' ? `::${ext}.halfvec(${dim})` : '';
+  const distance = `${column} OPERATOR(${ext}.${OPERATORS[metric].distance}) ($1::${ext}.vector)${cast}`;
   const where = condition === '' ? '' : `WHERE ${condition}`;
+  const fields = select.join(', ');
   // An index can only serve an ORDER BY of exactly the distance. Adding 0 keeps the planner from it,
   // also from an index followed by an incremental sort for the key, which would not be exact.
-  const inner = byIndex
-    ? `SELECT key, "row", ${distance} AS distance FROM ${table} ${where} ORDER BY ${distance} LIMIT $2`
-    : `SELECT key, "row", (${distance}) + 0 AS distance FROM ${table} ${where} ORDER BY 3, 1 LIMIT $2`;
-  return `SELECT key, "row", distance FROM (${inner}) AS found ORDER BY distance, key`;
+  const [price, order] = byIndex ? [distance, distance] : [`(${distance}) + 0`, `2, 1`];
+  const inner = `SELECT ${select[0]} AS _sightline_key, ${price} AS _sightline_distance, ${fields} FROM ${table} ${where}
+     ORDER BY ${order} LIMIT $2`;
+  return `SELECT * FROM (${inner}) AS found ORDER BY _sightline_distance, _sightline_key`;
 }
 
 function toHits(rows: readonly SqlRow[], { metric, options }: SearchJob): StoreHits {
   const { threshold = Infinity } = options;
-  const distances = Float32Array.from(rows, (row) => Number(row.distance));
+  const distances = Float32Array.from(rows, (row) =>
+    inRange(metric, Number(row._sightline_distance)),
+  );
   // Cut here and not in SQL: how many rows there were tells whether the index was starved.
-  const beyond = distances.findIndex((distance) => distance > threshold);
+  // NaN, which comes last, is the cosine of a row of zeros: it has no direction, so it is like nothing.
+  const beyond = distances.findIndex((distance) => !(distance <= threshold));
   const n = beyond < 0 ? rows.length : beyond;
   const kept = rows.slice(0, n);
   return {
@@ -126,4 +148,11 @@ function toHits(rows: readonly SqlRow[], { metric, options }: SearchJob): StoreH
     distances: distances.slice(0, n),
     similarities: Float32Array.from(distances.slice(0, n), (one) => similarityOf(metric, one)),
   };
+}
+
+/** Rounding may carry a cosine distance past its ends. */
+function inRange(metric: Metric, distance: number): number {
+  return metric === 'cosine' && !Number.isNaN(distance)
+    ? Math.min(2, Math.max(0, distance))
+    : distance;
 }

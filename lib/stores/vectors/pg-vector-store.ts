@@ -1,8 +1,17 @@
 /** Vectors in a table of PostgreSQL with pgvector. */
 import { makeError } from '../../errors';
-import { checkInteger, checkKeys, checkNumber, MAX_ROWS, outOfRange, wrongType } from './checks';
+import {
+  checkInteger,
+  checkKeys,
+  checkNumber,
+  checkVectors,
+  MAX_ROWS,
+  outOfRange,
+  wrongType,
+} from './checks';
 import { keysParameter, readVector } from './pg-binary';
 import { PgConnection, type Sql } from './pg-connection';
+import { storeColumn, type VectorColumn } from './pg-column';
 import {
   createIndex,
   findIndexes,
@@ -61,6 +70,7 @@ export class PgVectorStore implements VectorStore {
   private live = 0;
   private bytes = 0;
   private indexes: readonly FoundIndex[] = [];
+  private readonly column: VectorColumn;
 
   private constructor(
     private readonly connection: PgConnection,
@@ -70,6 +80,7 @@ export class PgVectorStore implements VectorStore {
   ) {
     this.dim = spec.dim;
     this.metric = spec.metric;
+    this.column = storeColumn(spec, state);
   }
 
   /**
@@ -122,7 +133,7 @@ export class PgVectorStore implements VectorStore {
     this.rowCount = Number(row.next_row);
     this.live = Number(row.live_rows);
     this.bytes = Number(row.bytes ?? 0);
-    this.indexes = await findIndexes(sql, this.state);
+    this.indexes = await findIndexes(sql, this.column);
   }
 
   add(
@@ -228,12 +239,17 @@ export class PgVectorStore implements VectorStore {
     return this.find('cosine', query, topK, options, false);
   }
 
-  /** By Euclidean distance of the vectors as stored: those of a cosine store have unit length. */
+  /**
+   * By Euclidean distance. A cosine store holds vectors at unit length, so there the query is taken at unit
+   * length too and distances are `sqrt(2 - 2 cosine)`, from 0 to 2: a raw query would be compared with
+   * vectors of another scale.
+   */
   async euclideanDistanceSearch(search: DistanceQuery): Promise<StoreHits> {
     const { query, topK = searchDefaults().topK, maxDistance = Infinity } = search;
     const { filters, efSearch } = search;
     const options = optionsOf(maxDistance, filters, efSearch);
-    return this.find('euclidean', query, topK, options, false);
+    const scaled = this.metric === 'cosine' ? this.unit(query) : query;
+    return this.find('euclidean', scaled, topK, options, false);
   }
 
   private find(
@@ -244,7 +260,12 @@ export class PgVectorStore implements VectorStore {
     isExact: boolean,
   ): Promise<StoreHits> {
     const job = searchJob(this.spec, metric, query, k, options, isExact);
-    return searchTable(this.connection, this.spec, this.state, this.indexes, job);
+    return searchTable(this.connection, this.spec, this.column, this.indexes, job);
+  }
+
+  /** @throws as `search` */
+  private unit(query: Float32Array): Float32Array {
+    return checkVectors('query', query, { n: 1, dim: this.dim, metric: 'cosine' });
   }
 
   async get(keys: StoreKeys): Promise<(Float32Array | undefined)[]> {
@@ -277,18 +298,18 @@ export class PgVectorStore implements VectorStore {
    * Builds an HNSW index unless there is one. Takes minutes for a million rows; searches and, unless
    * told otherwise, writers go on meanwhile.
    *
-   * @throws ERR_ARG_RANGE | ERR_STORE_*
+   * @throws ERR_ARG_RANGE | ERR_FILE_EXISTS (there is one with other parameters) | ERR_STORE_*
    */
   async createHnswIndex(options: HnswOptions = {}): Promise<void> {
     this.assertWritable();
-    await createIndex(this.connection, this.spec, this.state, hnswJob(options, this.spec));
+    await createIndex(this.connection, this.column, hnswJob(options, this.metric));
     await this.refresh();
   }
 
-  /** Builds an IVFFlat index unless there is one: fill the table first, its lists are made from the rows. */
+  /** Builds an IVFFlat index unless there is one: fill the table first, its lists are made from the rows. @throws as createHnswIndex */
   async createIvfflatIndex(options: IvfflatOptions = {}): Promise<void> {
     this.assertWritable();
-    await createIndex(this.connection, this.spec, this.state, ivfflatJob(options, this.spec));
+    await createIndex(this.connection, this.column, ivfflatJob(options, this.metric));
     await this.refresh();
   }
 

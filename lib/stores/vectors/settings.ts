@@ -11,10 +11,10 @@ export interface SearchDefaults {
   readonly threshold: number;
   /** EMBEDDING_USE_HNSW_INDEX; false: IVFFlat. Default true. */
   readonly usesHnsw: boolean;
-  /** EMBEDDING_HNSW_M; default 16. */
-  readonly m: number;
-  /** EMBEDDING_HNSW_EF_CONSTRUCTION; default 64. */
-  readonly efConstruction: number;
+  /** EMBEDDING_HNSW_M. */
+  readonly m: number | undefined;
+  /** EMBEDDING_HNSW_EF_CONSTRUCTION. */
+  readonly efConstruction: number | undefined;
 }
 
 /** @throws ERR_ARG_RANGE naming the variable */
@@ -23,7 +23,7 @@ export function searchDefaults(env: Variables = process.env): SearchDefaults {
     topK: numberOf(env, 'EMBEDDING_SIMILARITY_TOP_K', 1, 10_000) ?? 10,
     threshold: numberOf(env, 'EMBEDDING_SIMILARITY_THRESHOLD', -1, 1, 'number') ?? -1,
     usesHnsw: truthOf(env, 'EMBEDDING_USE_HNSW_INDEX') ?? true,
-    m: numberOf(env, 'EMBEDDING_HNSW_M', 2, 100) ?? 16,
-    efConstruction: numberOf(env, 'EMBEDDING_HNSW_EF_CONSTRUCTION', 4, 1000) ?? 64,
+    m: numberOf(env, 'EMBEDDING_HNSW_M', 2, 100),
+    efConstruction: numberOf(env, 'EMBEDDING_HNSW_EF_CONSTRUCTION', 4, 1000),
   };
 }

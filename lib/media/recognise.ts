@@ -1,0 +1,56 @@
+/** What a file is, by opening it: for names that do not say, and before a decoder is chosen. */
+import type { MediaKind } from '../types';
+import { isOtherName, isSharedName, kindOfName } from './kinds';
+import { openMedia } from './safe-open';
+import { isText, sniff, SNIFF_BYTES } from './sniff';
+
+/**
+ * Kind of a plain file for a walk: by its name where that says it, else by its first bytes; undefined
+ * for what is no picture and no film. A picture of a format that we do not decode counts as one, so that
+ * it is named and not passed over.
+ *
+ * Cost: nothing for names that say it; else one open and one read.
+ */
+export async function walkedKind(absPath: string, name: string): Promise<MediaKind | undefined> {
+  const byName = kindOfName(name);
+  if (byName !== undefined || isOtherName(name)) return byName;
+  const head = await headOf(absPath);
+  if (head === undefined) return undefined;
+  // A film named `.ts` whose beginning is damaged is still no text.
+  return kindOf(head) ?? (isSharedName(name) && !isText(head) ? 'video' : undefined);
+}
+
+/** Kind by the bytes alone; undefined when they say nothing, or when they cannot be read. */
+export async function contentKind(file: {
+  readonly absPath: string;
+}): Promise<MediaKind | undefined> {
+  const head = await headOf(file.absPath);
+  return head && kindOf(head);
+}
+
+function kindOf(head: Uint8Array): MediaKind | undefined {
+  const sniffed = sniff(head);
+  if (sniffed.type === 'unsupported') return sniffed.isPicture ? 'image' : undefined;
+  if (sniffed.type === 'unknown' || isSound(head)) return undefined;
+  return sniffed.type;
+}
+
+/** Sound in the container of films, by its brand. */
+const isSound = (head: Uint8Array): boolean =>
+  /^....ftyp(M4A|M4B|M4P|F4A)/s.test(String.fromCharCode(...head.subarray(0, 12)));
+
+async function headOf(absPath: string): Promise<Uint8Array | undefined> {
+  try {
+    const { handle } = await openMedia(absPath);
+    try {
+      const head = Buffer.alloc(SNIFF_BYTES);
+      const { bytesRead } = await handle.read(head, 0, head.length, 0);
+      return head.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    // Whoever decodes it will say why.
+    return undefined;
+  }
+}

@@ -1,0 +1,61 @@
+// Runs a part of the built tests on the other Node lines that we support: what one binary and one build
+// promise, SQLite, child processes and the way of a picture into a library. For .ci/run, about a minute each.
+// `node tools/other-nodes.mjs "N passed, N failed"` adds the counts of a run before it to the last line.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const LINES = [22, 24];
+const PARTS = [
+  'unit/native-load',
+  'unit/catalog.test',
+  'unit/vectors-states',
+  'integration/encode-clip-towers',
+  'integration/library.test',
+  'integration/cli-maintenance',
+];
+
+function countsOf(text) {
+  const found = [...text.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1);
+  return found === undefined ? undefined : { passed: Number(found[1]), failed: Number(found[2]) };
+}
+
+/** The binary that the npm package `node` brings, in a folder that is not ours; undefined without one. */
+function fetchNode(line, folder) {
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const args = ['install', '--prefix', folder, '--no-audit', '--no-fund', '--silent'];
+  spawnSync(npm, [...args, `node@${line}`], { cwd: folder, stdio: 'ignore', timeout: 300_000 });
+  const binary = path.join(folder, 'node_modules', 'node', 'bin', 'node');
+  const { status, stdout } = spawnSync(binary, ['--version'], { encoding: 'utf8' });
+  return status === 0 && stdout.startsWith(`v${line}.`)
+    ? { binary, version: stdout.trim() }
+    : undefined;
+}
+
+const sum = countsOf(process.argv[2] ?? '') ?? { passed: 0, failed: 0 };
+let isGood = true;
+for (const line of LINES.filter((each) => !process.version.startsWith(`v${each}.`))) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sightline-node-'));
+  const found = fetchNode(line, folder);
+  if (found === undefined) {
+    console.log(`skipped: Node ${line}, because the registry gave no binary of it`);
+  } else {
+    console.log(`on Node ${found.version}`);
+    const run = spawnSync(found.binary, ['tools/run-tests.mjs', ...PARTS], {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 64 << 20,
+    });
+    process.stdout.write(run.stdout + run.stderr);
+    const counts = countsOf(run.stdout) ?? { passed: 0, failed: 1 };
+    sum.passed += counts.passed;
+    sum.failed += counts.failed;
+    isGood &&= run.status === 0 && counts.failed === 0;
+  }
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(`${sum.passed} passed, ${sum.failed} failed`);
+process.exitCode = isGood && sum.failed === 0 ? 0 : 1;
