@@ -9,6 +9,11 @@ import { framePath, openCatalog, type Catalog } from './catalog';
 import { openClip, type ClipModel } from './encode';
 import { truthOf } from './environment';
 import { makeError } from './errors';
+import {
+  backupLibrary,
+  type LibraryBackupOptions,
+  type LibraryBackupReport,
+} from './library-backup';
 import type { Library, MediaFileLocation } from './library-types';
 import { openEmbeddingService, type CacheName, type EmbeddingService } from './service';
 import { openVectors, type LibraryVectors, type VectorStoreChoice } from './library-vectors';
@@ -359,6 +364,11 @@ class OpenedLibrary implements Library {
       return verifyLibrary({ ...this.parts() });
     }
     return outcome;
+  }
+
+  async backup(target: string, options: LibraryBackupOptions = {}): Promise<LibraryBackupReport> {
+    this.assertOpen();
+    return backupLibrary(this.dir, target, options);
   }
 
   async close(): Promise<void> {

@@ -66,6 +66,8 @@ export interface NativeBinding {
   verify(handle: NativeHandle): Promise<{ problems: string[]; rowsChecked: number }>;
   /** closing: for the sake of what is not on disk yet; if there is nothing, nothing is checked. */
   save(handle: NativeHandle, closing: boolean): Promise<void>;
+  /** Writes the files of the index, as they are now, into another folder that has none of their names. */
+  copyInto(handle: NativeHandle, folder: string): Promise<void>;
   /** Replaces a small file in the index's folder, if it is still the one that was opened. */
   writeNote(handle: NativeHandle, name: string, text: string): Promise<void>;
   close(handle: NativeHandle): Promise<void>;

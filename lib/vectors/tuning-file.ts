@@ -4,7 +4,7 @@
  * were none. Layout: docs/FORMAT.md.
  */
 import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { MeasuredRecall, Storage } from './types';
 import { isStorage, MAX_EF, MAX_K } from './validate';
@@ -73,4 +73,12 @@ export function formatTuning(tuning: Tuning): string {
   // Absent values leave no trace in JSON.
   const content = { version: VERSION, storage, efSearch, recall, k, queries };
   return `${JSON.stringify(content)}\n`;
+}
+
+/** Into a folder that is ours and new, durably. */
+export async function copyTuning(folder: string, tuning: Tuning): Promise<void> {
+  await writeFile(path.join(folder, TUNING_FILE), formatTuning(tuning), {
+    flag: 'wx',
+    flush: true,
+  });
 }

@@ -20,6 +20,7 @@ constexpr Export kExports[] = {
     {"stats", Stats},
     {"verify", Verify},
     {"save", Save},
+    {"copyInto", CopyInto},
     {"writeNote", WriteNote},
     {"close", Close},
     {"count", Count},

@@ -128,6 +128,14 @@ Napi::Value Save(const Napi::CallbackInfo& info) {
       info.Env(), [=] { return index->Save(closing); }, nullptr);
 }
 
+// copyInto(handle, folder): Promise<void>
+Napi::Value CopyInto(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  const std::string folder = StringAt(info, 1);
+  return RunAsync(
+      info.Env(), [=] { return index->CopyInto(folder); }, nullptr);
+}
+
 // writeNote(handle, name, text): Promise<void>
 Napi::Value WriteNote(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);

@@ -63,6 +63,23 @@ Status Index::OwnsSnapshot() const {
   return Lost(Named::kOther, FileIn("hnsw_index.bin"));
 }
 
+Status Index::CopyInto(const std::string& path) {
+  const std::lock_guard<std::mutex> writing(writer_);
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  if (path_.empty()) return Status(StatusCode::kInvalidType, "an index in memory has no files");
+  // After a failed write the log's end is not known.
+  if (!broken_.ok()) return MayStore();
+  Folder folder;
+  SL_RETURN_IF_ERROR(Folder::Open(path, &folder));
+  SL_RETURN_IF_ERROR(rows_.CopyTo(folder.At("embeddings.dat")));
+  SL_RETURN_IF_ERROR(log_.CopyTo(folder.At("embeddings.idx")));
+  // A damaged graph is built again by whoever opens the copy.
+  if (graph_damaged_ || !CheckCut().ok()) return SyncFolder(path);
+  FileStamp ignored;
+  return WriteSnapshotTo(folder.At("hnsw_index.bin"), &ignored);
+}
+
 Status Index::WriteNote(const std::string& name, const void* data, size_t size) {
   const std::lock_guard<std::mutex> writing(writer_);
   Reading reading;

@@ -125,6 +125,10 @@ class Index {
   // Returns   kFileMissing or kFileReplaced if files of ours are gone from the folder, or its path
   //           leads to another folder by now; the snapshot went to the folder that was opened then.
   Status Save(bool closing = false);
+  // Writes log, rows and snapshot as they are now into another folder, durably: a copy that opens.
+  // Writers wait meanwhile, searches go on. Also when our own folder is another one by now, or
+  // gone. kFileExists if there is such a file; kFileCorrupt if rows are damaged. Folders only.
+  Status CopyInto(const std::string& folder);
   // Replaces a small file in the folder, like tuning.json. Folders only.
   Status WriteNote(const std::string& name, const void* data, size_t size);
 
@@ -220,6 +224,7 @@ class Index {
   Status Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const;
 
   Status WriteSnapshot();
+  Status WriteSnapshotTo(const FilePlace& place, FileStamp* written) const;
   // Reconnects the graph if enough rows came since the last time; `now`: if any came.
   Status Tidy(bool now);
 

@@ -245,7 +245,9 @@ Status Index::Replay(const GraphHeader* snapshot, bool* bound) {
                   FileIn(kLogName) + " ends at record " + std::to_string(log_.sequence()) +
                       " but " + kGraphName + " was saved after record " +
                       std::to_string(snapshot->sequence) +
-                      ": commits were lost. To go on without them, delete " + kGraphName);
+                      ": commits were lost. To go on without them, delete " + kGraphName +
+                      ". If this is a copy that was made while the index was written to, copy " +
+                      kGraphName + " first, or use backup");
   }
   if (snapshot != nullptr && !*bound) {
     graph_problem_ = ours ? "the snapshot is older than a rollback, or of another history"

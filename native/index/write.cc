@@ -244,6 +244,17 @@ Status Index::Save(bool closing) {
 
 Status Index::WriteSnapshot() {
   SL_RETURN_IF_ERROR(OwnsSnapshot());
+  const FilePlace place = In("hnsw_index.bin");
+  FileStamp written;
+  const Status done = WriteSnapshotTo(place, &written);
+  FileStamp now;
+  if (StampOf(place, &now).ok() && now == written) snapshot_ = written;
+  SL_RETURN_IF_ERROR(done);
+  unsaved_ = false;
+  return Status::Ok();
+}
+
+Status Index::WriteSnapshotTo(const FilePlace& place, FileStamp* written) const {
   GraphHeader header;
   header.uuid = log_.uuid();
   header.sequence = log_.sequence();
@@ -255,14 +266,7 @@ Status Index::WriteSnapshot() {
   header.entry = entry.node;
   header.max_level = entry.level;
   header.upper_lists = graph_->upper_lists();
-  FileStamp written;
-  const Status done = WriteGraphFile(In("hnsw_index.bin"), header, graph_->base_range(),
-                                     graph_->upper_range(), &written);
-  FileStamp now;
-  if (StampOf(In("hnsw_index.bin"), &now).ok() && now == written) snapshot_ = written;
-  SL_RETURN_IF_ERROR(done);
-  unsaved_ = false;
-  return Status::Ok();
+  return WriteGraphFile(place, header, graph_->base_range(), graph_->upper_range(), written);
 }
 
 void Index::Close() {

@@ -109,9 +109,12 @@ Status ErrnoStatus(const char* action, const std::string& path) {
     default:
       break;
   }
+  // An open index takes four: the folder, the lock, the log and the rows.
+  const char* remedy =
+      error == EMFILE || error == ENFILE ? " (an open index takes four files: see ulimit -n)" : "";
   // Not strerror: it may share one buffer between threads.
-  return Status(code,
-                std::string(action) + " " + path + ": " + std::generic_category().message(error));
+  return Status(code, std::string(action) + " " + path + ": " +
+                          std::generic_category().message(error) + remedy);
 }
 
 File::~File() {
@@ -191,6 +194,18 @@ Status File::Size(uint64_t* out) const {
 }
 
 Status File::WhatPlaceNames(Named* out) const { return WhatIsNamed(place_, descriptor_, out); }
+
+Status File::CopyTo(uint64_t size, File* to) const {
+  constexpr uint64_t kStep = uint64_t{1} << 20;
+  std::vector<unsigned char> buffer(static_cast<size_t>(std::min(size, kStep)));
+  for (uint64_t done = 0; done < size;) {
+    const size_t part = static_cast<size_t>(std::min(kStep, size - done));
+    SL_RETURN_IF_ERROR(ReadAt(done, buffer.data(), part));
+    SL_RETURN_IF_ERROR(to->WriteAt(done, buffer.data(), part));
+    done += part;
+  }
+  return Status::Ok();
+}
 
 Status File::Truncate(uint64_t size) {
   SL_RETURN_IF_ERROR(CheckRange("truncate", path(), size, 0));

@@ -80,6 +80,8 @@ class File {
   Status Size(uint64_t* out) const;
   // What the place that it was opened at names now.
   Status WhatPlaceNames(Named* out) const;
+  // Writes the first `size` bytes of this file to the beginning of `to`.
+  Status CopyTo(uint64_t size, File* to) const;
   Status Truncate(uint64_t size);
   // Reserves blocks for [0, size) and grows the file to it (never shrinks), so that a full disk is
   // an error now and not a SIGBUS in a mapping later.

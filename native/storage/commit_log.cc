@@ -102,6 +102,14 @@ Status CommitLog::TrimTail() {
   return file_.Sync();
 }
 
+Status CommitLog::CopyTo(const FilePlace& place) const {
+  File copy;
+  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kCreateNew, &copy));
+  SL_RETURN_IF_ERROR(file_.CopyTo(end_, &copy));
+  SL_RETURN_IF_ERROR(copy.Sync());
+  return copy.Close();
+}
+
 Status CommitLog::Append(LogRecord* record, bool* untouched) {
   *untouched = false;
   record->sequence = sequence_ + 1;

@@ -45,6 +45,8 @@ class CommitLog {
   Status ReadNew(const Visitor& visit);
   // Cuts a torn tail off. For the writer, after ReadNew.
   Status TrimTail();
+  // Writes what was read or written so far to a new file, durably. kFileExists.
+  Status CopyTo(const FilePlace& place) const;
   // Makes the record durable; sets its sequence, chain and crc.
   // untouched  set to whether a failure came before anything was written (a full disk). After any
   // other the file's end is unknown and the caller must stop writing.

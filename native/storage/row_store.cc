@@ -44,9 +44,13 @@ Status RowStore::CheckSize() {
     bytes_.SetEnd(OffsetOf(count()));
     return Status::Ok();
   }
-  return Status(StatusCode::kFileCorrupt, file_.path() + " has " + std::to_string(size) +
-                                              " bytes, its log counts " + std::to_string(count()) +
-                                              " rows of " + std::to_string(OffsetOf(1)));
+  const uint64_t whole = size / OffsetOf(1);
+  return Status(StatusCode::kFileCorrupt,
+                file_.path() + " holds " + std::to_string(whole) + " rows of the " +
+                    std::to_string(count()) + " that the log counts: rows " +
+                    std::to_string(whole) + " to " + std::to_string(count() - 1) +
+                    " are missing. If this is a copy that was made while the index was written "
+                    "to, copy embeddings.dat after embeddings.idx, or use backup");
 }
 
 Status RowStore::CheckCut() const {
@@ -227,6 +231,18 @@ void RowStore::Recheck(std::vector<std::string>* problems) {
     }
     row = extent.first_row + extent.rows;
   }
+}
+
+Status RowStore::CopyTo(const FilePlace& place) {
+  const uint64_t rows = count();
+  SL_RETURN_IF_ERROR(EnsureTrusted(0, rows));
+  File copy;
+  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kCreateNew, &copy));
+  SL_RETURN_IF_ERROR(copy.Allocate(OffsetOf(rows)));
+  SL_RETURN_IF_ERROR(copy.WriteAt(0, bytes_.data(), OffsetOf(rows)));
+  SL_RETURN_IF_ERROR(CheckCut());
+  SL_RETURN_IF_ERROR(copy.Sync());
+  return copy.Close();
 }
 
 Status RowStore::FileBytes(uint64_t* out) const {

@@ -69,6 +69,9 @@ class RowStore {
   // Checks all rows again, whatever is known; adds one line per damaged extent.
   void Recheck(std::vector<std::string>* problems);
   Status FileBytes(uint64_t* out) const;
+  // Writes the rows that count to a new file, durably. kFileExists; kFileCorrupt if they are
+  // damaged.
+  Status CopyTo(const FilePlace& place);
   // Brings the next rows of the file into memory of ours, see ReservedRange. No writer meanwhile.
   Status Promote();
   uint64_t promoted_bytes() const { return bytes_.promoted(); }

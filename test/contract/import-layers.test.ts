@@ -30,6 +30,7 @@ const LIB_LAYERS: Record<string, number> = {
   'library-types.ts': 4,
   'embedded-vectors.ts': 4,
   'library-vectors.ts': 4,
+  'library-backup.ts': 4,
   'library.ts': 4,
   'models.ts': 4,
   'diagnostics.ts': 4,
