@@ -20,6 +20,8 @@ import { syncFile, syncFolder } from './vectors/files/write-beside';
 import { newFolder } from './vectors/new-folder';
 
 export interface LibraryBackupOptions {
+  /** The folder with the media; a copy in there would be taken for media by the next sync. */
+  readonly root?: string;
   readonly signal?: AbortSignal;
   /** Frames done, of all frames. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -46,7 +48,7 @@ const TOGETHER = 16;
 
 /**
  * @param dir  the library's own folder
- * @param target  absent or an empty folder, outside of `dir`
+ * @param target  absent or an empty folder, outside of `dir` and of `root`
  * @throws ERR_LIBRARY_MISSING | ERR_FILE_EXISTS | ERR_ARG_RANGE | ERR_BUSY (written without pause) |
  *   ERR_CATALOG | ERR_FILE_CORRUPT | ERR_FILE_MISSING | ERR_READ_ONLY | ERR_DISK_FULL | ERR_IO | ERR_ABORTED.
  *   Nothing of the target's name is left behind then.
@@ -56,7 +58,8 @@ export async function backupLibrary(
   target: string,
   options: LibraryBackupOptions = {},
 ): Promise<LibraryBackupReport> {
-  const folder = await newFolder(target, dir);
+  const { root } = options;
+  const folder = await newFolder(target, dir, ...(root === undefined ? [] : [root]));
   let readers: Readers = new Map();
   try {
     readers = await copyMoment(dir, folder.path, options.signal);

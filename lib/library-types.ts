@@ -81,7 +81,7 @@ export interface Library extends AsyncDisposable {
    * Writes a copy of the library that opens by itself: catalog, vectors and frames as they are at one
    * moment, also while a sync is running here or in another process.
    *
-   * @param target  absent or an empty folder, outside of the library's
+   * @param target  absent or an empty folder, outside of the library and of its media
    * @throws ERR_FILE_EXISTS | ERR_ARG_RANGE | ERR_BUSY | ERR_DISK_FULL | ERR_READ_ONLY | ERR_IO | ERR_ABORTED
    *   and what reading the library throws; nothing is left under the target's name then
    */

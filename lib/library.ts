@@ -368,7 +368,7 @@ class OpenedLibrary implements Library {
 
   async backup(target: string, options: LibraryBackupOptions = {}): Promise<LibraryBackupReport> {
     this.assertOpen();
-    return backupLibrary(this.dir, target, options);
+    return backupLibrary(this.dir, target, { root: this.root, ...options });
   }
 
   async close(): Promise<void> {

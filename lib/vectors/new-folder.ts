@@ -19,13 +19,14 @@ export interface NewFolder {
 
 /**
  * @param target  must be absent or an empty folder
- * @param outside  a folder that the target must not lie in, and that must not lie in it
+ * @param outside  folders that the target must not lie in, and that must not lie in it
  * @throws ERR_FILE_EXISTS | ERR_ARG_RANGE | ERR_FILE_MISSING (the folder above) | ERR_READ_ONLY | ERR_IO |
  *   ERR_DISK_FULL
  */
-export async function newFolder(target: string, outside: string): Promise<NewFolder> {
+export async function newFolder(target: string, ...outside: string[]): Promise<NewFolder> {
   const full = path.resolve(target);
-  await checkPlace(full, outside);
+  await checkEmpty(full);
+  for (const source of outside) await checkOutside(full, source);
   const beside = `${full}.partial-${randomBytes(4).toString('hex')}`;
   await mkdir(beside).catch((error: unknown) => {
     throw writeError(full, error);
@@ -57,7 +58,7 @@ function writeError(full: string, error: unknown): unknown {
   });
 }
 
-async function checkPlace(full: string, outside: string): Promise<void> {
+async function checkEmpty(full: string): Promise<void> {
   const info = await lstat(full).catch(() => undefined);
   const isEmpty = info === undefined || (info.isDirectory() && (await readdir(full)).length === 0);
   if (!isEmpty) {
@@ -69,6 +70,9 @@ async function checkPlace(full: string, outside: string): Promise<void> {
       },
     );
   }
+}
+
+async function checkOutside(full: string, outside: string): Promise<void> {
   const above = await realpath(path.dirname(full)).catch((error: unknown) => {
     throw fileError(path.dirname(full), 'found', error);
   });

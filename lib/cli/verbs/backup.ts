@@ -28,6 +28,7 @@ export async function runBackupVerb(
   try {
     report = await untilInterrupted(io, 'stopping; no backup is left', (signal) =>
       backupLibrary(dir, target, {
+        root: session.root,
         signal,
         onProgress: (done, total) =>
           progress.show({
