@@ -2,8 +2,8 @@
  * What `require('sightline')` gives. Loads neither sharp, onnxruntime nor SQLite until a call needs
  * them.
  */
-export { findLibrary, openLibrary, type OpenLibraryOptions } from './library';
-export type { Library, MediaFileLocation } from './library-types';
+export { findLibrary, openLibrary } from './library';
+export type { Library, MediaFileLocation, OpenLibraryOptions } from './library-types';
 export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './errors';
 export {
   listModels,

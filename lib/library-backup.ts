@@ -14,6 +14,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CATALOG_FILE, copyCatalog, framePath, openCatalog, type Catalog } from './catalog';
 import { makeError } from './errors';
+import { FUNCTION, readOptions, SIGNAL, TEXT, type OptionRules } from './options';
 import type { FrameId } from './types';
 import { VectorIndex } from './vectors';
 import { syncFile, syncFolder } from './vectors/files/write-beside';
@@ -26,6 +27,12 @@ export interface LibraryBackupOptions {
   /** Frames done, of all frames. */
   readonly onProgress?: (done: number, total: number) => void;
 }
+
+const BACKUP_OPTIONS: OptionRules<LibraryBackupOptions> = {
+  root: TEXT,
+  signal: SIGNAL,
+  onProgress: FUNCTION,
+};
 
 export interface LibraryBackupReport {
   /** Absolute. */
@@ -56,8 +63,9 @@ const TOGETHER = 16;
 export async function backupLibrary(
   dir: string,
   target: string,
-  options: LibraryBackupOptions = {},
+  given: LibraryBackupOptions = {},
 ): Promise<LibraryBackupReport> {
+  const options = readOptions('options', given, BACKUP_OPTIONS);
   const { root } = options;
   const folder = await newFolder(target, dir, ...(root === undefined ? [] : [root]));
   let readers: Readers = new Map();

@@ -4,7 +4,8 @@
  * nor SQLite.
  */
 import type { LibraryBackupOptions, LibraryBackupReport } from './library-backup';
-import type { EmbeddingService } from './service';
+import type { VectorStoreChoice } from './library-vectors';
+import type { CacheName, EmbeddingService } from './service';
 import type {
   FrameRecord,
   LibraryStats,
@@ -18,6 +19,39 @@ import type {
   SyncReport,
   VerifyReport,
 } from './types';
+
+export interface OpenLibraryOptions {
+  /** The library's own folder; default `<root>/.sightline`. */
+  readonly dir?: string;
+  /** `builtin`, a model folder, or a repository id of the model store. Default: what the library was made with. */
+  readonly model?: string;
+  /** Search only; any number of readers may run beside one writer. */
+  readonly readOnly?: boolean;
+  /**
+   * Keeps the vectors in PostgreSQL with pgvector: `postgres://user:password@host/database`. Default: in
+   * the library's folder. A library stays where it was made.
+   */
+  readonly vectorStore?: VectorStoreChoice;
+  /**
+   * Answers `embeddings` of texts, for example a sentence encoder; searches use the library's own model.
+   * Default: the library's model.
+   */
+  readonly textModel?: string;
+  /**
+   * Where `embeddings` keeps vectors: `none`, `memory`, `disk`, `disk:FOLDER` or `redis://HOST:PORT`. Default:
+   * EMBEDDING_REDIS_URL if it is set, else `memory`.
+   */
+  readonly cache?: CacheName;
+  /** False: ERR_LIBRARY_MISSING where there is none yet. Default true. */
+  readonly create?: boolean;
+  /**
+   * Where the model runs: `auto`, `cpu`, `cuda`, `coreml`, `dml` or `webgpu`. Default: SIGHTLINE_DEVICE,
+   * CLIP_DEVICE, EMBEDDING_DEVICE or `cpu`. One that cannot be used is a notice, not an error.
+   */
+  readonly device?: string;
+  /** One line each, for example about such a device. Default: a process warning. */
+  readonly onNotice?: (line: string) => void;
+}
 
 export interface MediaFileLocation {
   /** Absolute path of the original file, beneath the library's root when it was indexed. */
@@ -63,6 +97,11 @@ export interface Library extends AsyncDisposable {
 
   /** One frame as the catalog knows it; undefined for an id that names none. */
   frame(frameId: number): FrameRecord | undefined;
+  /**
+   * The last part of the frame's `frame_url`: it changes whenever the id may stand for another picture,
+   * so that what is kept under it never has to be asked for again. Undefined for an id that names none.
+   */
+  frameVersion(frameId: number): string | undefined;
   /** Absolute path of the frame's JPEG; undefined for an id that names none. */
   frameFile(frameId: number): string | undefined;
   /** Where a media item's original file lies; undefined for an id that names none. The file may be gone. */

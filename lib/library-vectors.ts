@@ -9,7 +9,9 @@ import path from 'node:path';
 import type { Catalog } from './catalog';
 import { EmbeddedVectors } from './embedded-vectors';
 import { makeError } from './errors';
+import { objectOf } from './options';
 import { PgVectorStore, type PgVectorStoreOptions, type VectorStore } from './stores/vectors';
+import { CONNECTION_OPTIONS } from './stores/vectors/pg-options';
 import type { ModelIdentity } from './types';
 import { VectorIndex } from './vectors';
 
@@ -20,6 +22,9 @@ export type VectorStoreChoice =
       PgVectorStoreOptions,
       'url' | 'schema' | 'poolSize' | 'connectTimeoutMs' | 'statementTimeoutMs' | 'reconnectMs'
     >;
+
+/** Of the second form. */
+export const VECTOR_STORE_CHOICE = objectOf<Exclude<VectorStoreChoice, string>>(CONNECTION_OPTIONS);
 
 export interface VectorsOptions {
   /** The library's folder. */

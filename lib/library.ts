@@ -2,11 +2,12 @@
  * The facade: one folder of media and its library. `openLibrary(root)` gives sync, search, verify and
  * close; everything above this layer (server, command line, your program) uses nothing below it.
  */
-import { existsSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { framePath, openCatalog, type Catalog } from './catalog';
-import { openClip, type ClipModel } from './encode';
+import { rulesOfLibrary } from './config';
+import type { ClipModel } from './encode';
 import { truthOf } from './environment';
 import { makeError } from './errors';
 import {
@@ -14,18 +15,33 @@ import {
   type LibraryBackupOptions,
   type LibraryBackupReport,
 } from './library-backup';
-import type { Library, MediaFileLocation } from './library-types';
-import { openEmbeddingService, type CacheName, type EmbeddingService } from './service';
-import { openVectors, type LibraryVectors, type VectorStoreChoice } from './library-vectors';
 import {
-  checkSyncOptions,
+  INDEX_OPTIONS,
+  OPEN_LIBRARY_OPTIONS,
+  SEARCH_OPTIONS,
+  SEARCH_QUERY,
+  SYNC_OPTIONS,
+  VERIFY_OPTIONS,
+  type IndexOptions,
+  type VerifyOptions,
+} from './library-options';
+import { openLibraryModel } from './library-model';
+import type { Library, MediaFileLocation, OpenLibraryOptions } from './library-types';
+import { openEmbeddingService, type EmbeddingService } from './service';
+import { openVectors, type LibraryVectors } from './library-vectors';
+import { readOptions, TEXT, type OptionRules } from './options';
+import { assertUnbundled } from './package-root';
+import {
+  recallScan,
   reconcile,
+  repairLibrary,
   runSync,
   verifyLibrary,
   type Halves,
   type SyncParts,
+  type VerifyOutcome,
 } from './pipeline';
-import { search } from './search';
+import { frameVersion, search } from './search';
 import {
   asFrameId,
   asMediaId,
@@ -41,65 +57,45 @@ import {
   type VerifyReport,
 } from './types';
 
-export type { Library } from './library-types';
+export type { Library, OpenLibraryOptions } from './library-types';
 
 /** The vector space that words and pictures share. */
 const SPACE = 'clip';
 /** A reader looks for new commits at most this often. */
 const REFRESH_MS = 1000;
-
-export interface OpenLibraryOptions {
-  /** The library's own folder; default `<root>/.sightline`. */
-  readonly dir?: string;
-  /** `builtin`, a model folder, or a repository id of the model store. Default: what the library was made with. */
-  readonly model?: string;
-  /** Search only; any number of readers may run beside one writer. */
-  readonly readOnly?: boolean;
-  /**
-   * Keeps the vectors in PostgreSQL with pgvector: `postgres://user:password@host/database`. Default: in
-   * the library's folder. A library stays where it was made.
-   */
-  readonly vectorStore?: VectorStoreChoice;
-  /**
-   * Answers `embeddings` of texts, for example a sentence encoder; searches use the library's own model.
-   * Default: the library's model.
-   */
-  readonly textModel?: string;
-  /**
-   * Where `embeddings` keeps vectors: `none`, `memory`, `disk`, `disk:FOLDER` or `redis://HOST:PORT`. Default:
-   * EMBEDDING_REDIS_URL if it is set, else `memory`.
-   */
-  readonly cache?: CacheName;
-  /** False: ERR_LIBRARY_MISSING where there is none yet. Default true. */
-  readonly create?: boolean;
-  /**
-   * Where the model runs: `auto`, `cpu`, `cuda`, `coreml`, `dml` or `webgpu`. Default: SIGHTLINE_DEVICE,
-   * CLIP_DEVICE, EMBEDDING_DEVICE or `cpu`. One that cannot be used is a notice, not an error.
-   */
-  readonly device?: string;
-  /** One line each, for example about such a device. Default: a process warning. */
-  readonly onNotice?: (line: string) => void;
-}
+/** How often a reader checks the library before it gives up on a writer that never rests. */
+const VERIFY_ATTEMPTS = 3;
 
 /** The folder of the library that belongs to `root`, if there is one. */
 export function findLibrary(root: string, dir?: string): string | undefined {
-  const folder = path.resolve(dir ?? path.join(root, '.sightline'));
-  return existsSync(path.join(folder, 'catalog.sqlite')) ? folder : undefined;
+  TEXT('root', root);
+  const folder = path.resolve(dir === undefined ? path.join(root, '.sightline') : TEXT('dir', dir));
+  try {
+    statSync(path.join(folder, 'catalog.sqlite'));
+  } catch (error) {
+    // One that the system does not let us see is there; opening it says what is in the way.
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (['ENOENT', 'ENOTDIR'].includes(code)) return undefined;
+  }
+  return folder;
 }
 
 /**
  * Opens the library of a folder, or makes an empty one. Does not read the media: that is `sync`.
  * Costs the same for ten frames and for a million.
  *
- * @throws ERR_LIBRARY_MISSING | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH | ERR_MODEL_MISSING |
- *   ERR_MODEL_INVALID | ERR_CATALOG | ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than
- *   \`vectorStore\` says) | ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
+ * A library whose model is missing or damaged opens all the same: what needs the model is then
+ * ERR_MODEL_* when it is used, everything else works.
+ *
+ * @throws ERR_LIBRARY_MISSING | ERR_READ_ONLY | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH (a model that was
+ *   named) | ERR_MODEL_MISSING | ERR_MODEL_INVALID (of a library that is being made) | ERR_CATALOG |
+ *   ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than \`vectorStore\` says) |
+ *   ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
  */
-export async function openLibrary(
-  root: string,
-  options: OpenLibraryOptions = {},
-): Promise<Library> {
-  const absRoot = path.resolve(root);
+export async function openLibrary(root: string, given: OpenLibraryOptions = {}): Promise<Library> {
+  const options = readOptions('options', given, OPEN_LIBRARY_OPTIONS);
+  const absRoot = path.resolve(TEXT('root', root));
+  assertUnbundled();
   const dir = path.resolve(options.dir ?? path.join(absRoot, '.sightline'));
   const readOnly = options.readOnly === true;
   if (findLibrary(absRoot, dir) === undefined && (readOnly || options.create === false)) {
@@ -108,23 +104,25 @@ export async function openLibrary(
     });
   }
   const rootInfo = await stat(absRoot).catch(() => undefined);
-  if (rootInfo?.isDirectory() !== true) {
+  // What is indexed can be searched while its disk is away; a sync then says so.
+  if (rootInfo?.isDirectory() !== true && findLibrary(absRoot, dir) === undefined) {
     throw makeError('ERR_NOT_FOUND', `${absRoot} is not a folder`, { details: { root: absRoot } });
   }
-  if (!readOnly) await mkdir(dir, { recursive: true });
   const catalog = await openCatalog(dir, { readOnly });
   let clip: ClipModel | undefined;
   let vectors: LibraryVectors | undefined;
   try {
-    clip = await openClip(options.model ?? catalog.meta('model') ?? 'builtin', {
-      ...(options.device === undefined ? {} : { device: options.device }),
-      ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
+    clip = await openLibraryModel(catalog, {
+      root: absRoot,
+      dir,
+      space: SPACE,
+      readOnly,
+      model: options.model,
+      encoder: {
+        ...(options.device === undefined ? {} : { device: options.device }),
+        ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
+      },
     });
-    if (catalog.space(SPACE) === undefined && !readOnly) {
-      catalog.setMeta('model', options.model ?? 'builtin');
-      catalog.createSpace(SPACE, clip.identity, clip.dim);
-    }
-    checkModel(catalog, clip.identity);
     checkRoot(catalog, absRoot, dir, readOnly);
     vectors = await openVectors(catalog, {
       dir,
@@ -147,26 +145,6 @@ export async function openLibrary(
     catalog.close();
     throw error;
   }
-}
-
-function checkModel(catalog: Catalog, identity: ModelIdentity): void {
-  const space = catalog.space(SPACE);
-  if (space === undefined) {
-    throw makeError(
-      'ERR_LIBRARY_MISSING',
-      'the library is being made by another process: try again',
-    );
-  }
-  const { model } = space;
-  if (model.sha256 === identity.sha256 && model.preprocessVersion === identity.preprocessVersion)
-    return;
-  throw makeError(
-    'ERR_MODEL_MISMATCH',
-    `the library was embedded with ${model.id} (${model.sha256.slice(0, 12)}), not with ` +
-      `${identity.id} (${identity.sha256.slice(0, 12)}): use that model, or delete the library's ` +
-      'folder and sync again',
-    { details: { library: model, given: identity } },
-  );
 }
 
 /**
@@ -194,6 +172,8 @@ class OpenedLibrary implements Library {
   private running: Promise<unknown> | undefined;
   private readonly stop = new AbortController();
   private lastLook = performance.now();
+  /** See SearcherParts; of a reader not before its first look. */
+  private rowEpoch: number | undefined;
 
   constructor(
     readonly root: string,
@@ -203,7 +183,10 @@ class OpenedLibrary implements Library {
     private readonly clip: ClipModel,
     private readonly vectors: LibraryVectors,
     readonly embeddings: EmbeddingService,
-  ) {}
+  ) {
+    if (readOnly) this.lastLook = -Infinity;
+    else this.rowEpoch = epochOf(catalog);
+  }
 
   get model(): ModelIdentity {
     return this.clip.identity;
@@ -214,40 +197,57 @@ class OpenedLibrary implements Library {
   }
 
   sync(options: SyncOptions = {}): Promise<SyncReport> {
-    const embed = options.embed ?? truthOf(process.env, 'CLIP_ENABLED') ?? true;
-    return this.run(options, { ingest: true, embed });
+    return this.run(options, SYNC_OPTIONS, ({ embed }) => ({
+      ingest: true,
+      embed: embed ?? truthOf(process.env, 'CLIP_ENABLED') ?? true,
+    }));
   }
 
   ingest(options: SyncOptions = {}): Promise<SyncReport> {
-    return this.run(options, { ingest: true, embed: false });
+    return this.run(options, SYNC_OPTIONS, () => ({ ingest: true, embed: false }));
   }
 
-  index(options: SyncOptions & { readonly rebuild?: boolean } = {}): Promise<SyncReport> {
-    return this.run(options, { ingest: false, embed: true }, options.rebuild === true);
+  index(options: IndexOptions = {}): Promise<SyncReport> {
+    return this.run(options, INDEX_OPTIONS, () => ({ ingest: false, embed: true }));
   }
 
-  private async run(options: SyncOptions, halves: Halves, rebuild = false): Promise<SyncReport> {
+  private async run<T extends IndexOptions>(
+    given: T,
+    rules: OptionRules<T>,
+    halvesOf: (options: SyncOptions) => Halves,
+  ): Promise<SyncReport> {
     this.assertOpen();
     if (this.readOnly) throw makeError('ERR_READ_ONLY', 'the library was opened read-only');
-    if (this.running !== undefined) throw makeError('ERR_BUSY', 'a sync is running already');
-    checkSyncOptions(options);
-    const signal = options.signal
-      ? AbortSignal.any([options.signal, this.stop.signal])
-      : this.stop.signal;
-    const work = (async () => {
+    const { rebuild = false, ...options } = readOptions<IndexOptions>('options', given, rules);
+    return this.inTurn(async () => {
+      const signal = options.signal
+        ? AbortSignal.any([options.signal, this.stop.signal])
+        : this.stop.signal;
       if (rebuild) await this.startAfresh();
-      return runSync(this.parts(), { ...options, signal }, halves);
-    })();
-    this.running = work;
+      const ignore = options.ignore ?? rulesOfLibrary(this.dir);
+      return runSync(this.parts(), { ...options, ignore, signal }, halvesOf(options));
+    });
+  }
+
+  /** One at a time of what changes the library, or needs it to hold still. */
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.running !== undefined)
+      throw makeError('ERR_BUSY', 'a sync or a check is running already');
+    const running = work();
+    this.running = running;
     try {
-      return await work;
+      return await running;
     } finally {
       this.running = undefined;
+      // Rows may have been renumbered, and both sides know it now.
+      if (!this.readOnly && !this.isClosed) this.rowEpoch = epochOf(this.catalog);
     }
   }
 
   /** Drops vectors and graph; frames stay and wait to be encoded again. */
   private async startAfresh(): Promise<void> {
+    // Before anything is dropped: without its model the library would lose vectors that it has.
+    await this.clip.image.warm();
     await this.vectors.startAfresh(() => {
       this.catalog.dropSpace(SPACE);
       this.catalog.createSpace(SPACE, this.clip.identity, this.clip.dim);
@@ -265,8 +265,10 @@ class OpenedLibrary implements Library {
     };
   }
 
-  async search(query: SearchQuery, options: SearchOptions = {}): Promise<SearchResponse> {
+  async search(given: SearchQuery, how: SearchOptions = {}): Promise<SearchResponse> {
     this.assertOpen();
+    const query = readOptions('query', given, SEARCH_QUERY);
+    const options = readOptions('options', how, SEARCH_OPTIONS);
     await this.refresh();
     return search(
       {
@@ -275,6 +277,7 @@ class OpenedLibrary implements Library {
         clip: this.clip,
         encodeText: (text) => this.encodeText(text),
         space: SPACE,
+        rowEpoch: this.rowEpoch,
         hint: this.clip.isBuiltin ? BUILTIN_HINT : undefined,
       },
       query,
@@ -294,6 +297,11 @@ class OpenedLibrary implements Library {
     return Number.isSafeInteger(frameId) ? this.catalog.frame(asFrameId(frameId)) : undefined;
   }
 
+  frameVersion(frameId: number): string | undefined {
+    const frame = this.frame(frameId);
+    return frame && frameVersion(frame);
+  }
+
   frameFile(frameId: number): string | undefined {
     const frame = this.frame(frameId);
     return frame && path.join(this.dir, framePath(frame.frameId));
@@ -301,23 +309,24 @@ class OpenedLibrary implements Library {
 
   mediaFile(mediaId: string): MediaFileLocation | undefined {
     this.assertOpen();
+    if (typeof mediaId !== 'string') return undefined;
     const media = this.catalog.mediaById(asMediaId(mediaId));
     return media && { path: path.join(this.root, media.path), kind: media.kind };
   }
 
   problems(): MediaProblem[] {
     this.assertOpen();
-    const list: MediaProblem[] = [];
-    for (const { path: file, state, code, reason } of this.catalog.media()) {
-      if (code === null || state === 'pending') continue;
-      list.push({
-        path: file,
-        state: state !== 'indexed' ? state : code.startsWith('ERR_MEDIA') ? 'damaged' : 'failed',
-        code,
-        reason: reason ?? '',
-      });
+    const list: MediaProblem[] = [...recallScan(this.catalog).problems];
+    for (const { path: file, state, code, reason, fault, note } of this.catalog.media()) {
+      if (code !== null && state !== 'pending') {
+        const isFound = state === 'indexed';
+        const shown = !isFound ? state : fault === 'decode' ? 'damaged' : 'failed';
+        list.push({ path: file, state: shown, code, reason: reason ?? '' });
+      }
+      if (note !== null)
+        list.push({ path: file, state: 'damaged', code: 'ERR_MEDIA_DECODE', reason: note });
     }
-    return list;
+    return list.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   }
 
   warm(): Promise<void> {
@@ -332,6 +341,7 @@ class OpenedLibrary implements Library {
     this.assertOpen();
     const counts = this.catalog.counts(SPACE);
     const engine = this.vectors.store.figures();
+    const scan = recallScan(this.catalog);
     return {
       root: this.root,
       dir: this.dir,
@@ -340,6 +350,9 @@ class OpenedLibrary implements Library {
       media: counts.media,
       images: counts.images,
       videos: counts.videos,
+      notTaken: scan.problems.length + scan.problemsLeftOut,
+      heldBack: scan.heldBack,
+      unreachable: scan.unreachable,
       frames: counts.frames,
       framesPending: counts.pendingFrames,
       framesFailed: counts.failedFrames,
@@ -351,19 +364,42 @@ class OpenedLibrary implements Library {
     };
   }
 
-  async verify(options: { readonly repair?: boolean } = {}): Promise<VerifyReport> {
+  async verify(given: VerifyOptions = {}): Promise<VerifyReport> {
     this.assertOpen();
-    const outcome = await verifyLibrary({ ...this.parts() });
-    if (options.repair === true && !outcome.ok) {
-      if (this.readOnly)
+    const options = readOptions('options', given, VERIFY_OPTIONS);
+    if (this.readOnly) {
+      if (options.repair === true)
         throw makeError('ERR_READ_ONLY', 'repair needs the library opened for writing');
-      // Media whose frames are gone are forgotten, so that the sync below takes them as new.
-      this.catalog.removeMedia(outcome.damagedMedia);
-      if (!outcome.isIndexSound) await this.index({ rebuild: true });
-      await this.sync({ confirmRemovals: false });
-      return verifyLibrary({ ...this.parts() });
+      return this.verifyBeside();
     }
-    return outcome;
+    return this.inTurn(async () => {
+      const { signal } = this.stop;
+      const check = (): Promise<VerifyOutcome> => verifyLibrary({ ...this.parts(), signal });
+      let outcome = await check();
+      if (options.repair !== true || outcome.ok) return outcome;
+      await repairLibrary(this.parts(), outcome, signal);
+      outcome = await check();
+      if (outcome.isIndexSound && outcome.rowsAgree) return outcome;
+      // The engine has rows that nobody knows: make it anew from the stored frames.
+      await this.startAfresh();
+      await runSync(this.parts(), { signal }, { ingest: false, embed: true });
+      return check();
+    });
+  }
+
+  /** By a reader: what a writer changed meanwhile would look like damage. */
+  private async verifyBeside(): Promise<VerifyReport> {
+    for (let attempt = 0; attempt < VERIFY_ATTEMPTS; attempt++) {
+      this.lastLook = -Infinity;
+      await this.refresh();
+      const before = this.catalog.foreignVersion();
+      const outcome = await verifyLibrary({ ...this.parts(), signal: this.stop.signal });
+      if (outcome.ok || this.catalog.foreignVersion() === before) return outcome;
+    }
+    throw makeError(
+      'ERR_BUSY',
+      'another process keeps changing the library: check it when its sync is done',
+    );
   }
 
   async backup(target: string, options: LibraryBackupOptions = {}): Promise<LibraryBackupReport> {
@@ -386,16 +422,25 @@ class OpenedLibrary implements Library {
     return this.close();
   }
 
-  /** A reader notices what a writer in another process has committed. */
+  /** A reader notices what a writer in another process has committed; a failed look is made again. */
   private async refresh(): Promise<void> {
     if (!this.readOnly || performance.now() - this.lastLook < REFRESH_MS) return;
-    this.lastLook = performance.now();
+    const before = epochOf(this.catalog);
+    this.rowEpoch = undefined;
     await this.vectors.store.refresh(this.catalog.space(SPACE)?.committedRows);
+    if (epochOf(this.catalog) === before) this.rowEpoch = before;
+    this.lastLook = performance.now();
   }
 
   private assertOpen(): void {
     if (this.isClosed) throw makeError('ERR_CLOSED', 'the library is closed');
   }
+}
+
+/** What `SearcherParts.rowEpoch` asks for. */
+function epochOf(catalog: Catalog): number | undefined {
+  const { number, isSettled } = catalog.rowEpoch(SPACE);
+  return isSettled ? number : undefined;
 }
 
 const BUILTIN_HINT =

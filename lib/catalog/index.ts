@@ -6,6 +6,7 @@
 export { CATALOG_FILE, openCatalog, type Catalog } from './catalog';
 export { copyCatalog } from './copy';
 export { framePath } from './frame-path';
+export { passes } from './row-map';
 export type {
   CatalogCounts,
   EmbeddingMetadata,
@@ -17,6 +18,7 @@ export type {
   IngestedItem,
   MediaPlace,
   MediaRow,
+  RowEpoch,
   RowFilter,
   SpaceRecord,
   StoredFrame,

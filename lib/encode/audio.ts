@@ -8,7 +8,7 @@ import { statesBehind } from './onnx-tap';
 import { numberField, readJsonFile, type JsonObject } from './json-file';
 import { MODEL_TYPES, optionalLength, readConfig } from './model-config';
 import { openSingle, openTower, type EncoderOptions, type TowerRecipe } from './open-model';
-import { towerSettings } from './settings';
+import { encoderOptions, towerSettings } from './settings';
 import { fitTower } from './tower-io';
 import { receptiveField, type WaveRule } from './waveform';
 
@@ -49,9 +49,10 @@ export function openAudioEncoder(
 /** `openAudioEncoder` with another worker file, through which tests bring faults in. */
 export async function openAudioEncoderWithWorker(
   model: string,
-  options: EncoderOptions,
+  given: EncoderOptions,
   workerFile?: string,
 ): Promise<AudioEncoder> {
+  const options = encoderOptions(given);
   const single = await openSingle(model, 'audio', AUDIO_VERSION, options);
   const { folder, graph } = single;
   const { file, config } = await readConfig(folder, MODEL_TYPES.audio);

@@ -11,7 +11,7 @@ import { findModel } from './model-store';
 import { AbsentTowerPool, identityOf } from './open-model';
 import { TowerPool } from './pool';
 import { PREPROCESS_VERSION } from './preprocess';
-import { noticesOf, towerSettings, type ClipOptions } from './settings';
+import { encoderOptions, noticesOf, towerSettings, type ClipOptions } from './settings';
 import type { Recipe, WorkerSetup } from './task';
 import { towerEncoder, type InputKind } from './tower-encoder';
 import { fitTower } from './tower-io';
@@ -34,9 +34,10 @@ export function openClip(model?: string, options: ClipOptions = {}): Promise<Cli
 /** `openClip` with another worker file, through which tests bring faults in. */
 export async function openClipWithWorker(
   model: string | undefined,
-  options: ClipOptions,
+  given: ClipOptions,
   workerFile?: string,
 ): Promise<ClipModel> {
+  const options = encoderOptions(given);
   const found = await findModel(model, options.env, { dtype: options.dtype });
   const graphs = await inspectClip(found.folder, found.boundary, found.dtype);
   const config = await readClipConfig(found.folder, graphs.vision !== undefined);

@@ -1,5 +1,6 @@
 /** The shapes that the rest of the library sees: encoders of each modality, and a CLIP's two. */
 import type { LibraryError } from '../errors';
+import { SIGNAL, type OptionRules } from '../options';
 import type { ModelIdentity } from '../types';
 import type { EncoderStats } from './stats';
 import type { Modality } from './tower-io';
@@ -8,6 +9,8 @@ export interface EncodeOptions {
   /** Ends the call with ERR_ABORTED. What a worker is computing at that moment is thrown away. */
   readonly signal?: AbortSignal;
 }
+
+export const ENCODE_OPTIONS: OptionRules<EncodeOptions> = { signal: SIGNAL };
 
 export interface Encoder<Input> {
   readonly modality: Modality;

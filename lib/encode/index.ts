@@ -7,6 +7,7 @@
  */
 export { DEFAULT_AUDIO_MODEL, MAX_AUDIO_SECONDS, openAudioEncoder } from './audio';
 export { openClip } from './clip';
+export { ENCODE_OPTIONS } from './encoder';
 export type { AudioEncoder, ClipModel, EachResult, EncodeOptions, Encoder } from './encoder';
 export type {
   ImageEncoder,
@@ -20,7 +21,7 @@ export { missingFiles, type ModelKind } from './model-files';
 export type { EncoderOptions } from './open-model';
 export { PREPROCESS_VERSION } from './preprocess';
 export { DEFAULT_SENTENCE_MODEL, openSentenceEncoder } from './sentence';
-export type { ClipOptions } from './settings';
+export { CLIP_OPTIONS, type ClipOptions } from './settings';
 export { BATCH_BUCKETS, type EncoderStats } from './stats';
 export { openTextEncoder } from './text-model';
 export { encodeTwoPart, metaText, type TwoPartText } from './two-part';

@@ -9,7 +9,7 @@ import { TEXT } from './input-kinds';
 import { isObject, numberField, readJsonFile, type JsonObject } from './json-file';
 import { MODEL_TYPES, optionalLength, readConfig } from './model-config';
 import { openSingle, openTower, type EncoderOptions, type TowerRecipe } from './open-model';
-import { towerSettings } from './settings';
+import { encoderOptions, towerSettings } from './settings';
 import type { TextRule } from './tokenizer';
 import { fitTower, type Pooling } from './tower-io';
 
@@ -42,9 +42,10 @@ export async function openSentenceEncoder(
 /** `openSentenceEncoder` with another worker file, through which tests bring faults in. */
 export async function openSentenceEncoderWithWorker(
   model: string,
-  options: EncoderOptions,
+  given: EncoderOptions,
   workerFile?: string,
 ): Promise<SentenceEncoder> {
+  const options = encoderOptions(given);
   const single = await openSingle(model, 'sentence', SENTENCE_VERSION, options);
   const { folder, graph } = single;
   const { file, config } = await readConfig(folder, MODEL_TYPES.sentence);

@@ -5,9 +5,19 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { numberOf, textOf, truthOf, type Variables } from '../environment';
 import { makeError } from '../errors';
+import {
+  FUNCTION,
+  integer,
+  number,
+  oneOf,
+  readOptions,
+  RECORD,
+  STRING,
+  type OptionRules,
+} from '../options';
 import type { Device } from '../types';
 import { parseDevice } from './device';
-import type { Dtype } from './dtype';
+import { DTYPES, type Dtype } from './dtype';
 
 export interface ClipOptions {
   /** Number type of the weights; default the best that is there. */
@@ -47,6 +57,30 @@ export interface ClipOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+const DAY_MS = 86_400_000;
+const MAX_THREADS = 256;
+const MAX_WORKERS = 8;
+
+export const CLIP_OPTIONS: OptionRules<ClipOptions> = {
+  dtype: oneOf(DTYPES),
+  threads: integer(1, MAX_THREADS),
+  workers: integer(1, MAX_WORKERS),
+  timeoutMs: integer(1, DAY_MS),
+  // Its names in any case, as of the environment.
+  device: STRING,
+  batchWindowMs: number(0, 1000),
+  idleMs: integer(0, DAY_MS),
+  workerHeapMb: integer(16, 65_536),
+  maxCalls: integer(1, 100_000),
+  onNotice: FUNCTION,
+  env: RECORD,
+};
+
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
+export function encoderOptions(given: ClipOptions): ClipOptions {
+  return readOptions('options', given, CLIP_OPTIONS);
+}
+
 export interface TowerSettings {
   readonly workers: number;
   /** Threads within one inference. */
@@ -74,8 +108,6 @@ const DEFAULT_IDLE_MS = 300_000;
  * and says nothing about the one to replace.
  */
 const DEFAULT_WORKER_HEAP_MB = 1024;
-const MAX_THREADS = 256;
-const MAX_WORKERS = 8;
 /**
  * Weights above this are held once and all cores work on one batch: a second copy costs its memory and
  * brings little (ViT-B/32 on 2 cores: 2 x 1 thread 6 to 13 % faster than 1 x 2, with 260 MB more).
@@ -95,20 +127,19 @@ const MEMORY_SHARE = 1 / 8;
 export function towerSettings(
   modality: 'image' | 'text',
   weightBytes: number,
-  options: ClipOptions,
+  given: ClipOptions,
 ): TowerSettings {
+  const options = encoderOptions(given);
   const env = options.env ?? process.env;
   checkPromises(env);
   const threads =
-    within('threads', options.threads, 1, MAX_THREADS) ??
-    numberOf(env, 'CLIP_CPU_THREADS', 1, MAX_THREADS) ??
-    availableParallelism();
+    options.threads ?? numberOf(env, 'CLIP_CPU_THREADS', 1, MAX_THREADS) ?? availableParallelism();
   const timeoutMs =
-    within('timeoutMs', options.timeoutMs, 1, 86_400_000) ??
+    options.timeoutMs ??
     scaled(numberOf(env, 'CLIP_TIMEOUT_S', 0.001, 86_400, 'number')) ??
     DEFAULT_TIMEOUT_MS;
-  const maxCalls = within('maxCalls', options.maxCalls, 1, 100_000) ?? DEFAULT_MAX_CALLS;
-  const asked = within('workers', options.workers, 1, MAX_WORKERS);
+  const maxCalls = options.maxCalls ?? DEFAULT_MAX_CALLS;
+  const asked = options.workers;
   const isLarge = weightBytes > LARGE_MODEL_BYTES;
   // Texts are short: one worker answers hundreds a second, more would only hold more memory.
   const fitting = isLarge ? copiesOf(weightBytes, threads) : Math.min(threads, MAX_WORKERS);
@@ -119,11 +150,9 @@ export function towerSettings(
     batchSize: modality === 'text' ? 32 : isLarge ? 8 : 16,
     timeoutMs,
     maxCalls,
-    batchWindowMs:
-      within('batchWindowMs', options.batchWindowMs, 0, 1000, false) ?? DEFAULT_BATCH_WINDOW_MS,
-    idleMs: within('idleMs', options.idleMs, 0, 86_400_000) ?? DEFAULT_IDLE_MS,
-    workerHeapMb:
-      within('workerHeapMb', options.workerHeapMb, 16, 65_536) ?? DEFAULT_WORKER_HEAP_MB,
+    batchWindowMs: options.batchWindowMs ?? DEFAULT_BATCH_WINDOW_MS,
+    idleMs: options.idleMs ?? DEFAULT_IDLE_MS,
+    workerHeapMb: options.workerHeapMb ?? DEFAULT_WORKER_HEAP_MB,
     device: deviceOf(options),
     isVerbose: truthOf(env, 'CLIP_DEBUG_LOG') ?? false,
   };
@@ -191,21 +220,4 @@ function checkPromises(env: Variables): void {
 
 function scaled(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : Math.ceil(seconds * 1000);
-}
-
-function within(
-  name: string,
-  value: number | undefined,
-  low: number,
-  high: number,
-  integer = true,
-): number | undefined {
-  if (value === undefined) return undefined;
-  const ok = typeof value === 'number' && value >= low && value <= high;
-  if (ok && (!integer || Number.isInteger(value))) return value;
-  throw makeError(
-    'ERR_ARG_RANGE',
-    `${name} must be ${integer ? 'a whole number' : 'a number'} from ${low} to ${high}, received ${String(value)}`,
-    { details: { name, value, low, high } },
-  );
 }

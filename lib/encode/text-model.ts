@@ -6,6 +6,7 @@ import { readJsonFile } from './json-file';
 import { findModel } from './model-store';
 import type { EncoderOptions } from './open-model';
 import { openSentenceEncoder } from './sentence';
+import { encoderOptions } from './settings';
 
 const MAX_CONFIG_BYTES = 1 << 20;
 const CLIPS = new Set(['clip', 'siglip']);
@@ -19,8 +20,9 @@ const CLIPS = new Set(['clip', 'siglip']);
  */
 export async function openTextEncoder(
   model: string,
-  options: EncoderOptions = {},
+  given: EncoderOptions = {},
 ): Promise<SentenceEncoder> {
+  const options = encoderOptions(given);
   const { folder } = await findModel(model, options.env, { kind: 'any', dtype: options.dtype });
   const config = await readJsonFile(path.join(folder, 'config.json'), MAX_CONFIG_BYTES);
   if (!CLIPS.has(String(config['model_type']))) return openSentenceEncoder(model, options);

@@ -5,10 +5,11 @@
  */
 import { setMaxListeners } from 'node:events';
 import { isLibraryError, makeError, type LibraryError } from '../errors';
+import { readOptions } from '../options';
 import type { ModelIdentity } from '../types';
 import { abortedError, untilAborted } from './abort';
 import { Batcher } from './batcher';
-import type { EachResult, EncodeOptions, ItemEncoder } from './encoder';
+import { ENCODE_OPTIONS, type EachResult, type EncodeOptions, type ItemEncoder } from './encoder';
 import type { PoolTask, TowerPool } from './pool';
 import type { TowerSettings } from './settings';
 import type { EncoderStats } from './stats';
@@ -131,9 +132,10 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
   /** @param isolate what fails costs only the inputs that did it, found by trying one by one */
   private async embed(
     batch: readonly Input[],
-    { signal }: EncodeOptions,
+    options: EncodeOptions,
     isolate: boolean,
   ): Promise<EachResult> {
+    const { signal } = readOptions('options', options, ENCODE_OPTIONS);
     this.checkBatch(batch);
     if (signal?.aborted === true) throw abortedError(signal);
     const stop = new AbortController();

@@ -1,5 +1,5 @@
 /** The text vector of spec 001: one half what is written about a video, one half what is said in it. */
-import { makeError } from '../errors';
+import { readOptions, STRING, type OptionRules } from '../options';
 import type { EncodeOptions, SentenceEncoder } from './encoder';
 
 /** What is known of a video; what is absent counts as empty. */
@@ -10,6 +10,13 @@ export interface TwoPartText {
   readonly query?: string;
   readonly transcript?: string;
 }
+
+const TWO_PART: OptionRules<TwoPartText> = {
+  title: STRING,
+  description: STRING,
+  query: STRING,
+  transcript: STRING,
+};
 
 const SEPARATOR = ' [SEP] ';
 
@@ -35,20 +42,11 @@ export async function encodeTwoPart(
   items: readonly TwoPartText[],
   options?: EncodeOptions,
 ): Promise<Float32Array> {
-  items.forEach(checkFields);
+  items.forEach((item, i) => readOptions(`items[${i}]`, item, TWO_PART));
   const texts = items.flatMap((item) => [metaText(item), item.transcript ?? '']);
   // In one call, meta and transcript alternating: rows 2i and 2i + 1 stand side by side already.
   const vectors = await encoder.encode(texts, options);
   const scale = Math.SQRT1_2;
   for (let i = 0; i < vectors.length; i++) vectors[i] = (vectors[i] as number) * scale;
   return vectors;
-}
-
-function checkFields(item: TwoPartText, index: number): void {
-  for (const field of ['title', 'description', 'query', 'transcript'] as const) {
-    if (item[field] === undefined || typeof item[field] === 'string') continue;
-    throw makeError('ERR_ARG_TYPE', `${field} of item ${index} must be a string`, {
-      details: { field, index },
-    });
-  }
 }

@@ -5,7 +5,7 @@ import { numberField } from './json-file';
 import { MODEL_TYPES, optionalLength, readConfig } from './model-config';
 import { openSingle, openTower, type EncoderOptions, type TowerRecipe } from './open-model';
 import { readPreprocess, SIDE_RANGE } from './preprocess-config';
-import { towerSettings } from './settings';
+import { encoderOptions, towerSettings } from './settings';
 import { fitTower } from './tower-io';
 
 export const DEFAULT_VIDEO_MODEL = 'MCG-NJU/videomae-base';
@@ -37,9 +37,10 @@ export function openVideoEncoder(
 /** `openVideoEncoder` with another worker file, through which tests bring faults in. */
 export async function openVideoEncoderWithWorker(
   model: string,
-  options: EncoderOptions,
+  given: EncoderOptions,
   workerFile?: string,
 ): Promise<VideoEncoder> {
+  const options = encoderOptions(given);
   const single = await openSingle(model, 'video', VIDEO_VERSION, options);
   const { folder, graph } = single;
   const { file, config } = await readConfig(folder, MODEL_TYPES.video);

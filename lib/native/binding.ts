@@ -25,6 +25,7 @@ export interface NativeStats {
   readonly count: number;
   readonly liveCount: number;
   readonly graphRows: number;
+  readonly removedInGraph: number;
   readonly maxLevel: number;
   readonly bytesOnDisk: number;
   readonly bytesResident: number;
@@ -64,7 +65,7 @@ export interface NativeBinding {
   info(handle: NativeHandle): NativeInfo;
   stats(handle: NativeHandle): NativeStats;
   verify(handle: NativeHandle): Promise<{ problems: string[]; rowsChecked: number }>;
-  /** closing: for the sake of what is not on disk yet; if there is nothing, nothing is checked. */
+  /** closing: for the sake of what is not on disk yet, and of a very long log; else nothing is checked. */
   save(handle: NativeHandle, closing: boolean): Promise<void>;
   /** Writes the files of the index, as they are now, into another folder that has none of their names. */
   copyInto(handle: NativeHandle, folder: string): Promise<void>;
@@ -73,6 +74,8 @@ export interface NativeBinding {
   close(handle: NativeHandle): Promise<void>;
   count(handle: NativeHandle): number;
   liveCount(handle: NativeHandle): number;
+  /** Another number whenever rows came or went, or a key got another row. */
+  changes(handle: NativeHandle): number;
   /** Fills the last three, which have room for k, and gives how many. */
   search(
     handle: NativeHandle,
@@ -84,6 +87,8 @@ export interface NativeBinding {
     threshold: number,
     /** Room for 3k: keys, then from k on distances, then from 2k on nodes. */
     out: Float64Array,
+    /** What `changes` was when the filter was made; ERR_BUSY if it is not that any more. */
+    changes: number | undefined,
   ): number;
   searchBatch(
     handle: NativeHandle,
@@ -95,6 +100,7 @@ export interface NativeBinding {
     threshold: number,
     threads: number,
     bigints: boolean,
+    changes: number | undefined,
   ): Promise<NativeBatch>;
   copyRows(handle: NativeHandle, rows: Uint32Array, out: Float32Array): void;
   copyKeys(handle: NativeHandle, rows: Uint32Array, out: NativeKeys): void;
@@ -127,6 +133,10 @@ export interface NativeBinding {
   uncoded(handle: NativeHandle): number;
   /** Gives the node to go on from; the number of nodes when all is done. */
   makeCodes(handle: NativeHandle, first: number, threads: number): Promise<number>;
+  /** Whether enough removed rows have gathered in the graph to take them out. */
+  unlinkIsDue(handle: NativeHandle): boolean;
+  /** Gives the node to go on from; the number of nodes when all is done. */
+  unlink(handle: NativeHandle, first: number, threads: number): Promise<number>;
   /** Copies the next part of mapped rows and links into huge pages; whether there is more to do. */
   promote(handle: NativeHandle): Promise<boolean>;
   /** Compaction: `native/index/compact.cc`. */

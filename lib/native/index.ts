@@ -2,9 +2,11 @@
  * Finds and loads the addon. The only folder that knows there is a binary; uses `lib/errors` alone.
  * Loaded at the first call, so that requiring the package never fails.
  */
+import { createRequire } from 'node:module';
 import path from 'node:path';
-import nodeGypBuild from 'node-gyp-build';
+import { resolve as findBinary } from 'node-gyp-build';
 import { codeOfNativeStatus, makeError, messageOf } from '../errors';
+import { BUNDLE_REMEDY, installedRoot, isBundled, PACKAGE_ROOT } from '../package-root';
 import type { NativeBinding } from './binding';
 
 export type {
@@ -16,9 +18,6 @@ export type {
   NativeStats,
 } from './binding';
 
-/** From dist/lib/native to the package. */
-const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
-
 let loaded: NativeBinding | undefined;
 
 /**
@@ -27,20 +26,45 @@ let loaded: NativeBinding | undefined;
  * @throws ERR_ADDON_LOAD with the remedy
  */
 export function native(): NativeBinding {
-  loaded ??= loadFrom(PACKAGE_ROOT);
+  loaded ??= load();
   return loaded;
 }
+
+function load(): NativeBinding {
+  const file = process.env.SIGHTLINE_ADDON;
+  if (file !== undefined && file !== '') return loadFile(path.resolve(file));
+  return loadFrom(isBundled() ? (installedRoot() ?? PACKAGE_ROOT) : PACKAGE_ROOT);
+}
+
+/** The binary that SIGHTLINE_ADDON names. */
+function loadFile(file: string): NativeBinding {
+  try {
+    return requireBinary(file);
+  } catch (cause) {
+    throw makeError(
+      'ERR_ADDON_LOAD',
+      `SIGHTLINE_ADDON is ${file}, which could not be loaded: name the file sightline.node of this ` +
+        `version, platform and architecture. Reason: ${messageOf(cause)}`,
+      { cause, details: { file } },
+    );
+  }
+}
+
+/** Not by the `require` of this file, of which a bundler may have made something else. */
+const requireBinary = (file: string): NativeBinding => createRequire(file)(file) as NativeBinding;
+
+const REMEDY =
+  'in a checkout run "npm run build:native"; otherwise install the package again for this platform';
 
 /** Loads the binary of the package in `root`; exported for the test of the error. */
 export function loadFrom(root: string): NativeBinding {
   try {
-    return nodeGypBuild(root) as NativeBinding;
+    return requireBinary(findBinary(root));
   } catch (cause) {
     throw makeError(
       'ERR_ADDON_LOAD',
       `the native engine could not be loaded on ${process.platform}-${process.arch} with Node ` +
-        `${process.versions.node}. In a checkout run "npm run build:native"; otherwise reinstall the ` +
-        `package for this platform. Reason: ${messageOf(cause)}`,
+        `${process.versions.node}: ${isBundled() ? BUNDLE_REMEDY : REMEDY}. Reason: ${messageOf(cause)}`,
       { cause, details: { platform: process.platform, arch: process.arch, root } },
     );
   }

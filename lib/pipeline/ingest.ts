@@ -132,7 +132,10 @@ async function lookAndDecode(work: WorkItem, options: SyncOptions): Promise<Outc
 async function decodePicture(work: WorkItem, options: SyncOptions): Promise<PictureOutcome> {
   try {
     const { maxSize } = samplingFor(work.known, options);
-    return { work, frame: await decodeImage(work.file, { maxSize, ...limitsOf(options), ...signalOf(options) }) };
+    return {
+      work,
+      frame: await decodeImage(work.file, { maxSize, ...limitsOf(options), ...signalOf(options) }),
+    };
   } catch (error) {
     return { work, error };
   }
@@ -176,7 +179,11 @@ async function ingestVideo(
     hash = await contentHash(work.file, signalOf(options));
     bytes = knownBytes(work, hash, sampling, parts.catalog);
     const writer = new FrameWriter(parts.catalog, parts.store, bytes);
-    for await (const frame of sampleVideo(work.file, { ...settled, ...limitsOf(options), ...signalOf(options) })) {
+    for await (const frame of sampleVideo(work.file, {
+      ...settled,
+      ...limitsOf(options),
+      ...signalOf(options),
+    })) {
       const timestamp = frame.timestamp ?? 0;
       frames.push(await writer.add({ ...frame, timestamp }));
       first ??= frame;

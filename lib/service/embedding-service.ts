@@ -5,10 +5,11 @@
 import { isLibraryError, makeError, type LibraryError } from '../errors';
 import { debug } from '../debug';
 import type { ImageEncoder, ItemEncoder, SentenceEncoder } from '../encode';
+import { ANYTHING, BOOLEAN, FUNCTION, readOptions, SIGNAL, type OptionRules } from '../options';
 import { checkPixels, pngOf, type RawPixels } from '../media';
 import {
   cacheKey,
-  checkTtl,
+  TTL_SECONDS,
   MemoryCache,
   type EmbeddingCache,
   type EmbeddingKind,
@@ -31,6 +32,15 @@ export interface EmbeddingServiceParts {
   readonly close?: () => Promise<void>;
 }
 
+const PARTS: OptionRules<EmbeddingServiceParts> = {
+  instruction: ANYTHING,
+  image: ANYTHING,
+  prepareImage: FUNCTION,
+  cache: ANYTHING,
+  isEnabled: BOOLEAN,
+  close: FUNCTION,
+};
+
 export interface EmbedOptions {
   /** False: neither read from the cache nor kept. Default true. */
   readonly useCache?: boolean;
@@ -39,6 +49,12 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal;
 }
 
+const EMBED_OPTIONS: OptionRules<EmbedOptions> = {
+  useCache: BOOLEAN,
+  ttlSeconds: TTL_SECONDS,
+  signal: SIGNAL,
+};
+
 export interface BatchInput {
   readonly texts?: readonly string[];
   readonly images?: readonly Picture[];
@@ -46,6 +62,9 @@ export interface BatchInput {
 
 /** A picture file (JPEG, PNG, WebP, GIF or AVIF), or pixels. */
 export type Picture = Uint8Array | RawPixels;
+
+/** Each input is checked by what it is. */
+const BATCH_INPUT: OptionRules<BatchInput> = { texts: ANYTHING, images: ANYTHING };
 
 export interface BatchOutput {
   /** One a text, in order, each `instructionDim` long and of unit length. */
@@ -97,7 +116,10 @@ export class EmbeddingService implements AsyncDisposable {
   private observed: Metrics.ServiceMetrics | undefined;
   private closing: Promise<void> | undefined;
 
-  constructor(private readonly parts: EmbeddingServiceParts) {
+  private readonly parts: EmbeddingServiceParts;
+
+  constructor(parts: EmbeddingServiceParts) {
+    this.parts = readOptions('options', parts, PARTS);
     this.cache = parts.cache ?? new MemoryCache();
   }
 
@@ -160,8 +182,9 @@ export class EmbeddingService implements AsyncDisposable {
     input: BatchInput,
     options: EmbedOptions = {},
   ): Promise<BatchOutput> {
-    const texts = checkBatch('texts', input.texts ?? []).map(checkText);
-    const images = checkBatch('images', input.images ?? []).map(checkImage);
+    const given = readOptions('input', input, BATCH_INPUT);
+    const texts = checkBatch('texts', given.texts ?? []).map(checkText);
+    const images = checkBatch('images', given.images ?? []).map(checkImage);
     const [ofTexts, ofImages] = await Promise.all([
       this.embed('instruction', texts, options),
       this.embed('image', images, options),
@@ -197,9 +220,9 @@ export class EmbeddingService implements AsyncDisposable {
   private async embed(
     kind: EmbeddingKind,
     inputs: readonly Input[],
-    { useCache = true, ttlSeconds, signal }: EmbedOptions,
+    options: EmbedOptions,
   ): Promise<Embedded> {
-    checkTtl(ttlSeconds);
+    const { useCache = true, ttlSeconds, signal } = readOptions('options', options, EMBED_OPTIONS);
     if (this.closing !== undefined) throw makeError('ERR_CLOSED', 'the service is closed');
     if (this.parts.isEnabled === false)
       throw makeError('ERR_CLOSED', 'EMBEDDING_ENABLE_EMBEDDINGS is false: nothing is embedded');

@@ -1,5 +1,6 @@
 /** Vectors of sound and video files: decoder and encoder put together. */
 import {
+  ENCODE_OPTIONS,
   openAudioEncoder,
   openVideoEncoder,
   type ClipOptions,
@@ -7,6 +8,7 @@ import {
   type ItemEncoder,
 } from '../encode';
 import { decodeAudio, sampleClip } from '../media';
+import { readOptions, TEXT } from '../options';
 import type { ModelIdentity } from '../types';
 
 export interface FileEmbedder extends AsyncDisposable {
@@ -66,7 +68,11 @@ function embedder<Input>(
   return {
     model: encoder.model,
     dim: encoder.dim,
-    embed: async (file, options = {}) => encoder.encode([await decode(file, options)], options),
+    embed: async (file, given = {}) => {
+      // Before decoding, which may take minutes.
+      const options = readOptions('options', given, ENCODE_OPTIONS);
+      return encoder.encode([await decode(TEXT('file', file), options)], options);
+    },
     close: () => encoder.close(),
     [Symbol.asyncDispose]: () => encoder.close(),
   };

@@ -1,8 +1,23 @@
 /** Opens a service from names: a model, a cache. */
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { openClip, openTextEncoder, type ClipModel, type ClipOptions } from '../encode';
+import {
+  CLIP_OPTIONS,
+  openClip,
+  openTextEncoder,
+  type ClipModel,
+  type ClipOptions,
+} from '../encode';
 import { makeError } from '../errors';
+import {
+  ANYTHING,
+  FUNCTION,
+  objectOf,
+  readOptions,
+  RECORD,
+  TEXT,
+  type OptionRules,
+} from '../options';
 import { decodeImage } from '../media';
 import {
   DiskCache,
@@ -38,6 +53,16 @@ export interface OpenServiceOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+const OPEN_OPTIONS: OptionRules<OpenServiceOptions> = {
+  model: TEXT,
+  textModel: TEXT,
+  clip: ANYTHING,
+  cache: TEXT,
+  encoder: objectOf(CLIP_OPTIONS),
+  onNotice: FUNCTION,
+  env: RECORD,
+};
+
 /** `none`, `memory`, `disk`, `disk:FOLDER` or `redis://HOST:PORT/DB`. */
 export type CacheName = string;
 
@@ -46,8 +71,9 @@ export type CacheName = string;
  *   A Redis that is away is no error.
  */
 export async function openEmbeddingService(
-  options: OpenServiceOptions = {},
+  given: OpenServiceOptions = {},
 ): Promise<EmbeddingService> {
+  const options = readOptions('options', given, OPEN_OPTIONS);
   const env = options.env ?? process.env;
   const settings = serviceSettings(env);
   const notice =

@@ -1,17 +1,14 @@
 /** `add` and `update`: cut into commits, so that memory, progress and abort stay small. */
 import { makeError } from '../errors';
 import type { NativeBinding, NativeHandle, NativeKeys } from '../native';
+import { readOptions } from '../options';
 import type { IndexCore } from './core';
 import { toFloats, type VectorInput } from './input';
+import { ADD_OPTIONS, UPDATE_OPTIONS } from './option-rules';
 import { NO_ROW } from './rows';
 import type { AddOptions, UpdateOptions } from './types';
 import {
-  checkBoolean,
   checkKeys,
-  checkOptions,
-  checkProgress,
-  checkSignal,
-  checkThreads,
   checkVectors,
   findRepeatedKey,
   throwIfAborted,
@@ -36,18 +33,25 @@ export interface Append {
 
 export function checkAppend(vectors: unknown, options: AddOptions, dim: number): Append {
   const input = checkVectors('vectors', vectors, dim);
-  checkOptions(options);
-  const signal = checkSignal(options.signal);
-  const onProgress = checkProgress(options.onProgress);
-  const keys = options.keys === undefined ? undefined : checkKeys('keys', options.keys);
-  const rows = input.length / dim;
+  const { keys, ...work } = readOptions('options', options, ADD_OPTIONS);
+  // As the rule gives them.
+  return appendJob(input, keys as NativeKeys | undefined, dim, work);
+}
+
+/** Without `update`. */
+function appendJob(
+  vectors: VectorInput,
+  keys: NativeKeys | undefined,
+  dim: number,
+  { threads = 0, signal, onProgress }: Omit<AddOptions, 'keys'>,
+): Append {
+  const rows = vectors.length / dim;
   if (keys !== undefined && keys.length !== rows) {
     throw makeError('ERR_DIM_MISMATCH', `${keys.length} keys for ${rows} vectors`, {
       details: { keys: keys.length, vectors: rows },
     });
   }
-  const threads = checkThreads(options.threads);
-  return { vectors: input, keys, rows, update: undefined, threads, signal, onProgress };
+  return { vectors, keys, rows, update: undefined, threads, signal, onProgress };
 }
 
 export function checkUpdate(
@@ -56,10 +60,9 @@ export function checkUpdate(
   options: UpdateOptions,
   dim: number,
 ): Append {
-  checkOptions(options);
+  const { insertMissing = false, ...work } = readOptions('options', options, UPDATE_OPTIONS);
   const checked = checkKeys('keys', keys);
-  const job = checkAppend(vectors, { ...options, keys: checked }, dim);
-  const insertMissing = checkBoolean('insertMissing', options.insertMissing);
+  const job = appendJob(checkVectors('vectors', vectors, dim), checked, dim, work);
   return { ...job, update: { insertMissing } };
 }
 

@@ -1,15 +1,18 @@
 /** `backup`: a consistent copy of an index's folder, made beside its name and renamed when it is whole. */
 import { makeError } from '../errors';
 import { native } from '../native';
+import { readOptions, SIGNAL, type OptionRules } from '../options';
 import { rethrow, type IndexCore } from './core';
 import { newFolder } from './new-folder';
 import { copyTuning } from './tuning-file';
-import { checkOptions, checkPath, checkSignal, storageNumber, throwIfAborted } from './validate';
+import { checkPath, storageNumber, throwIfAborted } from './validate';
 
 export interface BackupOptions {
   /** Looked at between the steps; nothing is left behind. */
   readonly signal?: AbortSignal;
 }
+
+const BACKUP_OPTIONS: OptionRules<BackupOptions> = { signal: SIGNAL };
 
 export interface BackupReport {
   /** Absolute. */
@@ -27,8 +30,8 @@ export interface Backup {
 }
 
 export function checkBackup(target: string, options: BackupOptions): Backup {
-  checkOptions(options);
-  return { target: checkPath(target), signal: checkSignal(options.signal) };
+  const { signal } = readOptions('options', options, BACKUP_OPTIONS);
+  return { target: checkPath('target', target), signal };
 }
 
 /** To be called as the one writer: its own rows cannot change meanwhile. */

@@ -1,16 +1,11 @@
 /** `compact`: the live rows in new files beside the old ones, then in their place. */
 import { makeError } from '../errors';
 import type { NativeHandle } from '../native';
+import { readOptions } from '../options';
 import type { IndexCore } from './core';
+import { COMPACT_OPTIONS } from './option-rules';
 import type { CompactOptions, CompactReport } from './types';
-import {
-  checkOptions,
-  checkProgress,
-  checkSignal,
-  checkThreads,
-  throwIfAborted,
-  type Progress,
-} from './validate';
+import { throwIfAborted, type Progress } from './validate';
 import { codeIfDue } from './warm';
 
 export interface Compact {
@@ -20,12 +15,8 @@ export interface Compact {
 }
 
 export function checkCompact(options: CompactOptions): Compact {
-  checkOptions(options);
-  return {
-    threads: checkThreads(options.threads),
-    signal: checkSignal(options.signal),
-    onProgress: checkProgress(options.onProgress),
-  };
+  const { threads = 0, signal, onProgress } = readOptions('options', options, COMPACT_OPTIONS);
+  return { threads, signal, onProgress };
 }
 
 /** To be called as the one writer. Searches go on meanwhile, on the old rows. */
@@ -50,6 +41,7 @@ export async function compact(core: IndexCore, job: Compact): Promise<CompactRep
   }
   const old = core.handle;
   core.handle = compacted;
+  core.renumbered++;
   // Searches under way hold the old rows; they end, or fail, in their own time.
   const reads = [...core.reads];
   void Promise.allSettled(reads).then(() => binding.close(old).catch(() => undefined));

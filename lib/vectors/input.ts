@@ -1,5 +1,5 @@
 /** Vectors as they come: float32, float16 bits or int8, made float32 part by part. */
-import { wrongType } from './describe';
+import { wrongType } from '../options';
 
 /**
  * Row-major. `Uint16Array` holds IEEE 754 binary16 bits (as a `Float16Array` does, where the runtime

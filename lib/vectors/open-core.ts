@@ -2,21 +2,12 @@
 import path from 'node:path';
 import { makeError } from '../errors';
 import { native, type NativeBinding, type NativeHandle } from '../native';
+import { readOptions } from '../options';
 import { DEFAULT_EF_SEARCH, rethrow, type IndexCore } from './core';
+import { CREATE_OPTIONS, OPEN_OPTIONS } from './option-rules';
 import { formatTuning, readTuning, TUNING_FILE, type Tuning } from './tuning-file';
 import type { CreateOptions, OpenOptions } from './types';
-import {
-  checkBoolean,
-  checkCreateOptions,
-  checkLabel,
-  checkOptions,
-  checkPath,
-  checkStorage,
-  checkThreads,
-  metricName,
-  storageName,
-  storageNumber,
-} from './validate';
+import { checkPath, metricName, metricNumber, storageName, storageNumber } from './validate';
 
 /** @throws ERR_IO | ERR_DISK_FULL | ERR_FILE_REPLACED | ERR_FILE_MISSING (the folder is another, or gone) */
 export async function keepTuning(core: IndexCore, tuning: Tuning): Promise<void> {
@@ -43,6 +34,9 @@ function coreOf(
     isClosing: false,
     searches: 0,
     warmUp: () => undefined,
+    asWriter: (work) => work(),
+    renumbered: 0,
+    isUnlinking: false,
     efSearch: measured?.efSearch ?? DEFAULT_EF_SEARCH,
     measured,
     room: undefined,
@@ -66,11 +60,24 @@ async function orClose<T>(
 
 /** Throws as VectorIndex.create. */
 export async function createCore(options: CreateOptions): Promise<IndexCore> {
-  const p = checkCreateOptions(options);
-  const folder = options.path === undefined ? undefined : path.resolve(checkPath(options.path));
+  const given = readOptions('options', options, CREATE_OPTIONS);
+  const { metric = 'cosine', M = 16, efConstruction = 200, seed = 42 } = given;
+  const { storage = 'f32', label = '' } = given;
+  // The only one without a default.
+  const dim = CREATE_OPTIONS.dim('dim', given.dim);
+  const folder = given.path === undefined ? undefined : path.resolve(given.path);
   const binding = native();
   const handle = await binding
-    .create(folder ?? '', p.dim, p.metric, p.M, p.efConstruction, p.seed, p.label, p.storage)
+    .create(
+      folder ?? '',
+      dim,
+      metricNumber(metric),
+      M,
+      efConstruction,
+      seed,
+      label,
+      storageNumber(storage),
+    )
     .catch(rethrow);
   return orClose(binding, handle, async () => {
     const core = coreOf(binding, handle, folder, undefined);
@@ -83,14 +90,11 @@ export async function createCore(options: CreateOptions): Promise<IndexCore> {
 
 /** Throws as VectorIndex.open. */
 export async function openCore(folder: string, options: OpenOptions): Promise<IndexCore> {
-  const full = path.resolve(checkPath(folder));
-  checkOptions(options);
-  const readOnly = checkBoolean('readOnly', options.readOnly);
-  const label = options.label === undefined ? undefined : checkLabel(options.label);
-  const threads = checkThreads(options.threads);
-  const asked = checkStorage(options.storage);
+  const full = path.resolve(checkPath('path', folder));
+  const given = readOptions('options', options, OPEN_OPTIONS);
+  const { readOnly = false, label, threads = 0 } = given;
   const tuning = await readTuning(full);
-  const storage = asked ?? tuning.storage ?? 'f32';
+  const storage = given.storage ?? tuning.storage ?? 'f32';
   const binding = native();
   const handle = await binding.open(full, readOnly, threads, storageNumber(storage)).catch(rethrow);
   return orClose(binding, handle, async () => {

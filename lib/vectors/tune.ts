@@ -1,19 +1,12 @@
 /** `tune`: the smallest efSearch that reaches a recall on the user's own rows or queries. */
 import { makeError } from '../errors';
 import type { IndexCore } from './core';
-import { outOfRange, wrongType } from './describe';
+import { outOfRange, readOptions } from '../options';
 import { toFloats } from './input';
+import { TUNE_OPTIONS } from './option-rules';
 import { findTruth, measureRecall, sampleRows } from './recall';
 import type { MeasuredRecall, TuneOptions, TuneReport, TuneStep } from './types';
-import {
-  checkInteger,
-  checkOptions,
-  checkSignal,
-  checkThreads,
-  checkVectors,
-  MAX_EF,
-  MAX_K,
-} from './validate';
+import { checkVectors, MAX_EF } from './validate';
 
 /** Of verify(): enough to see a broken graph, a fraction of a second's work. */
 const VERIFY_QUERIES = 50;
@@ -28,30 +21,12 @@ export interface Tune {
 }
 
 export function checkTune(options: TuneOptions, dim: number): Tune {
-  checkOptions(options);
-  const { recall = 0.95 } = options;
-  if (typeof recall !== 'number') throw wrongType('recall', 'a number', recall);
-  if (!(recall > 0 && recall <= 1)) {
-    throw outOfRange('recall', 'a number above 0 and at most 1', recall);
-  }
-  checkThreads(options.threads);
-  const signal = checkSignal(options.signal);
+  const given = readOptions('options', options, TUNE_OPTIONS);
+  const { recall = 0.95, k = 10, sampleQueries = 200, threads, signal } = given;
   const queries =
-    options.queries === undefined
-      ? undefined
-      : toFloats(checkVectors('queries', options.queries, dim));
+    given.queries === undefined ? undefined : toFloats(checkVectors('queries', given.queries, dim));
   if (queries?.length === 0) throw outOfRange('queries', 'at least one query', 0);
-  return {
-    recall,
-    // One below the most: the query itself is a result that does not count.
-    k: checkInteger('k', options.k ?? 10, 1, MAX_K - 1),
-    queries,
-    sampleQueries: checkInteger('sampleQueries', options.sampleQueries ?? 200, 1, 100_000),
-    limits: {
-      ...(options.threads === undefined ? {} : { threads: options.threads }),
-      ...(signal === undefined ? {} : { signal }),
-    },
-  };
+  return { recall, k, queries, sampleQueries, limits: { threads, signal } };
 }
 
 /**

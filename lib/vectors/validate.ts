@@ -1,25 +1,27 @@
 /** Checks of arguments: the right type, the right range, and a message that says what was received. */
 import { makeError, type LibraryError } from '../errors';
 import type { NativeKeys } from '../native';
-import { outOfRange, wrongLength, wrongType } from './describe';
+import { outOfRange, wrongType } from '../options';
 import { checkInput, toFloats, type VectorInput } from './input';
-import type { CreateOptions, Metric, Storage } from './types';
-
-export { wrongType } from './describe';
+import { wrongLength } from './lengths';
+import type { Metric, Storage } from './types';
 
 /** On disk: never renumber. */
 const METRICS: Record<Metric, number> = { cosine: 0, euclidean: 1, dot: 2 };
 /** In the order of their native numbers. */
-const STORAGES: readonly Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline'];
-const METRIC_NAMES: readonly Metric[] = ['cosine', 'euclidean', 'dot'];
+export const STORAGES: readonly Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline'];
+export const METRIC_NAMES: readonly Metric[] = ['cosine', 'euclidean', 'dot'];
 
 export const MAX_K = 10_000;
 export const MAX_EF = 10_000;
 export const MAX_THREADS = 256;
+export const MAX_DIM = 8192;
 export const MAX_ROWS = 2 ** 28;
 const MAX_LABEL_BYTES = 255;
 
 export const metricName = (number: number): Metric => METRIC_NAMES[number] as Metric;
+
+export const metricNumber = (metric: Metric): number => METRICS[metric];
 
 export function checkInteger(name: string, value: unknown, low: number, high: number): number {
   if (typeof value !== 'number') throw wrongType(name, 'a number', value);
@@ -29,80 +31,28 @@ export function checkInteger(name: string, value: unknown, low: number, high: nu
   return value;
 }
 
-export function checkThreads(value: unknown): number {
-  return value === undefined ? 0 : checkInteger('threads', value, 1, MAX_THREADS);
-}
-
-/** Infinity when absent. */
-export function checkThreshold(value: unknown): number {
-  if (value === undefined) return Infinity;
-  if (typeof value !== 'number') throw wrongType('threshold', 'a number', value);
-  if (Number.isNaN(value)) throw outOfRange('threshold', 'a number other than NaN', value);
+export function checkThreshold(name: string, value: unknown): number {
+  if (typeof value !== 'number') throw wrongType(name, 'a number', value);
+  if (Number.isNaN(value)) throw outOfRange(name, 'a number other than NaN', value);
   return value;
 }
 
-export function checkOptions(value: unknown): asserts value is object {
-  if (typeof value !== 'object' || value === null) throw wrongType('options', 'an object', value);
-}
-
-export function checkBoolean(name: string, value: unknown): boolean {
-  if (value === undefined) return false;
-  if (typeof value !== 'boolean') throw wrongType(name, 'a boolean', value);
-  return value;
-}
-
-export function checkPath(value: unknown): string {
-  if (typeof value !== 'string') throw wrongType('path', 'a string', value);
+export function checkPath(name: string, value: unknown): string {
+  if (typeof value !== 'string') throw wrongType(name, 'a string', value);
   if (value === '' || value.includes('\0')) {
-    throw outOfRange('path', 'a file name without NUL, not empty', value);
+    throw outOfRange(name, 'a file name without NUL, not empty', value);
   }
   return value;
 }
 
-export function checkLabel(value: unknown): string {
-  if (typeof value !== 'string') throw wrongType('label', 'a string', value);
+export function checkLabel(name: string, value: unknown): string {
+  if (typeof value !== 'string') throw wrongType(name, 'a string', value);
   const bytes = Buffer.from(value);
   // A lone surrogate would come back as another character.
   if (bytes.length > MAX_LABEL_BYTES || bytes.toString() !== value) {
-    throw outOfRange('label', `well-formed text of at most ${MAX_LABEL_BYTES} bytes`, value);
+    throw outOfRange(name, `well-formed text of at most ${MAX_LABEL_BYTES} bytes`, value);
   }
   return value;
-}
-
-export interface CheckedParameters {
-  readonly dim: number;
-  readonly metric: number;
-  readonly M: number;
-  readonly efConstruction: number;
-  readonly seed: number;
-  readonly label: string;
-  readonly storage: number;
-}
-
-/** Applies the defaults. */
-export function checkCreateOptions(options: CreateOptions): CheckedParameters {
-  checkOptions(options);
-  const { metric = 'cosine' } = options;
-  if (typeof metric !== 'string') throw wrongType('metric', 'a string', metric);
-  if (!Object.hasOwn(METRICS, metric)) {
-    throw outOfRange('metric', METRIC_NAMES.map((name) => `'${name}'`).join(', '), metric);
-  }
-  return {
-    dim: checkInteger('dim', options.dim, 1, 8192),
-    metric: METRICS[metric],
-    M: checkInteger('M', options.M ?? 16, 2, 128),
-    efConstruction: checkInteger('efConstruction', options.efConstruction ?? 200, 1, MAX_EF),
-    seed: checkInteger('seed', options.seed ?? 42, 0, Number.MAX_SAFE_INTEGER),
-    label: checkLabel(options.label ?? ''),
-    storage: storageNumber(checkStorage(options.storage) ?? 'f32'),
-  };
-}
-
-/** undefined where none is named. */
-export function checkStorage(value: unknown): Storage | undefined {
-  if (value === undefined || isStorage(value)) return value;
-  if (typeof value !== 'string') throw wrongType('storage', 'a string', value);
-  throw outOfRange('storage', STORAGES.map((name) => `'${name}'`).join(', '), value);
 }
 
 export function isStorage(value: unknown): value is Storage {
@@ -169,17 +119,7 @@ function checkBigints(name: string, values: readonly unknown[]): BigInt64Array {
   return keys;
 }
 
-export function checkSignal(value: unknown): AbortSignal | undefined {
-  if (value === undefined || value instanceof AbortSignal) return value;
-  throw wrongType('signal', 'an AbortSignal', value);
-}
-
 export type Progress = (done: number, total: number) => void;
-
-export function checkProgress(value: unknown): Progress | undefined {
-  if (value === undefined || typeof value === 'function') return value as Progress | undefined;
-  throw wrongType('onProgress', 'a function', value);
-}
 
 /** @throws ERR_ABORTED with `details.done`, if the signal says so */
 export function throwIfAborted(

@@ -3,8 +3,9 @@
  * made with the rows that are added and in the background of an index that was opened; and copies of
  * mapped rows in huge pages.
  */
+import { BOOLEAN, readOptions, type OptionRules } from '../options';
 import type { IndexCore } from './core';
-import { checkBoolean, checkOptions, checkThreads } from './validate';
+import { THREADS } from './option-rules';
 
 /** After this many searches of an opened index its codes are worth their making, 10 to 20 us a row. */
 const SEARCHES_BEFORE = 256;
@@ -38,11 +39,13 @@ async function promoteRows(core: IndexCore, always = false): Promise<void> {
 }
 
 export interface WarmOptions {
-  /** Of the codes; 0: one per core. */
+  /** Of the codes; default one per core. */
   readonly threads?: number;
   /** Whether rows are copied; left out: for `inline`, if a quarter of the free memory holds them. */
   readonly rows?: boolean;
 }
+
+const WARM_OPTIONS: OptionRules<WarmOptions> = { threads: THREADS, rows: BOOLEAN };
 
 interface WarmJob {
   readonly threads: number;
@@ -51,11 +54,8 @@ interface WarmJob {
 
 /** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
 export function checkWarm(options: WarmOptions): WarmJob {
-  checkOptions(options);
-  return {
-    threads: checkThreads(options.threads),
-    rows: options.rows === undefined ? undefined : checkBoolean('rows', options.rows),
-  };
+  const { threads = 0, rows } = readOptions('options', options, WARM_OPTIONS);
+  return { threads, rows };
 }
 
 const IN_BACKGROUND: WarmJob = { threads: 1, rows: undefined };

@@ -77,7 +77,7 @@ Status Index::CopyInto(const std::string& path) {
   // A damaged graph is built again by whoever opens the copy.
   if (graph_damaged_ || !CheckCut().ok()) return SyncFolder(path);
   FileStamp ignored;
-  return WriteSnapshotTo(folder.At("hnsw_index.bin"), &ignored);
+  return WriteSnapshotTo(folder.At("hnsw_index.bin"), log_, &ignored);
 }
 
 Status Index::WriteNote(const std::string& name, const void* data, size_t size) {

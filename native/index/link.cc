@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "index/index.h"
+#include "index/live_copy.h"
 
 namespace sightline {
 namespace {
@@ -29,12 +30,20 @@ Status Index::NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>*
   return Status::Ok();
 }
 
-Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const {
+Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCopy& now,
+                   size_t threads) const {
   const uint32_t from = graph->size();
   SL_RETURN_IF_ERROR(graph->Prepare(static_cast<uint32_t>(rows)));
   Space space = MakeSpace();
   const std::shared_ptr<const RowCodes> codes = CodesForLinking(from, rows, threads);
   space.codes = codes.get();
+  space.live = now.live();
+  space.kept = now.kept();
+  // Rows that were removed since are no nodes, but the first of the highest level of all is: it is
+  // the entry point.
+  const auto left_out = [&](uint32_t node) {
+    return space.kept.Gone(node) && graph->LevelOf(node) <= graph->entry().level;
+  };
   std::atomic<uint64_t> next{from};
   std::atomic<int> failure{0};  // the first Walk that was not kOk, or -1 for no memory
   const auto work = [&](uint64_t end) {
@@ -43,6 +52,7 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threa
       while (failure.load() == 0) {
         const uint64_t node = next.fetch_add(1);
         if (node >= end) return;
+        if (left_out(static_cast<uint32_t>(node))) continue;
         const Walk walk = inserter->Insert(space, static_cast<uint32_t>(node), &*scratch);
         if (walk != Walk::kOk) failure = static_cast<int>(walk);
       }
@@ -65,20 +75,23 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threa
   work(rows);
   for (std::thread& helper : helpers) helper.join();
   SL_RETURN_IF_ERROR(CheckCut());
+  if (rows > 0 && !graph->entry().exists()) graph->SetEntry(0, graph->LevelOf(0));
   if (failure == 0) return Status::Ok();
   if (failure == -1) return Status(StatusCode::kNoMemory, "no memory to link rows");
   return Status(StatusCode::kFileCorrupt,
                 path_ + ": rows or links that are needed to link new rows are damaged");
 }
 
-Status Index::Tidy(bool now) {
+Status Index::Tidy(bool now, const LiveRows& kept) {
   const uint64_t rows = graph_->size();
   const uint64_t added = rows - std::min(rows, tidied_);
   // One visit per link: on average a few microseconds per row added.
   if (added == 0 || (!now && added < rows / 50)) return Status::Ok();
   ScratchPool::Lease scratch(&scratches_);
   uint64_t reconnected = 0;
-  if (Reconnect(graph_.get(), MakeSpace(), &*scratch, &reconnected) != Walk::kOk) {
+  Space space = MakeSpace();
+  space.live = kept;
+  if (Reconnect(graph_.get(), space, &*scratch, &reconnected) != Walk::kOk) {
     return Status(StatusCode::kFileCorrupt, path_ + ": a row that the graph needs is damaged");
   }
   tidied_ = rows;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "index/index.h"
+#include "index/live_copy.h"
 #include "platform/entropy.h"
 #include "platform/file.h"
 
@@ -124,6 +125,7 @@ Status Index::OpenRows() {
   (void)RemoveFile(folder_.At(RowsOnTheWay(number + 1)));
   (void)RemoveFolder(In(kCompactName));
   (void)RemoveFile(In(kGraphName).With(".tmp"));
+  (void)RemoveFile(In(kLogName).With(".tmp"));
   (void)RemoveFile(In("tuning.json.tmp"));
   return rows_.OpenFile(In(kRowsName), OpenMode::kReadWrite, max_rows_, &readers_);
 }
@@ -283,12 +285,17 @@ Status Index::LoadGraph(bool usable, size_t threads) {
   SL_RETURN_IF_ERROR(MarkInline(rows));
   WatchLinks();
   linked_ = tidied_ = graph_->size();
-  if (linked_ == rows) return Status::Ok();
+  if (linked_ == rows) {
+    read_only_ ? GuessUnlinked() : FindUnlinked();
+    return Status::Ok();
+  }
   unsaved_ = true;
-  SL_RETURN_IF_ERROR(Link(graph_.get(), inserter_.get(), rows, threads));
+  const LiveCopy now(keys_, rows);
+  SL_RETURN_IF_ERROR(Link(graph_.get(), inserter_.get(), rows, now, threads));
   link_codes_.reset();
   linked_ = rows;
-  return Tidy(false);
+  FindUnlinked();
+  return Tidy(false, now.kept());
 }
 
 Status Index::Promote(bool* more) {

@@ -4,6 +4,7 @@
 
 #include "core/yield_point.h"
 #include "index/index.h"
+#include "index/live_copy.h"
 #include "index/vectors.h"
 
 namespace sightline {
@@ -121,6 +122,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
 
   record->first_row = first;
   record->rows_after = first + rows;
+  const LiveCopy now(keys_, first, record->rows);
   SL_RETURN_IF_ERROR(Store(vectors->data(), rows, record));
   // Committed: from here on a failure cannot undo it, only stop further writing.
   SL_YIELD_POINT();
@@ -134,8 +136,8 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   Status linked = replaces ? keys_.AppendDead(record->keys.data(), rows)
                            : keys_.Append(record->keys.data(), rows);
   if (linked.ok()) linked = MarkInline(first + rows);
-  if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, threads);
-  if (linked.ok()) linked = Tidy(false);
+  if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, now, threads);
+  if (linked.ok()) linked = Tidy(false, now.kept());
   if (!linked.ok()) {
     broken_ = linked;
     return linked;
@@ -145,6 +147,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   if (Codes() != codes_before) LearnReach();
   // Not before the new rows are linked: until then searches find the old ones.
   if (replaces) keys_.Swap(first, record->rows);
+  FoldIfDue(true);
   return Status::Ok();
 }
 
@@ -170,7 +173,9 @@ Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
   if (record.rows.empty()) return Status::Ok();
   record.rows_after = keys_.rows();
   SL_RETURN_IF_ERROR(Commit(&record));
-  return keys_.Remove(record.rows);
+  SL_RETURN_IF_ERROR(keys_.Remove(record.rows));
+  FoldIfDue(true);
+  return Status::Ok();
 }
 
 Status Index::Rollback(uint64_t rows, size_t threads) {
@@ -191,11 +196,12 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   SL_RETURN_IF_ERROR(rows_.PlanTruncate(rows, &record.crcs));
   // A graph that loses a few nodes is mended by dropping their links; one that loses many is
   // better built again, beside the one that readers use.
+  const LiveCopy kept(keys_, rows);
   std::unique_ptr<Graph> graph;
   std::unique_ptr<Inserter> inserter;
   if (before - rows > rows / 10) {
     SL_RETURN_IF_ERROR(NewGraph(&graph, &inserter));
-    SL_RETURN_IF_ERROR(Link(graph.get(), inserter.get(), rows, threads));
+    SL_RETURN_IF_ERROR(Link(graph.get(), inserter.get(), rows, kept, threads));
   }
   SL_RETURN_IF_ERROR(Commit(&record));
   reading.unlock();
@@ -217,15 +223,18 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
     graph_ = std::move(graph);
     inserter_ = std::move(inserter);
     graph_damaged_ = false;
+    FindUnlinked();
   } else {
     graph_->Truncate(static_cast<uint32_t>(rows));
+    ForgetUnlinked(rows);
+    MoveEntry(graph_.get(), kept.kept());
   }
   WatchLinks();
   linked_ = rows;
   CountInline();
   unsaved_ = true;
   tidied_ = 0;
-  const Status tidied = Tidy(true);
+  const Status tidied = Tidy(true, kept.kept());
   return tidied.ok() ? CheckCut() : tidied;
 }
 
@@ -234,19 +243,20 @@ Status Index::Save(bool closing) {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayStore());
-  SL_RETURN_IF_ERROR(Tidy(true));
-  if (path_.empty() || (closing && !unsaved_)) return Status::Ok();
+  SL_RETURN_IF_ERROR(Tidy(true, LiveCopy(keys_, keys_.rows()).kept()));
+  if (path_.empty() || (closing && !unsaved_ && !FoldIsDue(closing))) return Status::Ok();
   SL_RETURN_IF_ERROR(OwnsFiles());
+  FoldIfDue(closing);
   // Of a folder that was renamed, it is still the snapshot.
-  if (unsaved_) SL_RETURN_IF_ERROR(WriteSnapshot());
+  if (unsaved_) SL_RETURN_IF_ERROR(WriteSnapshot(log_));
   return OwnsPath();
 }
 
-Status Index::WriteSnapshot() {
+Status Index::WriteSnapshot(const CommitLog& log) {
   SL_RETURN_IF_ERROR(OwnsSnapshot());
   const FilePlace place = In("hnsw_index.bin");
   FileStamp written;
-  const Status done = WriteSnapshotTo(place, &written);
+  const Status done = WriteSnapshotTo(place, log, &written);
   FileStamp now;
   if (StampOf(place, &now).ok() && now == written) snapshot_ = written;
   SL_RETURN_IF_ERROR(done);
@@ -254,11 +264,12 @@ Status Index::WriteSnapshot() {
   return Status::Ok();
 }
 
-Status Index::WriteSnapshotTo(const FilePlace& place, FileStamp* written) const {
+Status Index::WriteSnapshotTo(const FilePlace& place, const CommitLog& log,
+                              FileStamp* written) const {
   GraphHeader header;
-  header.uuid = log_.uuid();
-  header.sequence = log_.sequence();
-  header.chain = log_.chain();
+  header.uuid = log.uuid();
+  header.sequence = log.sequence();
+  header.chain = log.chain();
   header.m = parameters_.m;
   header.seed = parameters_.seed;
   header.nodes = graph_->size();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/status.h"
 #include "format/log_format.h"
@@ -21,6 +22,10 @@ class CommitLog {
   // Writes a durable header. kFileExists if there is a log already.
   static Status Create(const FilePlace& place, const IndexParameters& parameters, const Uuid& uuid,
                        CommitLog* out);
+  // The same at `place` itself with these records, whose sequence, chain and crc are set; nothing
+  // is renamed. Durable but for its name.
+  static Status Write(const FilePlace& place, const IndexParameters& parameters, const Uuid& uuid,
+                      std::vector<LogRecord>* records, CommitLog* out);
   // Reads and checks the header. writable: kFileLocked if somebody else has it open so. The folder
   // has a lock of its own, but that is a file which people delete.
   static Status Open(const FilePlace& place, bool writable, CommitLog* out);

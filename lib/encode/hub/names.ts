@@ -3,6 +3,7 @@
  * paths that a stranger chose. Pure.
  */
 import { makeError } from '../../errors';
+import { STRING } from '../../options';
 
 export interface ModelName {
   /** `owner/repository` on the hub. */
@@ -55,7 +56,7 @@ const MAX_REVISION = 200;
  * @throws ERR_ARG_RANGE
  */
 export function parseModelName(name: string): readonly [ModelName, ...ModelName[]] {
-  const at = name.indexOf('@');
+  const at = STRING('model', name).indexOf('@');
   const plain = at < 0 ? name : name.slice(0, at);
   const revision = at < 0 ? DEFAULT_REVISION : checkRevision(name.slice(at + 1));
   const known = Object.hasOwn(KNOWN, plain) ? KNOWN[plain] : undefined;

@@ -1,5 +1,16 @@
 /** What a pull is asked and what it answers. */
-import type { Dtype } from '../dtype';
+import {
+  BOOLEAN,
+  FUNCTION,
+  integer,
+  objectOf,
+  oneOf,
+  RECORD,
+  SIGNAL,
+  TEXT,
+  type OptionRules,
+} from '../../options';
+import { DTYPES, type Dtype } from '../dtype';
 import type { RetryRule } from './http';
 
 export interface PullProgress {
@@ -27,6 +38,17 @@ export interface PullOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly retry?: RetryRule;
 }
+
+export const PULL_OPTIONS: OptionRules<PullOptions> = {
+  dtype: oneOf(DTYPES),
+  revision: TEXT,
+  isDryRun: BOOLEAN,
+  signal: SIGNAL,
+  onProgress: FUNCTION,
+  onFile: FUNCTION,
+  env: RECORD,
+  retry: objectOf({ tries: integer(1, 100), firstWaitMs: integer(0, 60_000) }),
+};
 
 export interface PulledFile {
   readonly path: string;

@@ -6,6 +6,7 @@
 import { mkdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError } from '../../errors';
+import { readOptions } from '../../options';
 import type { Dtype } from '../dtype';
 import { readExternalDataNames } from '../onnx-file';
 import { CachedRepository } from './cache';
@@ -19,7 +20,7 @@ import type { LockedFile, LockEntry, ModelLock } from './lock-file';
 import { checkRevision, parseModelName, spellName, type ModelName } from './names';
 import { whileMarked } from './pull-mark';
 import { pullOffline } from './pull-offline';
-import type { PulledFile, PullOptions, PullReport } from './pull-types';
+import { PULL_OPTIONS, type PulledFile, type PullOptions, type PullReport } from './pull-types';
 import { hubSettings, type HubSettings } from './settings';
 
 /** Left free on the disk for everything else. */
@@ -30,7 +31,8 @@ const SPARE_BYTES = 64 * 2 ** 20;
  * @throws ERR_ARG_RANGE | ERR_MODEL_MISSING with the commands that help | ERR_MODEL_HASH |
  *   ERR_MODEL_INVALID | ERR_DISK_FULL | ERR_IO | ERR_FILE_LOCKED | ERR_ABORTED
  */
-export async function pullModel(name: string, options: PullOptions = {}): Promise<PullReport> {
+export async function pullModel(name: string, given: PullOptions = {}): Promise<PullReport> {
+  const options = readOptions('options', given, PULL_OPTIONS);
   const settings = hubSettings(options.env ?? process.env);
   const [parsed] = parseModelName(name);
   const revision = options.revision ? checkRevision(options.revision) : parsed.revision;

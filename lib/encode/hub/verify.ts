@@ -3,7 +3,8 @@
  * those that were recorded first, for this machine, provider and number type.
  */
 import { isLibraryError, makeError, messageOf } from '../../errors';
-import { dtypesIn, type Dtype } from '../dtype';
+import { oneOf, readOptions, RECORD, type OptionRules } from '../../options';
+import { DTYPES, dtypesIn, type Dtype } from '../dtype';
 import { BUILTIN_MODEL, findModel, meansFolder, type ModelFolder } from '../model-store';
 import { CachedRepository } from './cache';
 import { cosineOf, leastCosine, type Golden } from './golden';
@@ -19,6 +20,8 @@ export interface VerifyOptions {
   readonly dtype?: Dtype | undefined;
   readonly env?: NodeJS.ProcessEnv;
 }
+
+const VERIFY_OPTIONS: OptionRules<VerifyOptions> = { dtype: oneOf(DTYPES), env: RECORD };
 
 export interface Drift {
   readonly dtype: Dtype;
@@ -56,8 +59,9 @@ export interface ModelVerification {
  */
 export async function verifyModels(
   name: string | undefined,
-  options: VerifyOptions = {},
+  given: VerifyOptions = {},
 ): Promise<readonly ModelVerification[]> {
+  const options = readOptions('options', given, VERIFY_OPTIONS);
   if (name !== undefined) return [await verifyModel(name, options)];
   const models = await listModels(options.env ?? process.env);
   const results: ModelVerification[] = [];

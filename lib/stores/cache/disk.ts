@@ -9,8 +9,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
+import { integer, readOptions, TEXT, type OptionRules } from '../../options';
 import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
-import { checkTtl, matcherOf } from './key';
+import { checkTtl, matcherOf, TTL_SECONDS } from './key';
 import { fromBytes, toBytes } from './value';
 
 export interface DiskCacheOptions {
@@ -20,6 +21,12 @@ export interface DiskCacheOptions {
   /** Default: until they are pushed out. */
   readonly ttlSeconds?: number;
 }
+
+const DISK_CACHE_OPTIONS: OptionRules<DiskCacheOptions> = {
+  folder: TEXT,
+  maxBytes: integer(1, Number.MAX_SAFE_INTEGER),
+  ttlSeconds: TTL_SECONDS,
+};
 
 const DEFAULT_BYTES = 1 << 30;
 /** How much is left after files were dropped, so that it happens rarely. */
@@ -48,10 +55,11 @@ export class DiskCache implements EmbeddingCache {
   private shrinking: Promise<void> | undefined;
   private isClosed = false;
 
-  constructor(options: DiskCacheOptions) {
-    this.folder = options.folder;
-    this.maxBytes = options.maxBytes ?? DEFAULT_BYTES;
-    this.ttlSeconds = checkTtl(options.ttlSeconds);
+  constructor(given: DiskCacheOptions) {
+    const { folder, maxBytes, ttlSeconds } = readOptions('options', given, DISK_CACHE_OPTIONS);
+    this.folder = TEXT('folder', folder);
+    this.maxBytes = maxBytes ?? DEFAULT_BYTES;
+    this.ttlSeconds = ttlSeconds;
   }
 
   async get(key: string, dim: number): Promise<Float32Array | undefined> {

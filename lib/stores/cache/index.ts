@@ -4,7 +4,7 @@
  */
 export type { CacheReport, CacheStats, EmbeddingCache } from './contract';
 export { DiskCache, type DiskCacheOptions } from './disk';
-export { cacheKey, checkTtl, type EmbeddingKind } from './key';
+export { cacheKey, TTL_SECONDS, type EmbeddingKind } from './key';
 export { LayeredCache } from './layered';
 export { NoCache } from './none';
 export { MemoryCache, type MemoryCacheOptions } from './memory';

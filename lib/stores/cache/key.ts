@@ -1,6 +1,6 @@
 /** Names of cached embeddings: kind, and a hash over the model and the input. */
 import { createHash } from 'node:crypto';
-import { makeError } from '../../errors';
+import { number } from '../../options';
 import type { ModelIdentity } from '../../types';
 
 export type EmbeddingKind = 'instruction' | 'image';
@@ -23,7 +23,6 @@ export function cacheKey(
 }
 
 const PREFIX = 'embedding:';
-const MAX_TTL = 3_155_760_000;
 
 /** The pattern with the prefix that all keys have, and no two `*` in a row. */
 export function wholePattern(pattern: string): string {
@@ -49,11 +48,10 @@ export function matcherOf(pattern: string): (key: string) => boolean {
   };
 }
 
-/** @throws ERR_ARG_RANGE unless it is a time that something can be kept for */
+/** Seconds that something can be kept for: a millisecond to a century. */
+export const TTL_SECONDS = number(0.001, 3_155_760_000);
+
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
 export function checkTtl(ttlSeconds: number | undefined): number | undefined {
-  if (ttlSeconds === undefined || (ttlSeconds > 0 && ttlSeconds <= MAX_TTL)) return ttlSeconds;
-  throw makeError(
-    'ERR_ARG_RANGE',
-    `ttlSeconds must be more than 0 and at most ${MAX_TTL} (a century), received ${String(ttlSeconds)}`,
-  );
+  return ttlSeconds === undefined ? undefined : TTL_SECONDS('ttlSeconds', ttlSeconds);
 }

@@ -1,7 +1,8 @@
 /** Embeddings in this process's memory: least recently used go first, counted in bytes. */
 import { LRUCache } from 'lru-cache';
+import { integer, readOptions, type OptionRules } from '../../options';
 import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
-import { checkTtl, matcherOf } from './key';
+import { checkTtl, matcherOf, TTL_SECONDS } from './key';
 
 export interface MemoryCacheOptions {
   /** Of the vectors and their keys; default 64 MB, some 30,000 vectors of 512. */
@@ -9,6 +10,11 @@ export interface MemoryCacheOptions {
   /** Seconds; default: until they are pushed out. */
   readonly ttlSeconds?: number;
 }
+
+const MEMORY_CACHE_OPTIONS: OptionRules<MemoryCacheOptions> = {
+  maxBytes: integer(1, Number.MAX_SAFE_INTEGER),
+  ttlSeconds: TTL_SECONDS,
+};
 
 const DEFAULT_BYTES = 64 << 20;
 /** Key and book-keeping of an entry. */
@@ -18,7 +24,8 @@ export class MemoryCache implements EmbeddingCache {
   private readonly entries: LRUCache<string, Float32Array>;
   private readonly counts = new CacheCounts();
 
-  constructor(options: MemoryCacheOptions = {}) {
+  constructor(given: MemoryCacheOptions = {}) {
+    const options = readOptions('options', given, MEMORY_CACHE_OPTIONS);
     this.entries = new LRUCache({
       maxSize: options.maxBytes ?? DEFAULT_BYTES,
       sizeCalculation: (vector) => vector.byteLength + ENTRY_BYTES,

@@ -5,8 +5,9 @@
  */
 import type * as Ioredis from 'ioredis';
 import { makeError, messageOf } from '../../errors';
+import { FUNCTION, integer, readOptions, TEXT, type OptionRules } from '../../options';
 import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
-import { checkTtl, matcherOf, wholePattern } from './key';
+import { checkTtl, matcherOf, TTL_SECONDS, wholePattern } from './key';
 import { fromBytes, toBytes } from './value';
 
 export interface RedisCacheOptions {
@@ -21,6 +22,14 @@ export interface RedisCacheOptions {
   readonly onNotice?: (line: string) => void;
 }
 
+const REDIS_CACHE_OPTIONS: OptionRules<RedisCacheOptions> = {
+  url: TEXT,
+  ttlSeconds: TTL_SECONDS,
+  timeoutMs: integer(1, 600_000),
+  retryMs: integer(0, 3_600_000),
+  onNotice: FUNCTION,
+};
+
 const SCAN_COUNT = 500;
 /** Keys of one command: some 2 MB of vectors, which Redis answers in a few milliseconds. */
 const KEYS_AT_ONCE = 1000;
@@ -28,6 +37,7 @@ const KEYS_AT_ONCE = 1000;
 export class RedisCache implements EmbeddingCache {
   private readonly counts = new CacheCounts();
   private readonly client: Ioredis.Redis;
+  private readonly options: RedisCacheOptions;
   private readonly ttlSeconds: number;
   private readonly retryMs: number;
   private isAway = false;
@@ -38,7 +48,10 @@ export class RedisCache implements EmbeddingCache {
   private readonly where: string;
 
   /** @throws ERR_ARG_RANGE for a text that is no Redis address. Does not connect yet. */
-  constructor(private readonly options: RedisCacheOptions) {
+  constructor(given: RedisCacheOptions) {
+    const options = readOptions('options', given, REDIS_CACHE_OPTIONS);
+    TEXT('url', options.url);
+    this.options = options;
     this.ttlSeconds = options.ttlSeconds ?? 300;
     this.retryMs = options.retryMs ?? 1000;
     this.where = placeOf(options.url);

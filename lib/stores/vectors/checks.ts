@@ -1,36 +1,16 @@
 /** Checks of arguments before anything is sent: right type, right range, and what was received. */
-import { makeError, type LibraryError } from '../../errors';
+import { makeError } from '../../errors';
+import { integer, outOfRange, wrongType } from '../../options';
 import type { Metric, StoreKeys } from './vector-store';
+
+export { outOfRange, wrongType } from '../../options';
 
 /** Rows of one table; the engine's own limit of a row number. */
 export const MAX_ROWS = 2 ** 32 - 1;
 export const MAX_K = 10_000;
 
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 64));
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'object' && value !== null)
-    return Object.prototype.toString.call(value).slice(8, -1);
-  return typeof value === 'function' || typeof value === 'symbol' ? typeof value : String(value);
-}
-
-export function wrongType(name: string, expected: string, value: unknown): LibraryError {
-  return makeError('ERR_ARG_TYPE', `${name} must be ${expected}, received ${show(value)}`, {
-    details: { name, expected },
-  });
-}
-
-export function outOfRange(name: string, expected: string, value: unknown): LibraryError {
-  return makeError('ERR_ARG_RANGE', `${name} must be ${expected}, received ${show(value)}`, {
-    details: { name, expected },
-  });
-}
-
 export function checkInteger(name: string, value: unknown, low: number, high: number): number {
-  if (typeof value !== 'number') throw wrongType(name, 'a number', value);
-  if (!Number.isInteger(value) || value < low || value > high)
-    throw outOfRange(name, `a whole number from ${low} to ${high}`, value);
-  return value;
+  return integer(low, high)(name, value);
 }
 
 export function checkNumber(name: string, value: unknown): number {

@@ -3,7 +3,18 @@
  * columns: the vector search functions of spec 002. Nothing but the embedding column is written.
  */
 import { makeError } from '../../errors';
-import { checkNumber, checkText, checkVectors, outOfRange, wrongType } from './checks';
+import {
+  ANYTHING,
+  arrayOf,
+  BOOLEAN,
+  checkNames,
+  integer,
+  number,
+  readOptions,
+  RECORD,
+  type OptionRules,
+} from '../../options';
+import { checkText, checkVectors, outOfRange, wrongType } from './checks';
 import { vectorArrayParameter } from './pg-binary';
 import { PgConnection, type SqlRow, type SqlValue } from './pg-connection';
 import type { Condition } from './pg-filter';
@@ -15,7 +26,9 @@ import {
   type HnswOptions,
   type IvfflatOptions,
 } from './pg-index';
-import { checkConnection, type PgConnectionOptions } from './pg-options';
+import { MAX_DISTANCE, QUERY } from './option-rules';
+import { checkConnection, CONNECTION_OPTIONS, type PgConnectionOptions } from './pg-options';
+import { MAX_HALFVEC_DIM } from './pg-schema';
 import { searchColumn, searchJob } from './pg-search';
 import { columnOf, readTable, type ApplicationTable } from './pg-table-schema';
 import { quote } from './identifiers';
@@ -38,6 +51,18 @@ export interface PgEmbeddingTableOptions extends PgConnectionOptions {
   /** Adds the column, of `dim` values, where it is missing. Default false. */
   readonly addColumn?: boolean;
 }
+
+const TABLE_OPTIONS: OptionRules<PgEmbeddingTableOptions> = {
+  ...CONNECTION_OPTIONS,
+  maxWaiting: integer(1, 100_000),
+  table: checkText,
+  schema: checkText,
+  idColumn: checkText,
+  embeddingColumn: checkText,
+  dim: integer(1, MAX_HALFVEC_DIM),
+  columns: arrayOf(checkText),
+  addColumn: BOOLEAN,
+};
 
 export type ColumnValue = string | number | bigint | boolean | Date | null;
 
@@ -70,11 +95,24 @@ export type TableHit = Readonly<Record<string, unknown>> & {
   readonly distance: number;
 };
 
+/** What is asked is held against the table where its columns are known. */
+const QUERY_RULES = { ...QUERY, filters: RECORD } as const;
+const SIMILARITY_RULES: OptionRules<TableSimilarityQuery> = {
+  ...QUERY_RULES,
+  threshold: number(-1, 1),
+};
+const DISTANCE_RULES: OptionRules<TableDistanceQuery> = {
+  ...QUERY_RULES,
+  maxDistance: MAX_DISTANCE,
+};
+
 export interface TableEmbedding {
   readonly id: string | number | bigint;
   /** `dim` values, finite; stored as they are. */
   readonly embedding: Float32Array;
 }
+
+const EMBEDDING_RULES: OptionRules<TableEmbedding> = { id: ANYTHING, embedding: ANYTHING };
 
 /** Bytes of one statement. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
@@ -92,13 +130,12 @@ export class PgEmbeddingTable implements AsyncDisposable {
    *   ERR_STORE_UNAVAILABLE | ERR_STORE_DENIED | ERR_STORE_EXTENSION
    */
   static async open(options: PgEmbeddingTableOptions): Promise<PgEmbeddingTable> {
-    if (typeof options !== 'object' || (options as unknown) === null)
-      throw wrongType('options', 'an object', options);
-    const { table, schema = 'public', idColumn = 'id', embeddingColumn, dim } = options;
-    const { columns, addColumn = false } = options;
+    const given = readOptions('options', options, TABLE_OPTIONS);
+    for (const name of ['table', 'embeddingColumn'] as const) checkText(name, given[name]);
+    const { table, schema = 'public', idColumn = 'id', embeddingColumn, dim } = given;
+    const { columns, addColumn = false } = given;
     const names = { schema, table, idColumn, embeddingColumn, dim, columns, addColumn };
-    for (const name of ['table', 'embeddingColumn'] as const) checkText(name, options[name]);
-    const connection = await PgConnection.create(checkConnection(options));
+    const connection = await PgConnection.create(checkConnection(given));
     try {
       return new PgEmbeddingTable(connection, await readTable(connection, names), idColumn);
     } catch (error) {
@@ -113,18 +150,19 @@ export class PgEmbeddingTable implements AsyncDisposable {
   }
 
   /** By cosine, best first; rows without an embedding, or with one of zeros, are left out. */
-  cosineSimilaritySearch(search: TableSimilarityQuery): Promise<TableHit[]> {
-    const { threshold = searchDefaults().threshold } = search;
-    checkNumber('threshold', threshold);
-    if (threshold < -1 || threshold > 1) throw outOfRange('threshold', 'from -1 to 1', threshold);
-    return this.find('cosine', search, 1 - threshold);
+  async cosineSimilaritySearch(search: TableSimilarityQuery): Promise<TableHit[]> {
+    const { threshold = searchDefaults().threshold, ...rest } = readOptions(
+      'options',
+      search,
+      SIMILARITY_RULES,
+    );
+    return this.find('cosine', rest, 1 - threshold);
   }
 
   /** By Euclidean distance of the vectors as they are stored, nearest first. */
-  euclideanDistanceSearch(search: TableDistanceQuery): Promise<TableHit[]> {
-    const { maxDistance = Infinity } = search;
-    checkNumber('maxDistance', maxDistance);
-    return this.find('euclidean', search, maxDistance);
+  async euclideanDistanceSearch(search: TableDistanceQuery): Promise<TableHit[]> {
+    const { maxDistance = Infinity, ...rest } = readOptions('options', search, DISTANCE_RULES);
+    return this.find('euclidean', rest, maxDistance);
   }
 
   private async find(
@@ -176,6 +214,7 @@ export class PgEmbeddingTable implements AsyncDisposable {
     const { target, vectorOid, types } = this.parts;
     const { dim } = target;
     const all = list as readonly TableEmbedding[];
+    all.forEach((one, i) => checkNames(`embeddings[${i}]`, one, EMBEDDING_RULES));
     const ids = all.map(({ id }, i) => checkId(`embeddings[${i}].id`, id));
     const idType = columnOf(types, this.idColumn);
     const cast = target.type === 'halfvec' ? `::${target.ext}.halfvec(${dim})` : '';

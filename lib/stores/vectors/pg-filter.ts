@@ -34,8 +34,6 @@ export function compileFilter(
   const values: SqlValue[] = [];
   let most = Infinity;
   const bind = (value: SqlValue): string => `$${firstValue + values.push(value) - 1}`;
-  if (filter !== undefined && (typeof filter !== 'object' || (filter as unknown) === null))
-    throw wrongType('filter', 'an object', filter);
   if (filter?.keys !== undefined) {
     const keys = checkKeys('filter.keys', filter.keys);
     most = keys.length;

@@ -5,7 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeError } from '../../errors';
-import { checkInteger, checkOneOf, outOfRange } from './checks';
+import { BOOLEAN, integer, oneOf, readOptions, type OptionRules } from '../../options';
+import { checkInteger, outOfRange } from './checks';
 import { quote } from './identifiers';
 import type { VectorColumn } from './pg-column';
 import type { PgConnection, Sql } from './pg-connection';
@@ -55,6 +56,21 @@ export interface IvfflatOptions {
   readonly replace?: boolean;
 }
 
+const HNSW_OPTIONS: OptionRules<HnswOptions> = {
+  metric: oneOf(METRICS),
+  m: integer(2, 100),
+  efConstruction: integer(4, 1000),
+  concurrently: BOOLEAN,
+  replace: BOOLEAN,
+};
+
+const IVFFLAT_OPTIONS: OptionRules<IvfflatOptions> = {
+  metric: oneOf(METRICS),
+  lists: integer(1, 32_768),
+  concurrently: BOOLEAN,
+  replace: BOOLEAN,
+};
+
 export type IndexKind = 'hnsw' | 'ivfflat';
 
 /** An index that can be used. */
@@ -85,9 +101,10 @@ const UNSAID: Readonly<Record<IndexKind, Readonly<Record<string, number>>>> = {
 };
 
 /** @param ofStore  the metric where `options` has none */
-export function hnswJob(options: HnswOptions, ofStore: Metric): IndexJob {
+export function hnswJob(given: HnswOptions, ofStore: Metric): IndexJob {
+  const options = readOptions('options', given, HNSW_OPTIONS);
   const defaults = searchDefaults();
-  const m = checkInteger('m', options.m ?? defaults.m ?? 16, 2, 100);
+  const m = options.m ?? defaults.m ?? 16;
   const wanted = options.efConstruction ?? defaults.efConstruction;
   const ef = checkInteger('efConstruction', wanted ?? Math.max(64, 2 * m), 4, 1000);
   if (ef < 2 * m) throw outOfRange('efConstruction', `at least 2 * m = ${2 * m}`, ef);
@@ -97,8 +114,9 @@ export function hnswJob(options: HnswOptions, ofStore: Metric): IndexJob {
   return job('hnsw', options, ofStore, { m, ef_construction: ef }, asked);
 }
 
-export function ivfflatJob(options: IvfflatOptions, ofStore: Metric): IndexJob {
-  const lists = checkInteger('lists', options.lists ?? 100, 1, 32_768);
+export function ivfflatJob(given: IvfflatOptions, ofStore: Metric): IndexJob {
+  const options = readOptions('options', given, IVFFLAT_OPTIONS);
+  const { lists = 100 } = options;
   return job('ivfflat', options, ofStore, { lists }, new Set(options.lists ? ['lists'] : []));
 }
 
@@ -111,7 +129,7 @@ function job(
 ): IndexJob {
   return {
     kind,
-    metric: checkOneOf('metric', metric ?? ofStore, METRICS),
+    metric: metric ?? ofStore,
     parameters,
     asked,
     concurrently: concurrently !== false,

@@ -1,5 +1,6 @@
 /** What a store can be told, its defaults and ranges. */
-import { checkInteger, checkOneOf, checkText, outOfRange, wrongType } from './checks';
+import { BOOLEAN, integer, oneOf, RECORD, readOptions, type OptionRules } from '../../options';
+import { checkOneOf, checkText, outOfRange } from './checks';
 import { checkIdentifier, checkTableName } from './identifiers';
 import type { ConnectionOptions } from './pg-connection';
 import { METRICS } from './pg-index';
@@ -46,6 +47,33 @@ export interface PgVectorStoreOptions extends PgConnectionOptions {
   readonly readOnly?: boolean;
 }
 
+/** Those that a library's user chooses too. */
+export const CONNECTION_OPTIONS = {
+  url: checkText,
+  schema: checkIdentifier,
+  poolSize: integer(1, 64),
+  connectTimeoutMs: integer(1, 600_000),
+  statementTimeoutMs: integer(10, 3_600_000),
+  reconnectMs: integer(0, 3_600_000),
+} as const;
+
+const STORE_OPTIONS: OptionRules<PgVectorStoreOptions> = {
+  ...CONNECTION_OPTIONS,
+  table: checkTableName,
+  dim: integer(1, MAX_HALFVEC_DIM),
+  metric: oneOf(METRICS),
+  model: checkText,
+  type: oneOf(['vector', 'halfvec']),
+  columns: RECORD,
+  readOnly: BOOLEAN,
+  maxWaiting: integer(1, 100_000),
+};
+
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
+export function checkStoreOptions(given: PgVectorStoreOptions): PgVectorStoreOptions {
+  return readOptions('options', given, STORE_OPTIONS);
+}
+
 const COLUMN_TYPES: readonly ColumnType[] = ['text', 'bigint', 'double precision', 'boolean'];
 /** Ours, and those that every table of PostgreSQL has. */
 const RESERVED = new Set(
@@ -54,14 +82,8 @@ const RESERVED = new Set(
 
 /** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
 export function checkSpec(options: PgVectorStoreOptions): TableSpec {
-  if (typeof options !== 'object' || (options as unknown) === null)
-    throw wrongType('options', 'an object', options);
-  const dim = checkInteger('dim', options.dim, 1, MAX_HALFVEC_DIM);
-  const type = checkOneOf<VectorType>(
-    'type',
-    options.type ?? (dim <= MAX_VECTOR_DIM ? 'vector' : 'halfvec'),
-    ['vector', 'halfvec'],
-  );
+  const dim = STORE_OPTIONS.dim('dim', options.dim);
+  const type: VectorType = options.type ?? (dim <= MAX_VECTOR_DIM ? 'vector' : 'halfvec');
   if (type === 'vector' && dim > MAX_VECTOR_DIM)
     throw outOfRange('dim', `at most ${MAX_VECTOR_DIM} for type vector (halfvec: 4000)`, dim);
   const columns = options.columns ?? { owner: 'text' };
@@ -71,30 +93,24 @@ export function checkSpec(options: PgVectorStoreOptions): TableSpec {
     checkOneOf(`columns.${name}`, columnType, COLUMN_TYPES);
   }
   return {
-    schema: checkIdentifier('schema', options.schema ?? 'public'),
+    schema: options.schema ?? 'public',
     table: checkTableName('table', options.table),
     dim,
-    metric: checkOneOf('metric', options.metric ?? 'cosine', METRICS),
+    metric: options.metric ?? 'cosine',
     type,
     model: checkText('model', options.model),
     columns: { ...columns },
   };
 }
 
-/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
 export function checkConnection(options: PgConnectionOptions): ConnectionOptions {
   const { url, poolSize, maxWaiting, connectTimeoutMs, statementTimeoutMs, reconnectMs } = options;
   return {
-    ...(url === undefined ? {} : { url: checkText('url', url) }),
-    poolSize: checkInteger('poolSize', poolSize ?? 4, 1, 64),
-    maxWaiting: checkInteger('maxWaiting', maxWaiting ?? 1000, 1, 100_000),
-    connectTimeoutMs: checkInteger('connectTimeoutMs', connectTimeoutMs ?? 5000, 1, 600_000),
-    statementTimeoutMs: checkInteger(
-      'statementTimeoutMs',
-      statementTimeoutMs ?? 30_000,
-      10,
-      3_600_000,
-    ),
-    reconnectMs: checkInteger('reconnectMs', reconnectMs ?? 10_000, 0, 3_600_000),
+    ...(url === undefined ? {} : { url }),
+    poolSize: poolSize ?? 4,
+    maxWaiting: maxWaiting ?? 1000,
+    connectTimeoutMs: connectTimeoutMs ?? 5000,
+    statementTimeoutMs: statementTimeoutMs ?? 30_000,
+    reconnectMs: reconnectMs ?? 10_000,
   };
 }

@@ -2,7 +2,9 @@
  * Searches. By an index where one serves the metric; then, if filters starved it, by comparing all
  * rows, so that there are always `min(k, matches)` results.
  */
-import { checkInteger, checkNumber, checkVectors, MAX_K } from './checks';
+import { readOptions } from '../../options';
+import { checkInteger, checkVectors, MAX_K } from './checks';
+import { SEARCH_OPTIONS } from './option-rules';
 import { vectorParameter } from './pg-binary';
 import type { PgConnection, Sql, SqlRow, SqlValue } from './pg-connection';
 import { compileFilter, FEW_ROWS, type Condition } from './pg-filter';
@@ -29,12 +31,11 @@ export function searchJob(
   metric: Metric,
   query: Float32Array,
   k: number,
-  options: StoreSearchOptions,
+  given: StoreSearchOptions,
   isExact: boolean,
 ): SearchJob {
   checkInteger('k', k, 1, MAX_K);
-  if (options.efSearch !== undefined) checkInteger('efSearch', options.efSearch, 1, 10_000);
-  if (options.threshold !== undefined) checkNumber('threshold', options.threshold);
+  const options = readOptions('options', given, SEARCH_OPTIONS);
   const checked = checkVectors('query', query, { n: 1, dim, metric });
   return { metric, query: checked, k, options, isExact };
 }

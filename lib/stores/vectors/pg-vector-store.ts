@@ -1,14 +1,8 @@
 /** Vectors in a table of PostgreSQL with pgvector. */
 import { makeError } from '../../errors';
-import {
-  checkInteger,
-  checkKeys,
-  checkNumber,
-  checkVectors,
-  MAX_ROWS,
-  outOfRange,
-  wrongType,
-} from './checks';
+import { checkNames, readOptions } from '../../options';
+import { checkInteger, checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
+import { BATCH_OPTIONS, DISTANCE_QUERY, EMBEDDING, SIMILARITY_QUERY } from './option-rules';
 import { keysParameter, readVector } from './pg-binary';
 import { PgConnection, type Sql } from './pg-connection';
 import { storeColumn, type VectorColumn } from './pg-column';
@@ -21,7 +15,12 @@ import {
   type HnswOptions,
   type IvfflatOptions,
 } from './pg-index';
-import { checkConnection, checkSpec, type PgVectorStoreOptions } from './pg-options';
+import {
+  checkConnection,
+  checkSpec,
+  checkStoreOptions,
+  type PgVectorStoreOptions,
+} from './pg-options';
 import { ensureTable, findTable, type TableSpec, type TableState } from './pg-schema';
 import { searchJob, searchTable } from './pg-search';
 import { verifyTable } from './pg-verify';
@@ -90,7 +89,8 @@ export class PgVectorStore implements VectorStore {
    *   ERR_STORE_EXTENSION | ERR_MODEL_MISMATCH | ERR_DIM_MISMATCH | ERR_FILE_VERSION |
    *   ERR_FILE_EXISTS (a foreign table of that name) | ERR_NOT_FOUND (read-only, nothing there)
    */
-  static async open(options: PgVectorStoreOptions): Promise<PgVectorStore> {
+  static async open(given: PgVectorStoreOptions): Promise<PgVectorStore> {
+    const options = checkStoreOptions(given);
     const spec = checkSpec(options);
     const connection = await PgConnection.create(checkConnection(options));
     try {
@@ -165,9 +165,11 @@ export class PgVectorStore implements VectorStore {
     list: readonly Embedding[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<number> {
+    const { signal } = readOptions('options', options, BATCH_OPTIONS);
     if (!Array.isArray(list)) throw wrongType('embeddings', 'an array', list);
     const vectors = new Float32Array(list.length * this.dim);
     for (const [i, one] of (list as readonly Embedding[]).entries()) {
+      checkNames(`embeddings[${i}]`, one, EMBEDDING);
       if (!(one.embedding instanceof Float32Array))
         throw wrongType(`embeddings[${i}].embedding`, 'a Float32Array', one.embedding);
       if (one.embedding.length !== this.dim) {
@@ -180,7 +182,8 @@ export class PgVectorStore implements VectorStore {
       vectors.set(one.embedding, i * this.dim);
     }
     const keys = list.map((one: Embedding) => one.key);
-    await this.upsert(vectors, { keys, attributes: list, ...options });
+    const attributes = list.map(({ columns, metadata }: Embedding) => ({ columns, metadata }));
+    await this.upsert(vectors, { keys, attributes, signal });
     return list.length;
   }
 
@@ -231,10 +234,9 @@ export class PgVectorStore implements VectorStore {
   /** By cosine, whatever the store's metric; fast where there is an index for it. */
   async cosineSimilaritySearch(search: SimilarityQuery): Promise<StoreHits> {
     const defaults = searchDefaults();
-    const { query, topK = defaults.topK, threshold = defaults.threshold } = search;
-    const { filters, efSearch } = search;
-    checkNumber('threshold', threshold);
-    if (threshold < -1 || threshold > 1) throw outOfRange('threshold', 'from -1 to 1', threshold);
+    const given = readOptions('options', search, SIMILARITY_QUERY);
+    const { query, topK = defaults.topK, threshold = defaults.threshold } = given;
+    const { filters, efSearch } = given;
     const options = optionsOf(1 - threshold, filters, efSearch);
     return this.find('cosine', query, topK, options, false);
   }
@@ -245,8 +247,9 @@ export class PgVectorStore implements VectorStore {
    * vectors of another scale.
    */
   async euclideanDistanceSearch(search: DistanceQuery): Promise<StoreHits> {
-    const { query, topK = searchDefaults().topK, maxDistance = Infinity } = search;
-    const { filters, efSearch } = search;
+    const given = readOptions('options', search, DISTANCE_QUERY);
+    const { query, topK = searchDefaults().topK, maxDistance = Infinity } = given;
+    const { filters, efSearch } = given;
     const options = optionsOf(maxDistance, filters, efSearch);
     const scaled = this.metric === 'cosine' ? this.unit(query) : query;
     return this.find('euclidean', scaled, topK, options, false);

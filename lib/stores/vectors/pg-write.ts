@@ -3,6 +3,8 @@
  * `sightline_spaces` is changed first, so writers of one table follow each other.
  */
 import { isLibraryError, makeError } from '../../errors';
+import { checkNames, readOptions } from '../../options';
+import { ADD_OPTIONS, ATTRIBUTES } from './option-rules';
 import { checkDistinct, checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
 import { quote } from './identifiers';
 import { keysParameter, vectorArrayParameter } from './pg-binary';
@@ -35,11 +37,10 @@ export interface WriteJob {
 export function writeJob(
   spec: TableSpec,
   vectors: Float32Array,
-  options: StoreAddOptions,
+  given: StoreAddOptions,
   replaces: boolean,
 ): WriteJob {
-  if (typeof options !== 'object' || (options as unknown) === null)
-    throw wrongType('options', 'an object with keys', options);
+  const options = readOptions('options', given, ADD_OPTIONS);
   const keys = checkKeys('keys', options.keys).slice();
   checkDistinct(keys);
   const { attributes, signal } = options;
@@ -52,8 +53,7 @@ function checkAttributes(spec: TableSpec, attributes: readonly Attributes[], n: 
   if (!Array.isArray(attributes) || attributes.length !== n)
     throw wrongType('attributes', `an array of ${n} objects, one per key`, attributes);
   for (const [i, one] of attributes.entries()) {
-    if (typeof one !== 'object' || (one as unknown) === null)
-      throw wrongType(`attributes[${i}]`, 'an object', one);
+    checkNames(`attributes[${i}]`, one, ATTRIBUTES);
     for (const [name, value] of Object.entries(one.columns ?? {}))
       checkValue(`attributes[${i}].columns.${name}`, value, columnType(spec.columns, name));
   }

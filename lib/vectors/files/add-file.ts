@@ -1,20 +1,12 @@
 /** `addFile`: rows of a vector file into an index, block by block, each block one commit. */
 import { makeError } from '../../errors';
 import type { NativeKeys } from '../../native';
+import { integer, oneOf, readOptions, type OptionRules } from '../../options';
 import type { IndexCore } from '../core';
+import { ADD_OPTIONS } from '../option-rules';
 import type { AddOptions, Keys } from '../types';
-import {
-  checkInteger,
-  checkKeys,
-  checkOptions,
-  checkPath,
-  checkProgress,
-  checkSignal,
-  checkThreads,
-  throwIfAborted,
-  type Progress,
-} from '../validate';
-import type { VectorFormat } from './formats';
+import { checkKeys, checkPath, throwIfAborted, type Progress } from '../validate';
+import { FORMATS, type VectorFormat } from './formats';
 import { readKeys } from './key-file';
 import { openVectors, type VectorFile } from './vector-file';
 
@@ -29,6 +21,17 @@ export interface AddFileOptions extends Omit<AddOptions, 'keys'> {
   readonly count?: number;
 }
 
+const WHOLE = integer(0, Number.MAX_SAFE_INTEGER);
+
+const ADD_FILE_OPTIONS: OptionRules<AddFileOptions> = {
+  ...ADD_OPTIONS,
+  keys: (name, value) =>
+    typeof value === 'string' ? checkPath(name, value) : checkKeys(name, value),
+  format: oneOf(FORMATS),
+  first: WHOLE,
+  count: WHOLE,
+};
+
 export interface AddFile {
   readonly file: string;
   readonly format: VectorFormat | undefined;
@@ -41,22 +44,17 @@ export interface AddFile {
 }
 
 export function checkAddFile(file: unknown, options: AddFileOptions): AddFile {
-  checkOptions(options);
-  const { keys, first, count } = options;
-  const whole = (name: string, value: unknown): number =>
-    checkInteger(name, value, 0, Number.MAX_SAFE_INTEGER);
+  const { threads = 0, first = 0, ...given } = readOptions('options', options, ADD_FILE_OPTIONS);
   return {
-    file: checkPath(file),
-    format: options.format,
-    keys:
-      keys === undefined || typeof keys === 'string'
-        ? keys && checkPath(keys)
-        : checkKeys('keys', keys),
-    first: first === undefined ? 0 : whole('first', first),
-    count: count === undefined ? undefined : whole('count', count),
-    threads: checkThreads(options.threads),
-    signal: checkSignal(options.signal),
-    onProgress: checkProgress(options.onProgress),
+    file: checkPath('path', file),
+    format: given.format,
+    // The rule makes an array of numbers or bigints what the addon takes.
+    keys: given.keys as NativeKeys | string | undefined,
+    first,
+    count: given.count,
+    threads,
+    signal: given.signal,
+    onProgress: given.onProgress,
   };
 }
 

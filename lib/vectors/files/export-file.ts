@@ -1,15 +1,8 @@
 /** `exportFile`: the live rows of an index and their keys, as two files numpy reads. */
 import path from 'node:path';
 import { attempt, type IndexCore } from '../core';
-import { outOfRange } from '../describe';
-import {
-  checkOptions,
-  checkPath,
-  checkProgress,
-  checkSignal,
-  throwIfAborted,
-  type Progress,
-} from '../validate';
+import { FUNCTION, outOfRange, readOptions, SIGNAL, type OptionRules } from '../../options';
+import { checkPath, throwIfAborted, type Progress } from '../validate';
 import { prepareVectors } from './write-vectors';
 
 /** Rows of one step: copied on the calling thread, in about a millisecond. */
@@ -24,6 +17,12 @@ export interface ExportOptions {
   /** Rows looked at, of all rows. */
   readonly onProgress?: (done: number, total: number) => void;
 }
+
+const EXPORT_OPTIONS: OptionRules<ExportOptions> = {
+  keys: checkPath,
+  signal: SIGNAL,
+  onProgress: FUNCTION,
+};
 
 export interface ExportReport {
   /** Live rows. */
@@ -41,24 +40,19 @@ export interface ExportFile {
 }
 
 export function checkExport(file: unknown, options: ExportOptions): ExportFile {
-  checkOptions(options);
-  const vectors = path.resolve(checkPath(file));
+  const given = readOptions('options', options, EXPORT_OPTIONS);
+  const vectors = path.resolve(checkPath('path', file));
   const npy = (name: string, value: string): string => {
     if (value.toLowerCase().endsWith('.npy')) return value;
     throw outOfRange(name, 'a name that ends in .npy', value);
   };
   npy('path', vectors);
   const keys =
-    options.keys === undefined
+    given.keys === undefined
       ? vectors.replace(/\.npy$/i, '.keys.npy')
-      : npy('keys', path.resolve(checkPath(options.keys)));
+      : npy('keys', path.resolve(given.keys));
   if (keys === vectors) throw outOfRange('keys', 'another file than the vectors', keys);
-  return {
-    vectors,
-    keys,
-    signal: checkSignal(options.signal),
-    onProgress: checkProgress(options.onProgress),
-  };
+  return { vectors, keys, signal: given.signal, onProgress: given.onProgress };
 }
 
 /** To be called as the one writer: rows that come or go meanwhile would part vectors from keys. */

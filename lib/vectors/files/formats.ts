@@ -1,6 +1,6 @@
 /** The formats of plain vector files: which one a file is, and where its rows lie. */
 import path from 'node:path';
-import { outOfRange, wrongType } from '../describe';
+import { oneOf } from '../../options';
 import { corrupt, unsupported, type ByteFile } from './byte-file';
 import { widthOf, type Dtype } from './dtypes';
 import { isNpy, npyTextSpan, NPY_PREFIX_BYTES, parseNpyText } from './npy-header';
@@ -19,7 +19,7 @@ const TEXMEX: Record<Exclude<VectorFormat, 'npy'>, Dtype> = {
   bvecs: 'u1',
   ivecs: 'i4',
 };
-const FORMATS: readonly VectorFormat[] = ['npy', 'fvecs', 'bvecs', 'ivecs'];
+export const FORMATS: readonly VectorFormat[] = ['npy', 'fvecs', 'bvecs', 'ivecs'];
 
 export const isFormat = (name: string): name is VectorFormat =>
   (FORMATS as readonly string[]).includes(name);
@@ -38,9 +38,7 @@ export function checkFormat(file: string, format: unknown): VectorFormat | undef
     const ending = path.extname(file).slice(1).toLowerCase();
     return isFormat(ending) ? ending : undefined;
   }
-  if (typeof format !== 'string') throw wrongType('format', 'a string', format);
-  if (isFormat(format)) return format;
-  throw outOfRange('format', FORMATS.map((name) => `'${name}'`).join(', '), format);
+  return oneOf(FORMATS)('format', format);
 }
 
 /**

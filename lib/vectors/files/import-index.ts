@@ -2,17 +2,10 @@
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { isLibraryError, makeError } from '../../errors';
-import { outOfRange, wrongType } from '../describe';
+import { FUNCTION, oneOf, readOptions, SIGNAL, wrongType, type OptionRules } from '../../options';
+import { CREATE_OPTIONS, THREADS } from '../option-rules';
 import type { CreateOptions, Metric } from '../types';
-import {
-  checkInteger,
-  checkOptions,
-  checkPath,
-  checkProgress,
-  checkSignal,
-  checkThreads,
-  throwIfAborted,
-} from '../validate';
+import { checkPath, throwIfAborted } from '../validate';
 import type { VectorIndex } from '../vector-index';
 import { ByteFile, fileError, unsupported } from './byte-file';
 import type { ForeignFormat, ForeignIndex } from './foreign-index';
@@ -46,23 +39,23 @@ const READERS: Record<ForeignFormat, (file: ByteFile) => Promise<ForeignIndex>> 
   usearch: openUsearch,
 };
 
+const IMPORT_OPTIONS: OptionRules<ImportOptions> = {
+  ...CREATE_OPTIONS,
+  format: oneOf(Object.keys(READERS) as ForeignFormat[]),
+  threads: THREADS,
+  signal: SIGNAL,
+  onProgress: FUNCTION,
+};
+
 export async function importIndex(
   door: Door,
   name: string,
-  options: ImportOptions,
+  given: ImportOptions,
 ): Promise<VectorIndex> {
-  checkOptions(options);
-  const { format, path: folder, dim } = options;
-  checkSignal(options.signal);
-  checkProgress(options.onProgress);
-  checkThreads(options.threads);
-  const full = path.resolve(checkPath(name));
-  const target = folder === undefined ? undefined : path.resolve(checkPath(folder));
-  if (dim !== undefined) checkInteger('dim', dim, 1, 8192);
-  if (format !== undefined) {
-    if (typeof format !== 'string') throw wrongType('format', 'a string', format);
-    if (!Object.hasOwn(READERS, format)) throw outOfRange('format', "'hnswlib', 'usearch'", format);
-  }
+  const options = readOptions('options', given, IMPORT_OPTIONS);
+  const { format, path: folder } = options;
+  const full = path.resolve(checkPath('path', name));
+  const target = folder === undefined ? undefined : path.resolve(folder);
   const file = await ByteFile.open(full);
   try {
     const source = await READERS[format ?? (await formatOf(file))](file);

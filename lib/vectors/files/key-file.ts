@@ -1,6 +1,6 @@
 /** `readKeys` and `writeKeys`: the keys of rows, as one axis of whole numbers beside the vectors. */
 import path from 'node:path';
-import { outOfRange } from '../describe';
+import { outOfRange } from '../../options';
 import type { Keys } from '../types';
 import { checkKeys, checkPath } from '../validate';
 import { allocate, unsupported } from './byte-file';
@@ -56,7 +56,7 @@ export function signed(file: string, values: Values): BigInt64Array {
  * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DISK_FULL | ERR_IO | ERR_FILE_MISSING (no such folder)
  */
 export async function writeKeys(file: string, keys: Keys): Promise<number> {
-  const full = path.resolve(checkPath(file));
+  const full = path.resolve(checkPath('path', file));
   const format = checkFormat(full, undefined);
   if (format !== 'npy') throw outOfRange('file', 'a name that ends in .npy', file);
   const checked = checkKeys('keys', keys);

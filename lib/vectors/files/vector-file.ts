@@ -1,16 +1,19 @@
 /** `openVectors` and `readVectors`: rows of a vector file, by position, in blocks, or all at once. */
 import path from 'node:path';
 import { makeError } from '../../errors';
-import { checkInteger, checkOptions, checkPath } from '../validate';
+import { oneOf, readOptions, type OptionRules } from '../../options';
+import { checkInteger, checkPath } from '../validate';
 import { allocate, ByteFile, unsupported } from './byte-file';
 import { floatsOf, hasFloats, type Dtype, type Values } from './dtypes';
-import { checkFormat, layoutOf, type PlainLayout, type VectorFormat } from './formats';
+import { checkFormat, FORMATS, layoutOf, type PlainLayout, type VectorFormat } from './formats';
 import { blockRows, checkRange, readRecords, vectorsOf } from './record-layout';
 
 export interface ReadOptions {
   /** Left out: what the name's ending says, else what the first bytes say. */
   readonly format?: VectorFormat;
 }
+
+const READ_OPTIONS: OptionRules<ReadOptions> = { format: oneOf(FORMATS) };
 
 /**
  * A vector file, open for reading. The file may be larger than memory: only what is asked for is
@@ -110,9 +113,8 @@ export class VectorFile implements AsyncDisposable, AsyncIterable<Float32Array> 
  *   numbers) | ERR_IO
  */
 export async function openVectors(file: string, options: ReadOptions = {}): Promise<VectorFile> {
-  const full = path.resolve(checkPath(file));
-  checkOptions(options);
-  const format = checkFormat(full, options.format);
+  const full = path.resolve(checkPath('path', file));
+  const format = checkFormat(full, readOptions('options', options, READ_OPTIONS).format);
   const bytes = await ByteFile.open(full);
   try {
     return new VectorFile(bytes, await layoutOf(bytes, format));

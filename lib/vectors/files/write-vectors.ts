@@ -1,11 +1,12 @@
 /** `writeVectors`: an array, or blocks as they come, as a vector file. */
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { outOfRange, wrongLength, wrongType } from '../describe';
+import { oneOf, outOfRange, readOptions, wrongType, type OptionRules } from '../../options';
 import { withoutHalfType } from '../input';
-import { checkInteger, checkOptions, checkPath } from '../validate';
+import { wrongLength } from '../lengths';
+import { checkInteger, checkPath } from '../validate';
 import { dtypeOf, type Dtype, type Values } from './dtypes';
-import { checkFormat, typeOfFormat, type VectorFormat } from './formats';
+import { checkFormat, FORMATS, typeOfFormat, type VectorFormat } from './formats';
 import { NPY_HEADER_BYTES, npyHeader } from './npy-header';
 import { writeAll, writeBeside, type Prepared } from './write-beside';
 
@@ -16,6 +17,8 @@ export interface WriteOptions {
   /** Left out: what the name's ending says. */
   readonly format?: VectorFormat;
 }
+
+const WRITE_OPTIONS: OptionRules<WriteOptions> = { format: oneOf(FORMATS) };
 
 /** An array of whole rows, or many of one type, one after another: an open VectorFile is that too. */
 export type VectorSource = Values | Iterable<Values> | AsyncIterable<Values>;
@@ -46,9 +49,8 @@ export async function writeVectors(
   dim: number,
   options: WriteOptions = {},
 ): Promise<number> {
-  const full = path.resolve(checkPath(file));
-  checkOptions(options);
-  const format = checkFormat(full, options.format);
+  const full = path.resolve(checkPath('path', file));
+  const format = checkFormat(full, readOptions('options', options, WRITE_OPTIONS).format);
   if (format === undefined) {
     throw outOfRange(
       'format',

@@ -23,8 +23,3 @@ export function outOfRange(name: string, expected: string, value: unknown): Libr
     details: { name, expected, value },
   });
 }
-
-/** Of a vector or an array of vectors whose length does not fit. */
-export function wrongLength(message: string, length: number, dim: number): LibraryError {
-  return makeError('ERR_DIM_MISMATCH', message, { details: { length, dim } });
-}
