@@ -58,6 +58,11 @@ export {
   type CacheReport,
   type EmbeddingCache,
 } from './stores/cache';
+export {
+  backupLibrary,
+  type LibraryBackupOptions,
+  type LibraryBackupReport,
+} from './library-backup';
 export type { VectorStoreChoice } from './library-vectors';
 export type {
   FrameId,

@@ -3,6 +3,7 @@
  * `library.ts` implements it. Holds no code, so that importing it loads neither sharp, onnxruntime
  * nor SQLite.
  */
+import type { LibraryBackupOptions, LibraryBackupReport } from './library-backup';
 import type { VectorStoreChoice } from './library-vectors';
 import type { CacheName, EmbeddingService } from './service';
 import type {
@@ -115,6 +116,15 @@ export interface Library extends AsyncDisposable {
   stats(): LibraryStats;
   /** Every media file that is not searchable, or only in part, and why; in path order. */
   problems(): readonly MediaProblem[];
+  /**
+   * Writes a copy of the library that opens by itself: catalog, vectors and frames as they are at one
+   * moment, also while a sync is running here or in another process.
+   *
+   * @param target  absent or an empty folder, outside of the library and of its media
+   * @throws ERR_FILE_EXISTS | ERR_ARG_RANGE | ERR_BUSY | ERR_DISK_FULL | ERR_READ_ONLY | ERR_IO | ERR_ABORTED
+   *   and what reading the library throws; nothing is left under the target's name then
+   */
+  backup(target: string, options?: LibraryBackupOptions): Promise<LibraryBackupReport>;
   verify(options?: { readonly repair?: boolean }): Promise<VerifyReport>;
   /** Finishes what is running, then releases files, threads and locks. May be called again. */
   close(): Promise<void>;

@@ -11,6 +11,11 @@ import type { ClipModel } from './encode';
 import { truthOf } from './environment';
 import { makeError } from './errors';
 import {
+  backupLibrary,
+  type LibraryBackupOptions,
+  type LibraryBackupReport,
+} from './library-backup';
+import {
   INDEX_OPTIONS,
   OPEN_LIBRARY_OPTIONS,
   SEARCH_OPTIONS,
@@ -395,6 +400,11 @@ class OpenedLibrary implements Library {
       'ERR_BUSY',
       'another process keeps changing the library: check it when its sync is done',
     );
+  }
+
+  async backup(target: string, options: LibraryBackupOptions = {}): Promise<LibraryBackupReport> {
+    this.assertOpen();
+    return backupLibrary(this.dir, target, { root: this.root, ...options });
   }
 
   async close(): Promise<void> {

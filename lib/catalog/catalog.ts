@@ -151,6 +151,10 @@ export class Catalog {
     );
   }
 
+  spaceNames(): string[] {
+    return this.sql.all('SELECT name FROM spaces ORDER BY name').map((row) => row.name as string);
+  }
+
   /** Makes a space and queues every frame for it. */
   createSpace(name: string, model: ModelIdentity, dim: number): void {
     this.sql.transaction(() => {

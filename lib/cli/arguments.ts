@@ -11,6 +11,7 @@ export const VERBS = [
   'serve',
   'stats',
   'verify',
+  'backup',
   'doctor',
   'models',
   'embed',

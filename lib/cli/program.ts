@@ -121,6 +121,15 @@ export function buildProgram(version: string, result: ProgramResult): Command {
       (await import('./verbs/verify.js')).runVerifyVerb(first(w), f, io),
     ).addArgument(root),
   ).option('--repair', 'rebuild what can be rebuilt');
+  withLibrary(
+    withProgress(
+      verb('backup', 'a copy of the library that opens by itself', async (w, f, io) =>
+        (await import('./verbs/backup.js')).runBackupVerb(w, f, io),
+      )
+        .argument('<folder>', 'where to put it: absent, or empty')
+        .addArgument(root),
+    ),
+  );
   withModel(
     verb('doctor', 'what is installed, what is missing, and the remedy', async (w, f, io) =>
       (await import('./verbs/doctor.js')).runDoctorVerb(first(w), f, io),

@@ -12,7 +12,7 @@ import type { ProgressStyle } from './progress-style';
  * a model, whose `done` and `total` are bytes.
  */
 export type Shown = Omit<ProgressEvent, 'phase'> & {
-  readonly phase: ProgressEvent['phase'] | 'draw' | 'download';
+  readonly phase: ProgressEvent['phase'] | 'draw' | 'download' | 'backup';
 };
 
 export interface ProgressView {
@@ -26,6 +26,7 @@ const BAR_AFTER_MS = 300;
 const PHASES: Readonly<Record<Shown['phase'], string>> = {
   draw: 'drawing',
   download: 'download',
+  backup: 'copying',
   scan: 'looking',
   decode: 'reading',
   encode: 'embedding',

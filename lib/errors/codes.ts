@@ -49,6 +49,7 @@ export const ERROR_CODES = {
   ERR_FILE_EXISTS: { class: 'StorageError', http: 409, native: 23 },
   ERR_FILE_UNSUPPORTED: { class: 'StorageError', http: 415 },
   ERR_FILE_MISSING: { class: 'StorageError', http: 404, native: 24 },
+  ERR_FILE_REPLACED: { class: 'StorageError', http: 503, native: 27 },
   ERR_IO: { class: 'StorageError', http: 500, native: 25 },
   ERR_DISK_FULL: { class: 'StorageError', http: 507, native: 26 },
   ERR_CATALOG: { class: 'StorageError', http: 500 },

@@ -65,8 +65,12 @@ export interface NativeBinding {
   info(handle: NativeHandle): NativeInfo;
   stats(handle: NativeHandle): NativeStats;
   verify(handle: NativeHandle): Promise<{ problems: string[]; rowsChecked: number }>;
-  /** closing: the log is folded only where it is as long as writes would not leave it. */
+  /** closing: for the sake of what is not on disk yet, and of a very long log; else nothing is checked. */
   save(handle: NativeHandle, closing: boolean): Promise<void>;
+  /** Writes the files of the index, as they are now, into another folder that has none of their names. */
+  copyInto(handle: NativeHandle, folder: string): Promise<void>;
+  /** Replaces a small file in the index's folder, if it is still the one that was opened. */
+  writeNote(handle: NativeHandle, name: string, text: string): Promise<void>;
   close(handle: NativeHandle): Promise<void>;
   count(handle: NativeHandle): number;
   liveCount(handle: NativeHandle): number;

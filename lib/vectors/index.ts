@@ -3,6 +3,7 @@
  * nothing of media, catalogs or encoders. May use `lib/native` and `lib/errors`.
  */
 export { VectorIndex } from './vector-index';
+export type { BackupOptions, BackupReport } from './backup';
 export type {
   AddOptions,
   BatchHits,

@@ -5,15 +5,15 @@ import { native, type NativeBinding, type NativeHandle } from '../native';
 import { readOptions } from '../options';
 import { DEFAULT_EF_SEARCH, rethrow, type IndexCore } from './core';
 import { CREATE_OPTIONS, OPEN_OPTIONS } from './option-rules';
-import { readTuning, sweepTuning, writeTuning, type Tuning } from './tuning-file';
+import { formatTuning, readTuning, TUNING_FILE, type Tuning } from './tuning-file';
 import type { CreateOptions, OpenOptions } from './types';
 import { checkPath, metricName, metricNumber, storageName, storageNumber } from './validate';
 
-/** @throws ERR_IO */
-export async function keepTuning(folder: string, tuning: Tuning): Promise<void> {
-  await writeTuning(folder, tuning).catch((cause: unknown) => {
-    throw makeError('ERR_IO', `${folder}: tuning.json could not be written`, { cause });
-  });
+/** @throws ERR_IO | ERR_DISK_FULL | ERR_FILE_REPLACED | ERR_FILE_MISSING (the folder is another, or gone) */
+export async function keepTuning(core: IndexCore, tuning: Tuning): Promise<void> {
+  // By the handle and not by the path, which may lead to somebody else's folder by now.
+  const { binding, handle } = core;
+  await binding.writeNote(handle, TUNING_FILE, formatTuning(tuning)).catch(rethrow);
 }
 
 function coreOf(
@@ -82,7 +82,7 @@ export async function createCore(options: CreateOptions): Promise<IndexCore> {
   return orClose(binding, handle, async () => {
     const core = coreOf(binding, handle, folder, undefined);
     if (folder !== undefined && core.storage !== 'f32') {
-      await keepTuning(folder, { storage: core.storage });
+      await keepTuning(core, { storage: core.storage });
     }
     return core;
   });
@@ -106,9 +106,8 @@ export async function openCore(folder: string, options: OpenOptions): Promise<In
         { details: { path: full, label: core.info.label, expected: label } },
       );
     }
-    if (!readOnly) await sweepTuning(full);
     if (!readOnly && storage !== (tuning.storage ?? 'f32')) {
-      await keepTuning(full, { ...tuning, storage });
+      await keepTuning(core, { ...tuning, storage });
     }
     return core;
   });

@@ -4,11 +4,12 @@
  * were none. Layout: docs/FORMAT.md.
  */
 import { constants } from 'node:fs';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { MeasuredRecall, Storage } from './types';
 import { isStorage, MAX_EF, MAX_K } from './validate';
 
+export const TUNING_FILE = 'tuning.json';
 const MAX_BYTES = 4096;
 const VERSION = 1;
 
@@ -53,7 +54,7 @@ export async function readTuning(folder: string): Promise<Tuning> {
   try {
     // Not to wait for somebody who writes to it, should the name be a pipe's.
     const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
-    file = await open(path.join(folder, 'tuning.json'), flags);
+    file = await open(path.join(folder, TUNING_FILE), flags);
     if (!(await file.stat()).isFile()) return {};
     const buffer = Buffer.alloc(MAX_BYTES + 1);
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
@@ -65,30 +66,19 @@ export async function readTuning(folder: string): Promise<Tuning> {
   }
 }
 
-/** What a process that was killed in writeTuning left. For writers: nobody else is at it. */
-export async function sweepTuning(folder: string): Promise<void> {
-  await rm(path.join(folder, 'tuning.json.tmp'), { force: true }).catch(() => undefined);
+/** What `parseTuning` reads. */
+export function formatTuning(tuning: Tuning): string {
+  const { measured, storage } = tuning;
+  const { efSearch, recall, k, queries } = measured ?? {};
+  // Absent values leave no trace in JSON.
+  const content = { version: VERSION, storage, efSearch, recall, k, queries };
+  return `${JSON.stringify(content)}\n`;
 }
 
-/** Replaces the file as a whole. */
-export async function writeTuning(folder: string, tuning: Tuning): Promise<void> {
-  const target = path.join(folder, 'tuning.json');
-  const beside = `${target}.tmp`;
-  try {
-    const file = await open(beside, 'w');
-    try {
-      const { measured, storage } = tuning;
-      const { efSearch, recall, k, queries } = measured ?? {};
-      // Absent values leave no trace in JSON.
-      const content = { version: VERSION, storage, efSearch, recall, k, queries };
-      await file.writeFile(`${JSON.stringify(content)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(beside, target);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
-  }
+/** Into a folder that is ours and new, durably. */
+export async function copyTuning(folder: string, tuning: Tuning): Promise<void> {
+  await writeFile(path.join(folder, TUNING_FILE), formatTuning(tuning), {
+    flag: 'wx',
+    flush: true,
+  });
 }

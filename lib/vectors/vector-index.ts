@@ -1,5 +1,6 @@
 /** The typed facade of one native index: checks, converts, orders writers, owns close. */
 import { append, checkAppend, checkUpdate } from './append';
+import { backup, checkBackup, type BackupOptions, type BackupReport } from './backup';
 import { checkCompact, compact } from './compact';
 import { assertOpen, assertWritable, attempt, inBackground, rethrow, type IndexCore } from './core';
 import { statsOf, verify } from './figures';
@@ -329,11 +330,31 @@ export class VectorIndex implements AsyncDisposable {
     assertOpen(this.core);
     const job = checkTune(options, this.dim);
     // As a writer: rows that come or go meanwhile would make the truth untrue.
-    const report = await this.queued(() => tune(this.core, job));
-    if (this.path !== undefined && !this.isReadOnly) {
-      await keepTuning(this.path, { measured: report, storage: this.core.storage });
-    }
-    return report;
+    return this.queued(async () => {
+      const report = await tune(this.core, job);
+      if (this.path !== undefined && !this.isReadOnly) {
+        await keepTuning(this.core, { measured: report, storage: this.core.storage });
+      }
+      return report;
+    });
+  }
+
+  /**
+   * Writes a copy of the folder that opens by itself: rows, log, graph and what `tune` found, as they are
+   * now. Searches go on; writers of this handle wait, those of other processes need not. The copy is
+   * read back and checked before it gets its name, so it takes as long as reading the index twice. A
+   * reader backs up what it opened. Also works, and saves the rows, when the index's own folder was
+   * deleted or replaced.
+   *
+   * @param target  a folder that is absent or empty, outside of the index's
+   * @throws ERR_ARG_TYPE (also: an index in memory) | ERR_ARG_RANGE (inside the index's folder) |
+   *   ERR_FILE_EXISTS | ERR_FILE_MISSING (no folder to put it in) | ERR_READ_ONLY | ERR_DISK_FULL | ERR_IO |
+   *   ERR_FILE_CORRUPT (a damaged row is not copied) | ERR_ABORTED. Nothing is left behind then.
+   */
+  async backup(target: string, options: BackupOptions = NO_OPTIONS): Promise<BackupReport> {
+    assertOpen(this.core);
+    const job = checkBackup(target, options);
+    return this.queued(() => backup(this.core, job));
   }
 
   /** Writes the graph snapshot, so that the next open need not link rows. Rows are durable without. */

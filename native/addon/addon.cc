@@ -20,6 +20,8 @@ constexpr Export kExports[] = {
     {"stats", Stats},
     {"verify", Verify},
     {"save", Save},
+    {"copyInto", CopyInto},
+    {"writeNote", WriteNote},
     {"close", Close},
     {"count", Count},
     {"liveCount", LiveCount},

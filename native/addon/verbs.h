@@ -15,6 +15,8 @@ Napi::Value Info(const Napi::CallbackInfo& info);
 Napi::Value Stats(const Napi::CallbackInfo& info);
 Napi::Value Verify(const Napi::CallbackInfo& info);
 Napi::Value Save(const Napi::CallbackInfo& info);
+Napi::Value CopyInto(const Napi::CallbackInfo& info);
+Napi::Value WriteNote(const Napi::CallbackInfo& info);
 Napi::Value Close(const Napi::CallbackInfo& info);
 
 // verbs_read.cc

@@ -129,6 +129,23 @@ Napi::Value Save(const Napi::CallbackInfo& info) {
       info.Env(), [=] { return index->Save(closing); }, nullptr);
 }
 
+// copyInto(handle, folder): Promise<void>
+Napi::Value CopyInto(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  const std::string folder = StringAt(info, 1);
+  return RunAsync(
+      info.Env(), [=] { return index->CopyInto(folder); }, nullptr);
+}
+
+// writeNote(handle, name, text): Promise<void>
+Napi::Value WriteNote(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  const std::string name = StringAt(info, 1);
+  const std::string text = StringAt(info, 2);
+  return RunAsync(
+      info.Env(), [=] { return index->WriteNote(name, text.data(), text.size()); }, nullptr);
+}
+
 // close(handle): Promise<void>, resolved when all work under way has ended
 Napi::Value Close(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);

@@ -52,9 +52,9 @@ InlineRows::InlineRows(const KernelTable* kernels, Metric metric, size_t dim, si
       stride_(blocks_ * block_bytes_),
       centre_(dim, 0.0f) {}
 
-Status InlineRows::Reserve(uint64_t max_nodes) {
-  SL_RETURN_IF_ERROR(bytes_.Reserve(max_nodes * stride_));
-  return current_.Reserve(max_nodes / 64 + 1);
+Status InlineRows::Reserve(uint64_t max_nodes, Grace* readers) {
+  SL_RETURN_IF_ERROR(bytes_.Reserve(max_nodes * stride_, readers));
+  return current_.Reserve(max_nodes / 64 + 1, readers);
 }
 
 Status InlineRows::GrowMarks(uint64_t nodes) {

@@ -53,9 +53,10 @@ class InlineRows {
   // links: places of a list, 2M.
   InlineRows(const KernelTable* kernels, Metric metric, size_t dim, size_t links, uint64_t seed);
 
-  // Address space for `max_nodes`.
-  Status Reserve(uint64_t max_nodes);
+  // max_nodes: what there will be at most. readers: who is waited for when codes move.
+  Status Reserve(uint64_t max_nodes, Grace* readers = nullptr);
   // Marks for nodes [0, nodes), new ones not current; before any of them can be reached.
+  // current_words() may be others then.
   Status GrowMarks(uint64_t nodes);
   // Memory for the codes of nodes [0, nodes); before they are coded.
   Status Grow(uint64_t nodes);

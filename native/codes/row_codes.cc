@@ -39,11 +39,11 @@ RowCodes::RowCodes(CodeKind kind, const KernelTable* kernels, Metric metric, siz
       stride_(blocks_ * 32),
       centre_(dim, 0.0f) {}
 
-Status RowCodes::Reserve(uint64_t max_rows) {
-  SL_RETURN_IF_ERROR(factors_.Reserve(max_rows));
-  SL_RETURN_IF_ERROR(coarse_.Reserve(max_rows * coarse_stride_));
-  SL_RETURN_IF_ERROR(coarse_scales_.Reserve(max_rows));
-  return bytes_.Reserve(max_rows * stride_);
+Status RowCodes::Reserve(uint64_t max_rows, Grace* readers) {
+  SL_RETURN_IF_ERROR(factors_.Reserve(max_rows, readers));
+  SL_RETURN_IF_ERROR(coarse_.Reserve(max_rows * coarse_stride_, readers));
+  SL_RETURN_IF_ERROR(coarse_scales_.Reserve(max_rows, readers));
+  return bytes_.Reserve(max_rows * stride_, readers);
 }
 
 void RowCodes::Centre(const VectorView& rows) {

@@ -28,11 +28,11 @@ void DropFrom(const LinkList& list, uint32_t nodes) {
 
 }  // namespace
 
-Status Graph::Reserve(uint64_t max_nodes) {
-  SL_RETURN_IF_ERROR(base_.Reserve(max_nodes * 2 * m_));
+Status Graph::Reserve(uint64_t max_nodes, Grace* readers) {
+  SL_RETURN_IF_ERROR(base_.Reserve(max_nodes * 2 * m_, readers));
   // Upper lists per node: 1/M + 1/M^2 + ... <= 1; twice that is beyond any luck.
-  SL_RETURN_IF_ERROR(upper_.Reserve(max_nodes * 2 * m_));
-  return upper_first_.Reserve(max_nodes);
+  SL_RETURN_IF_ERROR(upper_.Reserve(max_nodes * 2 * m_, readers));
+  return upper_first_.Reserve(max_nodes, readers);
 }
 
 Status Graph::Adopt(const GraphHeader& header, const LazyCheck& guard) {

@@ -1,4 +1,4 @@
-// The links: fixed-size lists in memory that never moves.
+// The links: fixed-size lists in memory that grows.
 //
 //   base   node 0: 2M ids | node 1: 2M ids | ...        unused places are kNoRow, at the end
 //   upper  lists of M ids; node x owns lists upper_first(x) .. + level(x) - 1, for levels 1, 2, ...
@@ -39,7 +39,8 @@ class Graph {
  public:
   Graph(uint32_t m, uint64_t seed) : m_(m), levels_(m, seed) {}
 
-  Status Reserve(uint64_t max_nodes);
+  // readers  who is waited for when links move, see ReservedRange.
+  Status Reserve(uint64_t max_nodes, Grace* readers = nullptr);
   // Takes over a snapshot whose sections were laid into base_range() and upper_range().
   // guard: check of base blocks before first use. kFileCorrupt if the header contradicts itself.
   Status Adopt(const GraphHeader& header, const LazyCheck& guard);

@@ -63,7 +63,7 @@ std::shared_ptr<RowCodes> Index::MakeCodes(CodeKind kind, uint64_t rows, uint64_
     view.count = static_cast<size_t>(rows);
     auto codes = std::make_shared<RowCodes>(kind, kernels_, parameters_.metric, parameters_.dim,
                                             parameters_.seed);
-    if (!rows_.EnsureTrusted(0, rows).ok() || !codes->Reserve(room).ok()) return nullptr;
+    if (!rows_.EnsureTrusted(0, rows).ok() || !codes->Reserve(room, &readers_).ok()) return nullptr;
     codes->Centre(view);
     return codes->Encode(view, 0, view.count, threads).ok() ? codes : nullptr;
   } catch (const std::bad_alloc&) {
@@ -81,7 +81,7 @@ void Index::UpdateCodes(uint64_t rows, size_t threads) {
   std::shared_ptr<RowCodes> codes = codes_;  // only writers set it
   if (codes == nullptr && rows < 2 * opened_rows_) return;
   if (codes == nullptr || rows >= kCentreAgain * codes->centred_on()) {
-    codes = MakeCodes(kind, rows, rows_.capacity(), threads);
+    codes = MakeCodes(kind, rows, rows_.most(), threads);
   } else {
     try {
       if (!codes->Encode(rows_.view(), codes->rows(), rows, threads).ok()) codes = nullptr;
@@ -121,7 +121,7 @@ Status Index::CodeRows(size_t threads, uint64_t* next) {
                                          parameters_.seed);
       // Searches on the rows report the damage that they meet.
       if (!rows_.EnsureTrusted(0, rows).ok()) return Status::Ok();
-      SL_RETURN_IF_ERROR(codes->Reserve(rows_.capacity()));
+      SL_RETURN_IF_ERROR(codes->Reserve(rows_.most(), &readers_));
       codes->Centre(view);
     }
     const uint64_t from = codes->rows();
@@ -165,7 +165,7 @@ std::shared_ptr<const RowCodes> Index::CodesForLinking(uint64_t from, uint64_t r
       codes.reset();
     }
   } else {
-    codes = MakeCodes(CodeKind::kNibbles, rows, rows_.capacity(), threads);
+    codes = MakeCodes(CodeKind::kNibbles, rows, rows_.most(), threads);
   }
   link_codes_ = codes;
   return codes;

@@ -21,6 +21,8 @@ namespace {
 constexpr uint64_t kStepRows = 4096;
 constexpr uint64_t kStepFloats = 8 * 1024 * 1024;
 
+constexpr char kCompactName[] = "compact.tmp";
+
 }  // namespace
 
 Status Index::CreateBeside(std::shared_ptr<Index>* out) const {
@@ -36,8 +38,11 @@ Status Index::CreateBeside(std::shared_ptr<Index>* out) const {
     return Status(StatusCode::kInvalidRange, path_ + " was compacted 2^32 - 1 times");
   }
   ++parameters.compactions;
-  SL_RETURN_IF_ERROR(RemoveFolder(CompactFolder()));
-  return Create(CompactFolder(), parameters, out, storage_);
+  SL_RETURN_IF_ERROR(RemoveFolder(In(kCompactName)));
+  SL_RETURN_IF_ERROR(MakeFolder(In(kCompactName)));
+  Folder beside;
+  SL_RETURN_IF_ERROR(Folder::Open(In(kCompactName), &beside));
+  return CreateIn(std::move(beside), parameters, storage_, out);
 }
 
 Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* next) const {
@@ -47,6 +52,7 @@ Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* n
   {
     Reading reading;
     SL_RETURN_IF_ERROR(Enter(&reading));
+    const Grace::Reading counted(&readers_);
     const uint64_t end = keys_.rows();
     for (; first < end && rows.size() < most; ++first) {
       if (keys_.alive(first)) rows.push_back(static_cast<uint32_t>(first));
@@ -68,7 +74,7 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayWrite());
-  if (path_.empty() || fresh->path_ != CompactFolder()) {
+  if (path_.empty() || fresh->path_ != FileIn(kCompactName)) {
     return Status(StatusCode::kInvalidType, "that index was not made to replace this one");
   }
   if (fresh->count() != live_count() || fresh->live_count() != live_count()) {
@@ -78,32 +84,35 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
   // Of the same rows in the same order.
   std::shared_ptr<RowCodes> codes = fresh->codes_;
   const float reach = fresh->reach_;
+  Folder folder;
+  SL_RETURN_IF_ERROR(folder_.Duplicate(&folder));
+  const Folder from = std::move(fresh->folder_);
   fresh->Close();
-  const std::string from = CompactFolder() + "/";
-  const std::string rows = RowsOnTheWay(parameters_.compactions + 1);
-  SL_RETURN_IF_ERROR(RenameDurable(from + "embeddings.dat", rows));
-  const Status replaced = RenameDurable(from + "embeddings.idx", FileIn("embeddings.idx"));
+  const FilePlace rows = folder_.At(RowsOnTheWay(parameters_.compactions + 1));
+  SL_RETURN_IF_ERROR(RenameDurable(from.At("embeddings.dat"), rows));
+  const Status replaced = RenameDurable(from.At("embeddings.idx"), In("embeddings.idx"));
   // Even if only making it durable failed, the log we have open may be nobody's by now.
   broken_ = replaced.ok() ? Status(StatusCode::kClosed, path_ + " was compacted") : replaced;
   SL_RETURN_IF_ERROR(replaced);
   // Committed. Should one of these two fail, opening mends it.
-  (void)RenameDurable(from + "hnsw_index.bin", FileIn("hnsw_index.bin"));
-  (void)RenameDurable(rows, FileIn("embeddings.dat"));
+  (void)RenameDurable(from.At("hnsw_index.bin"), In("hnsw_index.bin"));
+  (void)RenameDurable(rows, In("embeddings.dat"));
   OpenOptions options;
   options.path = path_;
   options.storage = storage_;
-  SL_RETURN_IF_ERROR(OpenLocked(options, std::move(lock_), out));
+  SL_RETURN_IF_ERROR(OpenLocked(options, std::move(folder), std::move(lock_), out));
   (*out)->SetCodes(std::move(codes));
   (*out)->reach_ = reach;
   return Status::Ok();
 }
 
-// Whether `path` holds, checksum for checksum, the rows that our log counts. Reads all of it.
-bool Index::HoldsRowsOfLog(const std::string& path) const {
+// Whether the file `name` holds, checksum for checksum, the rows that our log counts. Reads all of
+// it.
+bool Index::HoldsRowsOfLog(const char* name) const {
   CommitLog log;
   RowStore rows(parameters_.dim, parameters_.rows_per_extent());
-  Status status = CommitLog::Open(FileIn("embeddings.idx"), false, &log);
-  if (status.ok()) status = rows.OpenFile(path, OpenMode::kRead, max_rows_);
+  Status status = CommitLog::Open(In("embeddings.idx"), false, &log);
+  if (status.ok()) status = rows.OpenFile(In(name), OpenMode::kRead, max_rows_);
   if (status.ok()) {
     status = log.ReadNew([&](const LogRecord& record) {
       if (record.type == RecordType::kRollback) rows.Truncate(record.rows_after, record.crcs);
@@ -121,14 +130,14 @@ bool Index::HoldsRowsOfLog(const std::string& path) const {
 // no proof: somebody may have kept a copy under it, and to put that in the place of good rows would
 // lose them.
 bool Index::AreOursOnTheWay() const {
-  return !HoldsRowsOfLog(FileIn("embeddings.dat")) ||
-         HoldsRowsOfLog(RowsOnTheWay(parameters_.compactions));
+  return !HoldsRowsOfLog("embeddings.dat") ||
+         HoldsRowsOfLog(RowsOnTheWay(parameters_.compactions).c_str());
 }
 
 Status Index::Abandon(Index* fresh) const {
   fresh->Close();
-  if (path_.empty() || fresh->path_ != CompactFolder()) return Status::Ok();
-  return RemoveFolder(CompactFolder());
+  if (path_.empty() || fresh->path_ != FileIn(kCompactName)) return Status::Ok();
+  return RemoveFolder(In(kCompactName));
 }
 
 }  // namespace sightline

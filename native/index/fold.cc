@@ -107,7 +107,7 @@ Status Index::FoldLog(bool anyway) {
   std::vector<LogRecord> records = FoldedRecords(runs);
   Uuid uuid;
   SL_RETURN_IF_ERROR(RandomBytes(uuid.data(), uuid.size()));
-  const std::string beside = FileIn("embeddings.idx.tmp");
+  const FilePlace beside = In("embeddings.idx").With(".tmp");
   CommitLog fresh;
   const Status written = CommitLog::Write(beside, parameters_, uuid, &records, &fresh);
   if (!written.ok() || (!anyway && 2 * fresh.bytes() > log_.bytes())) {
@@ -121,13 +121,13 @@ Status Index::FoldLog(bool anyway) {
     (void)RemoveFile(beside);
     return saved;
   }
-  const Status replaced = RenameDurable(beside, FileIn("embeddings.idx"));
+  const Status replaced = RenameDurable(beside, In("embeddings.idx"));
   // Which of the two logs counts is not known then.
   if (!replaced.ok()) broken_ = replaced;
   SL_RETURN_IF_ERROR(replaced);
   unsaved_ = false;
   CommitLog renamed;
-  Status opened = CommitLog::Open(FileIn("embeddings.idx"), true, &renamed);
+  Status opened = CommitLog::Open(In("embeddings.idx"), true, &renamed);
   if (opened.ok()) opened = renamed.ReadNew([](const LogRecord&) { return Status::Ok(); });
   if (opened.ok() && renamed.chain() != fresh.chain()) {
     opened =

@@ -29,6 +29,7 @@
 #include "format/log_format.h"
 #include "hnsw/hnsw.h"
 #include "index/key_table.h"
+#include "platform/folder.h"
 #include "platform/lock.h"
 #include "storage/commit_log.h"
 #include "storage/graph_file.h"
@@ -129,8 +130,18 @@ class Index {
   // Drops the rows from `rows` on, durably.
   Status Rollback(uint64_t rows, size_t threads);
   // Writes the graph snapshot, and the log anew where small commits made it long. Nothing to do in
-  // memory. closing: the log only if it is as long as a write would not leave it.
+  // memory.
+  // closing   the log only if it is as long as a write would not leave it; where nothing is due it
+  //           does not matter whether the folder is still there.
+  // Returns   kFileMissing or kFileReplaced if files of ours are gone from the folder, or its path
+  //           leads to another folder by now; the snapshot went to the folder that was opened then.
   Status Save(bool closing = false);
+  // Writes log, rows and snapshot as they are now into another folder, durably: a copy that opens.
+  // Writers wait meanwhile, searches go on. Also when our own folder is another one by now, or
+  // gone. kFileExists if there is such a file; kFileCorrupt if rows are damaged. Folders only.
+  Status CopyInto(const std::string& folder);
+  // Replaces a small file in the folder, like tuning.json. Folders only.
+  Status WriteNote(const std::string& name, const void* data, size_t size);
   // Writes the log in as few records as its content takes, and the snapshot, as writes and Save do
   // when it is due.
   Status Fold();
@@ -203,24 +214,32 @@ class Index {
         Storage storage);
 
   // open.cc
-  static Status OpenLocked(const OpenOptions& options, FileLock lock, std::shared_ptr<Index>* out);
+  static Status CreateIn(Folder folder, const IndexParameters& parameters, Storage storage,
+                         std::shared_ptr<Index>* out);
+  static Status OpenLocked(const OpenOptions& options, Folder folder, FileLock lock,
+                           std::shared_ptr<Index>* out);
   Status OpenRows();
   bool AreOursOnTheWay() const;  // compact.cc
-  bool HoldsRowsOfLog(const std::string& path) const;
+  bool HoldsRowsOfLog(const char* name) const;
   Status Reserve();
   Status Replay(const GraphHeader* snapshot, bool* bound);
   Status Apply(const LogRecord& record);
   Status LoadGraph(bool usable, size_t threads);
   uint64_t Promoted() const;
+  // A file of ours, and what it is called in messages.
+  FilePlace In(const char* name) const { return folder_.At(name); }
   std::string FileIn(const char* name) const { return path_ + "/" + name; }
   // Rows of compaction number `n` on their way to their name.
-  std::string RowsOnTheWay(uint32_t n) const {
-    return FileIn("embeddings.dat.") + std::to_string(n);
-  }
-  std::string CompactFolder() const { return FileIn("compact.tmp"); }
+  static std::string RowsOnTheWay(uint32_t n) { return "embeddings.dat." + std::to_string(n); }
+
+  // files.cc
+  Status OwnsFiles() const;
+  Status OwnsPath() const;
+  Status OwnsSnapshot() const;
 
   // write.cc
   Status MayWrite() const;
+  Status MayStore() const;  // the same, wherever the path leads
   Status Store(const float* vectors, uint64_t rows, LogRecord* record);
   Status Commit(LogRecord* record);
   Status Append(std::vector<float>* vectors, LogRecord* record, size_t threads, AddResult* result);
@@ -231,7 +250,9 @@ class Index {
   // Reconnects the graph if enough rows came since the last time; `now`: if any came.
   Status Tidy(bool now, const LiveRows& kept);
 
+  // Bound to the end of `log`.
   Status WriteSnapshot(const CommitLog& log);
+  Status WriteSnapshotTo(const FilePlace& place, const CommitLog& log, FileStamp* written) const;
 
   // fold.cc
   uint64_t LeastLogBytes() const;
@@ -305,7 +326,7 @@ class Index {
   const bool read_only_;
   const Storage storage_;
   const KernelTable* kernels_ = nullptr;
-  uint64_t max_rows_ = 0;  // room reserved
+  uint64_t max_rows_ = 0;
 
   std::atomic<bool> closed_{false};
   mutable std::shared_mutex gate_;  // shared by every call, exclusive to Rollback and Close
@@ -315,7 +336,12 @@ class Index {
   mutable std::mutex writer_;  // one writer; taken before gate_
   Status broken_;              // why nothing more is written (writer_)
 
+  // Who reads rows, links, keys or codes right now: waited for before these move to a larger place,
+  // or codes are rewritten. Never by a writer, who would wait for itself.
+  mutable Grace readers_;
+  Folder folder_;  // before what is opened in it
   FileLock lock_;
+  FileStamp snapshot_;  // hnsw_index.bin as it was read or written last (writer_)
   CommitLog log_;
   mutable RowStore rows_;
   KeyTable keys_;
@@ -340,7 +366,6 @@ class Index {
   // For the length of coding many nodes (writer_): see InlineRows::Turn.
   GrowingArray<uint16_t> turned_;
   uint64_t turned_rows_ = 0;
-  mutable Grace grace_;               // between who walks on codes and who rewrites them
   std::atomic<bool> unsaved_{false};  // the graph differs from its snapshot
   mutable std::mutex codes_mutex_;    // for the pointer; what it points to only grows
   // Codes for linking alone, from one part of an append to the next (writer_).

@@ -26,7 +26,7 @@ Status Index::ReserveInline() {
   if (storage_ != Storage::kInline) return Status::Ok();
   inline_ = std::make_unique<InlineRows>(kernels_, parameters_.metric, parameters_.dim,
                                          2 * size_t{parameters_.m}, parameters_.seed);
-  return inline_->Reserve(max_rows_);
+  return inline_->Reserve(max_rows_, &readers_);
 }
 
 // From here on nodes whose links change are marked as not coded.
@@ -35,7 +35,10 @@ void Index::WatchLinks() {
 }
 
 Status Index::MarkInline(uint64_t rows) {
-  return inline_ == nullptr ? Status::Ok() : inline_->GrowMarks(rows);
+  if (inline_ == nullptr) return Status::Ok();
+  SL_RETURN_IF_ERROR(inline_->GrowMarks(rows));
+  WatchLinks();
+  return Status::Ok();
 }
 
 // Whether most nodes are coded, so that a walk on codes is the faster one.
@@ -70,6 +73,7 @@ void Index::LookForCopies() {
 uint64_t Index::uncoded() const {
   Reading reading;
   if (!Enter(&reading).ok()) return 0;
+  const Grace::Reading counted(&readers_);
   if (inline_ == nullptr) return UncodedRows();
   const uint64_t nodes = graph_->size();
   return nodes < kInlineFrom ? 0 : nodes - std::min(nodes, inline_->CountCurrent(nodes));
@@ -132,7 +136,7 @@ Status Index::Code(uint64_t first, size_t threads, uint64_t* next) {
   }
   const uint16_t* turned = TurnedRows(view, due.size(), threads);
   // Who began to read one of these while it was current has to be gone before it is written.
-  grace_.Wait();
+  readers_.Wait();
   const Space space = MakeSpace();
   std::atomic<size_t> at{0};
   std::atomic<bool> no_memory{false};
@@ -192,7 +196,6 @@ Walk Index::WalkCodes(const float* query, const SearchOptions& options, size_t e
   if (allowed != nullptr && !filters) limits.live = {allowed, n};
   inline_->Prepare(query, &scratch->inline_walk.query);
   const Space space = MakeSpace();
-  const Grace::Reading reading(&grace_);
   return WalkInline(*graph_, space, *inline_, query, scratch->inline_walk.query, limits, scratch,
                     &scratch->hits);
 }

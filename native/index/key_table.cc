@@ -9,9 +9,9 @@
 
 namespace sightline {
 
-Status KeyTable::Reserve(uint64_t max_rows) {
-  SL_RETURN_IF_ERROR(keys_.Reserve(max_rows));
-  return alive_.Reserve(max_rows / 64 + 1);
+Status KeyTable::Reserve(uint64_t max_rows, Grace* readers) {
+  SL_RETURN_IF_ERROR(keys_.Reserve(max_rows, readers));
+  return alive_.Reserve(max_rows / 64 + 1, readers);
 }
 
 void KeyTable::BuildMap() const {

@@ -24,7 +24,7 @@ size_t ThreadCount(size_t wanted, uint64_t items) {
 
 Status Index::NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const {
   auto made = std::make_unique<Graph>(parameters_.m, parameters_.seed);
-  SL_RETURN_IF_ERROR(made->Reserve(max_rows_));
+  SL_RETURN_IF_ERROR(made->Reserve(max_rows_, &readers_));
   *inserter = std::make_unique<Inserter>(made.get(), parameters_.ef_construction);
   *graph = std::move(made);
   return Status::Ok();

@@ -16,13 +16,13 @@ constexpr char kRowsName[] = "embeddings.dat";
 constexpr char kLogName[] = "embeddings.idx";
 constexpr char kGraphName[] = "hnsw_index.bin";
 constexpr char kLockName[] = "LOCK";
+constexpr char kCompactName[] = "compact.tmp";
 
 // A reader that meets a compaction's renames looks again; each is over in milliseconds.
 constexpr int kOpenAttempts = 100;
 
-// Address space for the rows of one index; the machine has 2^47 bytes of it.
+// The most bytes the rows of one index may have; a process has 2^47 bytes of address space.
 constexpr uint64_t kRowSpace = uint64_t{1} << 38;
-constexpr uint64_t kFewestRows = uint64_t{1} << 15;
 
 }  // namespace
 
@@ -38,49 +38,48 @@ Index::~Index() { Close(); }
 
 Status Index::Reserve() {
   SL_RETURN_IF_ERROR(ChooseKernels(&kernels_));
-  // Rows, key, and twice the links: a rollback builds a second graph beside the first.
-  uint64_t per_row = parameters_.row_bytes() + 8 + 2 * (16 * uint64_t{parameters_.m} + 4);
-  // Codes of 2M neighbors: a bit for each of their values, and factors.
-  if (storage_ == Storage::kInline) {
-    per_row += parameters_.m * (uint64_t{parameters_.dim} + 8) / 4 + 160;
-  }
   max_rows_ = std::min(kMaxRows, kRowSpace / parameters_.row_bytes());
-  for (;; max_rows_ /= 2) {
-    ReservedRange probe;
-    const Status room = ReservedRange::Reserve(max_rows_ * per_row, &probe);
-    if (room.ok()) break;
-    // Where address space is limited (ulimit -v) an index can be smaller, but not useless.
-    if (max_rows_ < kFewestRows) return room;
-  }
   SL_RETURN_IF_ERROR(ReserveInline());
-  return keys_.Reserve(max_rows_);
+  return keys_.Reserve(max_rows_, &readers_);
 }
 
 Status Index::Create(const std::string& path, const IndexParameters& parameters,
                      std::shared_ptr<Index>* out, Storage storage) {
   SL_RETURN_IF_ERROR(CheckParameters(parameters));
+  Folder folder;
+  if (!path.empty()) {
+    SL_RETURN_IF_ERROR(MakeFolders(path));
+    SL_RETURN_IF_ERROR(Folder::Open(path, &folder));
+  }
+  return CreateIn(std::move(folder), parameters, storage, out);
+}
+
+// In a folder that is there, or in memory where it has no path.
+Status Index::CreateIn(Folder folder, const IndexParameters& parameters, Storage storage,
+                       std::shared_ptr<Index>* out) {
+  const std::string path = folder.path();
   std::shared_ptr<Index> index(new Index(parameters, path, false, storage));
+  index->folder_ = std::move(folder);
   SL_RETURN_IF_ERROR(index->Reserve());
   if (path.empty()) {
-    SL_RETURN_IF_ERROR(index->rows_.OpenMemory(index->max_rows_));
+    SL_RETURN_IF_ERROR(index->rows_.OpenMemory(index->max_rows_, &index->readers_));
   } else {
-    SL_RETURN_IF_ERROR(MakeFolders(path));
-    SL_RETURN_IF_ERROR(FileLock::Acquire(index->FileIn(kLockName), &index->lock_));
+    SL_RETURN_IF_ERROR(FileLock::Acquire(index->In(kLockName), &index->lock_));
     const auto exists = [&](const char* name) {
       return Status(StatusCode::kFileExists, path + " holds an index already (" + name + ")");
     };
     bool there = false;
-    SL_RETURN_IF_ERROR(PathExists(index->FileIn(kLogName), &there));
+    SL_RETURN_IF_ERROR(PathExists(index->In(kLogName), &there));
     if (there) return exists(kLogName);
     // Rows first: a crash in between leaves an empty row file, which is nobody's data.
-    SL_RETURN_IF_ERROR(
-        index->rows_.OpenFile(index->FileIn(kRowsName), OpenMode::kOpenCreate, index->max_rows_));
+    SL_RETURN_IF_ERROR(index->rows_.OpenFile(index->In(kRowsName), OpenMode::kOpenCreate,
+                                             index->max_rows_, &index->readers_));
     uint64_t bytes = 0;
     SL_RETURN_IF_ERROR(index->rows_.FileBytes(&bytes));
     if (bytes != 0) return exists(kRowsName);
     Uuid uuid;
     SL_RETURN_IF_ERROR(RandomBytes(uuid.data(), uuid.size()));
-    SL_RETURN_IF_ERROR(CommitLog::Create(index->FileIn(kLogName), parameters, uuid, &index->log_));
+    SL_RETURN_IF_ERROR(CommitLog::Create(index->In(kLogName), parameters, uuid, &index->log_));
   }
   SL_RETURN_IF_ERROR(index->NewGraph(&index->graph_, &index->inserter_));
   index->WatchLinks();
@@ -90,16 +89,16 @@ Status Index::Create(const std::string& path, const IndexParameters& parameters,
 
 Status Index::Open(const OpenOptions& options, std::shared_ptr<Index>* out) {
   const std::string& path = options.path;
-  FileLock lock;
-  bool there = false;
-  SL_RETURN_IF_ERROR(PathExists(path + "/" + kLogName, &there));
-  if (!there) return Status(StatusCode::kFileMissing, path + " holds no index");
-  if (!options.read_only) {
-    SL_RETURN_IF_ERROR(FileLock::Acquire(path + "/" + kLockName, &lock));
-    return OpenLocked(options, std::move(lock), out);
-  }
   for (int attempt = 1;; ++attempt) {
-    const Status opened = OpenLocked(options, FileLock(), out);
+    Folder folder;
+    FileLock lock;
+    bool there = false;
+    SL_RETURN_IF_ERROR(PathExists(path, &there));
+    if (there) SL_RETURN_IF_ERROR(Folder::Open(path, &folder));
+    if (there) SL_RETURN_IF_ERROR(PathExists(folder.At(kLogName), &there));
+    if (!there) return Status(StatusCode::kFileMissing, path + " holds no index");
+    if (!options.read_only) SL_RETURN_IF_ERROR(FileLock::Acquire(folder.At(kLockName), &lock));
+    const Status opened = OpenLocked(options, std::move(folder), std::move(lock), out);
     if (opened.code() != StatusCode::kBusy || attempt == kOpenAttempts) return opened;
   }
 }
@@ -109,50 +108,58 @@ Status Index::Open(const OpenOptions& options, std::shared_ptr<Index>* out) {
 Status Index::OpenRows() {
   const uint32_t number = parameters_.compactions;
   bool there = false;
-  if (number > 0) SL_RETURN_IF_ERROR(PathExists(RowsOnTheWay(number), &there));
+  const FilePlace on_the_way = folder_.At(RowsOnTheWay(number));
+  if (number > 0) SL_RETURN_IF_ERROR(PathExists(on_the_way, &there));
   if (there) there = AreOursOnTheWay();
   if (read_only_) {
     if (there) {
-      const Status opened = rows_.OpenFile(RowsOnTheWay(number), OpenMode::kRead, max_rows_);
+      const Status opened = rows_.OpenFile(on_the_way, OpenMode::kRead, max_rows_, &readers_);
       if (opened.code() != StatusCode::kFileMissing) return opened;
     }
-    return rows_.OpenFile(FileIn(kRowsName), OpenMode::kRead, max_rows_);
+    return rows_.OpenFile(In(kRowsName), OpenMode::kRead, max_rows_, &readers_);
   }
   // What a crash left of a compaction: finish it, or sweep it away if it was never committed.
-  if (there) SL_RETURN_IF_ERROR(RenameDurable(RowsOnTheWay(number), FileIn(kRowsName)));
+  if (there) SL_RETURN_IF_ERROR(RenameDurable(on_the_way, In(kRowsName)));
   // And what it left of a snapshot. Something else of such a name, which cannot be removed like
   // this, is not in the way of opening.
-  (void)RemoveFile(RowsOnTheWay(number + 1));
-  (void)RemoveFolder(CompactFolder());
-  (void)RemoveFile(FileIn(kGraphName) + ".tmp");
-  (void)RemoveFile(FileIn(kLogName) + ".tmp");
-  return rows_.OpenFile(FileIn(kRowsName), OpenMode::kReadWrite, max_rows_);
+  (void)RemoveFile(folder_.At(RowsOnTheWay(number + 1)));
+  (void)RemoveFolder(In(kCompactName));
+  (void)RemoveFile(In(kGraphName).With(".tmp"));
+  (void)RemoveFile(In(kLogName).With(".tmp"));
+  (void)RemoveFile(In("tuning.json.tmp"));
+  return rows_.OpenFile(In(kRowsName), OpenMode::kReadWrite, max_rows_, &readers_);
 }
 
 // The lock is held unless options.read_only. kBusy: the log was replaced meanwhile, try again.
-Status Index::OpenLocked(const OpenOptions& options, FileLock lock, std::shared_ptr<Index>* out) {
+Status Index::OpenLocked(const OpenOptions& options, Folder folder, FileLock lock,
+                         std::shared_ptr<Index>* out) {
   const std::string& path = options.path;
   const bool writable = !options.read_only;
   CommitLog log;
   // The graph before the log: a writer beside us may save between the two, and a snapshot that is
   // newer than the log we have read would look like a log that lost its end.
   auto graph_file = std::make_unique<GraphFile>();
-  const Status graph_opened = GraphFile::Open(path + "/" + kGraphName, graph_file.get());
-  SL_RETURN_IF_ERROR(CommitLog::Open(path + "/" + kLogName, writable, &log));
+  const Status graph_opened = GraphFile::Open(folder.At(kGraphName), graph_file.get());
+  FileStamp snapshot;
+  SL_RETURN_IF_ERROR(StampOf(folder.At(kGraphName), &snapshot));
+  SL_RETURN_IF_ERROR(CommitLog::Open(folder.At(kLogName), writable, &log));
   if (writable && log.read_only_features()) {
     return Status(StatusCode::kFileVersion,
                   path + " was written by a newer version and can only be opened read-only");
   }
   std::shared_ptr<Index> index(
       new Index(log.parameters(), path, options.read_only, options.storage));
+  index->folder_ = std::move(folder);
   index->lock_ = std::move(lock);
+  index->snapshot_ = snapshot;
   index->log_ = std::move(log);
   index->graph_file_ = std::move(graph_file);
   SL_RETURN_IF_ERROR(index->Reserve());
   const Status rows_opened = index->OpenRows();
-  bool current = true;
-  SL_RETURN_IF_ERROR(index->log_.IsCurrent(&current));
-  if (!current) return Status(StatusCode::kBusy, path + " is being compacted again and again");
+  Named log_named = Named::kThis;
+  SL_RETURN_IF_ERROR(index->log_.WhatNameNames(&log_named));
+  if (log_named != Named::kThis)
+    return Status(StatusCode::kBusy, path + " is being compacted again and again");
   SL_RETURN_IF_ERROR(rows_opened);
   bool usable = graph_opened.ok();
   if (!usable && graph_opened.code() != StatusCode::kFileMissing) {
@@ -240,7 +247,9 @@ Status Index::Replay(const GraphHeader* snapshot, bool* bound) {
                   FileIn(kLogName) + " ends at record " + std::to_string(log_.sequence()) +
                       " but " + kGraphName + " was saved after record " +
                       std::to_string(snapshot->sequence) +
-                      ": commits were lost. To go on without them, delete " + kGraphName);
+                      ": commits were lost. To go on without them, delete " + kGraphName +
+                      ". If this is a copy that was made while the index was written to, copy " +
+                      kGraphName + " first, or use backup");
   }
   if (snapshot != nullptr && !*bound) {
     graph_problem_ = ours ? "the snapshot is older than a rollback, or of another history"

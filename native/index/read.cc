@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
-#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -114,9 +113,6 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
   // Removed rows alone are passed through; a filter may leave few, which is another search.
   const bool filters = options.filter != nullptr;
   const bool over = filters && codes == nullptr && StepsOver(matches, nodes);
-  // The lists of nodes that were removed are not emptied under a search that may stand on one.
-  std::optional<Grace::Reading> standing;
-  if (allowed != nullptr) standing.emplace(&grace_);
   if (!over && walks_inline_.load(std::memory_order_relaxed) && CodesSuit(options.k, ef)) {
     const Walk walk = WalkCodes(query, options, ef, allowed, n, nodes, matches, scratch);
     if (walk == Walk::kOk && !graph_->base_range().Cut() &&
@@ -240,6 +236,7 @@ Status Index::Search(const float* query, const SearchOptions& options, uint32_t*
                      float* distances, double* keys, size_t* found) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
+  const Grace::Reading counted(&readers_);
   SL_RETURN_IF_ERROR(SearchOne(query, options, rows, distances, found));
   for (size_t i = 0; i < *found; ++i) keys[i] = static_cast<double>(keys_.key_of(rows[i]));
   return Status::Ok();
@@ -261,6 +258,8 @@ Status Index::SearchBatch(const float* queries, size_t n, const SearchOptions& o
     try {
       for (size_t i = next.fetch_add(1); i < n && status.ok(); i = next.fetch_add(1)) {
         size_t found = 0;
+        // One by one: a writer may wait for those who are counted.
+        const Grace::Reading counted(&readers_);
         status = SearchOne(queries + i * parameters_.dim, options, rows + i * options.k,
                            distances + i * options.k, &found);
         counts[i] = static_cast<uint32_t>(found);
@@ -294,6 +293,7 @@ Status Index::SearchBatch(const float* queries, size_t n, const SearchOptions& o
 Status Index::CopyRows(const uint32_t* rows, size_t n, float* out) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
+  const Grace::Reading counted(&readers_);
   const VectorView view = rows_.view();
   for (size_t i = 0; i < n; ++i) {
     if (rows[i] >= view.count) {
@@ -309,6 +309,7 @@ Status Index::CopyRows(const uint32_t* rows, size_t n, float* out) const {
 Status Index::CopyKeys(const uint32_t* rows, size_t n, int64_t* out) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
+  const Grace::Reading counted(&readers_);
   for (size_t i = 0; i < n; ++i) {
     if (rows[i] >= keys_.rows()) {
       return Status(
@@ -323,6 +324,7 @@ Status Index::CopyKeys(const uint32_t* rows, size_t n, int64_t* out) const {
 Status Index::RowsOf(const int64_t* keys, size_t n, uint32_t* out) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
+  const Grace::Reading counted(&readers_);
   for (size_t i = 0; i < n; ++i) out[i] = keys_.RowOf(keys[i]);
   return Status::Ok();
 }

@@ -143,7 +143,7 @@ Status Index::Unlink(uint64_t first, size_t threads, uint64_t* next) {
 // Nothing leads to the leaving nodes any more, but a search may stand on one.
 Status Index::FinishUnlink(const LiveRows& kept) {
   MoveEntry(graph_.get(), kept);
-  grace_.Wait();
+  readers_.Wait();
   for (const uint32_t node : leaving_) {
     if (node == graph_->entry().node) continue;
     Isolate(graph_.get(), node);

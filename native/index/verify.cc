@@ -6,10 +6,10 @@
 namespace sightline {
 namespace {
 
-uint64_t BytesOf(const std::string& path) {
+uint64_t BytesOf(const FilePlace& place) {
   File file;
   uint64_t size = 0;
-  if (!File::Open(path, OpenMode::kRead, &file).ok() || !file.Size(&size).ok()) return 0;
+  if (!File::Open(place, OpenMode::kRead, &file).ok() || !file.Size(&size).ok()) return 0;
   return size;
 }
 
@@ -32,6 +32,7 @@ uint64_t Index::resident_bytes() const {
 Status Index::Stats(IndexStats* out) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
+  const Grace::Reading counted(&readers_);
   IndexStats stats;
   stats.count = keys_.rows();
   stats.live_count = keys_.live();
@@ -48,7 +49,7 @@ Status Index::Stats(IndexStats* out) const {
   stats.bytes_resident = Resident();
   if (!path_.empty()) {
     for (const char* name : {"embeddings.dat", "embeddings.idx", "hnsw_index.bin"}) {
-      stats.bytes_on_disk += BytesOf(FileIn(name));
+      stats.bytes_on_disk += BytesOf(In(name));
     }
   }
   *out = stats;
@@ -68,7 +69,7 @@ Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked)
   if (!path_.empty()) {
     // What is on disk, not what was read when the index was opened.
     CommitLog log;
-    Status status = CommitLog::Open(FileIn("embeddings.idx"), false, &log);
+    Status status = CommitLog::Open(In("embeddings.idx"), false, &log);
     if (status.ok()) status = log.ReadNew([](const LogRecord&) { return Status::Ok(); });
     if (!status.ok()) problems->push_back(status.message());
     if (status.ok() && !read_only_ && log.sequence() != log_.sequence()) {
@@ -78,7 +79,7 @@ Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked)
     }
     // After a read-only open the snapshot may have been replaced; the writer's folder is its own.
     GraphFile file;
-    status = GraphFile::Open(FileIn("hnsw_index.bin"), &file);
+    status = GraphFile::Open(In("hnsw_index.bin"), &file);
     if (status.ok()) {
       ReservedRange base;
       ReservedRange upper;

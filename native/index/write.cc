@@ -9,6 +9,12 @@
 
 namespace sightline {
 Status Index::MayWrite() const {
+  SL_RETURN_IF_ERROR(MayStore());
+  SL_RETURN_IF_ERROR(OwnsFiles());
+  return OwnsPath();
+}
+
+Status Index::MayStore() const {
   if (read_only_) return Status(StatusCode::kReadOnly, "the index was opened read-only");
   if (!broken_.ok()) {
     return Status(
@@ -31,6 +37,7 @@ Status Index::Check(const float* vectors, size_t rows, const std::vector<int64_t
                     uint64_t offset) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
+  const Grace::Reading counted(&readers_);
   for (size_t i = 0; i < rows; ++i) {
     const std::string name = "vector " + std::to_string(offset + i);
     SL_RETURN_IF_ERROR(CheckVector(vectors + i * parameters_.dim, parameters_, name.c_str()));
@@ -235,15 +242,30 @@ Status Index::Save(bool closing) {
   const std::lock_guard<std::mutex> writing(writer_);
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
-  SL_RETURN_IF_ERROR(MayWrite());
+  SL_RETURN_IF_ERROR(MayStore());
   SL_RETURN_IF_ERROR(Tidy(true, LiveCopy(keys_, keys_.rows()).kept()));
-  if (path_.empty()) return Status::Ok();
+  if (path_.empty() || (closing && !unsaved_ && !FoldIsDue(closing))) return Status::Ok();
+  SL_RETURN_IF_ERROR(OwnsFiles());
   FoldIfDue(closing);
-  return unsaved_ ? WriteSnapshot(log_) : Status::Ok();
+  // Of a folder that was renamed, it is still the snapshot.
+  if (unsaved_) SL_RETURN_IF_ERROR(WriteSnapshot(log_));
+  return OwnsPath();
 }
 
-// Bound to the end of `log`.
 Status Index::WriteSnapshot(const CommitLog& log) {
+  SL_RETURN_IF_ERROR(OwnsSnapshot());
+  const FilePlace place = In("hnsw_index.bin");
+  FileStamp written;
+  const Status done = WriteSnapshotTo(place, log, &written);
+  FileStamp now;
+  if (StampOf(place, &now).ok() && now == written) snapshot_ = written;
+  SL_RETURN_IF_ERROR(done);
+  unsaved_ = false;
+  return Status::Ok();
+}
+
+Status Index::WriteSnapshotTo(const FilePlace& place, const CommitLog& log,
+                              FileStamp* written) const {
   GraphHeader header;
   header.uuid = log.uuid();
   header.sequence = log.sequence();
@@ -255,10 +277,7 @@ Status Index::WriteSnapshot(const CommitLog& log) {
   header.entry = entry.node;
   header.max_level = entry.level;
   header.upper_lists = graph_->upper_lists();
-  SL_RETURN_IF_ERROR(WriteGraphFile(FileIn("hnsw_index.bin"), header, graph_->base_range(),
-                                    graph_->upper_range()));
-  unsaved_ = false;
-  return Status::Ok();
+  return WriteGraphFile(place, header, graph_->base_range(), graph_->upper_range(), written);
 }
 
 void Index::Close() {
@@ -281,6 +300,7 @@ void Index::Release() {
   rows_.Close();
   keys_.Close();
   lock_.Release();
+  folder_ = Folder();
 }
 
 }  // namespace sightline

@@ -109,9 +109,12 @@ Status ErrnoStatus(const char* action, const std::string& path) {
     default:
       break;
   }
+  // An open index takes four: the folder, the lock, the log and the rows.
+  const char* remedy =
+      error == EMFILE || error == ENFILE ? " (an open index takes four files: see ulimit -n)" : "";
   // Not strerror: it may share one buffer between threads.
-  return Status(code,
-                std::string(action) + " " + path + ": " + std::generic_category().message(error));
+  return Status(code, std::string(action) + " " + path + ": " +
+                          std::generic_category().message(error) + remedy);
 }
 
 File::~File() {
@@ -119,22 +122,24 @@ File::~File() {
 }
 
 File::File(File&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)), place_(std::move(other.place_)) {}
 
 File& File::operator=(File&& other) noexcept {
   if (this != &other) {
     if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = std::exchange(other.descriptor_, -1);
-    path_ = std::move(other.path_);
+    place_ = std::move(other.place_);
   }
   return *this;
 }
 
-Status File::Open(const std::string& path, OpenMode mode, File* out) {
+Status File::Open(const FilePlace& place, OpenMode mode, File* out) {
   File file;
-  file.path_ = path;
+  file.place_ = place;
+  const std::string& path = place.path();
   const int flags = Flags(mode);
-  file.descriptor_ = RetryInterrupted([&] { return ::open(path.c_str(), flags, kFileMode); });
+  file.descriptor_ =
+      RetryInterrupted([&] { return ::openat(place.folder(), place.name(), flags, kFileMode); });
   if (file.descriptor_ < 0) return ErrnoStatus("open", path);
   struct stat info;
   if (fstat(file.descriptor_, &info) != 0) return ErrnoStatus("open", path);
@@ -149,88 +154,89 @@ Status File::Open(const std::string& path, OpenMode mode, File* out) {
 
 Status File::ReadSome(uint64_t offset, void* data, size_t size, size_t* got) const {
   *got = 0;
-  SL_RETURN_IF_ERROR(CheckRange("read", path_, offset, size));
+  SL_RETURN_IF_ERROR(CheckRange("read", path(), offset, size));
   char* to = static_cast<char*>(data);
   const bool ok = TransferAll(size, got, [&](size_t done, size_t left) {
     return ::pread(descriptor_, to + done, std::min(left, kMaxTransfer),
                    static_cast<off_t>(offset + done));
   });
-  return ok ? Status::Ok() : ErrnoStatus("read", path_);
+  return ok ? Status::Ok() : ErrnoStatus("read", path());
 }
 
 Status File::ReadAt(uint64_t offset, void* data, size_t size) const {
   size_t got;
   SL_RETURN_IF_ERROR(ReadSome(offset, data, size, &got));
   if (got == size) return Status::Ok();
-  return Status(StatusCode::kFileCorrupt, "read " + path_ + ": expected " + std::to_string(size) +
+  return Status(StatusCode::kFileCorrupt, "read " + path() + ": expected " + std::to_string(size) +
                                               " bytes at offset " + std::to_string(offset) +
                                               ", the file ends after " + std::to_string(got));
 }
 
 Status File::WriteAt(uint64_t offset, const void* data, size_t size) {
-  SL_RETURN_IF_ERROR(CheckRange("write", path_, offset, size));
+  SL_RETURN_IF_ERROR(CheckRange("write", path(), offset, size));
   const char* from = static_cast<const char*>(data);
   size_t done;
   const bool ok = TransferAll(size, &done, [&](size_t before, size_t left) {
     return ::pwrite(descriptor_, from + before, std::min(left, kMaxTransfer),
                     static_cast<off_t>(offset + before));
   });
-  if (!ok) return ErrnoStatus("write", path_);
+  if (!ok) return ErrnoStatus("write", path());
   if (done == size) return Status::Ok();
-  return Status(StatusCode::kIo, "write " + path_ + ": only " + std::to_string(done) + " of " +
+  return Status(StatusCode::kIo, "write " + path() + ": only " + std::to_string(done) + " of " +
                                      std::to_string(size) + " bytes were taken");
 }
 
 Status File::Size(uint64_t* out) const {
   struct stat info;
-  if (fstat(descriptor_, &info) != 0) return ErrnoStatus("stat", path_);
+  if (fstat(descriptor_, &info) != 0) return ErrnoStatus("stat", path());
   *out = static_cast<uint64_t>(info.st_size);
   return Status::Ok();
 }
 
-Status File::IsNamed(bool* out) const {
-  struct stat held;
-  struct stat named;
-  if (fstat(descriptor_, &held) != 0) return ErrnoStatus("stat", path_);
-  // Gone is another answer than no answer.
-  if (stat(path_.c_str(), &named) != 0) {
-    *out = false;
-    return errno == ENOENT ? Status::Ok() : ErrnoStatus("stat", path_);
+Status File::WhatPlaceNames(Named* out) const { return WhatIsNamed(place_, descriptor_, out); }
+
+Status File::CopyTo(uint64_t size, File* to) const {
+  constexpr uint64_t kStep = uint64_t{1} << 20;
+  std::vector<unsigned char> buffer(static_cast<size_t>(std::min(size, kStep)));
+  for (uint64_t done = 0; done < size;) {
+    const size_t part = static_cast<size_t>(std::min(kStep, size - done));
+    SL_RETURN_IF_ERROR(ReadAt(done, buffer.data(), part));
+    SL_RETURN_IF_ERROR(to->WriteAt(done, buffer.data(), part));
+    done += part;
   }
-  *out = held.st_dev == named.st_dev && held.st_ino == named.st_ino;
   return Status::Ok();
 }
 
 Status File::Truncate(uint64_t size) {
-  SL_RETURN_IF_ERROR(CheckRange("truncate", path_, size, 0));
+  SL_RETURN_IF_ERROR(CheckRange("truncate", path(), size, 0));
   if (RetryInterrupted([&] { return ftruncate(descriptor_, static_cast<off_t>(size)); }) != 0) {
-    return ErrnoStatus("truncate", path_);
+    return ErrnoStatus("truncate", path());
   }
   return Status::Ok();
 }
 
 Status File::Allocate(uint64_t size) {
   if (size == 0) return Status::Ok();
-  SL_RETURN_IF_ERROR(CheckRange("allocate", path_, size, 0));
+  SL_RETURN_IF_ERROR(CheckRange("allocate", path(), size, 0));
   const int error = Reserve(descriptor_, size);
   if (error == 0) return Status::Ok();
   errno = error;
-  return ErrnoStatus("allocate", path_);
+  return ErrnoStatus("allocate", path());
 }
 
 Status File::SyncData() {
-  return Flush(descriptor_, true) == 0 ? Status::Ok() : ErrnoStatus("sync", path_);
+  return Flush(descriptor_, true) == 0 ? Status::Ok() : ErrnoStatus("sync", path());
 }
 
 Status File::Sync() {
-  return Flush(descriptor_, false) == 0 ? Status::Ok() : ErrnoStatus("sync", path_);
+  return Flush(descriptor_, false) == 0 ? Status::Ok() : ErrnoStatus("sync", path());
 }
 
 Status File::Close() {
   if (descriptor_ < 0) return Status::Ok();
   // Not retried: after EINTR the descriptor is gone on Linux, and its number may be another's.
   const int result = ::close(std::exchange(descriptor_, -1));
-  if (result != 0 && errno != EINTR) return ErrnoStatus("close", path_);
+  if (result != 0 && errno != EINTR) return ErrnoStatus("close", path());
   return Status::Ok();
 }
 

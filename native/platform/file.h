@@ -16,6 +16,36 @@
 
 namespace sightline {
 
+// Where a file is looked for: a path, or a name in a folder that is open (Folder::At). What is
+// opened by a name in an open folder stays there whatever happens to the folder's path.
+class FilePlace {
+ public:
+  FilePlace() = default;
+  FilePlace(std::string path);                                   // NOLINT: a path is a place
+  FilePlace(const char* path) : FilePlace(std::string(path)) {}  // NOLINT
+  FilePlace(int folder, const std::string& folder_path, const std::string& name);
+
+  // For the system's ...at() calls.
+  int folder() const { return folder_; }
+  const char* name() const { return path_.c_str() + name_at_; }
+  // For messages.
+  const std::string& path() const { return path_; }
+  // The same with `suffix` behind its name.
+  FilePlace With(const char* suffix) const;
+  // The folder that it is in, as something to open.
+  FilePlace Above() const;
+
+ private:
+  int folder_ = kNoFolder;
+  size_t name_at_ = 0;
+  std::string path_;
+
+  static const int kNoFolder;  // AT_FDCWD
+};
+
+// What a place names: the file or folder that is held, another one, or nothing.
+enum class Named { kThis, kOther, kNothing };
+
 enum class OpenMode {
   kRead,        // must exist
   kReadWrite,   // must exist
@@ -35,11 +65,11 @@ class File {
   File& operator=(const File&) = delete;
 
   // Regular files only: a folder, pipe or device is kIo, and never blocks. New files are 0644.
-  static Status Open(const std::string& path, OpenMode mode, File* out);
+  static Status Open(const FilePlace& place, OpenMode mode, File* out);
 
   bool is_open() const { return descriptor_ >= 0; }
   int descriptor() const { return descriptor_; }
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return place_.path(); }
 
   // Exactly `size` bytes, or kFileCorrupt if the file ends before.
   Status ReadAt(uint64_t offset, void* data, size_t size) const;
@@ -48,8 +78,10 @@ class File {
   Status WriteAt(uint64_t offset, const void* data, size_t size);
 
   Status Size(uint64_t* out) const;
-  // Whether path() still names this file.
-  Status IsNamed(bool* out) const;
+  // What the place that it was opened at names now.
+  Status WhatPlaceNames(Named* out) const;
+  // Writes the first `size` bytes of this file to the beginning of `to`.
+  Status CopyTo(uint64_t size, File* to) const;
   Status Truncate(uint64_t size);
   // Reserves blocks for [0, size) and grows the file to it (never shrinks), so that a full disk is
   // an error now and not a SIGBUS in a mapping later.
@@ -61,25 +93,44 @@ class File {
 
  private:
   int descriptor_ = -1;
-  std::string path_;
+  FilePlace place_;
 };
 
 // Makes renames and new files inside `folder` durable.
-Status SyncFolder(const std::string& folder);
+Status SyncFolder(const FilePlace& folder);
 // Replaces `to` atomically and makes it durable (syncs the folder that holds `to`).
 // The caller has synced the contents of `from`.
-Status RenameDurable(const std::string& from, const std::string& to);
-// Writes beside (path + ".tmp"), syncs, renames, syncs the folder: after a crash the old or the
-// new.
-Status ReplaceFile(const std::string& path, const void* data, size_t size);
-Status ReadWholeFile(const std::string& path, std::vector<unsigned char>* out);
+Status RenameDurable(const FilePlace& from, const FilePlace& to);
+// Writes beside (".tmp" behind the name), syncs, renames, syncs the folder: after a crash the old
+// or the new.
+Status ReplaceFile(const FilePlace& place, const void* data, size_t size);
+Status ReadWholeFile(const FilePlace& place, std::vector<unsigned char>* out);
 // No error if it is not there.
-Status RemoveFile(const std::string& path);
+Status RemoveFile(const FilePlace& place);
 // With everything in it; no error if it is not there. Links are removed, not followed.
-Status RemoveFolder(const std::string& path);
+Status RemoveFolder(const FilePlace& place);
+// kFileExists if there is something of that name. 0755, durable.
+Status MakeFolder(const FilePlace& place);
 // Makes the folder and its parents; no error if there. 0755.
 Status MakeFolders(const std::string& path);
-Status PathExists(const std::string& path, bool* out);
+Status PathExists(const FilePlace& place, bool* out);
+// Tells one state of a file from another, without holding it open: another file of that name, or
+// the same one written to.
+struct FileStamp {
+  bool exists = false;
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  uint64_t size = 0;
+  int64_t written_ns = 0;
+
+  bool operator==(const FileStamp& other) const {
+    return exists == other.exists && device == other.device && inode == other.inode &&
+           size == other.size && written_ns == other.written_ns;
+  }
+};
+Status StampOf(const FilePlace& place, FileStamp* out);
+// What `place` names, seen from an open descriptor.
+Status WhatIsNamed(const FilePlace& place, int descriptor, Named* out);
 
 // Status of the current `errno`: "<action> <path>: <reason>".
 Status ErrnoStatus(const char* action, const std::string& path);

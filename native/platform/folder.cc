@@ -1,17 +1,31 @@
-// The part of file.h that works on names: durable renames, folders, whole files.
+// The part of file.h that works on names (durable renames, folders, whole files), and folder.h.
+#include "platform/folder.h"
+
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <filesystem>
-#include <system_error>
+#include <cstring>
+#include <utility>
+#include <vector>
 
 #include "platform/file.h"
 
+// A descriptor that only looks up names, for folders that we may enter but not list.
+#if defined(O_PATH)
+#define SL_LOOK_UP_ONLY O_PATH
+#elif defined(O_SEARCH)
+#define SL_LOOK_UP_ONLY O_SEARCH
+#else
+#define SL_LOOK_UP_ONLY O_RDONLY
+#endif
+
 namespace sightline {
 namespace {
+
+constexpr int kFolderFlags = O_DIRECTORY | O_CLOEXEC;
 
 std::string FolderOf(const std::string& path) {
   const size_t slash = path.find_last_of('/');
@@ -19,40 +33,127 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Status FromErrorCode(const char* action, const std::string& path, const std::error_code& error) {
-  errno = error.value();
-  return ErrnoStatus(action, path);
+// Takes over the descriptor.
+Status RemoveContents(int descriptor, const std::string& path) {
+  DIR* folder = ::fdopendir(descriptor);
+  if (folder == nullptr) {
+    const Status status = ErrnoStatus("list", path);
+    ::close(descriptor);
+    return status;
+  }
+  // Names first: what a listing gives while its folder changes is not defined.
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(folder)) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  Status status;
+  for (const std::string& name : names) {
+    if (status.ok()) status = RemoveFolder(FilePlace(::dirfd(folder), path, name));
+  }
+  ::closedir(folder);
+  return status;
 }
 
 }  // namespace
 
-Status SyncFolder(const std::string& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return ErrnoStatus("open", folder);
+const int FilePlace::kNoFolder = AT_FDCWD;
+
+FilePlace::FilePlace(std::string path) : path_(std::move(path)) {}
+
+FilePlace::FilePlace(int folder, const std::string& folder_path, const std::string& name)
+    : folder_(folder), name_at_(folder_path.size() + 1), path_(folder_path + "/" + name) {}
+
+FilePlace FilePlace::With(const char* suffix) const {
+  FilePlace place = *this;
+  place.path_ += suffix;
+  return place;
+}
+
+FilePlace FilePlace::Above() const {
+  if (folder_ == kNoFolder) return FolderOf(path_);
+  return FilePlace(folder_, path_.substr(0, name_at_ - 1), ".");
+}
+
+Folder::~Folder() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Folder::Folder(Folder&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
+
+Folder& Folder::operator=(Folder&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+Status Folder::Open(const FilePlace& place, Folder* out) {
+  Folder folder;
+  folder.path_ = place.path();
+  folder.descriptor_ = ::openat(place.folder(), place.name(), O_RDONLY | kFolderFlags);
+  if (folder.descriptor_ < 0 && errno == EACCES) {
+    folder.descriptor_ = ::openat(place.folder(), place.name(), SL_LOOK_UP_ONLY | kFolderFlags);
+  }
+  if (folder.descriptor_ < 0) return ErrnoStatus("open", place.path());
+  *out = std::move(folder);
+  return Status::Ok();
+}
+
+Status Folder::Duplicate(Folder* out) const {
+  Folder folder;
+  folder.path_ = path_;
+  folder.descriptor_ = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+  if (folder.descriptor_ < 0) return ErrnoStatus("open", path_);
+  *out = std::move(folder);
+  return Status::Ok();
+}
+
+FilePlace Folder::At(const std::string& name) const { return FilePlace(descriptor_, path_, name); }
+
+Status Folder::WhatPathNames(Named* out) const { return WhatIsNamed(path_, descriptor_, out); }
+
+Status WhatIsNamed(const FilePlace& place, int descriptor, Named* out) {
+  struct stat held;
+  struct stat named;
+  if (::fstat(descriptor, &held) != 0) return ErrnoStatus("stat", place.path());
+  if (::fstatat(place.folder(), place.name(), &named, 0) != 0) {
+    // Gone is another answer than no answer.
+    *out = Named::kNothing;
+    return errno == ENOENT || errno == ENOTDIR ? Status::Ok() : ErrnoStatus("stat", place.path());
+  }
+  const bool same = held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+  *out = same ? Named::kThis : Named::kOther;
+  return Status::Ok();
+}
+
+Status SyncFolder(const FilePlace& folder) {
+  const int descriptor = ::openat(folder.folder(), folder.name(), O_RDONLY | kFolderFlags);
+  if (descriptor < 0) return ErrnoStatus("open", folder.path());
   int result;
   do {
     result = fsync(descriptor);
   } while (result != 0 && errno == EINTR);
-  Status status = result == 0 ? Status::Ok() : ErrnoStatus("sync", folder);
+  Status status = result == 0 ? Status::Ok() : ErrnoStatus("sync", folder.path());
   ::close(descriptor);
   return status;
 }
 
-Status RenameDurable(const std::string& from, const std::string& to) {
-  if (std::rename(from.c_str(), to.c_str()) != 0) {
-    return ErrnoStatus("rename", from + " to " + to);
+Status RenameDurable(const FilePlace& from, const FilePlace& to) {
+  if (::renameat(from.folder(), from.name(), to.folder(), to.name()) != 0) {
+    return ErrnoStatus("rename", from.path() + " to " + to.path());
   }
-  return SyncFolder(FolderOf(to));
+  return SyncFolder(to.Above());
 }
 
-Status ReplaceFile(const std::string& path, const void* data, size_t size) {
-  const std::string beside = path + ".tmp";
+Status ReplaceFile(const FilePlace& place, const void* data, size_t size) {
+  const FilePlace beside = place.With(".tmp");
   File file;
   Status status = File::Open(beside, OpenMode::kTruncate, &file);
   if (status.ok()) status = file.WriteAt(0, data, size);
   if (status.ok()) status = file.Sync();
   if (status.ok()) status = file.Close();
-  if (status.ok()) return RenameDurable(beside, path);
+  if (status.ok()) return RenameDurable(beside, place);
   // The first failure is the one to report.
   if (file.is_open()) {
     (void)file.Close();
@@ -61,18 +162,40 @@ Status ReplaceFile(const std::string& path, const void* data, size_t size) {
   return status;
 }
 
-Status ReadWholeFile(const std::string& path, std::vector<unsigned char>* out) {
+Status ReadWholeFile(const FilePlace& place, std::vector<unsigned char>* out) {
   File file;
-  SL_RETURN_IF_ERROR(File::Open(path, OpenMode::kRead, &file));
+  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kRead, &file));
   uint64_t size;
   SL_RETURN_IF_ERROR(file.Size(&size));
   out->resize(size);
   return file.ReadAt(0, out->data(), out->size());
 }
 
-Status RemoveFile(const std::string& path) {
-  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return Status::Ok();
-  return ErrnoStatus("remove", path);
+Status RemoveFile(const FilePlace& place) {
+  if (::unlinkat(place.folder(), place.name(), 0) == 0 || errno == ENOENT) return Status::Ok();
+  return ErrnoStatus("remove", place.path());
+}
+
+Status RemoveFolder(const FilePlace& place) {
+  const int descriptor =
+      ::openat(place.folder(), place.name(), O_RDONLY | O_NOFOLLOW | kFolderFlags);
+  if (descriptor < 0) {
+    // A link to a folder is refused as a link or as no folder, by system.
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return RemoveFile(place);
+    return ErrnoStatus("remove folder", place.path());
+  }
+  SL_RETURN_IF_ERROR(RemoveContents(descriptor, place.path()));
+  if (::unlinkat(place.folder(), place.name(), AT_REMOVEDIR) == 0 || errno == ENOENT) {
+    return Status::Ok();
+  }
+  return ErrnoStatus("remove folder", place.path());
+}
+
+Status MakeFolder(const FilePlace& place) {
+  if (::mkdirat(place.folder(), place.name(), 0755) != 0) {
+    return ErrnoStatus("make folder", place.path());
+  }
+  return SyncFolder(place.Above());
 }
 
 Status MakeFolders(const std::string& path) {
@@ -98,16 +221,30 @@ Status MakeFolders(const std::string& path) {
   return Status::Ok();
 }
 
-Status RemoveFolder(const std::string& path) {
-  std::error_code error;
-  std::filesystem::remove_all(path, error);
-  return error ? FromErrorCode("remove folder", path, error) : Status::Ok();
+Status StampOf(const FilePlace& place, FileStamp* out) {
+  *out = FileStamp();
+  struct stat info;
+  if (::fstatat(place.folder(), place.name(), &info, 0) != 0) {
+    return errno == ENOENT ? Status::Ok() : ErrnoStatus("stat", place.path());
+  }
+#if defined(__APPLE__)
+  const struct timespec& written = info.st_mtimespec;
+#else
+  const struct timespec& written = info.st_mtim;
+#endif
+  out->exists = true;
+  out->device = static_cast<uint64_t>(info.st_dev);
+  out->inode = static_cast<uint64_t>(info.st_ino);
+  out->size = static_cast<uint64_t>(info.st_size);
+  out->written_ns = int64_t{written.tv_sec} * 1'000'000'000 + written.tv_nsec;
+  return Status::Ok();
 }
 
-Status PathExists(const std::string& path, bool* out) {
-  std::error_code error;
-  *out = std::filesystem::exists(path, error);
-  return error ? FromErrorCode("look for", path, error) : Status::Ok();
+Status PathExists(const FilePlace& place, bool* out) {
+  struct stat info;
+  *out = ::fstatat(place.folder(), place.name(), &info, 0) == 0;
+  if (*out || errno == ENOENT || errno == ENOTDIR) return Status::Ok();
+  return ErrnoStatus("look for", place.path());
 }
 
 }  // namespace sightline

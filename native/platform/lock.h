@@ -10,6 +10,10 @@
 
 namespace sightline {
 
+// Takes the lock of an open file at once or not at all, for as long as the file is open here.
+// kFileLocked; its message has the holder's id if `file` is one that FileLock made.
+Status LockNow(const File& file);
+
 class FileLock {
  public:
   FileLock() = default;
@@ -18,7 +22,7 @@ class FileLock {
   // writes the process id into it, for people; the lock is the kernel's and the number is never
   // trusted. Returns  kFileLocked (its message has the holder's id if one was written), or
   // kReadOnly, kIo. A second lock on the same path in the same process is refused too.
-  static Status Acquire(const std::string& path, FileLock* out);
+  static Status Acquire(const FilePlace& place, FileLock* out);
 
   bool held() const { return file_.is_open(); }
   // Idempotent; the destructor does it too. The file stays: removing it would let two holders in.

@@ -1,6 +1,7 @@
 #include "platform/reserved_range.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,13 @@ namespace {
 
 constexpr size_t kSmallStep = size_t{64} << 10;
 constexpr size_t kHugePage = size_t{2} << 20;
+// The first place of an array, and how many times more each next one has.
+constexpr size_t kFirst = kSmallStep;
+constexpr size_t kTimes = 4;
+// What stays free for everybody else in the process: JavaScript's own memory ends the process when
+// there is none. An eighth of what the process may have, if that is limited.
+constexpr size_t kMostForOthers = size_t{1} << 30;
+constexpr size_t kLeastForOthers = size_t{32} << 20;
 
 size_t PageSize() {
   static const size_t size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -25,12 +33,37 @@ size_t PageSize() {
 
 size_t Up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-// Address space that begins at a huge page, so that memory in it can be huge pages. nullptr if the
-// system has none.
+size_t LimitOf(decltype(RLIMIT_AS) resource) {
+  struct rlimit limit;
+  if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  return static_cast<size_t>(limit.rlim_cur);
+}
+
+void* Anonymous(size_t bytes, int protection) {
+  void* at = ::mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return at == MAP_FAILED ? nullptr : at;
+}
+
+// Whether `bytes` more can be had and something is left then. Only tried, not taken.
+bool LeavesRoom(size_t bytes) {
+  // Memory that can be written to counts towards a limit on data, address space alone does not.
+  const size_t data_limit = LimitOf(RLIMIT_DATA);
+  const size_t limit = std::min(LimitOf(RLIMIT_AS), data_limit);
+  const size_t others = std::clamp(limit / 8, kLeastForOthers, kMostForOthers);
+  const int protection = data_limit == SIZE_MAX ? PROT_NONE : PROT_READ | PROT_WRITE;
+  if (bytes > SIZE_MAX - others) return false;
+  void* at = Anonymous(bytes + others, protection);
+  if (at != nullptr) ::munmap(at, bytes + others);
+  return at != nullptr;
+}
+
+// Address space; where it is long, from a huge page on, so that memory in it can be huge pages.
+// nullptr if the system has none.
 unsigned char* MapAligned(size_t bytes, int protection) {
+  if (bytes < kHugePage) return static_cast<unsigned char*>(Anonymous(bytes, protection));
   const size_t more = Up(bytes, PageSize()) + kHugePage;
-  void* at = ::mmap(nullptr, more, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (at == MAP_FAILED) return nullptr;
+  void* at = Anonymous(more, protection);
+  if (at == nullptr) return nullptr;
   unsigned char* begin = static_cast<unsigned char*>(at);
   const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(begin) % kHugePage) % kHugePage;
   if (before > 0) ::munmap(begin, before);
@@ -44,118 +77,238 @@ Status NoRange(size_t bytes) {
                 "the system refused " + std::to_string(bytes) + " bytes of address space");
 }
 
+Status NoMore(size_t most) {
+  return Status(StatusCode::kNoMemory,
+                "an index cannot grow beyond " + std::to_string(most) + " bytes of one kind");
+}
+
+Status WasCut() {
+  return Status(StatusCode::kFileCorrupt, "a mapped file was cut by another program");
+}
+
+// Word by word: readers may set marks in the old place meanwhile, which may be lost but not torn.
+void CopyWords(unsigned char* to, const unsigned char* from, size_t bytes) {
+  auto* out = reinterpret_cast<uint64_t*>(to);
+  const auto* in = reinterpret_cast<const uint64_t*>(from);
+  for (size_t i = 0; i < bytes / sizeof(uint64_t); ++i) {
+    __atomic_store_n(&out[i], __atomic_load_n(&in[i], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+  }
+}
+
 }  // namespace
 
 ReservedRange::~ReservedRange() { Release(); }
 
-ReservedRange::ReservedRange(ReservedRange&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
-      capacity_(std::exchange(other.capacity_, 0)),
-      committed_(other.committed_.exchange(0)),
-      promoted_(other.promoted_.exchange(0)),
-      shows_file_(std::exchange(other.shows_file_, 0)),
-      writable_(other.writable_),
-      guard_(std::move(other.guard_)) {}
+ReservedRange::ReservedRange(ReservedRange&& other) noexcept { *this = std::move(other); }
 
 ReservedRange& ReservedRange::operator=(ReservedRange&& other) noexcept {
   if (this != &other) {
     Release();
-    data_ = std::exchange(other.data_, nullptr);
-    capacity_ = std::exchange(other.capacity_, 0);
+    data_ = other.data_.exchange(nullptr);
+    guard_ = other.guard_.exchange(nullptr);
     committed_ = other.committed_.exchange(0);
     promoted_ = other.promoted_.exchange(0);
+    capacity_ = std::exchange(other.capacity_, 0);
+    most_ = std::exchange(other.most_, 0);
     shows_file_ = std::exchange(other.shows_file_, 0);
+    end_ = std::exchange(other.end_, 0);
     writable_ = other.writable_;
-    guard_ = std::move(other.guard_);
+    readers_ = other.readers_;
+    place_ = std::exchange(other.place_, Place());
+    left_ = std::move(other.left_);
   }
   return *this;
 }
 
+void ReservedRange::GiveBack(Place* place) {
+  place->guard.reset();  // before its mapping
+  if (place->data != nullptr) ::munmap(place->data, place->bytes);
+  *place = Place();
+}
+
 void ReservedRange::Release() {
-  guard_ = FaultGuard();
-  if (data_ != nullptr) ::munmap(data_, capacity_);
   data_ = nullptr;
+  guard_ = nullptr;
+  GiveBack(&place_);
+  for (Place& place : left_) GiveBack(&place);
+  left_.clear();
   capacity_ = 0;
   committed_ = 0;
   promoted_ = 0;
   shows_file_ = 0;
+  end_ = 0;
 }
 
-Status ReservedRange::Reserve(size_t bytes, ReservedRange* out) {
-  const size_t capacity = Up(std::max<size_t>(bytes, 1), kHugePage);
+// Space for `bytes` at least and for growing; less of it where the system is short.
+Status ReservedRange::Take(size_t bytes, Place* out) const {
+  if (bytes > most_) return NoMore(most_);
+  const size_t least = Up(std::max<size_t>(bytes, 1), bytes < kHugePage ? PageSize() : kHugePage);
+  size_t wanted = bytes > kTakesMost ? most_ : std::min(most_, std::max(kFirst, bytes * kTimes));
+  for (;; wanted /= 2) {
+    wanted = std::max(least, Up(wanted, wanted < kHugePage ? PageSize() : kHugePage));
+    if (LeavesRoom(wanted)) break;
+    if (wanted == least) return NoRange(wanted);
+  }
+  // A small place is open from the beginning: one mapping instead of two, which the system even
+  // joins to its neighbors, and a process may only have so many.
+  out->data = MapAligned(wanted, wanted < kHugePage ? PROT_READ | PROT_WRITE : PROT_NONE);
+  if (out->data == nullptr) return NoRange(wanted);
+  out->bytes = wanted;
+  return Status::Ok();
+}
+
+// [from, to) of a place becomes memory.
+Status ReservedRange::Open(unsigned char* data, size_t from, size_t to) const {
+  if (::mprotect(data + from, to - from, PROT_READ | PROT_WRITE) != 0) {
+    return Status(StatusCode::kNoMemory,
+                  "the system refused " + std::to_string(to - from) + " bytes of memory");
+  }
+#ifdef MADV_HUGEPAGE
+  const size_t huge = from / kHugePage * kHugePage;
+  // A hint: where the system has no huge pages the answer is an error that changes nothing.
+  (void)::madvise(data + huge, to - huge, MADV_HUGEPAGE);
+#endif
+  return Status::Ok();
+}
+
+// From here on new readers are in `place`; the old one goes when nobody is there any more.
+void ReservedRange::Settle(Place place) {
+  std::swap(place, place_);
+  capacity_ = place_.bytes;
+  guard_.store(place_.guard.get(), std::memory_order_release);
+  data_.store(place_.data, std::memory_order_release);
+  if (place.data == nullptr) return;
+  if (readers_ == nullptr) {
+    left_.push_back(std::move(place));
+    return;
+  }
+  readers_->Wait();
+  GiveBack(&place);
+}
+
+Status ReservedRange::Move(size_t bytes) {
+  Place place;
+  SL_RETURN_IF_ERROR(Take(bytes, &place));
+  const size_t committed = committed_;
+  Status moved;
+  if (committed > 0 && place.bytes >= kHugePage) moved = Open(place.data, 0, committed);
+  if (moved.ok() && committed > 0) CopyWords(place.data, data(), committed);
+  // Zeros that stand for lost bytes must not become the truth.
+  if (moved.ok() && Cut()) moved = WasCut();
+  if (!moved.ok()) {
+    GiveBack(&place);
+    return moved;
+  }
+  shows_file_ = 0;
+  promoted_ = 0;
+  left_.reserve(left_.size() + 1);
+  Settle(std::move(place));
+  return Status::Ok();
+}
+
+Status ReservedRange::Reserve(size_t most, ReservedRange* out, Grace* readers) {
   ReservedRange range;
-  range.data_ = MapAligned(capacity, PROT_NONE);
-  if (range.data_ == nullptr) return NoRange(capacity);
-  range.capacity_ = capacity;
+  range.most_ = Up(std::max<size_t>(most, 1), PageSize());
+  range.readers_ = readers;
   *out = std::move(range);
   return Status::Ok();
 }
 
-Status ReservedRange::MapGrowing(const File& file, size_t bytes, ReservedRange* out) {
+Status ReservedRange::MapGrowing(const File& file, size_t most, ReservedRange* out,
+                                 Grace* readers) {
+  ReservedRange range;
+  SL_RETURN_IF_ERROR(Reserve(most, &range, readers));
+  uint64_t size = 0;
+  SL_RETURN_IF_ERROR(file.Size(&size));
+  SL_RETURN_IF_ERROR(range.Reach(file, std::min<size_t>(range.most_, std::max<size_t>(size, 1))));
+  *out = std::move(range);
+  return Status::Ok();
+}
+
+Status ReservedRange::Reach(const File& file, size_t bytes) {
+  if (bytes <= capacity_) return Status::Ok();
+  if (Cut()) return WasCut();
+  Place place;
+  SL_RETURN_IF_ERROR(Take(bytes, &place));
   // A shared mapping may be longer than its file; pages appear as the file grows (LMDB lives on
-  // this too). So one mapping serves for the life of the index and addresses never change.
-  const size_t capacity = Up(std::max<size_t>(bytes, 1), PageSize());
-  ReservedRange range;
-  range.data_ = MapAligned(capacity, PROT_NONE);
-  if (range.data_ == nullptr) return NoRange(capacity);
-  range.capacity_ = capacity;
-  void* at = ::mmap(range.data_, capacity, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+  // this too).
+  void* at = ::mmap(place.data, place.bytes, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
                     file.descriptor(), 0);
-  if (at == MAP_FAILED) return NoRange(capacity);
-  range.shows_file_ = capacity;
-  SL_RETURN_IF_ERROR(FaultGuard::Watch(range.data_, capacity, false, &range.guard_));
-  *out = std::move(range);
+  Status mapped = at == MAP_FAILED ? NoRange(place.bytes) : Status::Ok();
+  place.guard = std::make_unique<FaultGuard>();
+  if (mapped.ok()) {
+    mapped = FaultGuard::Watch(place.data, place.bytes, false, place.guard.get());
+  }
+  if (!mapped.ok()) {
+    GiveBack(&place);
+    return mapped;
+  }
+  place.guard->SetEnd(place.data + end_, true);
+  shows_file_ = place.bytes;
+  promoted_ = 0;
+  left_.reserve(left_.size() + 1);
+  Settle(std::move(place));
   return Status::Ok();
+}
+
+void ReservedRange::SetEnd(size_t bytes) {
+  end_ = bytes;
+  if (place_.guard != nullptr) place_.guard->SetEnd(place_.data + bytes, true);
+}
+
+bool ReservedRange::Cut() const {
+  const FaultGuard* guard = guard_.load(std::memory_order_acquire);
+  return guard != nullptr && guard->Cut();
 }
 
 Status ReservedRange::Commit(size_t bytes) {
-  if (bytes <= committed_) return Status::Ok();
-  if (bytes > capacity_) {
-    return Status(StatusCode::kNoMemory, "an index cannot grow beyond " +
-                                             std::to_string(capacity_) + " bytes of one kind");
-  }
+  const size_t committed = committed_;
+  if (bytes <= committed) return Status::Ok();
+  if (bytes > most_) return NoMore(most_);
+  if (bytes > capacity_) SL_RETURN_IF_ERROR(Move(bytes));
   // An eighth more than asked, so that appending row by row asks the system rarely; memory that is
   // never touched costs nothing.
   const size_t step = bytes < kHugePage ? kSmallStep : kHugePage;
   const size_t target = std::min(capacity_, Up(bytes + bytes / 8, step));
-  if (::mprotect(data_ + committed_, target - committed_, PROT_READ | PROT_WRITE) != 0) {
-    return Status(StatusCode::kNoMemory,
-                  "the system refused " + std::to_string(target - committed_) + " bytes of memory");
+  if (place_.bytes >= kHugePage) {
+    if (!LeavesRoom(target - committed)) return NoRange(target - committed);
+    SL_RETURN_IF_ERROR(Open(place_.data, committed, target));
   }
-#ifdef MADV_HUGEPAGE
-  if (target >= kHugePage) {
-    const size_t from = committed_ / kHugePage * kHugePage;
-    // A hint: where the system has no huge pages the answer is an error that changes nothing.
-    (void)::madvise(data_ + from, target - from, MADV_HUGEPAGE);
-  }
-#endif
   committed_ = target;
   return Status::Ok();
 }
 
 Status ReservedRange::MapFileCopy(const File& file, uint64_t offset, size_t bytes) {
   if (bytes == 0) return Status::Ok();
-  if (bytes > capacity_ || committed_ != 0) {
-    return Status(StatusCode::kNoMemory, "no room to map " + file.path());
-  }
+  if (committed_ != 0) return Status(StatusCode::kNoMemory, "no room to map " + file.path());
   if (offset % PageSize() != 0 || bytes % PageSize() != 0) {
     SL_RETURN_IF_ERROR(Commit(bytes));
-    return file.ReadAt(offset, data_, bytes);
+    return file.ReadAt(offset, data(), bytes);
   }
   uint64_t size = 0;
   SL_RETURN_IF_ERROR(file.Size(&size));
   if (offset > size || bytes > size - offset) {
     return Status(StatusCode::kFileCorrupt, file.path() + " ends before its last section");
   }
-  void* at = ::mmap(data_, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-                    file.descriptor(), static_cast<off_t>(offset));
-  if (at == MAP_FAILED) return NoRange(bytes);
+  Place place;
+  SL_RETURN_IF_ERROR(Take(bytes, &place));
+  void* at =
+      ::mmap(place.data, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+             file.descriptor(), static_cast<off_t>(offset));
+  Status mapped = at == MAP_FAILED ? NoRange(bytes) : Status::Ok();
+  place.guard = std::make_unique<FaultGuard>();
+  if (mapped.ok()) mapped = FaultGuard::Watch(place.data, bytes, true, place.guard.get());
+  if (!mapped.ok()) {
+    GiveBack(&place);
+    return mapped;
+  }
+  // Not constant: whoever writes to the copy may write a zero there.
+  place.guard->SetEnd(place.data + bytes, false);
   committed_ = bytes;
   shows_file_ = bytes;
   writable_ = true;
-  SL_RETURN_IF_ERROR(FaultGuard::Watch(data_, bytes, true, &guard_));
-  // Not constant: whoever writes to the copy may write a zero there.
-  guard_.SetEnd(data_ + bytes, false);
+  left_.reserve(left_.size() + 1);
+  Settle(std::move(place));
   return Status::Ok();
 }
 
@@ -163,16 +316,18 @@ Status ReservedRange::Promote(size_t bytes) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
   const size_t from = promoted_;
   bytes = std::min(bytes, shows_file_);
-  if (bytes < from + kHugePage) return Status::Ok();
+  // Only what begins at a huge page can be one.
+  if (place_.bytes < kHugePage || bytes < from + kHugePage) return Status::Ok();
   const size_t part = std::min(kPromoteStep, (bytes - from) / kHugePage * kHugePage);
+  if (!LeavesRoom(part)) return NoRange(part);
   unsigned char* copy = MapAligned(part, PROT_READ | PROT_WRITE);
   if (copy == nullptr) return NoRange(part);
   (void)::madvise(copy, part, MADV_HUGEPAGE);
-  std::memcpy(copy, data_ + from, part);
+  std::memcpy(copy, data() + from, part);
   // Zeros that stand for lost bytes must not become the truth. Moving is one step for readers: they
   // find the old pages or the new ones.
   if (Cut() || (!writable_ && ::mprotect(copy, part, PROT_READ) != 0) ||
-      ::mremap(copy, part, part, MREMAP_MAYMOVE | MREMAP_FIXED, data_ + from) == MAP_FAILED) {
+      ::mremap(copy, part, part, MREMAP_MAYMOVE | MREMAP_FIXED, data() + from) == MAP_FAILED) {
     ::munmap(copy, part);
     return Status::Ok();
   }
@@ -187,7 +342,7 @@ Status ReservedRange::Demote(const File& file, size_t from) {
   const size_t begin = from / kHugePage * kHugePage;
   if (begin >= promoted_) return Status::Ok();
   void* at =
-      ::mmap(data_ + begin, promoted_ - begin, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+      ::mmap(data() + begin, promoted_ - begin, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
              file.descriptor(), static_cast<off_t>(begin));
   if (at == MAP_FAILED) return NoRange(promoted_ - begin);
   promoted_ = begin;

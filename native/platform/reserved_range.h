@@ -1,24 +1,32 @@
-// Address space taken first and filled later, so that growing arrays never move: readers need no
-// lock and hold plain pointers while a writer appends.
+// Memory for arrays that grow under readers who take no lock and hold plain pointers.
 //
-//   | committed: readable and writable | reserved: any access is a fault |
-//   base                               base + committed()               base + capacity()
+//   | committed: readable and writable | taken: address space, no memory |        most: may be
+//   taken data()                             committed()                       capacity()
 //
-// Reserving costs address space (48 bits of it), not memory.
+// An array begins small and takes four times as much whenever it is full: in another place, where
+// its bytes are copied to (or its file is mapped once more). Readers who came before the move go on
+// in the old place, which is given back when the last of them has left (core/grace.h); only the
+// writer waits for that. From kTakesMost bytes on all that may ever be needed is taken at once, so
+// that nothing large is copied. So two thousand small arrays need little address space, which a
+// process may be short of (ulimit -v), and which others need too.
 #ifndef SIGHTLINE_PLATFORM_RESERVED_RANGE_H_
 #define SIGHTLINE_PLATFORM_RESERVED_RANGE_H_
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <vector>
 
+#include "core/grace.h"
 #include "core/status.h"
 #include "platform/fault_guard.h"
 #include "platform/file.h"
 
 namespace sightline {
 
-// Move-only. One writer may Commit() while others read what was committed before.
+// Move-only. One writer may let it grow while others read what was committed before. A reader that
+// keeps data() for a while is counted by `readers` meanwhile.
 class ReservedRange {
  public:
   ReservedRange() = default;
@@ -28,16 +36,24 @@ class ReservedRange {
   ReservedRange(const ReservedRange&) = delete;
   ReservedRange& operator=(const ReservedRange&) = delete;
 
-  // Returns  kNoMemory if the system has no such range.
-  static Status Reserve(size_t bytes, ReservedRange* out);
+  // Up to `most` bytes; nothing is taken yet.
+  // readers  who is waited for before an old place is given back; nullptr: it is kept, for those
+  //          who may still read there, as long as the range is.
+  static Status Reserve(size_t most, ReservedRange* out, Grace* readers = nullptr);
 
-  // A read-only view of [0, bytes) of `file`, which may be shorter now and grow later; reading
-  // beyond the file's end gives zeros and makes Cut() true. committed() is 0; Commit is not for
-  // this kind. Call SetEnd when it is known how many bytes count, and whenever that changes.
-  static Status MapGrowing(const File& file, size_t bytes, ReservedRange* out);
+  // A read-only view of `file`, which may be shorter now and grow later, up to `most` bytes;
+  // reading beyond the file's end gives zeros and makes Cut() true. committed() is 0; Commit is not
+  // for this kind, but Reach is. Call SetEnd when it is known how many bytes count, and whenever
+  // that changes.
+  static Status MapGrowing(const File& file, size_t most, ReservedRange* out,
+                           Grace* readers = nullptr);
+  // Of MapGrowing: lets the view reach to `bytes` at least. kNoMemory; kFileCorrupt if it was cut.
+  Status Reach(const File& file, size_t bytes);
 
   // Makes [0, bytes) readable and writable, new memory zero. Grows in large steps. Asks for huge
   // pages once a range is large: random reads of rows cost 214 instead of 365 ns with them.
+  // Returns  kNoMemory, also while there is a little left for the rest of the process; kFileCorrupt
+  //          if a file that is shown was cut.
   Status Commit(size_t bytes);
 
   // Lays a private copy-on-write view of file bytes [offset, offset + bytes) over the beginning;
@@ -57,26 +73,49 @@ class ReservedRange {
   Status Demote(const File& file, size_t from);
 
   // Of MapGrowing: the first `bytes` bytes are the file's content.
-  void SetEnd(size_t bytes) { guard_.SetEnd(data_ + bytes, true); }
+  void SetEnd(size_t bytes);
   // Whether bytes of a mapped file were lost while it was mapped (another program cut it, or the
   // disk failed): see fault_guard.h. To be asked after they were used. False for plain memory.
-  bool Cut() const { return guard_.Cut(); }
+  bool Cut() const;
 
-  unsigned char* data() const { return data_; }
-  size_t capacity() const { return capacity_; }
+  // Of another place after it grew: acquire, so that who sees a new element finds it there.
+  unsigned char* data() const { return data_.load(std::memory_order_acquire); }
   // May be asked while another thread commits.
   size_t committed() const { return committed_.load(std::memory_order_relaxed); }
+  // The writer's.
+  size_t capacity() const { return capacity_; }
+  size_t most() const { return most_; }
+
+  // Where a range stops to grow step by step.
+  static constexpr size_t kTakesMost = size_t{256} << 20;
 
  private:
+  // Address space that was taken.
+  struct Place {
+    unsigned char* data = nullptr;
+    size_t bytes = 0;
+    std::unique_ptr<FaultGuard> guard;  // of the part that is a file's
+  };
+
+  static void GiveBack(Place* place);
+  Status Take(size_t bytes, Place* out) const;
+  Status Open(unsigned char* data, size_t from, size_t to) const;
+  Status Move(size_t bytes);
+  void Settle(Place place);
   void Release();
 
-  unsigned char* data_ = nullptr;
-  size_t capacity_ = 0;
+  std::atomic<unsigned char*> data_{nullptr};
+  std::atomic<const FaultGuard*> guard_{nullptr};
   std::atomic<size_t> committed_{0};
   std::atomic<size_t> promoted_{0};
+  size_t capacity_ = 0;
+  size_t most_ = 0;
   size_t shows_file_ = 0;  // bytes from the beginning on
-  bool writable_ = false;  // that part
-  FaultGuard guard_;       // of the part that is a file's
+  size_t end_ = 0;         // SetEnd's
+  bool writable_ = false;  // what shows a file
+  Grace* readers_ = nullptr;
+  Place place_;
+  std::vector<Place> left_;  // places that were left; kept where there is no Grace
 };
 
 }  // namespace sightline

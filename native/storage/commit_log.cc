@@ -1,15 +1,18 @@
 #include "storage/commit_log.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "platform/lock.h"
+
 namespace sightline {
 
-Status CommitLog::Create(const std::string& path, const IndexParameters& parameters,
+Status CommitLog::Create(const FilePlace& place, const IndexParameters& parameters,
                          const Uuid& uuid, CommitLog* out) {
   const std::vector<unsigned char> header = EncodeLogHeader(parameters, uuid);
   // Beside and renamed, so that a folder never holds a log without its header.
-  const std::string beside = path + ".tmp";
+  const FilePlace beside = place.With(".tmp");
   {
     File file;
     SL_RETURN_IF_ERROR(File::Open(beside, OpenMode::kTruncate, &file));
@@ -17,12 +20,12 @@ Status CommitLog::Create(const std::string& path, const IndexParameters& paramet
     SL_RETURN_IF_ERROR(file.Sync());
     SL_RETURN_IF_ERROR(file.Close());
   }
-  SL_RETURN_IF_ERROR(RenameDurable(beside, path));
-  return Open(path, true, out);
+  SL_RETURN_IF_ERROR(RenameDurable(beside, place));
+  return Open(place, true, out);
 }
 
-Status CommitLog::Write(const std::string& path, const IndexParameters& parameters,
-                        const Uuid& uuid, std::vector<LogRecord>* records, CommitLog* out) {
+Status CommitLog::Write(const FilePlace& place, const IndexParameters& parameters, const Uuid& uuid,
+                        std::vector<LogRecord>* records, CommitLog* out) {
   CommitLog log;
   log.parameters_ = parameters;
   log.uuid_ = uuid;
@@ -31,8 +34,8 @@ Status CommitLog::Write(const std::string& path, const IndexParameters& paramete
   IndexParameters same;
   Uuid same_uuid{};
   SL_RETURN_IF_ERROR(
-      DecodeLogHeader(header.data(), path, &same, &same_uuid, &log.chain_, &read_only));
-  SL_RETURN_IF_ERROR(File::Open(path, OpenMode::kTruncate, &log.file_));
+      DecodeLogHeader(header.data(), place.path(), &same, &same_uuid, &log.chain_, &read_only));
+  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kTruncate, &log.file_));
   SL_RETURN_IF_ERROR(log.file_.WriteAt(0, header.data(), header.size()));
   for (LogRecord& record : *records) {
     record.sequence = log.sequence_ + 1;
@@ -48,15 +51,32 @@ Status CommitLog::Write(const std::string& path, const IndexParameters& paramete
   return Status::Ok();
 }
 
-Status CommitLog::Open(const std::string& path, bool writable, CommitLog* out) {
+Status CommitLog::Open(const FilePlace& place, bool writable, CommitLog* out) {
   CommitLog log;
   SL_RETURN_IF_ERROR(
-      File::Open(path, writable ? OpenMode::kReadWrite : OpenMode::kRead, &log.file_));
+      File::Open(place, writable ? OpenMode::kReadWrite : OpenMode::kRead, &log.file_));
+  if (writable) SL_RETURN_IF_ERROR(LockNow(log.file_));
   std::vector<unsigned char> header(kLogPage);
   SL_RETURN_IF_ERROR(log.file_.ReadAt(0, header.data(), header.size()));
-  SL_RETURN_IF_ERROR(DecodeLogHeader(header.data(), path, &log.parameters_, &log.uuid_, &log.chain_,
-                                     &log.read_only_features_));
+  SL_RETURN_IF_ERROR(DecodeLogHeader(header.data(), place.path(), &log.parameters_, &log.uuid_,
+                                     &log.chain_, &log.read_only_features_));
+  log.Know(0, header.data());
   *out = std::move(log);
+  return Status::Ok();
+}
+
+void CommitLog::Know(uint64_t offset, const unsigned char* bytes) {
+  known_at_ = offset;
+  std::copy_n(bytes, kKnownBytes, known_.begin());
+}
+
+Status CommitLog::EndsAsKnown(bool* out) const {
+  uint64_t size = 0;
+  SL_RETURN_IF_ERROR(file_.Size(&size));
+  std::array<unsigned char, kKnownBytes> now{};
+  size_t got = 0;
+  SL_RETURN_IF_ERROR(file_.ReadSome(known_at_, now.data(), now.size(), &got));
+  *out = size == end_ && now == known_;
   return Status::Ok();
 }
 
@@ -94,6 +114,7 @@ Status CommitLog::ReadNew(const Visitor& visit) {
     SL_RETURN_IF_ERROR(visit(record));
     sequence_ = record.sequence;
     chain_ = record.crc;
+    Know(end_, bytes.data() + at);
     at += length;
     end_ += length;
   }
@@ -106,6 +127,14 @@ Status CommitLog::TrimTail() {
   if (size <= end_) return Status::Ok();
   SL_RETURN_IF_ERROR(file_.Truncate(end_));
   return file_.Sync();
+}
+
+Status CommitLog::CopyTo(const FilePlace& place) const {
+  File copy;
+  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kCreateNew, &copy));
+  SL_RETURN_IF_ERROR(file_.CopyTo(end_, &copy));
+  SL_RETURN_IF_ERROR(copy.Sync());
+  return copy.Close();
 }
 
 Status CommitLog::Append(LogRecord* record, bool* untouched) {
@@ -131,6 +160,7 @@ Status CommitLog::Append(LogRecord* record, bool* untouched) {
   SL_RETURN_IF_ERROR(file_.SyncData());
   sequence_ = record->sequence;
   chain_ = record->crc;
+  Know(end_, bytes.data());
   end_ += bytes.size();
   return Status::Ok();
 }

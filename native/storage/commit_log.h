@@ -2,6 +2,7 @@
 #ifndef SIGHTLINE_STORAGE_COMMIT_LOG_H_
 #define SIGHTLINE_STORAGE_COMMIT_LOG_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -19,14 +20,15 @@ class CommitLog {
   using Visitor = std::function<Status(const LogRecord&)>;
 
   // Writes a durable header. kFileExists if there is a log already.
-  static Status Create(const std::string& path, const IndexParameters& parameters, const Uuid& uuid,
+  static Status Create(const FilePlace& place, const IndexParameters& parameters, const Uuid& uuid,
                        CommitLog* out);
-  // The same at `path` itself with these records, whose sequence, chain and crc are set; nothing is
-  // renamed. Durable but for its name.
-  static Status Write(const std::string& path, const IndexParameters& parameters, const Uuid& uuid,
+  // The same at `place` itself with these records, whose sequence, chain and crc are set; nothing
+  // is renamed. Durable but for its name.
+  static Status Write(const FilePlace& place, const IndexParameters& parameters, const Uuid& uuid,
                       std::vector<LogRecord>* records, CommitLog* out);
-  // Reads and checks the header.
-  static Status Open(const std::string& path, bool writable, CommitLog* out);
+  // Reads and checks the header. writable: kFileLocked if somebody else has it open so. The folder
+  // has a lock of its own, but that is a file which people delete.
+  static Status Open(const FilePlace& place, bool writable, CommitLog* out);
 
   const IndexParameters& parameters() const { return parameters_; }
   const Uuid& uuid() const { return uuid_; }
@@ -36,21 +38,31 @@ class CommitLog {
   // A newer version wrote something only it may change.
   bool read_only_features() const { return read_only_features_; }
   uint64_t bytes() const { return end_; }
-  // Whether the path still names the file that was opened; false after a compaction.
-  Status IsCurrent(bool* out) const { return file_.IsNamed(out); }
+  // Whether its name is still this file's; another's after a compaction.
+  Status WhatNameNames(Named* out) const { return file_.WhatPlaceNames(out); }
+
+  // Whether it still ends with the last record read or written. False if another program wrote to
+  // it in place, as a restore of a backup by `cp` does.
+  Status EndsAsKnown(bool* out) const;
 
   // Visits, in order, the records that were not visited yet. Stops at a torn tail.
   // Returns  kFileCorrupt for damage, or what the visitor returned.
   Status ReadNew(const Visitor& visit);
   // Cuts a torn tail off. For the writer, after ReadNew.
   Status TrimTail();
+  // Writes what was read or written so far to a new file, durably. kFileExists.
+  Status CopyTo(const FilePlace& place) const;
   // Makes the record durable; sets its sequence, chain and crc.
   // untouched  set to whether a failure came before anything was written (a full disk). After any
   // other the file's end is unknown and the caller must stop writing.
   Status Append(LogRecord* record, bool* untouched);
 
  private:
+  // Enough of a record's head, or of the file's, to tell it from any other: it has a checksum.
+  static constexpr size_t kKnownBytes = 128;
+
   Status Check(const LogRecord& record) const;
+  void Know(uint64_t offset, const unsigned char* bytes);
 
   File file_;
   IndexParameters parameters_;
@@ -59,6 +71,8 @@ class CommitLog {
   uint64_t sequence_ = 0;
   uint32_t chain_ = 0;
   uint64_t end_ = kLogPage;  // behind the last good record
+  uint64_t known_at_ = 0;    // of the last record, or the header
+  std::array<unsigned char, kKnownBytes> known_{};
 };
 
 }  // namespace sightline

@@ -37,11 +37,11 @@ Status WriteSection(File* file, uint64_t* offset, const unsigned char* data, uin
   return Status::Ok();
 }
 
-Status WriteSnapshot(const std::string& path, GraphHeader header, const unsigned char* base,
+Status WriteSnapshot(const FilePlace& place, GraphHeader header, const unsigned char* base,
                      const unsigned char* upper) {
   const GraphLayout layout = LayoutOf(header);
   File file;
-  SL_RETURN_IF_ERROR(File::Open(path, OpenMode::kTruncate, &file));
+  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kTruncate, &file));
   SL_RETURN_IF_ERROR(file.Allocate(layout.file_bytes));
   uint64_t offset = layout.base_offset;
   uint32_t base_crc = 0;
@@ -61,13 +61,13 @@ Status WriteSnapshot(const std::string& path, GraphHeader header, const unsigned
 
 }  // namespace
 
-Status GraphFile::Open(const std::string& path, GraphFile* out) {
-  SL_RETURN_IF_ERROR(File::Open(path, OpenMode::kRead, &out->file_));
+Status GraphFile::Open(const FilePlace& place, GraphFile* out) {
+  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kRead, &out->file_));
   uint64_t size = 0;
   SL_RETURN_IF_ERROR(out->file_.Size(&size));
   std::vector<unsigned char> header(kGraphBlock);
   SL_RETURN_IF_ERROR(out->file_.ReadAt(0, header.data(), header.size()));
-  SL_RETURN_IF_ERROR(DecodeGraphHeader(header.data(), size, path, &out->header_));
+  SL_RETURN_IF_ERROR(DecodeGraphHeader(header.data(), size, place.path(), &out->header_));
   out->layout_ = LayoutOf(out->header_);
   return Status::Ok();
 }
@@ -89,7 +89,8 @@ Status GraphFile::Map(ReservedRange* base, ReservedRange* upper) {
   }
   SL_RETURN_IF_ERROR(base->MapFileCopy(file_, layout_.base_offset, layout_.base_bytes));
   base_ = base->data();
-  return Status::Ok();
+  // The mapping does not need it.
+  return file_.Close();
 }
 
 LazyCheck GraphFile::guard() { return LazyCheck{checked_.data(), &GraphFile::CheckBlock, this}; }
@@ -116,14 +117,15 @@ Status GraphFile::CheckAll() {
   return Status::Ok();
 }
 
-Status WriteGraphFile(const std::string& path, const GraphHeader& header, const ReservedRange& base,
-                      const ReservedRange& upper) {
-  const std::string beside = path + ".tmp";
+Status WriteGraphFile(const FilePlace& place, const GraphHeader& header, const ReservedRange& base,
+                      const ReservedRange& upper, FileStamp* written) {
+  const FilePlace beside = place.With(".tmp");
   Status status = WriteSnapshot(beside, header, base.data(), upper.data());
   if (status.ok() && base.Cut()) {
-    status = Status(StatusCode::kFileCorrupt, path + " lost links while it was in use");
+    status = Status(StatusCode::kFileCorrupt, place.path() + " lost links while it was in use");
   }
-  if (status.ok()) status = RenameDurable(beside, path);
+  if (status.ok()) status = StampOf(beside, written);
+  if (status.ok()) status = RenameDurable(beside, place);
   // On a full disk the half-written file is what is in the way.
   if (!status.ok()) (void)RemoveFile(beside);
   return status;

@@ -11,21 +11,22 @@ namespace sightline {
 RowStore::RowStore(size_t dim, uint32_t rows_per_extent)
     : dim_(dim), rows_per_extent_(rows_per_extent), extents_(rows_per_extent) {}
 
-Status RowStore::OpenMemory(uint64_t max_rows) {
-  return ReservedRange::Reserve(OffsetOf(max_rows), &bytes_);
+Status RowStore::OpenMemory(uint64_t max_rows, Grace* readers) {
+  return ReservedRange::Reserve(OffsetOf(max_rows), &bytes_, readers);
 }
 
-Status RowStore::OpenFile(const std::string& path, OpenMode mode, uint64_t max_rows) {
-  SL_RETURN_IF_ERROR(File::Open(path, mode, &file_));
-  SL_RETURN_IF_ERROR(ReservedRange::MapGrowing(file_, OffsetOf(max_rows), &bytes_));
-  return trusted_.Reserve(max_rows / 64 + 1);
+Status RowStore::OpenFile(const FilePlace& place, OpenMode mode, uint64_t max_rows,
+                          Grace* readers) {
+  SL_RETURN_IF_ERROR(File::Open(place, mode, &file_));
+  SL_RETURN_IF_ERROR(ReservedRange::MapGrowing(file_, OffsetOf(max_rows), &bytes_, readers));
+  return trusted_.Reserve(max_rows / 64 + 1, readers);
 }
 
 Status RowStore::Adopt(uint64_t rows, const std::vector<uint32_t>& crcs) {
   const uint64_t after = count() + rows;
-  if (OffsetOf(after) > bytes_.capacity()) {
+  if (OffsetOf(after) > bytes_.most()) {
     return Status(StatusCode::kNoMemory,
-                  file_.path() + ": no address space for " + std::to_string(after) + " rows");
+                  file_.path() + ": no room for " + std::to_string(after) + " rows");
   }
   SL_RETURN_IF_ERROR(trusted_.Grow(after / 64 + 1));
   const std::lock_guard<std::mutex> lock(extents_mutex_);
@@ -38,13 +39,19 @@ Status RowStore::CheckSize() {
   uint64_t size = 0;
   SL_RETURN_IF_ERROR(file_.Size(&size));
   if (size >= OffsetOf(count())) {
+    // Rows may have come since the file was mapped.
+    SL_RETURN_IF_ERROR(bytes_.Reach(file_, OffsetOf(count())));
     sized_ = true;
     bytes_.SetEnd(OffsetOf(count()));
     return Status::Ok();
   }
-  return Status(StatusCode::kFileCorrupt, file_.path() + " has " + std::to_string(size) +
-                                              " bytes, its log counts " + std::to_string(count()) +
-                                              " rows of " + std::to_string(OffsetOf(1)));
+  const uint64_t whole = size / OffsetOf(1);
+  return Status(StatusCode::kFileCorrupt,
+                file_.path() + " holds " + std::to_string(whole) + " rows of the " +
+                    std::to_string(count()) + " that the log counts: rows " +
+                    std::to_string(whole) + " to " + std::to_string(count() - 1) +
+                    " are missing. If this is a copy that was made while the index was written "
+                    "to, copy embeddings.dat after embeddings.idx, or use backup");
 }
 
 Status RowStore::CheckCut() const {
@@ -61,7 +68,7 @@ Status RowStore::Write(const float* data, uint64_t rows, std::vector<uint32_t>* 
   *untouched = true;
   const uint64_t first = count();
   const uint64_t size = OffsetOf(rows);
-  if (OffsetOf(first) + size > bytes_.capacity()) {
+  if (OffsetOf(first) + size > bytes_.most()) {
     return Status(StatusCode::kNoMemory, "the index is full at " + std::to_string(first) + " rows");
   }
   if (in_memory()) {
@@ -76,6 +83,7 @@ Status RowStore::Write(const float* data, uint64_t rows, std::vector<uint32_t>* 
   *untouched = whole.ok();
   SL_RETURN_IF_ERROR(whole);
   SL_RETURN_IF_ERROR(trusted_.Grow((first + rows) / 64 + 1));
+  SL_RETURN_IF_ERROR(bytes_.Reach(file_, OffsetOf(first) + size));
   // Rows that were rolled back may have left their copies here.
   SL_RETURN_IF_ERROR(bytes_.Demote(file_, OffsetOf(first)));
   for (uint64_t row = 0; row < rows; row += rows_per_extent_) {
@@ -236,6 +244,18 @@ void RowStore::Recheck(std::vector<std::string>* problems) {
     }
     row = extent.first_row + extent.rows;
   }
+}
+
+Status RowStore::CopyTo(const FilePlace& place) {
+  const uint64_t rows = count();
+  SL_RETURN_IF_ERROR(EnsureTrusted(0, rows));
+  File copy;
+  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kCreateNew, &copy));
+  SL_RETURN_IF_ERROR(copy.Allocate(OffsetOf(rows)));
+  SL_RETURN_IF_ERROR(copy.WriteAt(0, bytes_.data(), OffsetOf(rows)));
+  SL_RETURN_IF_ERROR(CheckCut());
+  SL_RETURN_IF_ERROR(copy.Sync());
+  return copy.Close();
 }
 
 Status RowStore::FileBytes(uint64_t* out) const {

@@ -21,22 +21,26 @@
 
 namespace sightline {
 
-// Threads  many readers; one writer at a time (the index's writer lock). Addresses of rows never
-// change, so a view taken once stays good while rows are appended.
+// Threads  many readers; one writer at a time (the index's writer lock). A view stays good while
+//          rows are appended, for as long as its reader is counted by `readers`.
 class RowStore {
  public:
-  // rows_per_extent  rows covered by one checksum. max_rows: room to reserve.
+  // rows_per_extent  rows covered by one checksum. max_rows: the most there can be.
+  // readers          who is waited for when rows move, see ReservedRange; views are theirs.
   RowStore(size_t dim, uint32_t rows_per_extent);
 
-  Status OpenMemory(uint64_t max_rows);
-  // Maps `path`; OpenMode::kCreateNew, kReadWrite or kRead.
-  Status OpenFile(const std::string& path, OpenMode mode, uint64_t max_rows);
+  Status OpenMemory(uint64_t max_rows, Grace* readers = nullptr);
+  // Maps the file at `place`; OpenMode::kCreateNew, kReadWrite or kRead.
+  Status OpenFile(const FilePlace& place, OpenMode mode, uint64_t max_rows,
+                  Grace* readers = nullptr);
 
   // Tells that committed rows follow the known ones (from the log); their bytes are not trusted
   // until checked. CheckSize() has to follow before any is read.
   Status Adopt(uint64_t rows, const std::vector<uint32_t>& crcs);
   // kFileCorrupt if the file is too short for the rows.
   Status CheckSize();
+  // Whether its name is still this file's. Not for memory.
+  Status WhatNameNames(Named* out) const { return file_.WhatPlaceNames(out); }
   // kFileCorrupt if rows were lost while they were mapped, so that what was read may be zeros: to
   // be asked after rows were used. Threads: any.
   Status CheckCut() const;
@@ -59,8 +63,8 @@ class RowStore {
   Status TrimFile(uint64_t rows);
 
   uint64_t count() const { return count_.load(std::memory_order_acquire); }
-  // Rows there is room for.
-  uint64_t capacity() const { return bytes_.capacity() / (dim_ * sizeof(float)); }
+  // The most there can be.
+  uint64_t most() const { return bytes_.most() / (dim_ * sizeof(float)); }
   VectorView view() const;
   LazyCheck guard();
   // Checks rows [first, last) unless known to be good.
@@ -68,6 +72,9 @@ class RowStore {
   // Checks all rows again, whatever is known; adds one line per damaged extent.
   void Recheck(std::vector<std::string>* problems);
   Status FileBytes(uint64_t* out) const;
+  // Writes the rows that count to a new file, durably. kFileExists; kFileCorrupt if they are
+  // damaged.
+  Status CopyTo(const FilePlace& place);
   // Brings the next rows of the file into memory of ours, see ReservedRange. No writer meanwhile.
   Status Promote();
   uint64_t promoted_bytes() const { return bytes_.promoted(); }

@@ -35,6 +35,7 @@ const LIB_LAYERS: Record<string, number> = {
   'embedded-vectors.ts': 4,
   'library-model.ts': 4,
   'library-vectors.ts': 4,
+  'library-backup.ts': 4,
   'late-clip.ts': 4,
   'library.ts': 4,
   'models.ts': 4,

@@ -182,9 +182,17 @@ int Truncate(const char* name, int descriptor, Offset size) {
   return result;
 }
 
-int Open(const char* name, const char* path, int flags, mode_t mode) {
-  const auto real = Real<int (*)(const char*, int, ...)>(name);
-  if (!IsWatching()) return real(path, flags, mode);
+// What a name in an open folder is called from the root.
+std::string PathAt(int folder, const char* name) {
+  if (folder == AT_FDCWD || name[0] == '/') return name;
+  const std::string above = PathOf(folder);
+  return std::strcmp(name, ".") == 0 ? above : above + "/" + name;
+}
+
+// call  opens it by the C library.
+template <typename Function>
+int Open(const std::string& path, int flags, const Function& call) {
+  if (!IsWatching()) return call();
   Fault fault;
   const bool changes = (flags & O_ACCMODE) != O_RDONLY;
   if (changes && Fails(Call::kOpen, path, &fault) && fault != Fault::kShort) {
@@ -192,8 +200,8 @@ int Open(const char* name, const char* path, int flags, mode_t mode) {
     return -1;
   }
   struct stat before;
-  const bool is_new = (flags & O_CREAT) != 0 && ::stat(path, &before) != 0;
-  const int descriptor = real(path, flags, mode);
+  const bool is_new = (flags & O_CREAT) != 0 && ::stat(path.c_str(), &before) != 0;
+  const int descriptor = call();
   if (descriptor >= 0 && is_new) {
     TraceEvent event;
     event.what = Event::kCreate;
@@ -202,6 +210,50 @@ int Open(const char* name, const char* path, int flags, mode_t mode) {
     Note(path, std::move(event));
   }
   return descriptor;
+}
+
+int OpenPath(const char* name, const char* path, int flags, mode_t mode) {
+  const auto real = Real<int (*)(const char*, int, ...)>(name);
+  return Open(path, flags, [=] { return real(path, flags, mode); });
+}
+
+int OpenAt(const char* name, int folder, const char* path, int flags, mode_t mode) {
+  const auto real = Real<int (*)(int, const char*, int, ...)>(name);
+  return Open(PathAt(folder, path), flags, [=] { return real(folder, path, flags, mode); });
+}
+
+template <typename Function>
+int Rename(const std::string& from, const std::string& to, const Function& call) {
+  if (!IsWatching()) return call();
+  Fault fault;
+  if (Fails(Call::kRename, from, &fault) && fault != Fault::kShort) {
+    // A rename is not interrupted.
+    errno = fault == Fault::kInterrupted ? EIO : ErrorOf(fault);
+    return -1;
+  }
+  struct stat info;
+  const bool known = ::stat(from.c_str(), &info) == 0;
+  const int result = call();
+  if (result == 0 && known) {
+    TraceEvent event;
+    event.what = Event::kRename;
+    event.path = from;
+    event.to = to;
+    event.file = info.st_ino;
+    Note(from, std::move(event));
+  }
+  return result;
+}
+
+// What was done to a name, if it was done.
+int NoteName(int result, Event what, const std::string& path) {
+  if (result == 0 && IsWatching()) {
+    TraceEvent event;
+    event.what = what;
+    event.path = path;
+    Note(path, std::move(event));
+  }
+  return result;
 }
 
 struct FromEnvironment {
@@ -284,60 +336,51 @@ SHIM int ftruncate64(int fd, off64_t size) noexcept {
 
 SHIM int rename(const char* from, const char* to) noexcept {
   const auto real = Real<int (*)(const char*, const char*)>("rename");
-  if (!IsWatching()) return real(from, to);
-  Fault fault;
-  if (Fails(Call::kRename, from, &fault) && fault != Fault::kShort) {
-    // A rename is not interrupted.
-    errno = fault == Fault::kInterrupted ? EIO : ErrorOf(fault);
-    return -1;
-  }
-  struct stat info;
-  const bool known = ::stat(from, &info) == 0;
-  const int result = real(from, to);
-  if (result == 0 && known) {
-    TraceEvent event;
-    event.what = Event::kRename;
-    event.path = from;
-    event.to = to;
-    event.file = info.st_ino;
-    Note(from, std::move(event));
-  }
-  return result;
+  return Rename(from, to, [=] { return real(from, to); });
+}
+SHIM int renameat(int from_folder, const char* from, int to_folder, const char* to) noexcept {
+  const auto real = Real<int (*)(int, const char*, int, const char*)>("renameat");
+  return Rename(PathAt(from_folder, from), PathAt(to_folder, to),
+                [=] { return real(from_folder, from, to_folder, to); });
 }
 
 SHIM int unlink(const char* path) noexcept {
-  const int result = Real<int (*)(const char*)>("unlink")(path);
-  if (result == 0 && IsWatching()) {
-    TraceEvent event;
-    event.what = Event::kUnlink;
-    event.path = path;
-    Note(path, std::move(event));
-  }
-  return result;
+  return NoteName(Real<int (*)(const char*)>("unlink")(path), Event::kUnlink, path);
+}
+SHIM int unlinkat(int folder, const char* path, int flags) noexcept {
+  const std::string full = PathAt(folder, path);
+  return NoteName(Real<int (*)(int, const char*, int)>("unlinkat")(folder, path, flags),
+                  Event::kUnlink, full);
 }
 
 SHIM int mkdir(const char* path, mode_t mode) noexcept {
-  const int result = Real<int (*)(const char*, mode_t)>("mkdir")(path, mode);
-  if (result == 0 && IsWatching()) {
-    TraceEvent event;
-    event.what = Event::kMakeFolder;
-    event.path = path;
-    Note(path, std::move(event));
-  }
-  return result;
+  return NoteName(Real<int (*)(const char*, mode_t)>("mkdir")(path, mode), Event::kMakeFolder,
+                  path);
+}
+SHIM int mkdirat(int folder, const char* path, mode_t mode) noexcept {
+  return NoteName(Real<int (*)(int, const char*, mode_t)>("mkdirat")(folder, path, mode),
+                  Event::kMakeFolder, PathAt(folder, path));
 }
 
+#define SL_OPEN_MODE(flags, mode)                                                      \
+  va_list rest;                                                                        \
+  va_start(rest, flags);                                                               \
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0; \
+  va_end(rest)
+
 SHIM int open(const char* path, int flags, ...) {
-  va_list rest;
-  va_start(rest, flags);
-  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;
-  va_end(rest);
-  return Open("open", path, flags, mode);
+  SL_OPEN_MODE(flags, mode);
+  return OpenPath("open", path, flags, mode);
 }
 SHIM int open64(const char* path, int flags, ...) {
-  va_list rest;
-  va_start(rest, flags);
-  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;
-  va_end(rest);
-  return Open("open64", path, flags, mode);
+  SL_OPEN_MODE(flags, mode);
+  return OpenPath("open64", path, flags, mode);
+}
+SHIM int openat(int folder, const char* path, int flags, ...) {
+  SL_OPEN_MODE(flags, mode);
+  return OpenAt("openat", folder, path, flags, mode);
+}
+SHIM int openat64(int folder, const char* path, int flags, ...) {
+  SL_OPEN_MODE(flags, mode);
+  return OpenAt("openat64", folder, path, flags, mode);
 }

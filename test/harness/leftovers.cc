@@ -21,15 +21,15 @@ const char* NameOf(Thing thing) {
 }
 
 // The first kOwn are names the engine uses for files and folders on their way.
-constexpr size_t kOwn = 5;
+constexpr size_t kOwn = 6;
 const std::vector<std::string>& Names() {
   static const std::vector<std::string> names = {"embeddings.idx.tmp",
                                                  "hnsw_index.bin.tmp",
                                                  "compact.tmp",
                                                  "embeddings.dat.2",
                                                  "embeddings.dat.3",
-                                                 "tuning.json",
                                                  "tuning.json.tmp",
+                                                 "tuning.json",
                                                  "embeddings.dat.1",
                                                  "embeddings.dat~",
                                                  "embeddings.dat.bak",

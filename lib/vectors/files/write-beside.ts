@@ -59,6 +59,16 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Makes what a file holds durable. */
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** All of the bytes, at the end of what was written before. */
 export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) {
