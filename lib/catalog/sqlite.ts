@@ -2,7 +2,7 @@
  * SQLite through what the running Node has: `node:sqlite` (22.13 and later), else `better-sqlite3`.
  * Both are used through the few calls of `SqliteDatabase`; nobody else knows which one it is.
  */
-import { makeError, messageOf, type ErrorCode } from '../errors';
+import { isError, makeError, messageOf, type ErrorCode } from '../errors';
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
 export type SqlRow = Record<string, SqlValue>;
@@ -130,7 +130,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
 
 /** Primary result code; undefined for an error that is not SQLite's. */
 function resultCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if (!isError(error) || !('code' in error)) return undefined;
   const code = String(error.code);
   // node:sqlite gives the extended number, better-sqlite3 the extended name.
   if (code === 'ERR_SQLITE_ERROR') return 'errcode' in error ? Number(error.errcode) & 0xff : 1;

@@ -1,4 +1,7 @@
 /** Filters: keys and predicates become a bitset over rows, which is all the addon knows. */
+import { types } from 'node:util';
+import { checkUsable, room } from './arrays';
+import { attempt } from './core';
 import type { NativeBinding, NativeHandle } from '../native';
 import { wrongType } from '../options';
 import { NO_ROW } from './rows';
@@ -14,7 +17,7 @@ export function compileFilter(
   handle: NativeHandle,
   filter: Filter,
 ): Uint8Array {
-  if (filter instanceof Uint8Array) return filter;
+  if (types.isUint8Array(filter)) return checkUsable('filter', filter);
   const count = binding.count(handle);
   const bits = new Uint8Array((count + 7) >> 3);
   if (typeof filter === 'function') {
@@ -30,8 +33,8 @@ export function compileFilter(
     throw wrongType('filter', 'a Uint8Array, an array of keys or a function', filter);
   }
   const keys = checkKeys('filter', filter);
-  const rows = new Uint32Array(keys.length);
-  binding.rowsOf(handle, keys, rows);
+  const rows = room(Uint32Array, keys.length);
+  attempt(() => binding.rowsOf(handle, keys, rows));
   // A row that came after `count` was read lies beyond the bitset, and storing there does nothing.
   for (const row of rows) if (row !== NO_ROW) set(bits, row);
   return bits;
