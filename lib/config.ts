@@ -2,10 +2,12 @@
  * Settings: their defaults, their checks, and where each value came from.
  * Order: flag, then environment, then `config.json` of the library, then default.
  * One table row per setting, so that flag, environment variable and file key give the same message.
- * Reads files only in `readConfigFile`; may use `errors/` only.
+ * Reads files only in `readConfigFile`; may use `errors/` and `patterns/` only.
  */
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { makeError, messageOf } from './errors';
+import { parsePattern, splitPatterns } from './patterns';
 import { DEVICES, type Device } from './types';
 
 export interface Settings {
@@ -31,6 +33,11 @@ export interface Settings {
   readonly keyframes: boolean;
   /** Longest side of stored frames in pixels. */
   readonly maxSize: number;
+  /** What one file may cost: million pixels, megabytes, seconds of a picture, frames of a video. */
+  readonly maxMegapixels: number;
+  readonly maxMemory: number;
+  readonly maxSeconds: number;
+  readonly maxFrames: number;
   /** Globs of paths to leave out. */
   readonly ignore: readonly string[];
   readonly k: number;
@@ -111,10 +118,16 @@ function boolean(value: unknown): boolean {
 }
 
 function globs(value: unknown): readonly string[] {
-  const list = typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value;
+  const list: unknown = typeof value === 'string' ? splitPatterns(value) : value;
   if (!Array.isArray(list) || list.some((item) => typeof item !== 'string'))
     throw new Expected('a list of glob patterns');
-  return (list as string[]).filter((item) => item !== '');
+  const patterns = (list as string[]).filter((item) => item !== '');
+  try {
+    for (const pattern of patterns) parsePattern(pattern);
+  } catch (error) {
+    throw new Expected(`patterns of which each names something (${messageOf(error)})`);
+  }
+  return patterns;
 }
 
 const postgresUrl = (value: unknown): string => {
@@ -195,6 +208,30 @@ const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> } = {
     default: 512,
     parse: number(32, 4096, true),
   },
+  maxMegapixels: {
+    flag: '--max-megapixels',
+    env: ['SIGHTLINE_MAX_MEGAPIXELS'],
+    default: 400,
+    parse: number(1, 10_000, false),
+  },
+  maxMemory: {
+    flag: '--max-memory',
+    env: ['SIGHTLINE_MAX_MEMORY'],
+    default: 1024,
+    parse: number(256, 65_536, true),
+  },
+  maxSeconds: {
+    flag: '--max-seconds',
+    env: ['SIGHTLINE_MAX_SECONDS'],
+    default: 30,
+    parse: number(1, 3600, false),
+  },
+  maxFrames: {
+    flag: '--max-frames',
+    env: ['SIGHTLINE_MAX_FRAMES'],
+    default: 200_000,
+    parse: number(1, 10_000_000, true),
+  },
   ignore: { flag: '--ignore', env: ['SIGHTLINE_IGNORE'], default: [], parse: globs },
   k: {
     flag: '-k',
@@ -254,11 +291,35 @@ export function resolveConfig(sources: ConfigSources = {}): ResolvedConfig {
     origins[name] = found?.origin ?? { from: 'default', name: '' };
     settings[name] = found === undefined ? ROWS[name].default : parseValue(name, found);
   }
+  settings.ignore = everyRule(sources);
   return {
     settings: settings as unknown as Settings,
     origins: origins as Record<SettingName, Origin>,
     warnings: unknownKeys(sources.file),
   };
+}
+
+/**
+ * Rules add up, weakest origin first: one more on the command line must not bring back what the
+ * library's own leave out.
+ */
+function everyRule({ file, env, flags }: ConfigSources): readonly string[] {
+  const origins: ConfigSources[] = [
+    file === undefined ? {} : { file },
+    env === undefined ? {} : { env },
+    flags === undefined ? {} : { flags },
+  ];
+  const rules = origins.flatMap((origin) => {
+    const found = findValue('ignore', origin);
+    return found === undefined ? [] : (parseValue('ignore', found) as readonly string[]);
+  });
+  return [...new Set(rules)];
+}
+
+/** The rules that a library keeps for itself. @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_IO */
+export function rulesOfLibrary(dir: string): readonly string[] {
+  const file = readConfigFile(path.join(dir, 'config.json'));
+  return file === undefined ? [] : everyRule({ file });
 }
 
 interface FoundValue {

@@ -52,12 +52,14 @@ export class EmbeddedVectors implements VectorStore {
     const info = await stat(path.join(folder, 'embeddings.idx')).catch(() => undefined);
     const stamp = info && `${info.ino}:${info.size}:${info.mtimeMs}`;
     if (stamp === undefined || stamp === this.stamp) return;
-    const isFirstLook = this.stamp === undefined;
+    const isCurrent = this.stamp === undefined && this.count === expectedRows;
+    if (!isCurrent) {
+      const old = this.index;
+      this.index = await this.reopen();
+      await old.close();
+    }
+    // Only now: a look that failed must not count as one.
     this.stamp = stamp;
-    if (isFirstLook && this.count === expectedRows) return;
-    const old = this.index;
-    this.index = await this.reopen();
-    await old.close();
   }
 
   async add(
@@ -125,6 +127,10 @@ export class EmbeddedVectors implements VectorStore {
     return this.index.save();
   }
 
+  async compact(options: { readonly signal?: AbortSignal }): Promise<void> {
+    await this.index.compact(options);
+  }
+
   verify(): Promise<StoreReport> {
     return this.index.verify();
   }
@@ -154,7 +160,10 @@ export class EmbeddedVectors implements VectorStore {
   private filterOf(filter: StoreFilter): Filter {
     const { rows, keys, columns, metadata } = filter;
     if (columns !== undefined || metadata !== undefined) throw noAttributes();
-    if (keys === undefined) return rows ?? new Uint8Array((this.count + 7) >> 3).fill(0xff);
+    // Rows are those of this moment: nothing is awaited since the catalog named them.
+    if (keys === undefined) {
+      return this.index.compileFilter(rows ?? new Uint8Array((this.count + 7) >> 3).fill(0xff));
+    }
     if (rows === undefined) return keys;
     const both = this.index.compileFilter(keys);
     for (let i = 0; i < both.length; i++) both[i] = (both[i] as number) & (rows[i] ?? 0);

@@ -96,6 +96,11 @@ export interface Library extends AsyncDisposable {
 
   /** One frame as the catalog knows it; undefined for an id that names none. */
   frame(frameId: number): FrameRecord | undefined;
+  /**
+   * The last part of the frame's `frame_url`: it changes whenever the id may stand for another picture,
+   * so that what is kept under it never has to be asked for again. Undefined for an id that names none.
+   */
+  frameVersion(frameId: number): string | undefined;
   /** Absolute path of the frame's JPEG; undefined for an id that names none. */
   frameFile(frameId: number): string | undefined;
   /** Where a media item's original file lies; undefined for an id that names none. The file may be gone. */

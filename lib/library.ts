@@ -2,10 +2,11 @@
  * The facade: one folder of media and its library. `openLibrary(root)` gives sync, search, verify and
  * close; everything above this layer (server, command line, your program) uses nothing below it.
  */
-import { existsSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { framePath, openCatalog, type Catalog } from './catalog';
+import { rulesOfLibrary } from './config';
 import type { ClipModel } from './encode';
 import { truthOf } from './environment';
 import { makeError } from './errors';
@@ -24,8 +25,18 @@ import type { Library, MediaFileLocation, OpenLibraryOptions } from './library-t
 import { openEmbeddingService, type EmbeddingService } from './service';
 import { openVectors, type LibraryVectors } from './library-vectors';
 import { readOptions, TEXT, type OptionRules } from './options';
-import { reconcile, runSync, verifyLibrary, type Halves, type SyncParts } from './pipeline';
-import { search } from './search';
+import { assertUnbundled } from './package-root';
+import {
+  recallScan,
+  reconcile,
+  repairLibrary,
+  runSync,
+  verifyLibrary,
+  type Halves,
+  type SyncParts,
+  type VerifyOutcome,
+} from './pipeline';
+import { frameVersion, search } from './search';
 import {
   asFrameId,
   asMediaId,
@@ -47,12 +58,21 @@ export type { Library, OpenLibraryOptions } from './library-types';
 const SPACE = 'clip';
 /** A reader looks for new commits at most this often. */
 const REFRESH_MS = 1000;
+/** How often a reader checks the library before it gives up on a writer that never rests. */
+const VERIFY_ATTEMPTS = 3;
 
 /** The folder of the library that belongs to `root`, if there is one. */
 export function findLibrary(root: string, dir?: string): string | undefined {
   TEXT('root', root);
   const folder = path.resolve(dir === undefined ? path.join(root, '.sightline') : TEXT('dir', dir));
-  return existsSync(path.join(folder, 'catalog.sqlite')) ? folder : undefined;
+  try {
+    statSync(path.join(folder, 'catalog.sqlite'));
+  } catch (error) {
+    // One that the system does not let us see is there; opening it says what is in the way.
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (['ENOENT', 'ENOTDIR'].includes(code)) return undefined;
+  }
+  return folder;
 }
 
 /**
@@ -62,7 +82,7 @@ export function findLibrary(root: string, dir?: string): string | undefined {
  * A library whose model is missing or damaged opens all the same: what needs the model is then
  * ERR_MODEL_* when it is used, everything else works.
  *
- * @throws ERR_LIBRARY_MISSING | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH (a model that was
+ * @throws ERR_LIBRARY_MISSING | ERR_READ_ONLY | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH (a model that was
  *   named) | ERR_MODEL_MISSING | ERR_MODEL_INVALID (of a library that is being made) | ERR_CATALOG |
  *   ERR_FILE_CORRUPT | ERR_ARG_RANGE (its vectors are elsewhere than \`vectorStore\` says) |
  *   ERR_STORE_UNAVAILABLE and the other ERR_STORE_*
@@ -70,6 +90,7 @@ export function findLibrary(root: string, dir?: string): string | undefined {
 export async function openLibrary(root: string, given: OpenLibraryOptions = {}): Promise<Library> {
   const options = readOptions('options', given, OPEN_LIBRARY_OPTIONS);
   const absRoot = path.resolve(TEXT('root', root));
+  assertUnbundled();
   const dir = path.resolve(options.dir ?? path.join(absRoot, '.sightline'));
   const readOnly = options.readOnly === true;
   if (findLibrary(absRoot, dir) === undefined && (readOnly || options.create === false)) {
@@ -78,10 +99,10 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
     });
   }
   const rootInfo = await stat(absRoot).catch(() => undefined);
-  if (rootInfo?.isDirectory() !== true) {
+  // What is indexed can be searched while its disk is away; a sync then says so.
+  if (rootInfo?.isDirectory() !== true && findLibrary(absRoot, dir) === undefined) {
     throw makeError('ERR_NOT_FOUND', `${absRoot} is not a folder`, { details: { root: absRoot } });
   }
-  if (!readOnly) await mkdir(dir, { recursive: true });
   const catalog = await openCatalog(dir, { readOnly });
   let clip: ClipModel | undefined;
   let vectors: LibraryVectors | undefined;
@@ -146,6 +167,8 @@ class OpenedLibrary implements Library {
   private running: Promise<unknown> | undefined;
   private readonly stop = new AbortController();
   private lastLook = performance.now();
+  /** See SearcherParts; of a reader not before its first look. */
+  private rowEpoch: number | undefined;
 
   constructor(
     readonly root: string,
@@ -155,7 +178,10 @@ class OpenedLibrary implements Library {
     private readonly clip: ClipModel,
     private readonly vectors: LibraryVectors,
     readonly embeddings: EmbeddingService,
-  ) {}
+  ) {
+    if (readOnly) this.lastLook = -Infinity;
+    else this.rowEpoch = epochOf(catalog);
+  }
 
   get model(): ModelIdentity {
     return this.clip.identity;
@@ -188,19 +214,28 @@ class OpenedLibrary implements Library {
     this.assertOpen();
     if (this.readOnly) throw makeError('ERR_READ_ONLY', 'the library was opened read-only');
     const { rebuild = false, ...options } = readOptions<IndexOptions>('options', given, rules);
-    if (this.running !== undefined) throw makeError('ERR_BUSY', 'a sync is running already');
-    const signal = options.signal
-      ? AbortSignal.any([options.signal, this.stop.signal])
-      : this.stop.signal;
-    const work = (async () => {
+    return this.inTurn(async () => {
+      const signal = options.signal
+        ? AbortSignal.any([options.signal, this.stop.signal])
+        : this.stop.signal;
       if (rebuild) await this.startAfresh();
-      return runSync(this.parts(), { ...options, signal }, halvesOf(options));
-    })();
-    this.running = work;
+      const ignore = options.ignore ?? rulesOfLibrary(this.dir);
+      return runSync(this.parts(), { ...options, ignore, signal }, halvesOf(options));
+    });
+  }
+
+  /** One at a time of what changes the library, or needs it to hold still. */
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.running !== undefined)
+      throw makeError('ERR_BUSY', 'a sync or a check is running already');
+    const running = work();
+    this.running = running;
     try {
-      return await work;
+      return await running;
     } finally {
       this.running = undefined;
+      // Rows may have been renumbered, and both sides know it now.
+      if (!this.readOnly && !this.isClosed) this.rowEpoch = epochOf(this.catalog);
     }
   }
 
@@ -237,6 +272,7 @@ class OpenedLibrary implements Library {
         clip: this.clip,
         encodeText: (text) => this.encodeText(text),
         space: SPACE,
+        rowEpoch: this.rowEpoch,
         hint: this.clip.isBuiltin ? BUILTIN_HINT : undefined,
       },
       query,
@@ -256,6 +292,11 @@ class OpenedLibrary implements Library {
     return Number.isSafeInteger(frameId) ? this.catalog.frame(asFrameId(frameId)) : undefined;
   }
 
+  frameVersion(frameId: number): string | undefined {
+    const frame = this.frame(frameId);
+    return frame && frameVersion(frame);
+  }
+
   frameFile(frameId: number): string | undefined {
     const frame = this.frame(frameId);
     return frame && path.join(this.dir, framePath(frame.frameId));
@@ -270,17 +311,17 @@ class OpenedLibrary implements Library {
 
   problems(): MediaProblem[] {
     this.assertOpen();
-    const list: MediaProblem[] = [];
-    for (const { path: file, state, code, reason } of this.catalog.media()) {
-      if (code === null || state === 'pending') continue;
-      list.push({
-        path: file,
-        state: state !== 'indexed' ? state : code.startsWith('ERR_MEDIA') ? 'damaged' : 'failed',
-        code,
-        reason: reason ?? '',
-      });
+    const list: MediaProblem[] = [...recallScan(this.catalog).problems];
+    for (const { path: file, state, code, reason, fault, note } of this.catalog.media()) {
+      if (code !== null && state !== 'pending') {
+        const isFound = state === 'indexed';
+        const shown = !isFound ? state : fault === 'decode' ? 'damaged' : 'failed';
+        list.push({ path: file, state: shown, code, reason: reason ?? '' });
+      }
+      if (note !== null)
+        list.push({ path: file, state: 'damaged', code: 'ERR_MEDIA_DECODE', reason: note });
     }
-    return list;
+    return list.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   }
 
   warm(): Promise<void> {
@@ -295,6 +336,7 @@ class OpenedLibrary implements Library {
     this.assertOpen();
     const counts = this.catalog.counts(SPACE);
     const engine = this.vectors.store.figures();
+    const scan = recallScan(this.catalog);
     return {
       root: this.root,
       dir: this.dir,
@@ -303,6 +345,9 @@ class OpenedLibrary implements Library {
       media: counts.media,
       images: counts.images,
       videos: counts.videos,
+      notTaken: scan.problems.length + scan.problemsLeftOut,
+      heldBack: scan.heldBack,
+      unreachable: scan.unreachable,
       frames: counts.frames,
       framesPending: counts.pendingFrames,
       framesFailed: counts.failedFrames,
@@ -317,17 +362,39 @@ class OpenedLibrary implements Library {
   async verify(given: VerifyOptions = {}): Promise<VerifyReport> {
     this.assertOpen();
     const options = readOptions('options', given, VERIFY_OPTIONS);
-    const outcome = await verifyLibrary({ ...this.parts() });
-    if (options.repair === true && !outcome.ok) {
-      if (this.readOnly)
+    if (this.readOnly) {
+      if (options.repair === true)
         throw makeError('ERR_READ_ONLY', 'repair needs the library opened for writing');
-      // Media whose frames are gone are forgotten, so that the sync below takes them as new.
-      this.catalog.removeMedia(outcome.damagedMedia);
-      if (!outcome.isIndexSound) await this.index({ rebuild: true });
-      await this.sync({ confirmRemovals: false });
-      return verifyLibrary({ ...this.parts() });
+      return this.verifyBeside();
     }
-    return outcome;
+    return this.inTurn(async () => {
+      const { signal } = this.stop;
+      const check = (): Promise<VerifyOutcome> => verifyLibrary({ ...this.parts(), signal });
+      let outcome = await check();
+      if (options.repair !== true || outcome.ok) return outcome;
+      await repairLibrary(this.parts(), outcome, signal);
+      outcome = await check();
+      if (outcome.isIndexSound && outcome.rowsAgree) return outcome;
+      // The engine has rows that nobody knows: make it anew from the stored frames.
+      await this.startAfresh();
+      await runSync(this.parts(), { signal }, { ingest: false, embed: true });
+      return check();
+    });
+  }
+
+  /** By a reader: what a writer changed meanwhile would look like damage. */
+  private async verifyBeside(): Promise<VerifyReport> {
+    for (let attempt = 0; attempt < VERIFY_ATTEMPTS; attempt++) {
+      this.lastLook = -Infinity;
+      await this.refresh();
+      const before = this.catalog.foreignVersion();
+      const outcome = await verifyLibrary({ ...this.parts(), signal: this.stop.signal });
+      if (outcome.ok || this.catalog.foreignVersion() === before) return outcome;
+    }
+    throw makeError(
+      'ERR_BUSY',
+      'another process keeps changing the library: check it when its sync is done',
+    );
   }
 
   async close(): Promise<void> {
@@ -345,16 +412,25 @@ class OpenedLibrary implements Library {
     return this.close();
   }
 
-  /** A reader notices what a writer in another process has committed. */
+  /** A reader notices what a writer in another process has committed; a failed look is made again. */
   private async refresh(): Promise<void> {
     if (!this.readOnly || performance.now() - this.lastLook < REFRESH_MS) return;
-    this.lastLook = performance.now();
+    const before = epochOf(this.catalog);
+    this.rowEpoch = undefined;
     await this.vectors.store.refresh(this.catalog.space(SPACE)?.committedRows);
+    if (epochOf(this.catalog) === before) this.rowEpoch = before;
+    this.lastLook = performance.now();
   }
 
   private assertOpen(): void {
     if (this.isClosed) throw makeError('ERR_CLOSED', 'the library is closed');
   }
+}
+
+/** What `SearcherParts.rowEpoch` asks for. */
+function epochOf(catalog: Catalog): number | undefined {
+  const { number, isSettled } = catalog.rowEpoch(SPACE);
+  return isSettled ? number : undefined;
 }
 
 const BUILTIN_HINT =

@@ -67,6 +67,8 @@ export interface FrameRecord {
   /** Size of the stored frame in pixels, upright. */
   readonly width: number;
   readonly height: number;
+  /** CRC-32 of the stored picture; absent where an older version recorded none. */
+  readonly crc?: number;
 }
 
 /** What one media file may cost; what is not given has its default. See `docs/CLI.md`. */
@@ -90,7 +92,12 @@ export interface SyncOptions {
   readonly keyframes?: boolean;
   /** Longest side of stored frames in pixels; default 512. */
   readonly maxSize?: number;
-  /** Glob patterns of paths (relative to the root) to leave out. */
+  /**
+   * Patterns of paths (relative to the root) to leave out, in the grammar of `.gitignore`; see
+   * docs/CLI.md. They hold for this run: what they leave out leaves the library, and a later sync
+   * without them takes it in again. Default: those that the library keeps in its `config.json`.
+   * `.sightlineignore` files hold always.
+   */
   readonly ignore?: readonly string[];
   /** Say what would be done, write nothing. */
   readonly dryRun?: boolean;
@@ -102,8 +109,9 @@ export interface SyncOptions {
   /** Try again what failed in earlier runs although the file did not change. */
   readonly retryFailed?: boolean;
   /**
-   * Forget files that are gone even when they are more than 20 and more than 5 percent of the
-   * library. Without it such a run removes nothing, because an unplugged disk looks the same.
+   * Forget files that are gone even when they are all files of the library, of a top folder or of a
+   * disk, or more than 20 and more than 5 percent. Without it these are kept (`heldBack`), because an
+   * unplugged disk looks the same. What could not be looked at is never forgotten.
    */
   readonly confirmRemovals?: boolean;
   /** False: frames are stored and wait for their embeddings. Default CLIP_ENABLED, or true. */
@@ -130,9 +138,16 @@ export interface SyncReport {
   readonly added: number;
   readonly changed: number;
   readonly moved: number;
+  /** Files that are gone and were forgotten. */
   readonly removed: number;
+  /** Files that were forgotten because a rule leaves them out. */
+  readonly ignored: number;
   /** Files that are gone and were kept because so many vanished at once; see `confirmRemovals`. */
   readonly heldBack: number;
+  /** Why files were held back, for example `every file of the library`. */
+  readonly heldBackReasons: readonly string[];
+  /** Files that were kept because their folder could not be read; `problems` says which. */
+  readonly unreachable: number;
   readonly unchanged: number;
   /**
    * Untouched files that keep the frames they have although this sync asked for other ones; see
@@ -171,7 +186,10 @@ export interface SearchOptions {
   readonly efSearch?: number;
   /** Only pictures or only frames of videos. */
   readonly type?: MediaKind;
-  /** Glob on the media path relative to the root. */
+  /**
+   * Pattern of the media path relative to the root, in the grammar of `.gitignore`; see docs/CLI.md.
+   * With `!` in front: all but those.
+   */
   readonly path?: string;
   /** Linear scan instead of the graph: ground truth. */
   readonly exact?: boolean;
@@ -189,6 +207,7 @@ export interface SearchResult {
   readonly similarity: number;
   /** Dot product of the unit vectors, in [-1, 1]. */
   readonly cosine: number;
+  /** `/frame/ID/VERSION`; the picture at one such address never changes. */
   readonly frame_url: string;
   readonly media_path: string;
   readonly type: MediaKind;
@@ -216,6 +235,12 @@ export interface LibraryStats {
   readonly media: Readonly<Record<MediaState, number>>;
   readonly images: number;
   readonly videos: number;
+  /** Files and folders that the last sync could not take and that have no entry; see `problems()`. */
+  readonly notTaken: number;
+  /** Files that the last sync found gone and kept; see `SyncReport.heldBack`. */
+  readonly heldBack: number;
+  /** Files that the last sync could not look at and kept. */
+  readonly unreachable: number;
   /** Searchable frames. */
   readonly frames: number;
   /** Frames that wait to be embedded. */

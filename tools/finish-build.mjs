@@ -1,17 +1,68 @@
 // After tsc: writes the ES module faces of the CommonJS build, so that `import` and `require`
-// share one copy of all state (one build, two doors).
-import { chmodSync, copyFileSync, existsSync, writeFileSync } from 'node:fs';
+// share one copy of all state (one build, two doors). Their types are those of the CommonJS files,
+// through one line each: a copy of the declarations would import files that ES modules cannot name.
+// Both doors also have a default export, the module itself: `import sightline from 'sightline'` type-checks
+// wherever `esModuleInterop` is on, so it has to work.
+import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
 const dist = fileURLToPath(new URL('../dist/lib/', import.meta.url));
 
+/** `tsc --incremental` leaves files alone that did not change, and with them what was added before. */
+const MARK = '// The module itself, by tools/finish-build.mjs.';
+
 for (const name of ['index', 'engine']) {
-  if (!existsSync(`${dist}${name}.js`)) continue;
-  const names = Object.keys(require(`${dist}${name}.js`)).filter((key) => key !== 'default');
+  const file = `${dist}${name}`;
+  if (!existsSync(`${file}.js`)) continue;
+  const names = Object.keys(require(`${file}.js`)).filter((key) => key !== 'default');
+  append(`${file}.js`, `Object.defineProperty(exports, 'default', { value: module.exports });`);
+  append(`${file}.d.ts`, `declare const self: typeof import('./${name}');\nexport default self;`);
   const body = names.map((key) => `export const ${key} = cjs.${key};`).join('\n');
-  writeFileSync(`${dist}${name}.mjs`, `import cjs from './${name}.js';\n${body}\n`);
-  copyFileSync(`${dist}${name}.d.ts`, `${dist}${name}.d.mts`);
+  writeFileSync(`${file}.mjs`, `${door(name)}export default cjs;\n${body}\n`);
+  writeFileSync(
+    `${file}.d.mts`,
+    `import * as cjs from './${name}.js';\nexport * from './${name}.js';\nexport default cjs;\n`,
+  );
 }
 if (existsSync(`${dist}cli/main.js`)) chmodSync(`${dist}cli/main.js`, 0o755);
+
+/**
+ * Not `import cjs from './index.js'`: a bundler would follow it and make something of the CommonJS files
+ * that cannot `require` within an ES module. So the package stays outside and is found where it is
+ * installed, beside this file or, from a bundle, by its name.
+ */
+function door(name) {
+  const specifier = name === 'index' ? 'sightline' : `sightline/${name}`;
+  return `import { createRequire } from 'node:module';
+// A bundle of CommonJS has no import.meta.url; it has __filename.
+const here = import.meta.url ?? (typeof __filename === 'string' ? __filename : process.argv[1]);
+const load = createRequire(here);
+function open() {
+  if (here.endsWith('/dist/lib/${name}.mjs')) {
+    try {
+      return load('./${name}.js');
+    } catch (error) {
+      // Some bundlers write down where the file was when they ran.
+      if (error.code !== 'MODULE_NOT_FOUND') throw error;
+    }
+  }
+  try {
+    return load('${specifier}');
+  } catch (cause) {
+    const message =
+      'sightline was bundled and is not installed where the bundle runs: leave it out of the bundle ' +
+      '(esbuild --external:sightline or --packages=external, rollup external: [/^sightline/], ' +
+      "Next.js serverExternalPackages: ['sightline']) and install it there. Reason: ";
+    throw Object.assign(new Error(message + cause.message, { cause }), { code: 'ERR_ADDON_LOAD' });
+  }
+}
+const cjs = open();
+`;
+}
+
+function append(file, text) {
+  const before = readFileSync(file, 'utf8');
+  if (!before.includes(MARK)) appendFileSync(file, `\n${MARK}\n${text}\n`);
+}

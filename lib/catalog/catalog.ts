@@ -1,4 +1,5 @@
 /** The catalog as the layers above use it: tables composed, transactions drawn. */
+import { closeSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
@@ -9,6 +10,7 @@ import {
   type ModelIdentity,
   type Row,
 } from '../types';
+import { makeError, messageOf } from '../errors';
 import { checkCatalog } from './check';
 import { EncodingTable } from './encoding-table';
 import { exportMetadata } from './export-metadata';
@@ -26,12 +28,14 @@ import type {
   IngestedItem,
   MediaPlace,
   MediaRow,
+  RowEpoch,
   RowFilter,
   SpaceRecord,
   StoredFrame,
 } from './records';
-import { raiseRowGeneration, RowMap } from './row-map';
-import { prepareSchema } from './schema';
+import { framesThatPass, raiseRowGeneration, RowMap } from './row-map';
+import { prepareSchema, upgradeOf } from './schema';
+import { mayWrite, NOT_PERMITTED } from './read-only';
 import { catalogError, openSqlite, type SqliteDatabase } from './sqlite';
 import { Statements } from './statements';
 
@@ -42,16 +46,17 @@ export const CATALOG_FILE = 'catalog.sqlite';
  * Opens or creates the catalog of a library's folder. Does not grow with the catalog's size: the full
  * check is `integrityCheck`, run by `verify`.
  *
- * @throws ERR_CATALOG | ERR_FILE_VERSION
+ * @throws ERR_CATALOG | ERR_FILE_VERSION | ERR_READ_ONLY | ERR_IO
  */
 export async function openCatalog(
   dir: string,
   options: { readonly readOnly?: boolean } = {},
 ): Promise<Catalog> {
   const readOnly = options.readOnly === true;
-  if (!readOnly) await mkdir(dir, { recursive: true });
   const file = path.join(dir, CATALOG_FILE);
-  const db = openSqlite(file, readOnly);
+  if (readOnly) assertReadable(file);
+  else await makeWritable(dir);
+  const db = openSqlite(file, readOnly, upgradeOf);
   try {
     prepareSchema(db, readOnly, file);
     return new Catalog(db);
@@ -59,6 +64,40 @@ export async function openCatalog(
     db.close();
     throw catalogError(error, file);
   }
+}
+
+/** SQLite would say of such a file that it cannot be opened, and not why. @throws ERR_IO */
+function assertReadable(file: string): void {
+  try {
+    closeSync(openSync(file, 'r'));
+  } catch (cause) {
+    throw makeError('ERR_IO', `the catalog ${file} may not be read: ${messageOf(cause)}`, {
+      details: { path: file },
+      cause,
+    });
+  }
+}
+
+/** @throws ERR_READ_ONLY with the way round, where the system does not let us write */
+async function makeWritable(dir: string): Promise<void> {
+  const refuse = (target: string, cause?: unknown): never => {
+    throw makeError(
+      'ERR_READ_ONLY',
+      `${target} may not be written: keep the library in another folder, with --library FOLDER on the ` +
+        'command line; one that is there already can be searched without writing',
+      { details: { path: target }, cause },
+    );
+  };
+  try {
+    await mkdir(dir, { recursive: true });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? '';
+    if (NOT_PERMITTED.has(code)) refuse(dir, cause);
+    throw makeError('ERR_IO', `${dir} could not be made: ${messageOf(cause)}`, { cause });
+  }
+  if (!mayWrite(dir)) refuse(dir);
+  const file = path.join(dir, CATALOG_FILE);
+  if (!mayWrite(file)) refuse(file);
 }
 
 /** One connection. Calls are synchronous and short; one writer at a time over all processes. */
@@ -138,7 +177,7 @@ export class Catalog {
         this.sql.run(`DELETE FROM ${table} WHERE space = ?`, name);
       }
       this.sql.run('DELETE FROM spaces WHERE name = ?', name);
-      raiseRowGeneration(this.sql);
+      this.raiseRowEpoch(name);
       markAllMetadata(this.sql);
     });
   }
@@ -266,8 +305,14 @@ export class Catalog {
     return this.frameTable.idsOfMedia(mediaId);
   }
 
-  framesByRows(space: string, rows: readonly Row[]): (FrameRecord | undefined)[] {
-    return rows.map((row) => this.frameTable.byRow(space, row));
+  /** Frames that count in a space, undefined for those that do not (yet, or any more). */
+  framesInSpace(space: string, frameIds: readonly FrameId[]): (FrameRecord | undefined)[] {
+    return frameIds.map((frameId) => this.frameTable.inSpace(space, frameId));
+  }
+
+  /** All frames that count in a space. */
+  framesOfSpace(space: string): FrameId[] {
+    return this.frameTable.idsInSpace(space);
   }
 
   rowOfFrame(space: string, frameId: FrameId): Row | undefined {
@@ -356,6 +401,48 @@ export class Catalog {
     });
   }
 
+  /** These frames' vectors are lost: they wait to be encoded again. */
+  requeue(space: string, frameIds: readonly FrameId[]): void {
+    this.sql.transaction(() => {
+      this.frameTable.requeue(space, frameIds);
+      raiseRowGeneration(this.sql);
+      markMetadata(this.sql, frameIds);
+    });
+  }
+
+  /**
+   * How often rows were renumbered. Rows of the catalog and of an engine go together when this was the
+   * same before and after the engine was opened, and is the same now.
+   */
+  rowEpoch(space: string): RowEpoch {
+    const value = this.meta(`row_epoch:${space}`) ?? '0';
+    return { number: Number.parseInt(value), isSettled: !value.endsWith('+') };
+  }
+
+  /** To be called before the engine renumbers: a crash from here on is put right by `renumber`. */
+  beginRenumbering(space: string): void {
+    this.setMeta(`row_epoch:${space}`, `${this.rowEpoch(space).number}+`);
+  }
+
+  /** Takes over the rows that the engine has given to frames; those without one wait again. */
+  renumber(
+    space: string,
+    rowOf: (frameId: FrameId) => Row | undefined,
+    committedRows: number,
+  ): void {
+    this.sql.transaction(() => {
+      this.frameTable.renumber(space, rowOf);
+      this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', committedRows, space);
+      this.raiseRowEpoch(space);
+      markAllMetadata(this.sql);
+    });
+  }
+
+  private raiseRowEpoch(space: string): void {
+    this.setMeta(`row_epoch:${space}`, String(this.rowEpoch(space).number + 1));
+    raiseRowGeneration(this.sql);
+  }
+
   /** Frames that are gone here and may still have a row in the engine. */
   graves(space: string): FrameId[] {
     return this.sql
@@ -367,11 +454,25 @@ export class Catalog {
     this.sql.run('DELETE FROM graves WHERE space = ?', space);
   }
 
+  /** Does the part of `filterRows` that may take long, without keeping others waiting. */
+  prepareFilter(space: string, filter: RowFilter): Promise<void> {
+    return this.rowMap(space).prepare(this.space(space)?.committedRows ?? 0, filter);
+  }
+
   /** Bit `row & 7` of byte `row >> 3` is set where the row's media file passes the filter. */
   filterRows(space: string, filter: RowFilter): Uint8Array {
+    return this.rowMap(space).bitset(this.space(space)?.committedRows ?? 0, filter);
+  }
+
+  private rowMap(space: string): RowMap {
     let map = this.rowMaps.get(space);
     if (map === undefined) this.rowMaps.set(space, (map = new RowMap(this.sql, space)));
-    return map.bitset(this.space(space)?.committedRows ?? 0, filter);
+    return map;
+  }
+
+  /** The same as frame ids: slower, and right also while engine and catalog number rows differently. */
+  filterFrames(space: string, filter: RowFilter): number[] {
+    return framesThatPass(this.sql, space, filter);
   }
 
   // --- the whole
@@ -415,6 +516,18 @@ export class Catalog {
       encodings: this.encodingTable,
       former: this.formerTable,
     });
+  }
+
+  /** Changes when another connection has written. */
+  foreignVersion(): number {
+    return Number(this.sql.get('PRAGMA data_version')?.data_version);
+  }
+
+  /** Gives pages that removals left empty back to the disk, when there are many of them. */
+  shrink(): void {
+    const pages = Number(this.sql.get('PRAGMA page_count')?.page_count);
+    const free = Number(this.sql.get('PRAGMA freelist_count')?.freelist_count);
+    if (free >= 256 && free >= pages / 4) this.sql.run('VACUUM');
   }
 
   /** Idempotent. */

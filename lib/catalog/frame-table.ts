@@ -33,7 +33,7 @@ export const frameQuery = (more?: string, joins = ''): string =>
 
 const SELECT_FRAME = frameQuery();
 const SELECT_WITH_ROW = frameQuery(
-  'r.encoding_id, r.checksum AS row_checksum',
+  'r.row, r.encoding_id, r.checksum AS row_checksum',
   'JOIN frame_rows r ON r.frame_id = f.frame_id',
 );
 
@@ -61,7 +61,7 @@ export function toFrame(row: SqlRow): FrameRecord {
   };
   const crc = row.jpeg_crc === null ? {} : { crc: Number(row.jpeg_crc) };
   assertChecksum(columnsOf({ ...frame, ...crc }, mediaId), row.checksum, `frame ${frame.frameId}`);
-  return { ...frame, mediaId, kind, mediaPath: path };
+  return { ...frame, ...crc, mediaId, kind, mediaPath: path };
 }
 
 const toStored = (row: SqlRow): StoredFrame => ({
@@ -160,15 +160,24 @@ export class FrameTable {
       .map((row) => asFrameId(Number(row.frame_id)));
   }
 
+  idsInSpace(space: string): FrameId[] {
+    return this.sql
+      .all('SELECT frame_id FROM frame_rows WHERE space = ? ORDER BY row', space)
+      .map((row) => asFrameId(Number(row.frame_id)));
+  }
+
   byId(frameId: FrameId): FrameRecord | undefined {
     const row = this.sql.get(`${SELECT_FRAME} WHERE f.frame_id = ?`, frameId);
     return row && toFrame(row);
   }
 
-  byRow(space: string, row: Row): FrameRecord | undefined {
-    const found = this.sql.get(`${SELECT_WITH_ROW} WHERE r.space = ? AND r.row = ?`, space, row);
+  /** Undefined unless the frame counts in the space. */
+  inSpace(space: string, frameId: FrameId): FrameRecord | undefined {
+    const query = `${SELECT_WITH_ROW} WHERE r.space = ? AND r.frame_id = ?`;
+    const found = this.sql.get(query, space, frameId);
     if (found === undefined) return undefined;
-    assertFrameRow(space, row, { ...found, checksum: found.row_checksum as SqlRow['checksum'] });
+    const checksum = found.row_checksum as SqlRow[string];
+    assertFrameRow(space, Number(found.row), { ...found, checksum });
     return toFrame(found);
   }
 
@@ -257,14 +266,7 @@ export class FrameTable {
     for (const { frameId, row, crc } of rows) {
       // A renewed frame has a row already, which the engine dropped when it took the new one.
       this.sql.run('DELETE FROM frame_rows WHERE space = ? AND frame_id = ?', space, frameId);
-      this.sql.run(
-        'INSERT INTO frame_rows (space, row, frame_id, encoding_id, checksum) VALUES (?, ?, ?, ?, ?)',
-        space,
-        row,
-        frameId,
-        encodingId,
-        checksumOf(frameRowColumns(space, row, frameId, encodingId)),
-      );
+      this.insertRow(space, row, frameId, encodingId);
       this.sql.run('DELETE FROM failed_frames WHERE space = ? AND frame_id = ?', space, frameId);
       leaveQueue(frameId, crc);
     }
@@ -338,6 +340,47 @@ export class FrameTable {
        SELECT space, frame_id FROM failed_frames WHERE space = ? AND attempts < ?`,
       space,
       all ? Number.MAX_SAFE_INTEGER : MAX_ENCODE_ATTEMPTS,
+    );
+  }
+
+  /** Takes frames' rows out; they wait again. */
+  requeue(space: string, frameIds: readonly FrameId[]): void {
+    for (const frameId of frameIds) {
+      this.bury(frameId);
+      this.sql.run(
+        'INSERT OR IGNORE INTO pending_frames (space, frame_id) VALUES (?, ?)',
+        space,
+        frameId,
+      );
+    }
+  }
+
+  /** Gives frames other rows; those that have none any more wait again. */
+  renumber(space: string, rowOf: (frameId: FrameId) => Row | undefined): void {
+    const rows = this.sql.all(
+      'SELECT frame_id, row, encoding_id, checksum FROM frame_rows WHERE space = ?',
+      space,
+    );
+    this.sql.run('DELETE FROM frame_rows WHERE space = ?', space);
+    const lost: FrameId[] = [];
+    for (const found of rows) {
+      assertFrameRow(space, Number(found.row), found);
+      const frameId = asFrameId(Number(found.frame_id));
+      const row = rowOf(frameId);
+      if (row === undefined) lost.push(frameId);
+      else this.insertRow(space, row, frameId, found.encoding_id as number | null);
+    }
+    this.requeue(space, lost);
+  }
+
+  private insertRow(space: string, row: Row, frameId: FrameId, encodingId: number | null): void {
+    this.sql.run(
+      'INSERT INTO frame_rows (space, row, frame_id, encoding_id, checksum) VALUES (?, ?, ?, ?, ?)',
+      space,
+      row,
+      frameId,
+      encodingId,
+      checksumOf(frameRowColumns(space, row, frameId, encodingId)),
     );
   }
 

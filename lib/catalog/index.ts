@@ -5,6 +5,7 @@
  */
 export { openCatalog, type Catalog } from './catalog';
 export { framePath } from './frame-path';
+export { passes } from './row-map';
 export type {
   CatalogCounts,
   EmbeddingMetadata,
@@ -16,6 +17,7 @@ export type {
   IngestedItem,
   MediaPlace,
   MediaRow,
+  RowEpoch,
   RowFilter,
   SpaceRecord,
   StoredFrame,

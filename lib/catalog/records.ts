@@ -1,4 +1,5 @@
 /** The records that go into and come out of the catalog. */
+import type { Pattern } from '../patterns';
 import type {
   FrameId,
   FrameRecord,
@@ -148,10 +149,16 @@ export interface SpaceRecord {
   readonly committedRows: number;
 }
 
+export interface RowEpoch {
+  readonly number: number;
+  /** False while rows are being renumbered. */
+  readonly isSettled: boolean;
+}
+
 export interface RowFilter {
   readonly kind?: MediaKind;
-  /** Called once per media file with its path. */
-  readonly path?: (mediaPath: string) => boolean;
+  /** Media files whose path the pattern covers; with `!` in front, the others. */
+  readonly path?: Pattern;
 }
 
 export interface FrameRow {

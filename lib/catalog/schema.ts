@@ -188,6 +188,13 @@ export function prepareSchema(db: SqliteDatabase, readOnly: boolean, file: strin
   }
 }
 
+/** See `Upgrade`. Other files than ours are left to `prepareSchema`. */
+export function upgradeOf(db: SqliteDatabase): (() => void) | undefined {
+  const version = readPragma(db, 'user_version');
+  const isOurs = readPragma(db, 'application_id') === APPLICATION_ID;
+  return isOurs && version < MIGRATIONS.length ? () => migrate(db, version) : undefined;
+}
+
 function migrate(db: SqliteDatabase, version: number): void {
   for (let next = version; next < MIGRATIONS.length; next++) {
     const { sql, rewrite } = MIGRATIONS[next] as Migration;

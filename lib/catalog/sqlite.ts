@@ -2,7 +2,9 @@
  * SQLite through what the running Node has: `node:sqlite` (22.13 and later), else `better-sqlite3`.
  * Both are used through the few calls of `SqliteDatabase`; nobody else knows which one it is.
  */
+import { pathToFileURL } from 'node:url';
 import { isError, makeError, messageOf, type ErrorCode } from '../errors';
+import { openWithoutWriting, type Upgrade } from './read-only';
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
 export type SqlRow = Record<string, SqlValue>;
@@ -22,6 +24,8 @@ export interface SqliteDatabase {
 interface Driver {
   readonly name: 'node:sqlite' | 'better-sqlite3';
   open(file: string, readOnly: boolean): SqliteDatabase;
+  /** As a file that does not change; undefined where the driver cannot. */
+  readonly openImmutable: ((file: string) => SqliteDatabase) | undefined;
 }
 
 let driver: Driver | undefined;
@@ -46,6 +50,8 @@ function findDriver(): Driver {
       name: 'better-sqlite3',
       // It switches SQLite's defensive mode on by itself.
       open: (file, readOnly) => new Database(file, { readonly: readOnly, fileMustExist: readOnly }),
+      // It takes no URL, by which SQLite is told so.
+      openImmutable: undefined,
     };
   } catch (cause) {
     throw makeError(
@@ -61,13 +67,23 @@ function loadNodeSqlite(): Driver | undefined {
     () =>
       // Asks without throwing where the module does not exist.
       process.getBuiltinModule?.('node:sqlite') as
-        { DatabaseSync: new (file: string, options: object) => SqliteDatabase } | undefined,
+        { DatabaseSync: new (file: string | URL, options: object) => SqliteDatabase } | undefined,
   );
   if (module === undefined) return undefined;
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   return {
     name: 'node:sqlite',
     // Node 22 does not know `defensive` and ignores it; the check of the schema stands in for it.
     open: (file, readOnly) => new module.DatabaseSync(file, { readOnly, defensive: true }),
+    openImmutable:
+      // URLs since 22.15.
+      major > 22 || minor >= 15
+        ? (file) => {
+            const url = pathToFileURL(file);
+            url.searchParams.set('immutable', '1');
+            return new module.DatabaseSync(url, { readOnly: true, defensive: true });
+          }
+        : undefined,
   };
 }
 
@@ -91,11 +107,53 @@ function withoutExperimentalWarning<T>(load: () => T): T {
  * No `quick_check` here although that table asks for one: it reads the whole file, and opening a
  * library must not take longer the more it holds. What a search touches is checked row by row
  * (checksums), the whole by `verify`.
+ *
+ * @param upgrade  for reading a catalog of an older version where it may not be written
  */
-export function openSqlite(file: string, readOnly: boolean): SqliteDatabase {
-  let db: SqliteDatabase | undefined;
+export function openSqlite(
+  file: string,
+  readOnly: boolean,
+  upgrade: Upgrade = () => undefined,
+): SqliteDatabase {
+  const { open, openImmutable } = sqliteDriver();
   try {
-    db = sqliteDriver().open(file, readOnly);
+    if (!readOnly) return configure(open(file, false), false);
+    return (
+      openInPlace(file) ??
+      openWithoutWriting(
+        file,
+        {
+          openInPlace,
+          openImmutable: openImmutable && ((name) => configure(openImmutable(name), true)),
+          openForWriting: (name) => configure(open(name, false), true),
+        },
+        upgrade,
+      )
+    );
+  } catch (error) {
+    throw catalogError(error, file);
+  }
+}
+
+/** Undefined where SQLite would have to make or change a file, which shows at the first reading. */
+function openInPlace(file: string): SqliteDatabase | undefined {
+  const db = configure(sqliteDriver().open(file, true), true);
+  try {
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return db;
+  } catch (error) {
+    db.close();
+    const code = resultCode(error);
+    if (code === SQLITE_READONLY || code === SQLITE_CANTOPEN) return undefined;
+    throw error;
+  }
+}
+
+const SQLITE_READONLY = 8;
+const SQLITE_CANTOPEN = 14;
+
+function configure(db: SqliteDatabase, readOnly: boolean): SqliteDatabase {
+  try {
     db.exec(
       'PRAGMA busy_timeout=5000; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;' +
         'PRAGMA mmap_size=0; PRAGMA foreign_keys=ON;',
@@ -106,8 +164,8 @@ export function openSqlite(file: string, readOnly: boolean): SqliteDatabase {
       );
     return db;
   } catch (error) {
-    db?.close();
-    throw catalogError(error, file);
+    db.close();
+    throw error;
   }
 }
 
@@ -115,7 +173,7 @@ export function openSqlite(file: string, readOnly: boolean): SqliteDatabase {
 const CODES: Readonly<Record<number, { code: ErrorCode; words: string }>> = {
   5: { code: 'ERR_FILE_LOCKED', words: 'is being written by another process' },
   6: { code: 'ERR_FILE_LOCKED', words: 'is locked' },
-  8: { code: 'ERR_READ_ONLY', words: 'is open for reading only' },
+  8: { code: 'ERR_READ_ONLY', words: 'may not be written' },
   10: { code: 'ERR_IO', words: 'met an error of the disk' },
   13: { code: 'ERR_DISK_FULL', words: 'cannot grow: the disk is full' },
 };
@@ -126,6 +184,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
   SQLITE_READONLY: 8,
   SQLITE_IOERR: 10,
   SQLITE_FULL: 13,
+  SQLITE_CANTOPEN: 14,
 };
 
 /** Primary result code; undefined for an error that is not SQLite's. */

@@ -15,6 +15,8 @@ export interface ProgramResult {
 
 type Action = (words: readonly string[], flags: Flags, io: Io) => Promise<ExitCode>;
 
+const RESAMPLE_HELP = 'take frames anew where files were taken otherwise than asked';
+
 const EXAMPLES = `
 Examples:
   sightline "red car at night" ~/Videos     search; the first time also indexes
@@ -60,8 +62,12 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     ),
   )
     .option('--dry-run', 'say what would be done, write nothing')
+    .option('--resample', RESAMPLE_HELP)
     .option('--retry-failed', 'try again what failed before')
-    .option('--confirm-removals', 'forget missing files even when very many are gone at once')
+    .option(
+      '--confirm-removals',
+      'forget missing files even when all or very many are gone at once',
+    )
     .option('--no-embed', 'store frames only; "sightline index" embeds them later');
   withSampling(
     withModel(
@@ -69,7 +75,9 @@ export function buildProgram(version: string, result: ProgramResult): Command {
         (await import('./verbs/sync.js')).runSyncVerb('ingest', first(w), f, io),
       ).addArgument(root),
     ),
-  ).option('--dry-run', 'say what would be done, write nothing');
+  )
+    .option('--dry-run', 'say what would be done, write nothing')
+    .option('--resample', RESAMPLE_HELP);
   withProgress(
     withModel(
       verb('index', 'second half of sync: embed and link stored frames', async (w, f, io) =>
@@ -201,7 +209,12 @@ function withSampling(command: Command): Command {
     .option('--every-n-frames <n>', 'take every n-th frame instead')
     .option('--keyframes', 'take only key frames instead')
     .option('--max-size <pixels>', 'longest side of stored frames (default: 512)')
-    .option('--ignore <glob>', 'leave these paths out; may be repeated', collect);
+    .option('--max-megapixels <number>', 'a larger picture is refused (default: 400)')
+    .option('--max-memory <megabytes>', 'what one picture may need (default: 1024)')
+    .option('--max-seconds <number>', 'how long one picture may take (default: 30)')
+    .option('--max-frames <number>', 'frames of one video at most (default: 200000)')
+    .option('--ignore <glob>', 'leave these paths out from now on; may be repeated', collect)
+    .option('--unignore <glob>', 'take an --ignore of earlier back; may be repeated', collect);
 }
 
 function withSearch(command: Command): Command {
@@ -210,7 +223,7 @@ function withSearch(command: Command): Command {
     .option('--image <file>', 'search with a picture instead of words')
     .option('--like <frame>', 'search with a frame of the library')
     .addOption(new Option('--type <kind>', 'only these').choices(['image', 'video']))
-    .option('--path <glob>', 'only files whose path matches')
+    .option('--path <glob>', 'only files whose path matches, as --ignore would leave out')
     .option('--min-similarity <number>', 'leave out weaker hits (0 to 1)')
     .option('--exact', 'compare every frame instead of walking the graph')
     .option('--ef-search <number>', 'how far the graph is walked; more finds more, slower')

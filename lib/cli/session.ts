@@ -29,13 +29,23 @@ export interface Session {
 export function startSession(rootArgument: string | undefined, flags: Flags, io: Io): Session {
   const shownRoot = rootArgument ?? '.';
   const root = path.resolve(shownRoot);
-  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true)
+  const config = settle(root, flags);
+  // The disk may be away: what is indexed of it can be searched all the same.
+  if (!isFolder(root) && findLibrary(root, config.settings.library) === undefined)
     throw makeError('ERR_ARG_RANGE', `there is no folder "${printable(shownRoot)}"`, {
       details: { root },
     });
-  const config = settle(root, flags);
   for (const warning of config.warnings) io.note(`warning: ${printable(warning)}`);
   return { shownRoot, root, config, io };
+}
+
+/** False as well for one that the system does not let us see. */
+export function isFolder(name: string): boolean {
+  try {
+    return statSync(name).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function settle(root: string, flags: Flags): ResolvedConfig {
@@ -102,20 +112,36 @@ export async function openForSearch(
   } catch (error) {
     const isOccupied = isLibraryError(error) && NOT_WRITABLE.has(error.code);
     if (!isOccupied || existingLibrary(session) === undefined) throw error;
-    session.io.note('another process is updating this library: using what is indexed already');
+    session.io.note(
+      error.code === 'ERR_READ_ONLY'
+        ? 'this library may not be written, so new files were not looked for: using what is indexed already'
+        : 'another process is updating this library: using what is indexed already',
+    );
     return { library: await openSession(session, { readOnly: true }), isWriter: false };
   }
 }
 
 /** The part of the settings and flags that a sync takes. */
 export function syncOptionsOf(session: Session, flags: Flags): SyncOptions {
-  const { settings } = session.config;
+  const { settings, origins } = session.config;
+  // Checks what excludes each other, also where nobody asked for anything.
+  const sampling = samplingOf(session.config);
+  const isAsked = (name: SettingName): boolean => origins[name].from !== 'default';
+  const takenBack = (flags.unignore ?? []) as readonly string[];
   return {
-    ...samplingOf(session.config),
-    maxSize: settings.maxSize,
+    // Only what somebody asked for: a default must not look like a wish to change what is indexed.
+    ...((['fps', 'everyNFrames', 'keyframes'] as const).some(isAsked) ? sampling : {}),
+    ...(isAsked('maxSize') ? { maxSize: settings.maxSize } : {}),
     embed: settings.embed,
-    ...(settings.ignore.length > 0 ? { ignore: settings.ignore } : {}),
+    limits: {
+      megapixels: settings.maxMegapixels,
+      memoryMb: settings.maxMemory,
+      seconds: settings.maxSeconds,
+      videoFrames: settings.maxFrames,
+    },
+    ignore: settings.ignore.filter((rule) => !takenBack.includes(rule)),
     ...(flags.dryRun === true ? { dryRun: true } : {}),
+    ...(flags.resample === true ? { resample: true } : {}),
     ...(flags.retryFailed === true ? { retryFailed: true } : {}),
     ...(flags.confirmRemovals === true ? { confirmRemovals: true } : {}),
   };

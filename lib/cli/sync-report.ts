@@ -4,6 +4,7 @@ import { meansMissing } from './exit-codes';
 import { count, formatDuration, printable } from './format';
 
 const PROBLEMS_SHOWN = 5;
+const REASONS_SHOWN = 3;
 
 /** `12 files indexed (340 frames) in 4.2 s; 1 moved, 2 failed`. */
 export function summaryOf(report: SyncReport): string {
@@ -12,6 +13,7 @@ export function summaryOf(report: SyncReport): string {
       ['unchanged', report.unchanged],
       ['moved', report.moved],
       ['removed', report.removed],
+      ['left out by a rule', report.ignored],
       ['skipped', report.skipped],
       ['failed', report.failed],
       [
@@ -36,7 +38,8 @@ export function describeReport(report: SyncReport): string {
   return [
     summaryOf(report),
     ...(report.dryRun ? [] : [`${count(report.framesTotal, 'frame')} can be searched now`]),
-    ...describeHeldBack(report),
+    ...describeAbsent(report),
+    ...describeOtherSampling(report),
     ...describeMissing(report.problems),
     ...describeProblems(report.problems.filter((problem) => !meansMissing(problem.code))),
   ].join('\n');
@@ -44,23 +47,47 @@ export function describeReport(report: SyncReport): string {
 
 /** The short form before a search: undefined when nothing happened that is worth a line. */
 export function describeNews(report: SyncReport): string | undefined {
-  const { added, changed, moved, removed, indexed, failed, heldBack } = report;
-  if (added + changed + moved + removed + indexed + failed + heldBack === 0) return undefined;
+  const { added, changed, moved, removed, ignored, indexed, failed, heldBack, unreachable } =
+    report;
+  const forgotten = removed + ignored;
+  const kept = heldBack + unreachable;
+  if (added + changed + moved + forgotten + indexed + failed + kept === 0) return undefined;
   const hasProblems = report.failed > 0 || report.skipped > 0;
   return [
     summaryOf(report),
-    ...describeHeldBack(report),
+    ...describeAbsent(report),
     ...describeMissing(report.problems),
     ...(hasProblems ? ['  "sightline stats --problems" lists what was left out and why'] : []),
   ].join('\n');
 }
 
-/** Says that files which are gone were kept, and how to insist. */
-function describeHeldBack({ heldBack }: SyncReport): string[] {
-  if (heldBack === 0) return [];
+/** Says that files which are gone or cannot be seen were kept, why, and how to insist. */
+function describeAbsent({ heldBack, heldBackReasons, unreachable }: SyncReport): string[] {
+  const lines: string[] = [];
+  if (heldBack > 0) {
+    const reasons = heldBackReasons.slice(0, REASONS_SHOWN).map(printable).join('; ');
+    const more = heldBackReasons.length > REASONS_SHOWN ? '; ...' : '';
+    lines.push(
+      `  ${count(heldBack, 'file')} gone at once, kept in case a disk is missing (${reasons}${more}); ` +
+        'if they are really gone: sightline sync --confirm-removals',
+    );
+  }
+  if (unreachable > 0)
+    lines.push(
+      `  ${count(unreachable, 'file')} kept that could not be looked at: what keeps their folder from ` +
+        'being read is in "sightline stats --problems"',
+    );
+  return lines;
+}
+
+/** Says to what the options did not apply, and how to insist. */
+function describeOtherSampling({ otherSampling }: SyncReport): string[] {
+  if (otherSampling === 0) return [];
+  const files = count(otherSampling, 'file');
+  const keep = otherSampling === 1 ? 'keeps its frames' : 'keep their frames';
   return [
-    `  ${count(heldBack, 'file')} gone at once, kept in case a disk is missing; ` +
-      'if they are really gone: sightline sync --confirm-removals',
+    `  ${files} indexed before with other options ${keep}; ` +
+      'to take them anew: the same command with --resample',
   ];
 }
 

@@ -4,6 +4,7 @@ import type { Library } from '../library-types';
 import type { SyncOptions, SyncReport } from '../types';
 import { EXIT, meansMissing, type ExitCode } from './exit-codes';
 import { untilInterrupted } from './interrupt';
+import { printable } from './format';
 import type { Io } from './io';
 import { makeProgress } from './progress';
 import type { ProgressStyle } from './progress-style';
@@ -41,17 +42,32 @@ export async function runSync(
   }
 }
 
-/** A sync that goes before another verb: short words, and a failed file is no reason to stop. */
+/** What keeps a sync from looking for files and says nothing against those that are indexed. */
+const CANNOT_LOOK = new Set(['ERR_FILE_MISSING', 'ERR_READ_ONLY', 'ERR_IO', 'ERR_DISK_FULL']);
+
+/**
+ * A sync that goes before another verb: short words, and neither a failed file nor a disk that is
+ * away is a reason to stop, as long as there is something to search.
+ */
 export async function syncFirst(
   io: Io,
   library: Library,
   options: SyncOptions,
   style: ProgressStyle,
 ): Promise<SyncOutcome> {
-  const outcome = await runSync(io, options, style, (o) => library.sync(o));
-  const news = outcome.report && describeNews(outcome.report);
-  if (news !== undefined) io.note(news);
-  return outcome;
+  try {
+    const outcome = await runSync(io, options, style, (o) => library.sync(o));
+    const news = outcome.report && describeNews(outcome.report);
+    if (news !== undefined) io.note(news);
+    return outcome;
+  } catch (error) {
+    if (!isLibraryError(error) || !CANNOT_LOOK.has(error.code) || library.isEmpty) throw error;
+    io.note(
+      `new files could not be looked for: ${printable(error.message)} (${error.code}); ` +
+        'using what is indexed already',
+    );
+    return { report: undefined, isInterrupted: false };
+  }
 }
 
 /** Interrupted, something to install, some files failed, or all well - in this order. */

@@ -7,6 +7,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError } from '../errors';
 import { TEXT } from '../options';
+import { assertUnbundled, PACKAGE_ROOT } from '../package-root';
 import { bestDtype, type Dtype } from './dtype';
 import { CachedRepository } from './hub/cache';
 import { checkLocked, commitOf, filesOf, readLock, type ModelLock } from './hub/lock-file';
@@ -37,9 +38,6 @@ export interface FindOptions {
   readonly kind?: ModelKind;
 }
 
-/** dist/lib/encode -> package root. */
-const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
-
 /**
  * @param env where HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME are looked up
  * @throws ERR_MODEL_MISSING with the remedy; ERR_MODEL_HASH when a pulled file is no longer what was
@@ -52,6 +50,7 @@ export async function findModel(
   options: FindOptions = {},
 ): Promise<ModelFolder> {
   TEXT('model', name);
+  assertUnbundled();
   if (name === BUILTIN_MODEL) {
     const folder = path.join(PACKAGE_ROOT, 'models', 'builtin');
     const remedy = { instead: 'install the package again: it is incomplete' };

@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   ERR_CLOSED: { class: 'StateError', http: 503, native: 10 },
   ERR_READ_ONLY: { class: 'StateError', http: 403, native: 11 },
   ERR_BUSY: { class: 'StateError', http: 503, native: 12 },
+  ERR_FILTER_STALE: { class: 'StateError', http: 409 },
   ERR_ABORTED: { class: 'StateError', http: 499, native: 13 },
   ERR_LIBRARY_MISSING: { class: 'StateError', http: 503 },
   ERR_UNAUTHORIZED: { class: 'StateError', http: 403 },

@@ -91,7 +91,7 @@ export async function decodePicture(
       sourceHeight: opened.sourceHeight,
       capturedAt: exifDate(opened.exif),
       contentHash,
-      damaged: opened.damaged ?? null,
+      ...(opened.damaged === undefined ? {} : { damaged: opened.damaged }),
     };
   } catch (error) {
     throw asMediaError(error, format);
@@ -237,13 +237,11 @@ async function openHeic(bytes: Uint8Array, context: Context): Promise<Opened> {
   const [width, height] = [item?.width ?? 0, item?.height ?? 0];
   checkPicture({ width, height, pages: 1, bytesPerPixel: 10 }, context.limits);
   const raw = await decodeHeic(bytes);
-  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const exif = all.indexOf('Exif\0\0', 0, 'latin1');
   const signal = item?.color;
   return {
     ...ofRaw(raw),
     // Orientation is not read from there: the decoder has turned the picture as the boxes ask.
-    exif: exif < 0 ? undefined : all.subarray(exif),
+    exif: exifOfHeic(bytes),
     signal: signal !== undefined && needsMapping(signal) ? signal : undefined,
   };
 }
@@ -251,6 +249,14 @@ async function openHeic(bytes: Uint8Array, context: Context): Promise<Opened> {
 function openBmp(bytes: Uint8Array, { limits }: Context, isIcon = false): Opened {
   checkPicture({ ...bmpSize(bytes), pages: 1, bytesPerPixel: 4 }, limits);
   return ofRaw(decodeBmp(bytes, isIcon));
+}
+
+/** Most files have the block near their beginning; what looks like one and is none has no date. */
+function exifOfHeic(bytes: Uint8Array): Uint8Array | undefined {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 1 << 20));
+  const starts = ['MM\0*', 'II*\0'].map((magic) => all.indexOf(magic, 0, 'latin1'));
+  const [start] = starts.filter((at) => at >= 0).sort((a, b) => a - b);
+  return start === undefined ? undefined : bytes.subarray(start);
 }
 
 async function openByFfmpeg(

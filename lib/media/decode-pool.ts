@@ -252,7 +252,8 @@ function isReply(value: unknown): value is DecodeReply {
   return (
     types.isUint8Array(jpeg) &&
     sizes.every((size) => Number.isInteger(size) && (size as number) > 0) &&
-    [rest.capturedAt, rest.damaged].every((text) => text === null || typeof text === 'string') &&
+    (rest.capturedAt === null || typeof rest.capturedAt === 'string') &&
+    (rest.damaged === undefined || typeof rest.damaged === 'string') &&
     /^[0-9a-f]{64}$/.test(String(rest.contentHash))
   );
 }

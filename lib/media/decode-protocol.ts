@@ -21,7 +21,7 @@ export interface DecodedPicture {
   readonly capturedAt: string | null;
   readonly contentHash: string;
   /** What is wrong with it, when only a part could be decoded. */
-  readonly damaged: string | null;
+  readonly damaged?: string;
 }
 
 export type DecodeReply =

@@ -39,6 +39,14 @@ class ByteReader {
   }
 }
 
+/**
+ * What nobody reads yet stays in the stream: when a child ends, Node lets all its output go that has no
+ * listener, and a short film may be over before its first frame is asked for.
+ */
+function keep(stream: Readable): Readable {
+  return stream.on('readable', () => undefined);
+}
+
 /** Lines of the index are under a hundred bytes. */
 const MOST_LINE_BYTES = 65_536;
 
@@ -81,8 +89,8 @@ export class FrameStream {
     index: Readable,
     private readonly isRaw = false,
   ) {
-    this.frames = new ByteReader(frames);
-    this.index = new LineReader(index);
+    this.frames = new ByteReader(keep(frames));
+    this.index = new LineReader(keep(index));
   }
 
   /**

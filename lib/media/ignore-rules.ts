@@ -1,15 +1,16 @@
 /**
- * What a walk leaves out: `.sightlineignore` files in the manner of .gitignore, and globs of the
- * caller. Pure: text and paths in, verdict out.
+ * What a walk leaves out: `.sightlineignore` files in the manner of .gitignore, and patterns of the
+ * caller. Pure: text and paths in, verdict out. What a pattern means is in `patterns/`.
  */
-import picomatch from 'picomatch';
+import { messageOf } from '../errors';
+import { foldPath, parsePattern, trimEnd, type Pattern } from '../patterns';
 
 export const IGNORE_FILE = '.sightlineignore';
 
 interface Rule {
-  readonly isNegated: boolean;
-  readonly directoriesOnly: boolean;
-  readonly matches: (relPath: string) => boolean;
+  readonly pattern: Pattern;
+  /** Where the part of a path begins that the pattern is about. */
+  readonly from: number;
 }
 
 /** An ordered list of rules; the last one that matches decides, as in .gitignore. */
@@ -19,54 +20,50 @@ export class IgnoreRules {
   static readonly none = new IgnoreRules([]);
 
   /**
-   * Adds patterns that hold below `base`.
-   *
-   * A pattern without a slash matches a name at any depth; with one it is relative to `base`. A
-   * trailing slash means folders only, `!` takes back, `#` starts a comment.
+   * Adds patterns that hold below `base`; one that begins with `!` takes back.
    *
    * @param base  folder of the ignore file, relative to the root, `''` for the root itself
    */
-  with(patterns: readonly string[], base = ''): IgnoreRules {
-    const more = patterns.flatMap((pattern) => compile(pattern, base) ?? []);
-    return more.length === 0 ? this : new IgnoreRules([...this.rules, ...more]);
+  with(patterns: readonly Pattern[], base = ''): IgnoreRules {
+    if (patterns.length === 0) return this;
+    const from = base === '' ? 0 : foldPath(base).length + 1;
+    return new IgnoreRules([...this.rules, ...patterns.map((pattern) => ({ pattern, from }))]);
   }
 
-  ignores(relPath: string, isDirectory: boolean): boolean {
+  /** @param path  folded, relative to the root; beneath the base of every rule */
+  ignores(path: string, isFolder: boolean): boolean {
     for (let i = this.rules.length - 1; i >= 0; i--) {
-      const rule = this.rules[i] as Rule;
-      if (rule.directoriesOnly && !isDirectory) continue;
-      if (rule.matches(relPath)) return !rule.isNegated;
+      const { pattern, from } = this.rules[i] as Rule;
+      if (pattern.matches(path, isFolder, from)) return !pattern.isNegated;
     }
     return false;
   }
 }
 
-function compile(line: string, base: string): Rule | undefined {
-  // A trailing carriage return is an editor's, trailing blanks are nobody's.
-  let pattern = line.replace(/\s+$/, '');
-  if (pattern === '' || pattern.startsWith('#')) return undefined;
-  const isNegated = pattern.startsWith('!');
-  if (isNegated) pattern = pattern.slice(1);
-  const directoriesOnly = pattern.endsWith('/');
-  if (directoriesOnly) pattern = pattern.slice(0, -1);
-  const isAnchored = pattern.includes('/');
-  if (pattern.startsWith('/')) pattern = pattern.slice(1);
-  if (pattern === '') return undefined;
-  // `nonegate`: we have taken the exclamation mark off; `nobrace` keeps names with braces literal.
-  const isMatch = picomatch(isAnchored ? pattern : `**/${pattern}`, {
-    dot: true,
-    nonegate: true,
-    nobrace: true,
-  });
-  const prefix = base === '' ? '' : `${base}/`;
-  return {
-    isNegated,
-    directoriesOnly,
-    matches: (relPath) => relPath.startsWith(prefix) && isMatch(relPath.slice(prefix.length)),
-  };
+export interface IgnoreFile {
+  readonly patterns: readonly Pattern[];
+  /** One line for each that is no pattern. */
+  readonly problems: readonly string[];
 }
 
-/** The patterns of an ignore file. */
-export function parseIgnoreFile(text: string): string[] {
-  return text.replace(/^\uFEFF/, '').split(/\r?\n/);
+/** Reads an ignore file: a pattern a line; empty lines and those that begin with `#` say nothing. */
+export function parseIgnoreFile(bytes: Uint8Array): IgnoreFile {
+  const patterns: Pattern[] = [];
+  const problems: string[] = [];
+  for (const [i, line] of decode(bytes).split(/\r?\n/).entries()) {
+    const text = trimEnd(line);
+    if (text === '' || text.startsWith('#')) continue;
+    try {
+      patterns.push(parsePattern(text));
+    } catch (error) {
+      problems.push(`line ${i + 1}: ${messageOf(error)}`);
+    }
+  }
+  return { patterns, problems };
+}
+
+/** UTF-8, or the UTF-16 that a shell of Windows writes by `>`. */
+function decode(bytes: Uint8Array): string {
+  const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
+  return new TextDecoder(isUtf16 ? 'utf-16le' : 'utf-8').decode(bytes);
 }

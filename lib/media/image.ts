@@ -52,13 +52,7 @@ export async function decodeImage(
   const request = 'bytes' in source ? { bytes: source.bytes } : { absPath: source.absPath };
   const { limits, signal } = options;
   const picture = await pool.decode({ ...request, maxSize, ...(limits && { limits }) }, signal);
-  const { damaged, jpeg, ...rest } = picture;
-  return {
-    ...rest,
-    jpeg: asBuffer(jpeg),
-    timestamp: null,
-    ...(damaged === null ? {} : { damaged }),
-  };
+  return { ...picture, jpeg: asBuffer(picture.jpeg), timestamp: null };
 }
 
 /** Ends the children. Needed by nobody who ends the process; they go with it. Idempotent. */

@@ -22,4 +22,11 @@ export { contentKind } from './recognise';
 export { LIMITS } from './limits';
 export { checkPixels, pngOf, type RawPixels } from './pixels';
 export { probeVideo, sampleVideo, type SampleOptions, type VideoInfo } from './video';
-export { walkMedia, type MediaFile, type WalkOptions, type WalkProblem } from './walk';
+export {
+  walkMedia,
+  type MediaFile,
+  type WalkEntry,
+  type WalkNote,
+  type WalkOptions,
+  type WalkProblem,
+} from './walk';

@@ -10,12 +10,13 @@ import { isText, sniff, SNIFF_BYTES } from './sniff';
  * it is named and not passed over.
  *
  * Cost: nothing for names that say it; else one open and one read.
+ *
+ * @throws what the system says when it does not let us read
  */
 export async function walkedKind(absPath: string, name: string): Promise<MediaKind | undefined> {
   const byName = kindOfName(name);
   if (byName !== undefined || isOtherName(name)) return byName;
-  const head = await headOf(absPath);
-  if (head === undefined) return undefined;
+  const head = await readHead(absPath);
   // A film named `.ts` whose beginning is damaged is still no text.
   return kindOf(head) ?? (isSharedName(name) && !isText(head) ? 'video' : undefined);
 }
@@ -24,7 +25,8 @@ export async function walkedKind(absPath: string, name: string): Promise<MediaKi
 export async function contentKind(file: {
   readonly absPath: string;
 }): Promise<MediaKind | undefined> {
-  const head = await headOf(file.absPath);
+  // Whoever decodes it will say why it cannot be read.
+  const head = await readHead(file.absPath).catch(() => undefined);
   return head && kindOf(head);
 }
 
@@ -39,18 +41,13 @@ function kindOf(head: Uint8Array): MediaKind | undefined {
 const isSound = (head: Uint8Array): boolean =>
   /^....ftyp(M4A|M4B|M4P|F4A)/s.test(String.fromCharCode(...head.subarray(0, 12)));
 
-async function headOf(absPath: string): Promise<Uint8Array | undefined> {
+async function readHead(absPath: string): Promise<Uint8Array> {
+  const { handle } = await openMedia(absPath);
   try {
-    const { handle } = await openMedia(absPath);
-    try {
-      const head = Buffer.alloc(SNIFF_BYTES);
-      const { bytesRead } = await handle.read(head, 0, head.length, 0);
-      return head.subarray(0, bytesRead);
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    // Whoever decodes it will say why.
-    return undefined;
+    const head = Buffer.alloc(SNIFF_BYTES);
+    const { bytesRead } = await handle.read(head, 0, head.length, 0);
+    return head.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
   }
 }

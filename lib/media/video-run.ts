@@ -92,18 +92,21 @@ export async function* runFrames(
   const stallMs = LIMITS.videoStallMs * Math.max(1, secondsPerFrame / 10);
   try {
     const { log, described, ended, nextShape } = followLog(child);
-    await child.watch(described, stallMs);
+    const stream = new FrameStream(child.frames, child.index, view.isRaw);
+    const begun = stream.next();
+    begun.catch(() => undefined);
+    // Output that is none ends the run at once, though nothing was described.
+    await child.watch(Promise.race([described, begun.then(() => described)]), stallMs);
     const [track, ...others] = filmTracks(log.tracks).filter(
       ({ index }) => !options.failedTracks.has(index),
     );
     const wanted = track === undefined ? view : viewOf(track, log, view);
     if (!isSameView(view, wanted)) return { view: wanted, given: skip };
-    const stream = new FrameStream(child.frames, child.index, view.isRaw);
     const budget = new Budget(options);
     let first: { width: number; height: number } | undefined;
     let last = 0;
-    for (;;) {
-      const frame = await child.watch(stream.next(), stallMs);
+    for (let coming = begun; ; coming = stream.next()) {
+      const frame = await child.watch(coming, stallMs);
       if (frame === undefined) break;
       // The log comes by a pipe of its own and may be behind.
       const shape = await child.watch(nextShape(), stallMs);

@@ -1,6 +1,8 @@
 /**
  * Lists the media files beneath a folder, in the same order every time. Opens no file but ignore
- * files and those whose name does not say what they are; follows no symbolic link, and says what it had to leave out.
+ * files and those whose name does not say what they are; follows no symbolic link, and says what it
+ * had to leave out and why: a file that is not listed because it is gone is another thing than one
+ * that could not be seen or should not be.
  */
 import { isUtf8 } from 'node:buffer';
 import type { Dirent, Stats } from 'node:fs';
@@ -8,7 +10,8 @@ import { lstat, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError, messageOf, type ErrorCode } from '../errors';
 import type { MediaKind } from '../types';
-import { IGNORE_FILE, IgnoreRules, parseIgnoreFile } from './ignore-rules';
+import { foldPath, parsePattern } from '../patterns';
+import { IGNORE_FILE, IgnoreRules, parseIgnoreFile, type IgnoreFile } from './ignore-rules';
 import { kindOfName } from './kinds';
 import { walkedKind } from './recognise';
 import { openMedia } from './safe-open';
@@ -28,13 +31,34 @@ export interface MediaFile {
 
 /** Something beneath the root that looked like media or a folder and could not be taken. */
 export interface WalkProblem {
+  /** `.` for the root itself. */
   readonly relPath: string;
   readonly code: ErrorCode;
   readonly reason: string;
+  /**
+   * What this says of a file known to be at this path or below it. `unseen`: nothing, the system did
+   * not let us look. `replaced`: something else is there now. Absent: nothing is wrong with it.
+   */
+  readonly hides?: 'unseen' | 'replaced';
 }
 
+/** Something beneath the root that was left out on purpose, or is worth remembering. */
+export interface WalkNote {
+  readonly relPath: string;
+  /**
+   * `ignored`: by a rule, and so is what lies below. `library`: a folder of Sightline's own. `unseen`: a
+   * file that could not be read to know whether it is media. `volume`: the root, or a folder on another
+   * file system than its parent.
+   */
+  readonly note: 'ignored' | 'library' | 'unseen' | 'volume';
+  /** Number of the file system, of a `volume`. */
+  readonly device?: number;
+}
+
+export type WalkEntry = MediaFile | WalkProblem | WalkNote;
+
 export interface WalkOptions {
-  /** Globs to leave out, as lines of a `.sightlineignore` in the root. */
+  /** Patterns to leave out, as lines of a `.sightlineignore` in the root; `#` is no comment here. */
   readonly ignore?: readonly string[];
   /** Take files and folders whose name starts with a dot, too. */
   readonly hidden?: boolean;
@@ -47,27 +71,33 @@ const LIBRARY_FILE = 'catalog.sqlite';
 /** Files asked for their size at once. */
 const STAT_BATCH = 64;
 const IGNORE_FILE_BYTES = 1024 * 1024;
+const ROOT = '.';
 
 /**
  * Walks a folder: depth first, names in order of their UTF-16 code units whatever the locale.
  *
- * @throws ERR_FILE_MISSING when the root is no folder that can be read; ERR_ABORTED
+ * @throws ERR_FILE_MISSING when the root is no folder that can be read; ERR_ABORTED; ERR_ARG_RANGE for
+ *   a pattern that names nothing
  */
 export async function* walkMedia(
   root: string,
   options: WalkOptions = {},
-): AsyncGenerator<MediaFile | WalkProblem> {
+): AsyncGenerator<WalkEntry> {
   let real: string;
+  let device: number;
   try {
     real = await realpath(root);
-    if (!(await lstat(real)).isDirectory()) throw new Error('not a folder');
+    const stats = await lstat(real);
+    if (!stats.isDirectory()) throw new Error('not a folder');
+    device = stats.dev;
   } catch (cause) {
     throw makeError('ERR_FILE_MISSING', `${root} is not a folder that can be read`, {
       details: { path: root },
       cause,
     });
   }
-  yield* new Walker(real, options).folder('', IgnoreRules.none);
+  yield { relPath: ROOT, note: 'volume', device };
+  yield* new Walker(real, options).folder('', IgnoreRules.none, device);
 }
 
 class Walker {
@@ -78,57 +108,70 @@ class Walker {
     private readonly root: string,
     private readonly options: WalkOptions,
   ) {
-    this.callerRules = IgnoreRules.none.with(options.ignore ?? []);
+    const patterns = (options.ignore ?? []).map((text) => parsePattern(text));
+    this.callerRules = IgnoreRules.none.with(patterns);
   }
 
-  async *folder(relDir: string, inherited: IgnoreRules): AsyncGenerator<MediaFile | WalkProblem> {
+  /** @param parentDevice  file system of the folder above */
+  async *folder(
+    relDir: string,
+    inherited: IgnoreRules,
+    parentDevice: number,
+  ): AsyncGenerator<WalkEntry> {
     this.throwIfAborted();
     const absDir = path.join(this.root, relDir);
-    let entries: Entry[];
+    let listing: Listing;
     try {
-      entries = await this.entries(absDir, relDir);
+      listing = await this.list(absDir, relDir);
     } catch (error) {
-      yield { relPath: relDir === '' ? '.' : relDir, code: 'ERR_IO', reason: messageOf(error) };
+      const relPath = relDir === '' ? ROOT : relDir;
+      yield { relPath, code: 'ERR_IO', reason: messageOf(error), hides: 'unseen' };
       return;
     }
+    const { entries, device } = listing;
+    if (device !== parentDevice) yield { relPath: relDir, note: 'volume', device };
     // Frames of a library are pictures, too: indexing them would find everything twice.
-    if (relDir !== '' && entries.some((entry) => entry.name === LIBRARY_FILE)) return;
-    let own = inherited;
-    try {
-      own = inherited.with(await this.ignoreFile(absDir, entries), relDir);
-    } catch (error) {
-      // Rather too many files than a walk that a bad ignore file can stop; but not without a word.
-      const relPath = relDir === '' ? IGNORE_FILE : `${relDir}/${IGNORE_FILE}`;
-      yield { relPath, code: 'ERR_IO', reason: `not obeyed: ${messageOf(error)}` };
+    if (relDir !== '' && entries.some((entry) => entry.name === LIBRARY_FILE)) {
+      yield { relPath: relDir, note: 'library' };
+      return;
     }
-    const taken = entries.filter(
-      (entry) =>
-        !this.isHidden(entry.name) &&
-        !own.ignores(entry.relPath, entry.isFolder) &&
-        !this.callerRules.ignores(entry.relPath, entry.isFolder),
-    );
+    const { patterns, problems } = await this.ignoreFile(absDir, entries);
+    const own = inherited.with(patterns, relDir);
+    // Rather too many files than a walk that a bad ignore file can stop; but not without a word.
+    const ignorePath = relDir === '' ? IGNORE_FILE : `${relDir}/${IGNORE_FILE}`;
+    for (const reason of problems)
+      yield { relPath: ignorePath, code: 'ERR_IO', reason: `not obeyed: ${reason}` };
+    const taken: Entry[] = [];
+    for (const entry of entries) {
+      if (this.isHidden(entry.name)) continue;
+      if (!this.isIgnored(own, entry)) taken.push(entry);
+      else yield { relPath: entry.relPath, note: 'ignored' };
+    }
     for (let at = 0; at < taken.length; at += STAT_BATCH) {
       const batch = taken.slice(at, at + STAT_BATCH);
       this.throwIfAborted();
       const outcomes = await Promise.all(batch.map((entry) => this.look(absDir, entry)));
       for (const [i, entry] of batch.entries()) {
-        if (entry.isFolder && entry.problem === undefined) yield* this.folder(entry.relPath, own);
+        if (entry.isFolder && entry.problem === undefined)
+          yield* this.folder(entry.relPath, own, device);
         const outcome = outcomes[i];
         if (outcome !== undefined) yield outcome;
       }
     }
   }
 
-  private async entries(absDir: string, relDir: string): Promise<Entry[]> {
+  private async list(absDir: string, relDir: string): Promise<Listing> {
     const found = await readdir(absDir, { withFileTypes: true, encoding: 'buffer' });
     // A folder that was swapped for a link since its parent was listed leads elsewhere.
-    if ((await realpath(absDir)) !== absDir) throw new Error('the folder was replaced by a link');
+    const [real, { dev }] = await Promise.all([realpath(absDir), lstat(absDir)]);
+    if (real !== absDir) throw new Error('the folder was replaced by a link');
     const entries = found.map((dirent) => toEntry(dirent as unknown as Dirent<Buffer>, relDir));
-    return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    return { entries, device: dev };
   }
 
   /** What to say of one directory entry; undefined: nothing. */
-  private async look(absDir: string, entry: Entry): Promise<MediaFile | WalkProblem | undefined> {
+  private async look(absDir: string, entry: Entry): Promise<WalkEntry | undefined> {
     const { relPath, name } = entry;
     if (entry.problem !== undefined) return problem(relPath, entry.problem);
     if (entry.isFolder) return undefined;
@@ -143,27 +186,48 @@ class Walker {
     try {
       stats = await lstat(absPath);
     } catch (error) {
-      if (kind === undefined) return undefined;
-      return { relPath, code: 'ERR_MEDIA_MISSING', reason: messageOf(error) };
+      // It was listed a moment ago: gone in between, or the share does not answer. Seen it was not.
+      const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (kind === undefined) return isGone ? undefined : { relPath, note: 'unseen' };
+      const code = isGone ? 'ERR_MEDIA_MISSING' : 'ERR_IO';
+      return { relPath, code, reason: messageOf(error), hides: 'unseen' };
     }
     if (!stats.isFile())
       return kind === undefined ? undefined : problem(relPath, 'not a plain file');
-    const walked = await walkedKind(absPath, name);
+    let walked: MediaKind | undefined;
+    try {
+      walked = await walkedKind(absPath, name);
+    } catch {
+      // Nobody says that it is media; if it is known to be, it is not gone.
+      return { relPath, note: 'unseen' };
+    }
     if (walked === undefined) return undefined;
     const { size: sizeBytes, mtimeMs, ctimeMs } = stats;
     return { relPath, absPath, kind: walked, sizeBytes, mtimeMs, ctimeMs };
   }
 
-  private async ignoreFile(absDir: string, entries: readonly Entry[]): Promise<string[]> {
-    if (!entries.some((entry) => entry.name === IGNORE_FILE)) return [];
-    const { handle } = await openMedia(path.join(absDir, IGNORE_FILE));
+  private async ignoreFile(absDir: string, entries: readonly Entry[]): Promise<IgnoreFile> {
+    if (!entries.some((entry) => entry.name === IGNORE_FILE)) return NO_RULES;
     try {
-      const buffer = Buffer.alloc(IGNORE_FILE_BYTES);
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-      return parseIgnoreFile(buffer.toString('utf8', 0, bytesRead));
-    } finally {
-      await handle.close();
+      const { handle } = await openMedia(path.join(absDir, IGNORE_FILE));
+      try {
+        const buffer = Buffer.alloc(IGNORE_FILE_BYTES + 1);
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+        if (bytesRead > IGNORE_FILE_BYTES)
+          throw new Error(`it has more than ${IGNORE_FILE_BYTES} bytes`);
+        return parseIgnoreFile(buffer.subarray(0, bytesRead));
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      return { patterns: [], problems: [messageOf(error)] };
     }
+  }
+
+  private isIgnored(own: IgnoreRules, { relPath, isFolder }: Entry): boolean {
+    if (own === IgnoreRules.none && this.callerRules === IgnoreRules.none) return false;
+    const folded = foldPath(relPath);
+    return own.ignores(folded, isFolder) || this.callerRules.ignores(folded, isFolder);
   }
 
   private isHidden(name: string): boolean {
@@ -175,6 +239,13 @@ class Walker {
     if (this.options.signal?.aborted === true)
       throw makeError('ERR_ABORTED', 'the walk was aborted');
   }
+}
+
+const NO_RULES: IgnoreFile = { patterns: [], problems: [] };
+
+interface Listing {
+  readonly entries: readonly Entry[];
+  readonly device: number;
 }
 
 interface Entry {
@@ -199,5 +270,5 @@ function toEntry(dirent: Dirent<Buffer>, relDir: string): Entry {
 }
 
 function problem(relPath: string, reason: string): WalkProblem {
-  return { relPath, code: 'ERR_MEDIA_UNSUPPORTED', reason };
+  return { relPath, code: 'ERR_MEDIA_UNSUPPORTED', reason, hides: 'replaced' };
 }

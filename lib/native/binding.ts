@@ -25,6 +25,7 @@ export interface NativeStats {
   readonly count: number;
   readonly liveCount: number;
   readonly graphRows: number;
+  readonly removedInGraph: number;
   readonly maxLevel: number;
   readonly bytesOnDisk: number;
   readonly bytesResident: number;
@@ -67,10 +68,13 @@ export interface NativeBinding {
   info(handle: NativeHandle): NativeInfo;
   stats(handle: NativeHandle): NativeStats;
   verify(handle: NativeHandle): Promise<{ problems: string[]; rowsChecked: number }>;
-  save(handle: NativeHandle): Promise<void>;
+  /** closing: the log is folded only where it is as long as writes would not leave it. */
+  save(handle: NativeHandle, closing: boolean): Promise<void>;
   close(handle: NativeHandle): Promise<void>;
   count(handle: NativeHandle): number;
   liveCount(handle: NativeHandle): number;
+  /** Another number whenever rows came or went, or a key got another row. */
+  changes(handle: NativeHandle): number;
   /** Fills the last three, which have room for k, and gives how many. */
   search(
     handle: NativeHandle,
@@ -82,6 +86,8 @@ export interface NativeBinding {
     threshold: number,
     /** Room for 3k: keys, then from k on distances, then from 2k on nodes. */
     out: Float64Array,
+    /** What `changes` was when the filter was made; ERR_BUSY if it is not that any more. */
+    changes: number | undefined,
   ): number;
   searchBatch(
     handle: NativeHandle,
@@ -94,6 +100,7 @@ export interface NativeBinding {
     threads: number,
     /** Is filled, and must not be touched before. */
     out: NativeBatch,
+    changes: number | undefined,
   ): Promise<void>;
   copyRows(handle: NativeHandle, rows: Uint32Array, out: Float32Array): void;
   copyKeys(handle: NativeHandle, rows: Uint32Array, out: NativeKeys): void;
@@ -126,6 +133,10 @@ export interface NativeBinding {
   uncoded(handle: NativeHandle): number;
   /** Gives the node to go on from; the number of nodes when all is done. */
   makeCodes(handle: NativeHandle, first: number, threads: number): Promise<number>;
+  /** Whether enough removed rows have gathered in the graph to take them out. */
+  unlinkIsDue(handle: NativeHandle): boolean;
+  /** Gives the node to go on from; the number of nodes when all is done. */
+  unlink(handle: NativeHandle, first: number, threads: number): Promise<number>;
   /** Copies the next part of mapped rows and links into huge pages; whether there is more to do. */
   promote(handle: NativeHandle): Promise<boolean>;
   /** Compaction: `native/index/compact.cc`. */

@@ -2,10 +2,12 @@
  * Finds and loads the addon. The only folder that knows there is a binary; uses `lib/errors` alone.
  * Loaded at the first call, so that requiring the package never fails.
  */
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import nodeGypBuild from 'node-gyp-build';
-import { isError, codeOfNativeStatus, makeError, messageOf } from '../errors';
+import { resolve as findBinary } from 'node-gyp-build';
+import { codeOfNativeStatus, isError, makeError, messageOf } from '../errors';
+import { BUNDLE_REMEDY, installedRoot, isBundled, PACKAGE_ROOT } from '../package-root';
 import type { NativeBinding } from './binding';
 
 export type {
@@ -17,9 +19,6 @@ export type {
   NativeStats,
 } from './binding';
 
-/** From dist/lib/native to the package. */
-const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
-
 let loaded: NativeBinding | undefined;
 
 /**
@@ -29,7 +28,7 @@ let loaded: NativeBinding | undefined;
  */
 export function native(): NativeBinding {
   if (loaded === undefined) {
-    const binding = loadFrom(PACKAGE_ROOT);
+    const binding = load();
     // In a worker this event is of the worker's end, and the process goes on.
     if (isMainThread) process.once('exit', () => binding.endProcess());
     loaded = binding;
@@ -37,16 +36,41 @@ export function native(): NativeBinding {
   return loaded;
 }
 
+function load(): NativeBinding {
+  const file = process.env.SIGHTLINE_ADDON;
+  if (file !== undefined && file !== '') return loadFile(path.resolve(file));
+  return loadFrom(isBundled() ? (installedRoot() ?? PACKAGE_ROOT) : PACKAGE_ROOT);
+}
+
+/** The binary that SIGHTLINE_ADDON names. */
+function loadFile(file: string): NativeBinding {
+  try {
+    return requireBinary(file);
+  } catch (cause) {
+    throw makeError(
+      'ERR_ADDON_LOAD',
+      `SIGHTLINE_ADDON is ${file}, which could not be loaded: name the file sightline.node of this ` +
+        `version, platform and architecture. Reason: ${messageOf(cause)}`,
+      { cause, details: { file } },
+    );
+  }
+}
+
+/** Not by the `require` of this file, of which a bundler may have made something else. */
+const requireBinary = (file: string): NativeBinding => createRequire(file)(file) as NativeBinding;
+
+const REMEDY =
+  'in a checkout run "npm run build:native"; otherwise install the package again for this platform';
+
 /** Loads the binary of the package in `root`; exported for the test of the error. */
 export function loadFrom(root: string): NativeBinding {
   try {
-    return nodeGypBuild(root) as NativeBinding;
+    return requireBinary(findBinary(root));
   } catch (cause) {
     throw makeError(
       'ERR_ADDON_LOAD',
       `the native engine could not be loaded on ${process.platform}-${process.arch} with Node ` +
-        `${process.versions.node}. In a checkout run "npm run build:native"; otherwise reinstall the ` +
-        `package for this platform. Reason: ${messageOf(cause)}`,
+        `${process.versions.node}: ${isBundled() ? BUNDLE_REMEDY : REMEDY}. Reason: ${messageOf(cause)}`,
       { cause, details: { platform: process.platform, arch: process.arch, root } },
     );
   }

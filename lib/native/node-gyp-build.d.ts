@@ -1,5 +1,4 @@
 declare module 'node-gyp-build' {
-  /** Finds and loads the binary of the package in `dir`. */
-  function load(dir: string): unknown;
-  export = load;
+  /** The file of the binary of the package in `dir`. */
+  export function resolve(dir: string): string;
 }

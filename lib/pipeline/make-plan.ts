@@ -1,14 +1,16 @@
 /** Makes the plan of a sync: walks the folder, asks the catalog, hashes what may be known bytes. */
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog, MediaPlace } from '../catalog';
 import { messageOf, isLibraryError } from '../errors';
 import { contentHash, walkMedia } from '../media';
 import type { MediaId, MediaProblem, SyncOptions } from '../types';
+import { explainAbsence, type Absence, type Sight, type Volumes } from './absence';
 import type { WorkItem } from './ingest';
 import { mapOrdered } from './ordered';
 import {
   compareFiles,
-  isMassRemoval,
   moveCandidates,
   needsDecoding,
   resolveContents,
@@ -18,13 +20,15 @@ import {
   type KnownFile,
 } from './plan';
 import { isSampledOtherwise } from './sampling';
+import { recallScan } from './scan-memory';
 
 export interface SyncPlan {
   readonly work: readonly WorkItem[];
   readonly moves: readonly KnownAndFound[];
   /** Files whose bytes are known under another path or other times: moves and touched ones. */
   readonly places: readonly { readonly mediaId: MediaId; readonly place: MediaPlace }[];
-  readonly missing: readonly KnownFile[];
+  /** Known files that the walk did not list. */
+  readonly absent: Absence;
   /** Gone for certain: another known file has taken their name. */
   readonly overwritten: readonly KnownFile[];
   readonly unchanged: number;
@@ -33,8 +37,8 @@ export interface SyncPlan {
   readonly scanned: number;
   /** Walk problems: files that could not be looked at. */
   readonly problems: readonly MediaProblem[];
-  /** Missing files that are kept because too many vanished at once. */
-  readonly heldBack: number;
+  /** The disks to be remembered; undefined when nothing was walked. */
+  readonly volumes: Volumes | undefined;
   /** Untouched files whose frames were taken otherwise than this sync was asked to. */
   readonly otherSampling: number;
 }
@@ -43,40 +47,23 @@ export const EMPTY_PLAN: SyncPlan = {
   work: [],
   moves: [],
   places: [],
-  missing: [],
+  absent: { ignored: [], unreachable: [], heldBack: [], gone: [], reasons: [] },
   overwritten: [],
   unchanged: 0,
   changed: 0,
   added: 0,
   scanned: 0,
   problems: [],
-  heldBack: 0,
+  volumes: undefined,
   otherSampling: 0,
 };
 
 export async function makePlan(
-  parts: { readonly root: string; readonly catalog: Catalog },
+  parts: { readonly root: string; readonly dir: string; readonly catalog: Catalog },
   options: SyncOptions,
   onScanned: (count: number) => void,
 ): Promise<SyncPlan> {
-  const found: FoundFile[] = [];
-  const problems: MediaProblem[] = [];
-  for await (const entry of walkMedia(parts.root, {
-    ...(options.ignore === undefined ? {} : { ignore: options.ignore }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  })) {
-    if ('reason' in entry) {
-      problems.push({
-        path: entry.relPath,
-        state: 'skipped',
-        code: entry.code,
-        reason: entry.reason,
-      });
-    } else {
-      found.push(entry);
-      onScanned(found.length);
-    }
-  }
+  const { found, problems, ...sight } = await look(parts.root, options, onScanned);
   const known = [...parts.catalog.media()];
   const comparison = compareFiles(found, known, options.retryFailed);
   await waitOutTick(comparison);
@@ -91,15 +78,16 @@ export async function makePlan(
   for (const [at, hash] of await hashAll(candidates, new Map(), options)) hashes.set(at, hash);
   const resolved = resolveContents(comparison, hashes);
   problems.push(...unreadable.values());
-  const { moves, added, missing: unseen } = resolved;
-  // What lies beneath a folder that could not be read is not gone.
-  const missing = unseen.filter(
-    (row) =>
-      !problems.some(
-        ({ path: at }) => row.path === at || at === '' || row.path.startsWith(`${at}/`),
-      ),
-  );
-  const held = isMassRemoval(missing.length, known.length) && options.confirmRemovals !== true;
+  const { moves, added } = resolved;
+  const { volumes: earlier } = recallScan(parts.catalog);
+  const absent = explainAbsence({
+    missing: resolved.missing,
+    known,
+    sight,
+    earlier,
+    isRootSure: await isBeneath(parts.root, parts.dir),
+    isConfirmed: options.confirmRemovals === true,
+  });
   const placed = [...moves, ...resolved.touched].map(inPlace);
   const settled = comparison.unchanged.filter((pair) => pair.known.ctimeMs === null).map(inPlace);
   const still = [...comparison.unchanged, ...placed];
@@ -118,16 +106,63 @@ export async function makePlan(
       mediaId,
       place: placeOf(file),
     })),
-    missing: held ? [] : missing,
+    absent,
     overwritten: resolved.overwritten,
     unchanged: comparison.unchanged.length + resolved.touched.length + resolved.unreadable.length,
     changed: resolved.changed.length,
     added: added.length,
     scanned: found.length,
     problems,
-    heldBack: held ? missing.length : 0,
+    // A question stays one until it is answered: what it rests on is not forgotten before.
+    volumes:
+      absent.heldBack.length + absent.unreachable.length > 0
+        ? { ...sight.volumes, ...earlier }
+        : sight.volumes,
     otherSampling: options.resample === true ? 0 : otherwise.length,
   };
+}
+
+/** Walks the root and sorts what comes. */
+async function look(
+  root: string,
+  options: SyncOptions,
+  onScanned: (count: number) => void,
+): Promise<{ found: FoundFile[]; problems: MediaProblem[] } & Sight> {
+  const found: FoundFile[] = [];
+  const problems: MediaProblem[] = [];
+  const ignored = new Set<string>();
+  const unseen = new Set<string>();
+  const replaced = new Set<string>();
+  const volumes: Record<string, number> = {};
+  for await (const entry of walkMedia(root, {
+    ...(options.ignore === undefined ? {} : { ignore: options.ignore }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  })) {
+    if ('reason' in entry) {
+      const { relPath, code, reason, hides } = entry;
+      problems.push({ path: relPath, state: stateOf(code), code, reason });
+      if (hides === 'unseen') unseen.add(relPath);
+      else if (hides === 'replaced') replaced.add(relPath);
+    } else if ('note' in entry) {
+      if (entry.note === 'ignored') ignored.add(entry.relPath);
+      // Files that a library folder took in are hidden by it, not deleted.
+      else if (entry.note === 'library') replaced.add(entry.relPath);
+      else if (entry.note === 'unseen') unseen.add(entry.relPath);
+      else volumes[entry.relPath] = entry.device ?? 0;
+    } else {
+      found.push(entry);
+      onScanned(found.length);
+    }
+  }
+  return { found, problems, ignored, unseen, replaced, volumes };
+}
+
+/** What the system did not let us see has failed; a link is a healthy thing that we do not take. */
+const stateOf = (code: string): MediaProblem['state'] => (code === 'ERR_IO' ? 'failed' : 'skipped');
+
+async function isBeneath(root: string, folder: string): Promise<boolean> {
+  const [from, to] = await Promise.all([realpath(root), realpath(folder)]);
+  return !path.relative(from, to).startsWith('..');
 }
 
 /** Resampling takes files of an older version too, which did not say how it took them. */

@@ -218,11 +218,3 @@ export function resolveContents(comparison: Comparison, hashes: Hashes): Resolut
     overwritten: overwritten.filter((row) => !moved.has(row.mediaId)),
   };
 }
-
-/**
- * True when so much has vanished that an unplugged disk is likelier than a clean-up; then nothing is
- * removed unless the person says so. The bound is RELIABILITY C11: more than 20 files and 5 percent.
- */
-export function isMassRemoval(missing: number, known: number): boolean {
-  return missing > 20 && missing > known * 0.05;
-}

@@ -45,6 +45,13 @@ export class Progress {
         reason: item.reason ?? '',
       });
     }
+    if (item.note !== null)
+      this.problems.push({
+        path: item.path,
+        state: 'damaged',
+        code: 'ERR_MEDIA_DECODE',
+        reason: item.note,
+      });
     this.emit('decode', { path: item.path });
   }
 
@@ -90,8 +97,11 @@ export function makeReport(
     added: plan.added,
     changed: plan.changed,
     moved: plan.moves.length,
-    removed: plan.missing.length + plan.overwritten.length,
-    heldBack: plan.heldBack,
+    removed: plan.absent.gone.length + plan.overwritten.length,
+    ignored: plan.absent.ignored.length,
+    heldBack: plan.absent.heldBack.length,
+    heldBackReasons: plan.absent.reasons,
+    unreachable: plan.absent.unreachable.length,
     unchanged: plan.unchanged,
     otherSampling: plan.otherSampling,
     indexed: progress.indexedItems,

@@ -14,6 +14,8 @@ import { ingest } from './ingest';
 import { EMPTY_PLAN, makePlan, type SyncPlan } from './make-plan';
 import { WakeUp } from './ordered';
 import { makeReport, Progress } from './progress';
+import { reclaim, takeOverRows } from './reclaim';
+import { rememberScan } from './scan-memory';
 
 export interface SyncParts {
   readonly root: string;
@@ -29,6 +31,8 @@ export interface SyncParts {
 export interface Halves {
   readonly ingest: boolean;
   readonly embed: boolean;
+  /** False: what is gone is left alone, for a repair. Default true. */
+  readonly removes?: boolean;
 }
 
 /**
@@ -46,15 +50,17 @@ export async function runSync(
   const { catalog } = parts;
   const store = new FrameStore(parts.dir);
   const progress = new Progress(options.onProgress);
-  const plan = halves.ingest
+  const whole = halves.ingest
     ? await makePlan(parts, options, (count) => progress.scanned(count))
     : EMPTY_PLAN;
+  const plan = halves.removes === false ? { ...whole, missing: [] } : whole;
   if (options.dryRun === true) return makeReport(plan, progress, started, framesNow(parts), true);
 
   // An earlier run of this process may have failed between rows and catalog, or a server come back.
   await reconcile(parts);
   catalog.beginIngest();
   await applyMovesAndRemovals(parts, store, plan);
+  rememberPlan(catalog, plan);
   if (halves.embed) catalog.retryFailedFrames(parts.space, options.retryFailed);
   progress.begin(plan, catalog.counts(parts.space).pendingFrames);
 
@@ -105,6 +111,7 @@ export async function runSync(
   }
   await embedding;
   await sweepGraves(parts);
+  await reclaim(parts, options.signal);
   await catalog.exportMetadata(path.join(parts.dir, 'metadata.jsonl'), parts.space);
   return makeReport(plan, progress, started, framesNow(parts), false);
 }
@@ -118,7 +125,7 @@ async function applyMovesAndRemovals(
 ): Promise<void> {
   const { catalog } = parts;
   // Removals first: a move may take over the path of a file that is gone.
-  const gone = [...plan.missing, ...plan.overwritten];
+  const gone = [...plan.absent.gone, ...plan.absent.ignored, ...plan.overwritten];
   const buried =
     gone.length === 0 ? [] : catalog.removeMedia(gone.map((row): MediaId => row.mediaId));
   if (plan.places.length > 0) catalog.place(plan.places);
@@ -126,8 +133,21 @@ async function applyMovesAndRemovals(
   await store.remove(buried);
 }
 
+function rememberPlan(catalog: Catalog, { absent, problems, volumes }: SyncPlan): void {
+  if (volumes === undefined) return;
+  rememberScan(catalog, {
+    problems,
+    heldBack: absent.heldBack.length,
+    heldBackReasons: absent.reasons,
+    unreachable: absent.unreachable.length,
+    volumes,
+  });
+}
+
 /** Takes rows out of the engine whose frames the catalog has forgotten. Safe to repeat. */
-async function sweepGraves(parts: Pick<SyncParts, 'catalog' | 'index' | 'space'>): Promise<void> {
+export async function sweepGraves(
+  parts: Pick<SyncParts, 'catalog' | 'index' | 'space'>,
+): Promise<void> {
   const graves = parts.catalog.graves(parts.space);
   if (graves.length === 0) return;
   await parts.index.remove(graves);
@@ -140,6 +160,7 @@ export async function reconcile(
 ): Promise<void> {
   const { catalog, index, space } = parts;
   await index.refresh();
+  if (!catalog.rowEpoch(space).isSettled) await takeOverRows(parts);
   const committed = catalog.space(space)?.committedRows ?? 0;
   // Crash between commit log and catalog: those rows were never acknowledged.
   if (index.count > committed) await index.rollbackTo(committed);

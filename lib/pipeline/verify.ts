@@ -1,62 +1,60 @@
 /**
- * The full check of a library: catalog, engine, and whether the two and the frames on disk tell the
- * same story. Reads everything, so it takes as long as the library is large.
+ * The full check of a library: catalog, engine, stored pictures and original files, and whether they tell
+ * the same story. Reads everything, so it takes as long as the library is large.
  */
-import { stat } from 'node:fs/promises';
-import type { Catalog } from '../catalog';
-import { messageOf } from '../errors';
+import { lstat } from 'node:fs/promises';
+import path from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { Catalog, MediaRow } from '../catalog';
+import { isLibraryError, makeError, messageOf } from '../errors';
+import { contentHash } from '../media';
 import type { MediaId, VerifyReport } from '../types';
 import type { VectorStore } from '../stores/vectors';
 import { FrameStore } from './frame-store';
 
 export interface VerifyParts {
+  readonly root: string;
   readonly dir: string;
   readonly space: string;
   readonly catalog: Catalog;
   readonly index: VectorStore;
+  readonly signal?: AbortSignal;
 }
 
 export interface VerifyOutcome extends VerifyReport {
-  /** Media whose stored frames are damaged; taking them out makes the next sync decode them again. */
+  /** Media files to be decoded again: a stored picture is damaged, or the file holds other bytes. */
   readonly damagedMedia: readonly MediaId[];
+  /** What the engine finds wrong with itself is nothing. */
   readonly isIndexSound: boolean;
+  /** Engine and catalog know the same rows. */
+  readonly rowsAgree: boolean;
 }
 
 /** Problems listed one by one; more of them are only counted. */
 const MAX_LISTED = 200;
+const FRAMES_AT_ONCE = 1000;
 
 export async function verifyLibrary(parts: VerifyParts): Promise<VerifyOutcome> {
   const { catalog, index, space } = parts;
   const problems = catalog.integrityCheck();
   const engine = await index.verify();
   problems.push(...engine.problems.map((problem) => `index: ${problem}`));
-  const store = new FrameStore(parts.dir);
-  const damaged = new Set<MediaId>();
+  const damagedMedia = new Set<MediaId>();
+  const found = { problems, damagedMedia };
   let framesChecked = 0;
-  let isIndexSound = engine.ok;
+  let rowsAgree = true;
   try {
-    const frames = [...catalog.frames()];
-    const rows = await index.rowsOf(frames.map((frame) => frame.frameId));
-    for (const [i, frame] of frames.entries()) {
-      framesChecked++;
-      const file = await stat(store.fileOf(frame.frameId)).catch(() => undefined);
-      if (file === undefined || file.size === 0) {
-        problems.push(`frame ${frame.frameId} of ${frame.mediaPath}: stored picture is missing`);
-        damaged.add(frame.mediaId);
-      }
-      const row = catalog.rowOfFrame(space, frame.frameId);
-      if (row !== undefined && rows[i] !== row) {
-        problems.push(`frame ${frame.frameId}: the catalog says row ${row}, the index does not`);
-        isIndexSound = false;
-      }
-    }
+    framesChecked = await checkPictures(parts, found);
+    await checkOriginals(parts, found);
+    rowsAgree = await checkRows(parts, found);
   } catch (error) {
+    if (isLibraryError(error) && error.code === 'ERR_ABORTED') throw error;
     problems.push(messageOf(error));
   }
   const counted = catalog.counts(space).frames;
   if (index.liveCount !== counted) {
     problems.push(`the index has ${index.liveCount} live rows, the catalog counts ${counted}`);
-    isIndexSound = false;
+    rowsAgree = false;
   }
   const more = problems.length - MAX_LISTED;
   return {
@@ -64,7 +62,85 @@ export async function verifyLibrary(parts: VerifyParts): Promise<VerifyOutcome> 
     problems: more > 0 ? [...problems.slice(0, MAX_LISTED), `and ${more} more`] : problems,
     rowsChecked: engine.rowsChecked,
     framesChecked,
-    damagedMedia: [...damaged],
-    isIndexSound,
+    damagedMedia: [...damagedMedia],
+    isIndexSound: engine.ok,
+    rowsAgree,
   };
+}
+
+interface Found {
+  readonly problems: string[];
+  readonly damagedMedia: Set<MediaId>;
+}
+
+async function checkPictures(parts: VerifyParts, found: Found): Promise<number> {
+  const { catalog, dir, signal } = parts;
+  const store = new FrameStore(dir);
+  let checked = 0;
+  for (const frame of catalog.frames()) {
+    throwIfAborted(signal);
+    checked++;
+    const jpeg = await store.read(frame.frameId).catch(() => undefined);
+    const what = pictureProblem(jpeg, catalog.frameCrc(frame.frameId));
+    if (what === undefined) continue;
+    found.problems.push(`frame ${frame.frameId} of ${frame.mediaPath}: stored picture is ${what}`);
+    found.damagedMedia.add(frame.mediaId);
+  }
+  return checked;
+}
+
+/** @param crc null in a library of an older version: then only the ends of the file can be looked at */
+function pictureProblem(jpeg: Buffer | undefined, crc: number | null): string | undefined {
+  if (jpeg === undefined) return 'missing';
+  const isWhole =
+    crc === null
+      ? jpeg.length > 4 &&
+        jpeg.readUInt16BE(0) === 0xffd8 &&
+        jpeg.readUInt16BE(jpeg.length - 2) === 0xffd9
+      : crc32(jpeg) === crc;
+  return isWhole ? undefined : 'damaged';
+}
+
+/** Other bytes under the size and times that were recorded: the one change that a sync cannot see. */
+async function checkOriginals(parts: VerifyParts, found: Found): Promise<void> {
+  for (const media of parts.catalog.media()) {
+    throwIfAborted(parts.signal);
+    if (media.contentHash === null || !(await isAsRecorded(parts.root, media))) continue;
+    const absPath = path.join(parts.root, media.path);
+    // A file that cannot be read just now, or changes meanwhile, is the next sync's affair.
+    const hash = await contentHash({ absPath }).catch(() => media.contentHash);
+    if (hash === media.contentHash) continue;
+    found.problems.push(`${media.path}: the file holds other bytes than those that were indexed`);
+    found.damagedMedia.add(media.mediaId);
+  }
+}
+
+async function isAsRecorded(root: string, media: MediaRow): Promise<boolean> {
+  const stats = await lstat(path.join(root, media.path)).catch(() => undefined);
+  return (
+    stats?.isFile() === true &&
+    stats.size === media.sizeBytes &&
+    stats.mtimeMs === media.mtimeMs &&
+    (media.ctimeMs === null || media.ctimeMs === stats.ctimeMs)
+  );
+}
+
+async function checkRows({ catalog, index, space }: VerifyParts, found: Found): Promise<boolean> {
+  const frameIds = catalog.framesOfSpace(space);
+  let agree = true;
+  for (let at = 0; at < frameIds.length; at += FRAMES_AT_ONCE) {
+    const some = frameIds.slice(at, at + FRAMES_AT_ONCE);
+    const rows = await index.rowsOf(some);
+    for (const [i, frameId] of some.entries()) {
+      const row = catalog.rowOfFrame(space, frameId);
+      if (row === undefined || rows[i] === row) continue;
+      found.problems.push(`frame ${frameId}: the catalog says row ${row}, the index does not`);
+      agree = false;
+    }
+  }
+  return agree;
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'the check was interrupted');
 }

@@ -7,7 +7,7 @@ import { makeError } from '../errors';
 import type { ImageEncoder } from '../encode';
 import { decodeImage } from '../media';
 import type { VectorStore } from '../stores/vectors';
-import type { Row, SearchQuery } from '../types';
+import type { SearchQuery } from '../types';
 
 /** Longest query text in code points; longer ones are refused before any tokenizer sees them. */
 export const MAX_QUERY_CODE_POINTS = 1024;
@@ -18,8 +18,8 @@ export interface ResolvedQuery {
   readonly label: string;
   /** Milliseconds spent encoding. */
   readonly encodeMs: number;
-  /** The row asked with, which must not be its own best hit. */
-  readonly self: Row | undefined;
+  /** The frame asked with, which must not be its own best hit. */
+  readonly self: number | undefined;
 }
 
 export interface QuerySources {
@@ -27,7 +27,7 @@ export interface QuerySources {
   /** A unit vector of the library's space. */
   encodeText(text: string): Promise<Float32Array>;
   readonly index: VectorStore;
-  rowOfFrame(frameId: number): Row | undefined;
+  isSearchable(frameId: number): boolean;
 }
 
 /**
@@ -49,7 +49,7 @@ export async function resolveQuery(
     );
   }
   const started = performance.now();
-  const done = (vector: Float32Array, label: string, self?: Row): ResolvedQuery => ({
+  const done = (vector: Float32Array, label: string, self?: number): ResolvedQuery => ({
     vector,
     label,
     encodeMs: performance.now() - started,
@@ -66,14 +66,13 @@ export async function resolveQuery(
     return done(await sources.image.encode([jpeg]), '<image>');
   }
   if (query.frame !== undefined) {
-    const row = sources.rowOfFrame(query.frame);
-    if (row === undefined) {
+    if (!sources.isSearchable(query.frame)) {
       throw makeError('ERR_NOT_FOUND', `frame ${query.frame} is not in this library`, {
         details: { frame: query.frame },
       });
     }
     const [vector] = await sources.index.get([query.frame]);
-    if (vector !== undefined) return done(vector, `<frame ${query.frame}>`, row);
+    if (vector !== undefined) return done(vector, `<frame ${query.frame}>`, query.frame);
     throw makeError(
       'ERR_NOT_FOUND',
       `frame ${query.frame} has no vector where the library keeps them: run "sightline verify --repair"`,

@@ -2,19 +2,19 @@
  * Query -> hits -> results with metadata, over one vector space of a library. Distance becomes
  * similarity here. Reads index and catalog, writes neither.
  */
-import picomatch from 'picomatch';
-import type { Catalog } from '../catalog';
+import { passes, type Catalog, type RowFilter } from '../catalog';
 import type { ClipModel } from '../encode';
-import type { StoreHits, VectorStore } from '../stores/vectors';
+import { parsePattern } from '../patterns';
+import type { StoreFilter, StoreHits, VectorStore } from '../stores/vectors';
 import { asFrameId } from '../types';
 import type {
   FrameRecord,
-  Row,
   SearchOptions,
   SearchQuery,
   SearchResponse,
   SearchResult,
 } from '../types';
+import { frameUrl } from './frame-url';
 import { resolveQuery } from './query-vector';
 import { similarityOfCosine } from './similarity';
 
@@ -36,6 +36,8 @@ export interface SearcherParts {
   readonly clip: Pick<ClipModel, 'identity' | 'image'>;
   readonly encodeText: (text: string) => Promise<Float32Array>;
   readonly space: string;
+  /** Of the catalog when `index` was opened; undefined when it was being changed just then. */
+  readonly rowEpoch: number | undefined;
   /** Said with every answer, see SearchResponse.hint. */
   readonly hint: string | undefined;
 }
@@ -54,17 +56,19 @@ export async function search(
   const { k = DEFAULT_K, minSimilarity = 0 } = options;
   const efSearch = Math.max(options.efSearch ?? DEFAULT_EF_SEARCH, k);
   const { catalog, index, clip, space } = parts;
+  const wants = filterOf(options);
   const resolved = await resolveQuery(query, {
     image: clip.image,
     encodeText: parts.encodeText,
     index,
-    rowOfFrame: (frameId) => catalog.rowOfFrame(space, asFrameId(frameId)),
+    isSearchable: (id) => catalog.rowOfFrame(space, asFrameId(id)) !== undefined,
   });
-  const filter = compileFilter(parts, options);
+  if (wants !== undefined) await catalog.prepareFilter(space, wants);
+  const filter = wants && compileFilter(parts, wants);
   const find = (wanted: number): StoreHits | Promise<StoreHits> => {
     const settings = {
       efSearch: Math.max(efSearch, wanted),
-      ...(filter && { filter: { rows: filter } }),
+      ...(filter && { filter }),
     };
     return options.exact === true
       ? index.searchExact(resolved.vector, wanted, settings)
@@ -75,7 +79,9 @@ export async function search(
   let results: SearchResult[];
   for (;;) {
     const hits = await find(wanted);
-    const frames = catalog.framesByRows(space, Array.from(hits.nodes) as Row[]);
+    // By key, which is the frame: row numbers of the engine and of the catalog may differ for a moment.
+    const known = catalog.framesInSpace(space, Array.from(hits.keys, asFrameId));
+    const frames = known.map((frame) => (frame && isWanted(frame, wants) ? frame : undefined));
     results = toResults(hits, frames, { k, minSimilarity, self: resolved.self });
     // Rows that the catalog does not know (see toResults) must not take the places of those it does.
     const strangers = frames.filter((frame) => frame === undefined).length;
@@ -94,26 +100,38 @@ export async function search(
   };
 }
 
-function compileFilter(parts: SearcherParts, options: SearchOptions): Uint8Array | undefined {
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
+function filterOf(options: SearchOptions): RowFilter | undefined {
   if (options.type === undefined && options.path === undefined) return undefined;
-  const matches =
-    options.path === undefined ? undefined : picomatch(options.path, { dot: true, nocase: true });
-  return parts.catalog.filterRows(parts.space, {
+  return {
     ...(options.type === undefined ? {} : { kind: options.type }),
-    ...(matches === undefined ? {} : { path: matches }),
-  });
+    ...(options.path === undefined ? {} : { path: parsePattern(options.path) }),
+  };
 }
+
+/** Rows where engine and catalog number them alike, else frames. */
+function compileFilter(parts: SearcherParts, wants: RowFilter): StoreFilter {
+  const { catalog, space } = parts;
+  const now = catalog.rowEpoch(space);
+  const isInStep = now.isSettled && now.number === parts.rowEpoch;
+  return isInStep
+    ? { rows: catalog.filterRows(space, wants) }
+    : { keys: catalog.filterFrames(space, wants) };
+}
+
+const isWanted = (frame: FrameRecord, wants: RowFilter | undefined): boolean =>
+  wants === undefined || passes(wants, { path: frame.mediaPath, kind: frame.kind });
 
 function toResults(
   hits: StoreHits,
   frames: readonly (FrameRecord | undefined)[],
-  limits: { k: number; minSimilarity: number; self: Row | undefined },
+  limits: { k: number; minSimilarity: number; self: number | undefined },
 ): SearchResult[] {
   const results: SearchResult[] = [];
   for (let i = 0; i < frames.length && results.length < limits.k; i++) {
     const frame = frames[i];
     // A row without a catalog entry was appended but not committed, or is being removed.
-    if (frame === undefined || hits.nodes[i] === limits.self) continue;
+    if (frame === undefined || frame.frameId === limits.self) continue;
     const cosine = hits.similarities[i] ?? 0;
     const similarity = similarityOfCosine(cosine);
     if (similarity < limits.minSimilarity) break;
@@ -123,7 +141,7 @@ function toResults(
       timestamp: frame.timestamp,
       similarity,
       cosine,
-      frame_url: `/frame/${frame.frameId}`,
+      frame_url: frameUrl(frame),
       media_path: frame.mediaPath,
       type: frame.kind,
       width: frame.width,

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeError } from '../errors';
+import { PACKAGE_ROOT } from '../package-root';
 
 export interface Asset {
   readonly bytes: Buffer;
@@ -21,7 +22,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** `web/` beside `dist/` in the package. */
-export const WEB_DIR = path.resolve(__dirname, '../../../web');
+export const WEB_DIR = path.join(PACKAGE_ROOT, 'web');
 
 /**
  * Reads the page.

@@ -67,7 +67,8 @@ const FILTER_FIELDS = {
     type: 'string',
     minLength: 1,
     maxLength: MAX_PATH_GLOB,
-    description: 'Glob on the media path relative to the library',
+    description:
+      'Pattern of the media path relative to the library, in the grammar of .gitignore; `!` in front: all but those',
   },
 } as const;
 
@@ -104,7 +105,7 @@ const HIT = {
     timestamp: { type: ['number', 'null'], description: 'Seconds from the start of the video' },
     similarity: { type: 'number', description: 'max(0, cosine), from 0 to 1' },
     cosine: { type: 'number', description: 'From -1 to 1' },
-    frame_url: { type: 'string' },
+    frame_url: { type: 'string', description: 'The picture at this address never changes' },
     media_path: { type: 'string' },
     type: { type: 'string', enum: ['image', 'video'] },
     width: { type: 'integer' },
@@ -192,6 +193,12 @@ export const SIMILAR = {
   response: { 200: SEARCH_ANSWER, ...errors },
 } as const;
 
+const FRAME_VERSION = {
+  type: 'string',
+  pattern: '^[A-Za-z0-9_-]{16}$',
+  description: 'The last part of `frame_url`',
+} as const;
+
 export const FRAME = {
   summary: 'The picture of a frame, JPEG',
   produces: ['image/jpeg'],
@@ -209,6 +216,12 @@ export const FRAME = {
     },
   },
   response: errors,
+} as const;
+
+export const FRAME_OF_VERSION = {
+  ...FRAME,
+  summary: 'The same at its `frame_url`: may be kept for good',
+  params: { type: 'object', properties: { id: FRAME_ID, version: FRAME_VERSION } },
 } as const;
 
 export const VIDEO = {
@@ -231,6 +244,11 @@ export const HEALTH = {
         images: { type: 'integer' },
         videos: { type: 'integer' },
         pending: { type: 'integer', description: 'Media files not finished yet' },
+        held_back: {
+          type: 'integer',
+          description: 'Files that are gone and kept until a sync with --confirm-removals',
+        },
+        unreachable: { type: 'integer', description: 'Files kept that could not be looked at' },
         dim: { type: 'integer' },
         hnsw_nodes: { type: 'integer' },
         max_level: { type: 'integer' },

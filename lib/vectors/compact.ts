@@ -41,6 +41,7 @@ export async function compact(core: IndexCore, job: Compact): Promise<CompactRep
   }
   const old = core.handle;
   core.handle = compacted;
+  core.renumbered++;
   // Searches under way hold the old rows; they end, or fail, in their own time.
   const reads = [...core.reads];
   void Promise.allSettled(reads).then(() => binding.close(old).catch(() => undefined));

@@ -19,6 +19,12 @@ export interface IndexCore {
   /** Since it was opened, see warm.ts. */
   searches: number;
   warmUp: () => void;
+  /** Runs work as the one writer, when those before have ended. */
+  asWriter: <T>(work: () => Promise<T>) => Promise<T>;
+  /** How often rows got other numbers, or gave theirs up, see filters.ts. */
+  renumbered: number;
+  /** Whether removed rows are being taken out of the graph, see unlink.ts. */
+  isUnlinking: boolean;
   /** Searches that name no efSearch. */
   efSearch: number;
   measured: MeasuredRecall | undefined;
@@ -39,6 +45,11 @@ export function assertWritable(core: IndexCore): void {
   assertOpen(core);
   if (!core.info.readOnly) return;
   throw makeError('ERR_READ_ONLY', `the index ${core.path} was opened read-only`);
+}
+
+/** Work that is only a faster way: a failure of it is nobody's. */
+export function inBackground(core: IndexCore, work: () => Promise<void>): void {
+  core.asWriter(work).catch(() => undefined);
 }
 
 export function rethrow(error: unknown): never {

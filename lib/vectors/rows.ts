@@ -1,4 +1,4 @@
-/** Reading rows back: their vectors and keys, and the row of a key. */
+/** Rows: reading their vectors and keys back, the row of a key, and giving the last ones up. */
 import { room } from './arrays';
 import { assertOpen, attempt, type IndexCore } from './core';
 import { checkKeys, checkRows } from './validate';
@@ -34,4 +34,10 @@ export function rowOf(core: IndexCore, key: number | bigint): number | undefined
   const keys = checkKeys('key', [key]);
   attempt(() => core.binding.rowsOf(core.handle, keys, out));
   return out[0] === NO_ROW ? undefined : out[0];
+}
+
+/** To be called as the one writer. Numbers of rows that go will be those of others. */
+export async function rollBack(core: IndexCore, rows: number): Promise<void> {
+  if (rows < core.binding.count(core.handle)) core.renumbered++;
+  await core.binding.rollback(core.handle, rows, 0);
 }

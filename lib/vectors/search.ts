@@ -1,8 +1,8 @@
 /** Searches: checks of their options, the sync call, and batches cut so that they can be stopped. */
-import { fromNative, type NativeBatch } from '../native';
+import type { NativeBatch } from '../native';
 import { partOf, room } from './arrays';
 import { assertOpen, attempt, rethrow, type IndexCore } from './core';
-import { compileFilter } from './filters';
+import { filterOf, searchFiltered, searchFilteredAsync, type RowFilter } from './filters';
 import { batchOf, batchRoom, hitsOf, joinBatches, keysOf, similaritiesOf } from './hits';
 import { checkNames, readOptions } from '../options';
 import { toFloats } from './input';
@@ -19,7 +19,7 @@ const KEPT_ROOM = 3 * 1024;
 export interface CheckedSearch {
   readonly efSearch: number;
   readonly threshold: number;
-  readonly filter: Uint8Array | undefined;
+  readonly filter: RowFilter | undefined;
   readonly bigints: boolean;
 }
 
@@ -32,7 +32,7 @@ export function checkSearch(core: IndexCore, k: number, given: SearchOptions): C
   return {
     efSearch: efSearch === undefined ? core.efSearch : rules.efSearch('efSearch', efSearch),
     threshold: threshold === undefined ? Infinity : rules.threshold('threshold', threshold),
-    filter: filter === undefined ? undefined : compileFilter(core.binding, core.handle, filter),
+    filter: filter === undefined ? undefined : filterOf(core, filter),
     bigints: keys64 === undefined ? false : rules.keys64('keys64', keys64),
   };
 }
@@ -50,25 +50,15 @@ export function searchSync(
   const { efSearch, filter, threshold, bigints } = checkSearch(core, k, options);
   countSearches(core, 1);
   const out = roomFor(core, k);
-  try {
-    const found = core.binding.search(
-      core.handle,
-      query,
-      k,
-      efSearch,
-      exact,
-      filter,
-      threshold,
-      out,
-    );
+  return searchFiltered(filter, (bits, changes) => {
+    const { binding, handle } = core;
+    const found = binding.search(handle, query, k, efSearch, exact, bits, threshold, out, changes);
     const hits = hitsOf(core.metric, out, k, found);
     if (!bigints) return hits;
     const keys64 = new BigInt64Array(found);
-    core.binding.copyKeys(core.handle, hits.nodes, keys64);
+    binding.copyKeys(handle, hits.nodes, keys64);
     return { ...hits, keys64 };
-  } catch (error) {
-    throw fromNative(error);
-  }
+  });
 }
 
 /** Results pass through one array that stays: new ones would cost more than a short walk. */
@@ -89,11 +79,26 @@ function searchPart(
   const { efSearch, filter, threshold, bigints } = search;
   const count = queries.length / core.dim;
   countSearches(core, count);
-  const out = batchRoom(count, k, bigints);
-  const { binding, handle } = core;
-  const work = attempt(() =>
-    binding.searchBatch(handle, queries, k, efSearch, exact, filter, threshold, threads, out),
-  ).then(() => out, rethrow);
+  const run = async (bits?: Uint8Array, changes?: number): Promise<NativeBatch> => {
+    const { binding, handle } = core;
+    const out = batchRoom(count, k, bigints);
+    const started = attempt(() =>
+      binding.searchBatch(
+        handle,
+        queries,
+        k,
+        efSearch,
+        exact,
+        bits,
+        threshold,
+        threads,
+        out,
+        changes,
+      ),
+    );
+    return started.then(() => out, rethrow);
+  };
+  const work = searchFilteredAsync(core, filter, run);
   // So that a compaction keeps the old files until this is done.
   core.reads.add(work);
   const done = (): void => void core.reads.delete(work);

@@ -81,10 +81,13 @@ export interface CompactReport {
 
 /**
  * A bitset over rows (bit `r & 7` of byte `r >> 3`; rows beyond it are left out), keys, or a predicate
- * on keys. Keys and predicates are compiled to a bitset on each call: keep the result of
- * `compileFilter` to do that once.
+ * on the keys of live rows. Keys that are not there match nothing. A predicate answers true or false;
+ * a number but 0 and NaN counts as true, null and undefined as false, anything else (a promise, an
+ * iterator, a text) is ERR_ARG_TYPE. It gets keys beyond 2^53 - 1 as bigint. Keys and predicates are
+ * compiled to a bitset on each call: keep the result of `compileFilter` to do that once.
  */
-export type Filter = Uint8Array | Keys | ((key: number) => boolean);
+export type Filter =
+  Uint8Array | Keys | ReadonlySet<number> | ReadonlySet<bigint> | ((key: number) => boolean);
 
 export interface SearchOptions {
   /**
@@ -183,6 +186,8 @@ export interface IndexStats {
   readonly levels: readonly number[];
   /** Rows the graph holds. */
   readonly graphRows: number;
+  /** Removed and replaced rows that searches still pass through; see `VectorIndex.remove`. */
+  readonly removedInGraph: number;
   readonly kernel: string;
   /** Whether searches walk on codes: `storage` names some and there are rows enough. */
   readonly walksOnCodes: boolean;

@@ -1,7 +1,7 @@
 /** The typed facade of one native index: checks, converts, orders writers, owns close. */
 import { append, checkAppend, checkUpdate } from './append';
 import { checkCompact, compact } from './compact';
-import { assertOpen, assertWritable, attempt, rethrow, type IndexCore } from './core';
+import { assertOpen, assertWritable, attempt, inBackground, rethrow, type IndexCore } from './core';
 import { statsOf, verify } from './figures';
 import { addFile, checkAddFile, type AddFileOptions } from './files/add-file';
 import {
@@ -13,7 +13,7 @@ import {
 import { importIndex, type ImportOptions } from './files/import-index';
 import { compileFilter } from './filters';
 import { createCore, keepTuning, openCore } from './open-core';
-import { copyKeys, copyVectors, rowOf } from './rows';
+import { copyKeys, copyVectors, rollBack, rowOf } from './rows';
 import { searchBatch, searchOne, searchSync } from './search';
 import { checkTune, tune } from './tune';
 import type {
@@ -36,6 +36,7 @@ import type {
   UpdateOptions,
   VectorInput,
 } from './types';
+import { unlinkIfDue } from './unlink';
 import { checkInteger, checkKeys, MAX_ROWS } from './validate';
 import { checkWarm, warm, type WarmOptions } from './warm';
 import { WriteQueue } from './write-queue';
@@ -66,7 +67,9 @@ export class VectorIndex implements AsyncDisposable {
     this.isReadOnly = core.info.readOnly;
     this.path = core.path;
     // In the background: codes are only a faster way, so failing to make them is no error.
-    core.warmUp = () => void this.writes.run(() => warm(core)).catch(() => undefined);
+    core.asWriter = (work) => this.writes.run(work);
+    core.warmUp = () => inBackground(core, () => warm(core));
+    unlinkIfDue(core);
   }
 
   /**
@@ -239,10 +242,18 @@ export class VectorIndex implements AsyncDisposable {
     return searchBatch(this.core, queries, k, options);
   }
 
-  /** Compiles keys or a predicate on keys to a bitset over the rows there are now. */
+  /**
+   * Compiles keys or a predicate on keys to a bitset over rows, to be used in many searches of this
+   * index. It stays right: when rows come, keys get other rows or `compact` renumbers them, searches
+   * make it again of what it was made of. Bits of one's own that were made over the rows as they are
+   * now are good until rows are renumbered.
+   *
+   * @throws ERR_ARG_TYPE (also: what the predicate returns is no answer, a promise for example) |
+   *   ERR_ARG_RANGE, and whatever the predicate throws
+   */
   compileFilter(filter: Filter): Uint8Array {
     assertOpen(this.core);
-    return attempt(() => compileFilter(this.core.binding, this.core.handle, filter));
+    return attempt(() => compileFilter(this.core, filter));
   }
 
   /**
@@ -288,12 +299,12 @@ export class VectorIndex implements AsyncDisposable {
   async rollbackTo(rowCount: number): Promise<void> {
     assertWritable(this.core);
     const rows = checkInteger('rowCount', rowCount, 0, MAX_ROWS);
-    return this.queued(() => this.core.binding.rollback(this.core.handle, rows, 0));
+    return this.queued(() => rollBack(this.core, rows));
   }
 
   /**
-   * Rewrites the index without removed and replaced rows. Rows get new numbers, keys stay; filters
-   * compiled to bitsets must be compiled again. Searches go on meanwhile, other writers wait. The new
+   * Rewrites the index without removed and replaced rows. Rows get new numbers, keys stay; bitsets
+   * of one's own are refused afterwards, see `compileFilter`. Searches go on meanwhile, other writers wait. The new
    * files take the place of the old ones in one step: after a crash it is one or the other. Readers in
    * other processes keep the files they have open and see the new ones when they open again. Needs
    * room for both on disk; takes as long as adding the live rows again.
@@ -328,7 +339,7 @@ export class VectorIndex implements AsyncDisposable {
   /** Writes the graph snapshot, so that the next open need not link rows. Rows are durable without. */
   async save(): Promise<void> {
     assertWritable(this.core);
-    return this.queued(() => this.core.binding.save(this.core.handle));
+    return this.queued(() => this.core.binding.save(this.core.handle, false));
   }
 
   /**
@@ -384,14 +395,16 @@ export class VectorIndex implements AsyncDisposable {
     const { binding } = this.core;
     await this.writes.idle();
     try {
-      if (!this.isReadOnly) await binding.save(this.core.handle).catch(rethrow);
+      if (!this.isReadOnly) await binding.save(this.core.handle, true).catch(rethrow);
     } finally {
       await binding.close(this.core.handle);
     }
   }
 
-  /** As the one writer, when those before have ended. */
-  private queued<T>(work: () => Promise<T>): Promise<T> {
-    return this.writes.run(work).catch(rethrow);
+  /** As the one writer, when those before have ended; removed rows leave the graph behind it. */
+  private async queued<T>(work: () => Promise<T>): Promise<T> {
+    const result = await this.writes.run(work).catch(rethrow);
+    unlinkIfDue(this.core);
+    return result;
   }
 }

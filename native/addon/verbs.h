@@ -21,6 +21,7 @@ Napi::Value Close(const Napi::CallbackInfo& info);
 // verbs_read.cc
 Napi::Value Count(const Napi::CallbackInfo& info);
 Napi::Value LiveCount(const Napi::CallbackInfo& info);
+Napi::Value Changes(const Napi::CallbackInfo& info);
 Napi::Value Search(const Napi::CallbackInfo& info);
 Napi::Value SearchBatch(const Napi::CallbackInfo& info);
 Napi::Value CopyRows(const Napi::CallbackInfo& info);
@@ -36,6 +37,8 @@ Napi::Value Rollback(const Napi::CallbackInfo& info);
 Napi::Value Settle(const Napi::CallbackInfo& info);
 Napi::Value Uncoded(const Napi::CallbackInfo& info);
 Napi::Value MakeCodes(const Napi::CallbackInfo& info);
+Napi::Value UnlinkIsDue(const Napi::CallbackInfo& info);
+Napi::Value Unlink(const Napi::CallbackInfo& info);
 Napi::Value Promote(const Napi::CallbackInfo& info);
 
 // verbs_compact.cc

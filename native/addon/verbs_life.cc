@@ -91,6 +91,7 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("count", Number(env, stats.count));
   out.Set("liveCount", Number(env, stats.live_count));
+  out.Set("removedInGraph", Number(env, stats.linked_gone));
   out.Set("graphRows", Number(env, stats.graph_rows));
   out.Set("maxLevel", Number(env, stats.max_level));
   out.Set("bytesOnDisk", Number(env, stats.bytes_on_disk));
@@ -127,11 +128,12 @@ Napi::Value Verify(const Napi::CallbackInfo& info) {
       });
 }
 
-// save(handle): Promise<void>
+// save(handle, closing): Promise<void>
 Napi::Value Save(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
+  const bool closing = BoolAt(info, 1);
   return RunAsync(
-      info.Env(), [=] { return index->Save(); }, nullptr);
+      info.Env(), [=] { return index->Save(closing); }, nullptr);
 }
 
 // close(handle): Promise<void>, resolved when all work under way has ended

@@ -16,20 +16,24 @@ namespace {
 constexpr uint64_t kMaxThreads = 256;
 constexpr size_t kFewResults = 64;                     // that need no memory
 constexpr double kUnsafeInteger = 9007199254740992.0;  // 2^53
+constexpr uint64_t kMaxChanges = (uint64_t{1} << 53) - 1;
 
 void Require(const Napi::CallbackInfo& info, bool holds, const char* what) {
   if (!holds) Throw(info.Env(), Status(StatusCode::kDimMismatch, what));
 }
 
-// k, efSearch, exact, filter, threshold: arguments 2..6. The filter points into the caller's
-// memory.
-SearchOptions OptionsAt2(const Napi::CallbackInfo& info) {
+// k, efSearch, exact, filter, threshold: arguments 2..6; what the filter goes with: changes_at. The
+// filter points into the caller's memory.
+SearchOptions OptionsAt2(const Napi::CallbackInfo& info, size_t changes_at) {
   SearchOptions options;
   options.k = static_cast<size_t>(IntegerAt(info, 2, 1, kMaxK));
   options.ef = static_cast<size_t>(IntegerAt(info, 3, 1, kMaxEf));
   options.exact = BoolAt(info, 4);
   options.filter = BytesAt(info, 5, &options.filter_bytes);
   options.threshold = static_cast<float>(NumberAt(info, 6));
+  if (options.filter != nullptr && !info[changes_at].IsUndefined()) {
+    options.filter_changes = IntegerAt(info, changes_at, 0, kMaxChanges);
+  }
   return options;
 }
 
@@ -103,14 +107,19 @@ Napi::Value LiveCount(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(IndexRefAt0(info).live_count()));
 }
 
-// search(handle, query, k, efSearch, exact, filter, threshold, out): number
+// changes(handle): number
+Napi::Value Changes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(IndexRefAt0(info).changes()));
+}
+
+// search(handle, query, k, efSearch, exact, filter, threshold, out, changes): number
 // Fills `out`, which has room for 3k: keys, then from k on distances, then from 2k on nodes; gives
 // how many of each. One array, because asking for each costs as much as a short walk.
 Napi::Value Search(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
   const Span<float> query = FloatsAt(info, 1);
   Require(info, query.size == index.parameters().dim, "the query has another dimension");
-  const SearchOptions options = OptionsAt2(info);
+  const SearchOptions options = OptionsAt2(info, 8);
   const Span<double> out = DoublesAt(info, 7);
   Require(info, out.size / 3 >= options.k, "the array for results is shorter than 3k");
   double* keys = out.data;
@@ -143,7 +152,8 @@ Napi::Value Search(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(found));
 }
 
-// searchBatch(handle, queries, k, efSearch, exact, filter, threshold, threads, out): Promise<void>
+// searchBatch(handle, queries, k, efSearch, exact, filter, threshold, threads, out, changes):
+//   Promise<void>
 // Fills out: { nodes, distances, keys, counts }, k places per query; keys as BigInt64Array, or as
 // Float64Array with NaN in unused places.
 Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
@@ -152,7 +162,7 @@ Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
   const size_t dim = index->parameters().dim;
   Require(info, queries.size % dim == 0, "the queries have another dimension");
   auto batch = std::make_shared<Batch>();
-  batch->options = OptionsAt2(info);
+  batch->options = OptionsAt2(info, 9);
   const size_t threads = static_cast<size_t>(IntegerAt(info, 7, 0, kMaxThreads));
   KeepRoomAt8(info, queries.size / dim, batch.get());
   batch->queries.assign(queries.data, queries.data + queries.size);

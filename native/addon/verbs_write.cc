@@ -137,6 +137,24 @@ Napi::Value MakeCodes(const Napi::CallbackInfo& info) {
       });
 }
 
+// unlinkIsDue(handle): boolean
+Napi::Value UnlinkIsDue(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), IndexRefAt0(info).UnlinkIsDue());
+}
+
+// unlink(handle, first, threads): Promise<number>, the node to go on from
+Napi::Value Unlink(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  const uint64_t first = IntegerAt(info, 1, 0, kMaxRows);
+  const size_t threads = static_cast<size_t>(IntegerAt(info, 2, 0, kMaxThreads));
+  auto next = std::make_shared<uint64_t>(first);
+  return RunAsync(
+      info.Env(), [=] { return index->Unlink(first, threads, next.get()); },
+      [=](Napi::Env env) -> Napi::Value {
+        return Napi::Number::New(env, static_cast<double>(*next));
+      });
+}
+
 // promote(handle): Promise<boolean>, whether there is more to do
 Napi::Value Promote(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);

@@ -97,4 +97,18 @@ uint32_t Crc32c(const void* data, size_t size, uint32_t seed) {
   return ~hardware->step(state, bytes, size);
 }
 
+// A checksum is linear: what the first stretch adds to the second one's is what it adds to zeros.
+uint32_t Crc32cJoin(uint32_t first, uint32_t second, size_t second_bytes) {
+  static constexpr unsigned char kZeros[4096] = {};
+  uint32_t with = first;
+  uint32_t without = 0;
+  for (size_t left = second_bytes; left > 0;) {
+    const size_t n = left < sizeof(kZeros) ? left : sizeof(kZeros);
+    with = Crc32c(kZeros, n, with);
+    without = Crc32c(kZeros, n, without);
+    left -= n;
+  }
+  return with ^ without ^ second;
+}
+
 }  // namespace sightline

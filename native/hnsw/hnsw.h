@@ -38,6 +38,7 @@
 #include "hnsw/insert.h"
 #include "hnsw/reconnect.h"
 #include "hnsw/search.h"
+#include "hnsw/unlink.h"
 #include "hnsw/validate.h"
 
 #endif  // SIGHTLINE_HNSW_HNSW_H_

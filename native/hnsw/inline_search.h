@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "codes/inline_rows.h"
+#include "core/live_rows.h"
 #include "core/top_k.h"
 #include "hnsw/graph.h"
 #include "hnsw/scratch.h"
@@ -34,12 +35,14 @@ struct InlineLimits {
   bool distinct = false;              // each node at most once in the list
   uint64_t rows = ~uint64_t{0};       // only rows below are results: others came meanwhile
   const uint64_t* allowed = nullptr;  // bitset over those: only these are results; nullptr: all
+  LiveRows live;                      // those that are gone are passed through and take no place
 };
 
 // Finds rows near `query`, exact distances, best first, ties by smaller row; at most limits.keep.
 //
 // query    dim floats, unit length for cosine, finite; prepared: the same, by rows.Prepare.
 // out      replaced.
+// Returns  kBudget if it passed through too many nodes that are gone, or as SearchGraph.
 // Threads  many at once, also while nodes are inserted; the caller keeps blocks of current nodes
 //          from being rewritten meanwhile (core/grace.h).
 Walk WalkInline(const Graph& graph, const Space& space, const InlineRows& rows, const float* query,

@@ -21,6 +21,13 @@ uint32_t CountOf(const LinkList& list) {
   return count;
 }
 
+// Best first, and of copies the newest first: each is linked to those just before it, forward and
+// back, so that all are within reach of each other. (The oldest would be every one's choice, and
+// lead back to few.)
+bool NearerOrNewer(const Neighbor& a, const Neighbor& b) {
+  return a.distance < b.distance || (a.distance == b.distance && a.row > b.row);
+}
+
 }  // namespace
 
 Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
@@ -43,7 +50,8 @@ Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
   const uint32_t top = std::min(level, entry.level);
   // Forward on all levels first: whoever reaches the node by a backward link can walk on.
   for (uint32_t l = 0; l <= top; ++l) WriteForward(node, l, scratch->plan[l]);
-  for (uint32_t l = 0; l <= top; ++l) {
+  // A removed node is linked only to be the entry point: no other has its level.
+  for (uint32_t l = 0; l <= top && !space.kept.Gone(node); ++l) {
     SL_YIELD_POINT();
     bool reached = false;
     for (const Neighbor& chosen : scratch->plan[l]) {
@@ -101,6 +109,7 @@ Walk Inserter::Choose(const Space& exact, const float* row, bool estimates, Scra
   Selection selection(exact, graph_->m(), chosen);
   const size_t step = estimates ? kPricedAtOnce : pool.size();
   bool wanted = true;
+  if (!estimates) std::sort(pool.begin(), pool.end(), NearerOrNewer);
   for (size_t at = 0; at < pool.size() && wanted; at += step) {
     const size_t end = std::min(pool.size(), at + step);
     if (estimates) {
@@ -113,7 +122,7 @@ Walk Inserter::Choose(const Space& exact, const float* row, bool estimates, Scra
       exact.Distances(row, ids, end - at, distances);
       for (size_t i = at; i < end; ++i) pool[i].distance = distances[i - at];
       std::sort(pool.begin() + static_cast<std::ptrdiff_t>(at),
-                pool.begin() + static_cast<std::ptrdiff_t>(end));
+                pool.begin() + static_cast<std::ptrdiff_t>(end), NearerOrNewer);
     }
     for (size_t i = at; i < end && wanted; ++i) wanted = selection.Offer(pool[i]);
   }
@@ -136,9 +145,15 @@ bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, u
   for (uint32_t i = 0; i < count; ++i) {
     if (list.ids[i] == to.row) return true;
   }
-  if (count < list.capacity) {
+  // Who updates one row again and again finds its old copies here, and puts the new one in their
+  // place.
+  uint32_t place = count;
+  for (uint32_t i = 0; i < count && place == count; ++i) {
+    if (space.kept.Gone(list.ids[i])) place = i;
+  }
+  if (place < list.capacity) {
     if (level == 0) graph_->Touch(from);
-    StoreLink(&list.ids[count], to.row);
+    StoreLink(&list.ids[place], to.row);
     return true;
   }
   // Full: choose again among the old ones and the new one.
@@ -148,7 +163,7 @@ bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, u
   candidates.clear();
   for (uint32_t i = 0; i < count; ++i) candidates.push_back({distances[i], list.ids[i]});
   candidates.push_back(to);
-  std::sort(candidates.begin(), candidates.end());
+  std::sort(candidates.begin(), candidates.end(), NearerOrNewer);
   Selection selection(space, list.capacity, &scratch->selected);
   for (const Neighbor& candidate : candidates) {
     if (!selection.Offer(candidate)) break;

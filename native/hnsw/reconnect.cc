@@ -61,7 +61,7 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
   Mark(*graph, entry.node, &seen);
   std::vector<Neighbor> near;
   for (uint32_t node = 0; node < seen.size(); ++node) {
-    if (seen[node]) continue;
+    if (seen[node] || space.live.Gone(node)) continue;
     if (!space.Trusted(node)) return Walk::kRowDamaged;
     SearchLimits limits;
     limits.k = limits.ef = 2 * graph->m();
@@ -70,7 +70,7 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
     if (walk != Walk::kOk) return walk;
     // A search comes down from upper levels, where the node may be linked although not below.
     for (const Neighbor& candidate : near) {
-      if (!seen[candidate.row]) continue;
+      if (!seen[candidate.row] || space.live.Gone(candidate.row)) continue;
       PutBehind(graph, candidate.row, node);
       ++*reconnected;
       Mark(*graph, node, &seen);

@@ -9,6 +9,9 @@ namespace {
 
 // The pool marks expanded candidates in the top bit of the row number; rows stay below 2^28.
 constexpr uint32_t kExpanded = 0x80000000u;
+// And in the next one those that are gone, which take no place.
+constexpr uint32_t kPassed = 0x40000000u;
+constexpr uint32_t kRowBits = ~(kExpanded | kPassed);
 
 bool Farther(const Neighbor& a, const Neighbor& b) { return b < a; }
 
@@ -155,44 +158,106 @@ Walk Descend(const Graph& graph, const Space& space, const float* query, uint32_
   return Walk::kOk;
 }
 
+namespace {
+
+// The candidates of SearchLayer, sorted by distance. By that alone: rows carry flags here, so ties
+// are put right at the end, among what was kept.
+class Pool {
+ public:
+  Pool(const PoolLimits& limits, const LiveRows& live, std::vector<Neighbor>* pool)
+      : limits_(limits), live_(live), pool_(*pool) {
+    pool_.clear();
+  }
+
+  // Its place, or kNowhere.
+  static constexpr size_t kNowhere = ~size_t{0};
+  size_t Offer(float distance, uint32_t row) {
+    const bool full = distinct_ >= limits_.ef;
+    if (full && !(distance < pool_.back().distance)) return kNowhere;
+    const auto at = std::upper_bound(
+        pool_.begin(), pool_.end(), distance,
+        [](float value, const Neighbor& candidate) { return value < candidate.distance; });
+    const size_t place = static_cast<size_t>(at - pool_.begin());
+    if (live_.Gone(row)) {
+      pool_.insert(at, Neighbor{distance, row | kPassed});
+      ++passed_;
+      return place;
+    }
+    size_t copies = 0;
+    for (size_t i = place; i > 0 && pool_[i - 1].distance == distance; --i) {
+      copies += (pool_[i - 1].row & kPassed) == 0;
+      if (copies == limits_.copies) return kNowhere;
+    }
+    if (copies == 0) ++distinct_;
+    pool_.insert(at, Neighbor{distance, row});
+    if (distinct_ > limits_.ef) DropWorst();
+    // The worst that counts stands last in a full pool.
+    while (distinct_ == limits_.ef && IsPassed(pool_.back())) PopPassed();
+    return place;
+  }
+
+  // Places of the nearest that are to be walked on from.
+  size_t wanted() const {
+    const size_t least = std::min(pool_.size(), limits_.expand);
+    return std::min(pool_.size(), least + passed_);
+  }
+
+  void Finish() {
+    if (passed_ > 0 && passed_ < pool_.size()) {
+      pool_.erase(std::remove_if(pool_.begin(), pool_.end(), IsPassed), pool_.end());
+    }
+    for (Neighbor& candidate : pool_) candidate.row &= kRowBits;
+    std::sort(pool_.begin(), pool_.end());
+  }
+
+ private:
+  static bool IsPassed(const Neighbor& candidate) { return (candidate.row & kPassed) != 0; }
+
+  void PopPassed() {
+    pool_.pop_back();
+    --passed_;
+  }
+  void DropWorst() {
+    while (IsPassed(pool_.back())) PopPassed();
+    const float worst = pool_.back().distance;
+    while (!pool_.empty() && pool_.back().distance == worst) {
+      passed_ -= IsPassed(pool_.back());
+      pool_.pop_back();
+    }
+    --distinct_;
+  }
+
+  const PoolLimits& limits_;
+  const LiveRows& live_;
+  std::vector<Neighbor>& pool_;
+  size_t distinct_ = 0;  // different distances of those that count
+  size_t passed_ = 0;    // those that take no place
+};
+
+}  // namespace
+
 Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uint32_t level,
                  const PoolLimits& limits, const Neighbor& start, uint32_t nodes,
                  Scratch* scratch) {
   std::vector<Neighbor>& pool = scratch->pool;
-  pool.assign(1, start);
-  size_t distinct = 1;  // different distances in the pool
+  Pool places(limits, space.live, &pool);
+  places.Offer(start.distance, start.row);
   scratch->visited.Begin(nodes);
   scratch->visited.Add(start.row);
+  size_t compared = 1;
   // `next` is the best candidate that was not expanded yet; everything before it was.
-  for (size_t next = 0; next < std::min(pool.size(), limits.expand);) {
-    const uint32_t node = pool[next].row;
+  for (size_t next = 0; next < places.wanted();) {
+    const uint32_t node = pool[next].row & kRowBits;
     pool[next].row |= kExpanded;
     // The one after it, unless something nearer is found now.
-    if (level == 0 && next + 1 < pool.size()) graph.FetchBase(pool[next + 1].row & ~kExpanded);
+    if (level == 0 && next + 1 < pool.size()) graph.FetchBase(pool[next + 1].row & kRowBits);
     const Walk walk = Expand(graph, space, query, node, level, nodes, scratch);
     if (walk != Walk::kOk) return walk;
+    compared += scratch->ids.size();
+    if (compared > limits.budget) return Walk::kBudget;
     size_t first_new = next + 1;
     for (size_t i = 0; i < scratch->ids.size(); ++i) {
-      const float distance = scratch->distances[i];
-      const bool full = distinct >= limits.ef;
-      if (full && !(distance < pool.back().distance)) continue;
-      // By distance alone, behind equal ones: rows carry the flag here. Ties are put right at the
-      // end, among what was kept.
-      const auto at = std::upper_bound(
-          pool.begin(), pool.end(), distance,
-          [](float value, const Neighbor& candidate) { return value < candidate.distance; });
-      const size_t place = static_cast<size_t>(at - pool.begin());
-      if (place > 0 && pool[place - 1].distance == distance) {
-        // One more copy.
-        if (place >= limits.copies && pool[place - limits.copies].distance == distance) continue;
-      } else if (full) {
-        const float worst = pool.back().distance;
-        while (!pool.empty() && pool.back().distance == worst) pool.pop_back();
-      } else {
-        ++distinct;
-      }
-      pool.insert(pool.begin() + static_cast<std::ptrdiff_t>(place),
-                  Neighbor{distance, scratch->ids[i]});
+      const size_t place = places.Offer(scratch->distances[i], scratch->ids[i]);
       if (place <= first_new) {
         first_new = place;
         // Likely expanded soon: a list is two cache lines that nothing else asked for.
@@ -202,8 +267,7 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
     next = first_new;
     while (next < pool.size() && (pool[next].row & kExpanded) != 0) ++next;
   }
-  for (Neighbor& candidate : pool) candidate.row &= ~kExpanded;
-  std::sort(pool.begin(), pool.end());
+  places.Finish();
   return Walk::kOk;
 }
 
@@ -230,8 +294,9 @@ Walk SearchGraph(const Graph& graph, const Space& space, const float* query,
   if (limits.allowed != nullptr) {
     return SearchFiltered(graph, space, query, limits, start, nodes, scratch, out);
   }
-  const Walk layer = SearchLayer(graph, space, query, 0, PoolLimits::For(limits.ef, limits.k),
-                                 start, nodes, scratch);
+  PoolLimits places = PoolLimits::For(limits.ef, limits.k);
+  places.budget = limits.budget;
+  const Walk layer = SearchLayer(graph, space, query, 0, places, start, nodes, scratch);
   if (layer == Walk::kOk) out->assign(scratch->pool.begin(), scratch->pool.end());
   return layer;
 }

@@ -29,7 +29,7 @@ struct SearchLimits {
   // Rows that are not allowed are stepped over, unread, to those behind them: for filters that let
   // few through. Otherwise they are compared and walked on like the others.
   bool over_others = false;
-  size_t budget = ~size_t{0};  // rows a filtered search may compare
+  size_t budget = ~size_t{0};  // rows that may be compared
 };
 
 // The candidate list holds `ef` different distances, and of each up to `copies` nodes: frames
@@ -40,10 +40,11 @@ struct PoolLimits {
   size_t ef;
   size_t copies;
   size_t expand = ~size_t{0};  // only so many of the nearest are walked on from
+  size_t budget = ~size_t{0};  // rows that may be compared, else Walk::kBudget
 
   // `wanted`: results, or links, that are needed of one distance.
   static PoolLimits For(size_t ef, size_t wanted) {
-    return {ef, std::max<size_t>(8, wanted), ~size_t{0}};
+    return {ef, std::max<size_t>(8, wanted), ~size_t{0}, ~size_t{0}};
   }
 };
 
@@ -60,7 +61,9 @@ Walk SearchGraph(const Graph& graph, const Space& space, const float* query,
 Walk Descend(const Graph& graph, const Space& space, const float* query, uint32_t from,
              uint32_t down_to, uint32_t nodes, Scratch* scratch, uint32_t* node, float* distance);
 
-// Fills scratch->pool with the nearest nodes of one level, best first, starting at `start`.
+// Fills scratch->pool with the nearest nodes of one level, best first, starting at `start`. Nodes
+// that are gone (Space::live) are walked on like the others but take no place: removed copies of a
+// frame, however many, push nothing out. They are given only if nothing else was met.
 Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uint32_t level,
                  const PoolLimits& limits, const Neighbor& start, uint32_t nodes, Scratch* scratch);
 

@@ -8,12 +8,16 @@ namespace {
 // Distances come in groups of this many at most: most candidates are dropped by one of the first
 // chosen.
 constexpr size_t kMostInGroup = 8;
+// One copy would be the least; with one, copies do not lead to each other, and of a hundred a
+// search finds 18 (docs/adr/0013).
+constexpr size_t kCopiesPart = 4;
 
 }  // namespace
 
 bool Selection::NearAChosenOne(const Neighbor& candidate) const {
   const float* row = space_.row(candidate.row);
   const size_t group = std::min(kMostInGroup, space_.kernels->group);
+  size_t copies = 0;
   for (size_t at = 0; at < chosen_->size(); at += group) {
     const size_t n = std::min(group, chosen_->size() - at);
     uint32_t ids[kMostInGroup];
@@ -22,11 +26,12 @@ bool Selection::NearAChosenOne(const Neighbor& candidate) const {
     space_.Distances(row, ids, n, distances);
     for (size_t i = 0; i < n; ++i) {
       if (distances[i] < candidate.distance) return true;
-      // The paper stops here. Of several copies of the node itself only one is chosen, or they
-      // would fill the list; a candidate that is just as far from a chosen copy as from the node is
-      // not a copy and stays: dropping it would cut the copies off from the rest.
+      // The paper stops here. Of the copies of the node itself only a quarter of the list is
+      // chosen, or they would fill it; a candidate that is just as far from a chosen copy as from
+      // the node is not a copy and stays: dropping it would cut the copies off from the rest.
       const bool both_copies = (*chosen_)[at + i].distance == candidate.distance;
-      if (both_copies && distances[i] == candidate.distance) return true;
+      copies += both_copies && distances[i] == candidate.distance;
+      if (copies >= std::max<size_t>(1, max_ / kCopiesPart)) return true;
     }
   }
   return false;

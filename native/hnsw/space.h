@@ -8,6 +8,7 @@
 
 #include "codes/row_codes.h"
 #include "core/lazy_check.h"
+#include "core/live_rows.h"
 #include "core/vector_view.h"
 #include "kernels/kernels.h"
 
@@ -24,6 +25,10 @@ struct Space {
   // which were made of rows that had been checked.
   const RowCodes* codes = nullptr;
   QueryCode* query_code = nullptr;
+  // Walks pass through rows that are gone without counting them, and new nodes do not choose them.
+  LiveRows live;
+  // Those of them that no search may find any more: their places in lists are free.
+  LiveRows kept;
 
   const float* row(uint32_t r) const { return rows.row(r); }
   bool Trusted(uint32_t r) const { return codes != nullptr || guard.Ok(r); }

@@ -35,17 +35,18 @@ void CheckList(const Graph& graph, uint32_t node, uint32_t level, GraphReport* r
   }
 }
 
-uint64_t CountReachable(const Graph& graph) {
-  const EntryPoint entry = graph.entry();
-  if (!entry.exists() || entry.node >= graph.size()) return 0;
+// Live nodes that no walk from the entry point reaches.
+uint64_t CountUnreachable(const Graph& graph, const LiveRows& live) {
   std::vector<bool> seen(graph.size());
-  std::vector<uint32_t> open{entry.node};
-  seen[entry.node] = true;
-  uint64_t reached = 0;
+  std::vector<uint32_t> open;
+  const EntryPoint entry = graph.entry();
+  if (entry.exists() && entry.node < graph.size()) {
+    open.push_back(entry.node);
+    seen[entry.node] = true;
+  }
   while (!open.empty()) {
     const uint32_t node = open.back();
     open.pop_back();
-    ++reached;
     const LinkList list = graph.Links(node, 0);
     for (uint32_t i = 0; i < list.capacity; ++i) {
       const uint32_t id = LoadLink(&list.ids[i]);
@@ -54,7 +55,11 @@ uint64_t CountReachable(const Graph& graph) {
       open.push_back(id);
     }
   }
-  return reached;
+  uint64_t unreachable = 0;
+  for (uint32_t node = 0; node < graph.size(); ++node) {
+    unreachable += !seen[node] && !live.Gone(node);
+  }
+  return unreachable;
 }
 
 }  // namespace
@@ -93,7 +98,7 @@ bool LinksFit(const Graph& graph) {
   return true;
 }
 
-GraphReport ValidateGraph(const Graph& graph) {
+GraphReport ValidateGraph(const Graph& graph, const LiveRows& live) {
   GraphReport report;
   report.levels = CountLevels(graph);
   for (uint32_t node = 0; node < graph.size(); ++node) {
@@ -114,7 +119,7 @@ GraphReport ValidateGraph(const Graph& graph) {
       entry.level + 1 != report.levels.size()) {
     Report(&report, "entry point " + std::to_string(entry.node) + " is not on the highest level");
   }
-  report.unreachable = graph.size() - CountReachable(graph);
+  report.unreachable = CountUnreachable(graph, live);
   return report;
 }
 

@@ -6,18 +6,19 @@
 #include <string>
 #include <vector>
 
+#include "core/live_rows.h"
 #include "hnsw/graph.h"
 
 namespace sightline {
 
 struct GraphReport {
   std::vector<std::string> problems;  // at most 100, with the numbers
-  uint64_t unreachable = 0;           // nodes no walk from the entry point finds on level 0
+  uint64_t unreachable = 0;           // live nodes no walk from the entry point finds on level 0
   std::vector<uint64_t> levels;       // nodes whose highest level is i
 };
 
 // Threads  not together with Insert.
-GraphReport ValidateGraph(const Graph& graph);
+GraphReport ValidateGraph(const Graph& graph, const LiveRows& live = LiveRows());
 
 // Whether every link leads to a node of the graph that has the link's level: what inserting relies
 // on, because it reads and writes the lists of the nodes it meets. Checksums do not say so: a file

@@ -23,6 +23,7 @@
 #include "codes/inline_rows.h"
 #include "codes/row_codes.h"
 #include "core/grace.h"
+#include "core/live_rows.h"
 #include "core/status.h"
 #include "format/limits.h"
 #include "format/log_format.h"
@@ -34,6 +35,8 @@
 #include "storage/row_store.h"
 
 namespace sightline {
+
+class LiveCopy;
 
 // What the graph is walked on. Float32 rows stay the truth in every mode and decide the order of
 // what is returned. Not part of the files: each opener chooses (the facade keeps the choice in
@@ -54,6 +57,8 @@ struct OpenOptions {
   Storage storage = Storage::kFloat32;
 };
 
+inline constexpr uint64_t kAnyChanges = ~uint64_t{0};
+
 struct SearchOptions {
   size_t k = 10;       // 1..kMaxK
   size_t ef = 50;      // raised to k
@@ -61,6 +66,8 @@ struct SearchOptions {
   // Bit r & 7 of byte r >> 3 allows row r; rows beyond it are not allowed. nullptr: all.
   const unsigned char* filter = nullptr;
   size_t filter_bytes = 0;
+  // What changes() was when the filter was made; kBusy if it is not that any more.
+  uint64_t filter_changes = kAnyChanges;
   // Largest distance returned, inclusive.
   float threshold = std::numeric_limits<float>::infinity();
 };
@@ -73,6 +80,7 @@ struct AddResult {
 struct IndexStats {
   uint64_t count = 0;
   uint64_t live_count = 0;
+  uint64_t linked_gone = 0;  // removed rows that walks still pass through
   uint64_t graph_rows = 0;
   uint32_t max_level = 0;
   std::vector<uint64_t> levels;
@@ -99,6 +107,8 @@ class Index {
   bool closed() const { return closed_.load(std::memory_order_acquire); }
   uint64_t count() const { return keys_.rows(); }
   uint64_t live_count() const { return keys_.live(); }
+  // Changes with each row that comes or goes, and with each key that gets another row.
+  uint64_t changes() const { return keys_.changes(); }
 
   // Whether these rows could be added; changes nothing. Rows are numbered from `offset` in
   // messages.
@@ -118,8 +128,12 @@ class Index {
   Status Remove(const std::vector<int64_t>& keys, uint64_t* removed);
   // Drops the rows from `rows` on, durably.
   Status Rollback(uint64_t rows, size_t threads);
-  // Writes the graph snapshot. Nothing to do in memory.
-  Status Save();
+  // Writes the graph snapshot, and the log anew where small commits made it long. Nothing to do in
+  // memory. closing: the log only if it is as long as a write would not leave it.
+  Status Save(bool closing = false);
+  // Writes the log in as few records as its content takes, and the snapshot, as writes and Save do
+  // when it is due.
+  Status Fold();
 
   // How many nodes have no codes of the storage's kind, and making some of them, of kInline from
   // node `first` on; `*next` is where to go on, the number of nodes when all is done. Searches use
@@ -127,6 +141,15 @@ class Index {
   // not. An index that was opened has none until then.
   uint64_t uncoded() const;
   Status Code(uint64_t first, size_t threads, uint64_t* next);
+
+  // Removed rows stay nodes of the graph, which walks pass through, until enough have gathered:
+  // then it is due to take them out. From node `first` on, the first time 0; `*next` is where to go
+  // on, the number of nodes when all is done. Searches go on, writes wait meanwhile and come
+  // between calls. Row numbers stay.
+  bool UnlinkIsDue() const;
+  Status Unlink(uint64_t first, size_t threads, uint64_t* next);
+  // Removed rows that are nodes of the graph still.
+  uint64_t linked_gone() const;
 
   // Copies the next part of the mapped rows and links into memory of ours, in huge pages, where
   // random reads are faster; searches go on, writes wait. `*more`: whether to call again.
@@ -202,10 +225,28 @@ class Index {
   Status Commit(LogRecord* record);
   Status Append(std::vector<float>* vectors, LogRecord* record, size_t threads, AddResult* result);
   Status NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const;
-  Status Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const;
+  Status Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCopy& now,
+              size_t threads) const;
 
   // Reconnects the graph if enough rows came since the last time; `now`: if any came.
-  Status Tidy(bool now);
+  Status Tidy(bool now, const LiveRows& kept);
+
+  Status WriteSnapshot(const CommitLog& log);
+
+  // fold.cc
+  uint64_t LeastLogBytes() const;
+  bool FoldIsDue(bool writing) const;
+  void FoldIfDue(bool writing);
+  std::vector<LogRecord> FoldedRecords(const std::vector<ExtentRun>& runs) const;
+  Status FoldLog(bool anyway);
+
+  // unlink.cc
+  bool IsUnlinked(uint64_t row) const;
+  void MarkUnlinked(uint64_t row);
+  void ForgetUnlinked(uint64_t from);
+  void FindUnlinked();
+  void GuessUnlinked();
+  Status FinishUnlink(const LiveRows& kept);
 
   // inline.cc
   Status ReserveInline();
@@ -218,7 +259,8 @@ class Index {
   void CodeNode(const Space& space, const VectorView& view, const uint16_t* turned, uint32_t node,
                 InlineRows::Scratch* scratch);
   Walk WalkCodes(const float* query, const SearchOptions& options, size_t ef,
-                 const uint64_t* allowed, uint64_t n, uint64_t matches, Scratch* scratch) const;
+                 const uint64_t* allowed, uint64_t n, uint64_t nodes, uint64_t matches,
+                 Scratch* scratch) const;
   // kFileCorrupt if another program cut rows or graph under us, see RowStore::CheckCut.
   Status CheckCut() const;
   // codes.cc
@@ -251,8 +293,8 @@ class Index {
   Status SearchOne(const float* query, const SearchOptions& options, uint32_t* rows,
                    float* distances, size_t* found) const;
   Status WalkGraph(const float* query, const SearchOptions& options, size_t ef,
-                   const uint64_t* allowed, uint64_t n, uint64_t matches, const RowCodes* codes,
-                   Scratch* scratch, bool* scan) const;
+                   const uint64_t* allowed, uint64_t n, uint64_t nodes, uint64_t matches,
+                   const RowCodes* codes, Scratch* scratch, bool* scan) const;
   Status ScanExact(const float* query, const uint64_t* allowed, uint64_t n, size_t k,
                    std::vector<Neighbor>* out) const;
   uint64_t Resident() const;
@@ -284,8 +326,14 @@ class Index {
   mutable std::atomic<bool> graph_damaged_{false};
   // The most rows any commit ever covered: another process may still map those (writer_).
   uint64_t committed_once_ = 0;
-  uint64_t opened_rows_ = 0;            // there when the index was opened
-  uint64_t tidied_ = 0;                 // rows when the graph was last reconnected (writer_)
+  uint64_t folded_bytes_ = 0;       // of the log when it was folded last (writer_)
+  uint64_t opened_rows_ = 0;        // there when the index was opened
+  uint64_t tidied_ = 0;             // rows when the graph was last reconnected (writer_)
+  std::vector<uint64_t> unlinked_;  // removed rows that the graph does not hold (writer_)
+  std::atomic<uint64_t> unlinked_count_{0};
+  // Those that Unlink is taking out, and the node it goes on from (writer_).
+  std::vector<uint32_t> leaving_;
+  uint64_t unlink_at_ = 0;
   std::unique_ptr<InlineRows> inline_;  // Storage::kInline only
   std::atomic<bool> walks_inline_{false};
   bool copies_crowd_ = false;  // (writer_)

@@ -164,11 +164,13 @@ void Index::CodeNode(const Space& space, const VectorView& view, const uint16_t*
 
 // Fills scratch->hits.
 Walk Index::WalkCodes(const float* query, const SearchOptions& options, size_t ef,
-                      const uint64_t* allowed, uint64_t n, uint64_t matches,
+                      const uint64_t* allowed, uint64_t n, uint64_t nodes, uint64_t matches,
                       Scratch* scratch) const {
+  const bool filters = options.filter != nullptr;
   // To find k among those allowed, as many as k are of them all have to be met.
-  const size_t near =
-      static_cast<size_t>(std::min<uint64_t>(n, (uint64_t{options.k} * n + matches - 1) / matches));
+  const size_t near = filters ? static_cast<size_t>(std::min<uint64_t>(
+                                    nodes, (uint64_t{options.k} * nodes + matches - 1) / matches))
+                              : options.k;
   InlineLimits limits;
   limits.places = 2 * ef + 2 * (near - std::min(near, options.k));
   limits.keep = options.k;
@@ -180,6 +182,7 @@ Walk Index::WalkCodes(const float* query, const SearchOptions& options, size_t e
   limits.places = limits.distinct ? limits.places + 2 * near : std::max(limits.places, 2 * near);
   limits.rows = n;
   limits.allowed = allowed;
+  if (allowed != nullptr && !filters) limits.live = {allowed, n};
   inline_->Prepare(query, &scratch->inline_walk.query);
   const Space space = MakeSpace();
   const Grace::Reading reading(&grace_);

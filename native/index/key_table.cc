@@ -72,6 +72,7 @@ Status KeyTable::Append(const int64_t* keys, size_t n) {
   rows_.store(first + n, std::memory_order_release);
   SL_YIELD_POINT();
   live_.fetch_add(n, std::memory_order_acq_rel);
+  changes_.fetch_add(1, std::memory_order_acq_rel);
   return Status::Ok();
 }
 
@@ -120,6 +121,7 @@ void KeyTable::Swap(uint64_t first, const std::vector<uint32_t>& old) {
       alive_[old[i] >> 6].fetch_and(~(uint64_t{1} << (old[i] & 63)), std::memory_order_acq_rel);
     }
   }
+  changes_.fetch_add(1, std::memory_order_acq_rel);
   swaps_.fetch_add(1, std::memory_order_acq_rel);
 }
 
@@ -136,6 +138,7 @@ Status KeyTable::Remove(const std::vector<uint32_t>& removed) {
     live_.fetch_sub(1, std::memory_order_acq_rel);
     if (has_map_) map_.erase(keys_[row]);
   }
+  changes_.fetch_add(1, std::memory_order_acq_rel);
   return Status::Ok();
 }
 
@@ -148,6 +151,7 @@ void KeyTable::Truncate(uint64_t kept) {
     if (has_map_) map_.erase(keys_[row]);
   }
   rows_.store(kept, std::memory_order_release);
+  changes_.fetch_add(1, std::memory_order_acq_rel);
 }
 
 void KeyTable::Close() {

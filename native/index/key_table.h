@@ -45,6 +45,9 @@ class KeyTable {
   void Swap(uint64_t first, const std::vector<uint32_t>& old);
   // Changes while a swap is under way (odd) and with each swap: who reads several words compares.
   uint64_t swaps() const { return swaps_.load(std::memory_order_acquire); }
+  // Counts what was done to keys and rows: a filter over rows that was made of keys is right for as
+  // long as it stays.
+  uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
   // Rows must be live, each once: kFileCorrupt otherwise (only a damaged log asks for it).
   Status Remove(const std::vector<uint32_t>& rows);
   void Truncate(uint64_t rows);
@@ -60,6 +63,7 @@ class KeyTable {
   std::atomic<uint64_t> rows_{0};
   std::atomic<uint64_t> live_{0};
   std::atomic<uint64_t> swaps_{0};
+  std::atomic<uint64_t> changes_{0};
   // Keys that only ever rise (frame ids do) are found by halving; a map is built when they do not.
   bool rising_ = true;
   mutable std::mutex mutex_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "index/index.h"
+#include "index/live_copy.h"
 #include "platform/exiting.h"
 #include "platform/parallel.h"
 
@@ -27,12 +28,20 @@ Status Index::NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>*
   return Status::Ok();
 }
 
-Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threads) const {
+Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCopy& now,
+                   size_t threads) const {
   const uint32_t from = graph->size();
   SL_RETURN_IF_ERROR(graph->Prepare(static_cast<uint32_t>(rows)));
   Space space = MakeSpace();
   const std::shared_ptr<const RowCodes> codes = CodesForLinking(from, rows, threads);
   space.codes = codes.get();
+  space.live = now.live();
+  space.kept = now.kept();
+  // Rows that were removed since are no nodes, but the first of the highest level of all is: it is
+  // the entry point.
+  const auto left_out = [&](uint32_t node) {
+    return space.kept.Gone(node) && graph->LevelOf(node) <= graph->entry().level;
+  };
   std::atomic<uint64_t> next{from};
   std::atomic<bool> failed{false};
   uint64_t end = 0;
@@ -42,6 +51,7 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threa
       const uint64_t node = next.fetch_add(1);
       if (node >= end) break;
       if (Exiting()) return ExitingStatus();
+      if (left_out(static_cast<uint32_t>(node))) continue;
       if (inserter->Insert(space, static_cast<uint32_t>(node), &*scratch) == Walk::kOk) continue;
       failed = true;
       return Status(StatusCode::kFileCorrupt,
@@ -55,17 +65,20 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threa
   end = rows;
   const Status linked = InParallel(ThreadCount(threads, rows - next), work);
   SL_RETURN_IF_ERROR(CheckCut());
+  if (rows > 0 && !graph->entry().exists()) graph->SetEntry(0, graph->LevelOf(0));
   return linked;
 }
 
-Status Index::Tidy(bool now) {
+Status Index::Tidy(bool now, const LiveRows& kept) {
   const uint64_t rows = graph_->size();
   const uint64_t added = rows - std::min(rows, tidied_);
   // One visit per link: on average a few microseconds per row added.
   if (added == 0 || (!now && added < rows / 50)) return Status::Ok();
   ScratchPool::Lease scratch(&scratches_);
   uint64_t reconnected = 0;
-  if (Reconnect(graph_.get(), MakeSpace(), &*scratch, &reconnected) != Walk::kOk) {
+  Space space = MakeSpace();
+  space.live = kept;
+  if (Reconnect(graph_.get(), space, &*scratch, &reconnected) != Walk::kOk) {
     return Status(StatusCode::kFileCorrupt, path_ + ": a row that the graph needs is damaged");
   }
   tidied_ = rows;

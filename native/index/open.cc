@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "index/index.h"
+#include "index/live_copy.h"
 #include "platform/entropy.h"
 #include "platform/file.h"
 
@@ -124,6 +125,7 @@ Status Index::OpenRows() {
   (void)RemoveFile(RowsOnTheWay(number + 1));
   (void)RemoveFolder(CompactFolder());
   (void)RemoveFile(FileIn(kGraphName) + ".tmp");
+  (void)RemoveFile(FileIn(kLogName) + ".tmp");
   return rows_.OpenFile(FileIn(kRowsName), OpenMode::kReadWrite, max_rows_);
 }
 
@@ -274,12 +276,17 @@ Status Index::LoadGraph(bool usable, size_t threads) {
   SL_RETURN_IF_ERROR(MarkInline(rows));
   WatchLinks();
   linked_ = tidied_ = graph_->size();
-  if (linked_ == rows) return Status::Ok();
+  if (linked_ == rows) {
+    read_only_ ? GuessUnlinked() : FindUnlinked();
+    return Status::Ok();
+  }
   unsaved_ = true;
-  SL_RETURN_IF_ERROR(Link(graph_.get(), inserter_.get(), rows, threads));
+  const LiveCopy now(keys_, rows);
+  SL_RETURN_IF_ERROR(Link(graph_.get(), inserter_.get(), rows, now, threads));
   link_codes_.reset();
   linked_ = rows;
-  return Tidy(false);
+  FindUnlinked();
+  return Tidy(false, now.kept());
 }
 
 Status Index::Promote(bool* more) {

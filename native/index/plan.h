@@ -54,9 +54,6 @@ inline bool ScanIsBetterThanCodes(uint64_t matches, uint64_t rows, size_t k, siz
 // recall 0.82 on codes at efSearch 100, 0.99 on rows.)
 inline bool CodesSuit(size_t k, size_t ef) { return k <= 32 || ef >= 2 * k; }
 
-// Few rows are removed: better to walk as if none were and leave them out of the result.
-inline bool FewAreRemoved(uint64_t live, uint64_t rows) { return live >= rows - rows / 5; }
-
 }  // namespace sightline
 
 #endif  // SIGHTLINE_INDEX_PLAN_H_

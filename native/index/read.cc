@@ -1,6 +1,7 @@
 // What reads an index: search, scan, rows, keys.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "core/yield_point.h"
 #include "exact/exact_scan.h"
@@ -17,7 +18,8 @@ namespace {
 float DistanceOf(Metric metric, float ordering) {
   switch (metric) {
     case Metric::kCosine:
-      return std::max(0.0f, 1.0f + ordering);  // rounding must not give less than none
+      // Rows and queries are of unit length to within rounding: no cosine lies beyond 1 or -1.
+      return std::min(2.0f, std::max(0.0f, 1.0f + ordering));
     case Metric::kEuclidean:
       return std::sqrt(ordering);
     case Metric::kDot:
@@ -105,12 +107,17 @@ Status Index::ScanExact(const float* query, const uint64_t* allowed, uint64_t n,
 
 // Fills scratch->hits by the graph, or sets *scan where a scan has to do it.
 Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t ef,
-                        const uint64_t* allowed, uint64_t n, uint64_t matches,
+                        const uint64_t* allowed, uint64_t n, uint64_t nodes, uint64_t matches,
                         const RowCodes* codes, Scratch* scratch, bool* scan) const {
   std::vector<Neighbor>& hits = scratch->hits;
-  const bool over = allowed != nullptr && codes == nullptr && StepsOver(matches, n);
+  // Removed rows alone are passed through; a filter may leave few, which is another search.
+  const bool filters = options.filter != nullptr;
+  const bool over = filters && codes == nullptr && StepsOver(matches, nodes);
+  // The lists of nodes that were removed are not emptied under a search that may stand on one.
+  std::optional<Grace::Reading> standing;
+  if (allowed != nullptr) standing.emplace(&grace_);
   if (!over && walks_inline_.load(std::memory_order_relaxed) && CodesSuit(options.k, ef)) {
-    const Walk walk = WalkCodes(query, options, ef, allowed, n, matches, scratch);
+    const Walk walk = WalkCodes(query, options, ef, allowed, n, nodes, matches, scratch);
     if (walk == Walk::kOk && !graph_->base_range().Cut() &&
         hits.size() >= std::min<uint64_t>(options.k, matches)) {
       return Status::Ok();
@@ -120,21 +127,16 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
   SearchLimits limits;
   limits.k = options.k;
   limits.ef = ef;
-  limits.allowed = allowed;
+  limits.allowed = filters ? allowed : nullptr;
   limits.allowed_rows = n;
   // Past this a scan of the matches would have been cheaper; together at most twice its price.
   limits.budget = static_cast<size_t>(std::max<uint64_t>(matches, 10 * uint64_t{ef}));
-  const bool leave_out =
-      allowed != nullptr && options.filter == nullptr && FewAreRemoved(matches, n);
-  if (leave_out) {
-    limits.allowed = nullptr;
-    limits.ef += limits.ef * (n - matches) / matches;
-  }
   limits.over_others = over;
   SL_YIELD_POINT();
   Space space = MakeSpace();
   space.codes = codes;
   space.query_code = &scratch->query_code;
+  if (allowed != nullptr && !filters) space.live = {allowed, n};
   switch (SearchGraph(*graph_, space, query, limits, scratch, &hits)) {
     case Walk::kOk:
       break;
@@ -157,10 +159,7 @@ Status Index::WalkGraph(const float* query, const SearchOptions& options, size_t
   // Nodes that are only now being linked may lie beyond what this search counts as there.
   hits.erase(
       std::remove_if(hits.begin(), hits.end(),
-                     [&](const Neighbor& hit) {
-                       return hit.row >= n ||
-                              (leave_out && ((allowed[hit.row >> 6] >> (hit.row & 63)) & 1) == 0);
-                     }),
+                     [&](const Neighbor& hit) { return hit.row >= n || space.live.Gone(hit.row); }),
       hits.end());
   return Status::Ok();
 }
@@ -184,7 +183,13 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
   if (options.filter != nullptr || matches < n) {
     matches = CompileAllowed(keys_, n, options, &scratch->words);
     allowed = scratch->words.data();
+    if (options.filter != nullptr && options.filter_changes != kAnyChanges &&
+        options.filter_changes != keys_.changes()) {
+      return Status(StatusCode::kBusy, "keys changed since the filter was made");
+    }
   }
+  // What walks meet: rows that were taken out of the graph are not among it.
+  const uint64_t nodes = std::max(matches, n - std::min<uint64_t>(n, unlinked_count_));
   const size_t wanted = static_cast<size_t>(std::min<uint64_t>(options.k, matches));
   if (wanted == 0) return Status::Ok();
   std::vector<Neighbor>& hits = scratch->hits;
@@ -194,16 +199,16 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
   std::shared_ptr<const RowCodes> codes;
   if (!options.exact && matches > kAlwaysScan) codes = Codes();
   bool scan = options.exact || graph_damaged_.load(std::memory_order_relaxed);
-  if (!scan && allowed != nullptr && codes == nullptr && StepsOver(matches, n)) {
+  if (!scan && options.filter != nullptr && codes == nullptr && StepsOver(matches, nodes)) {
     scan = ScanIsBetterThanStepping(matches, options.k, ef);
   } else if (!scan) {
-    scan = on_codes ? ScanIsBetterThanCodes(matches, n, options.k, ef)
-                    : ScanIsBetter(matches, n, options.k, ef);
+    scan = on_codes ? ScanIsBetterThanCodes(matches, nodes, options.k, ef)
+                    : ScanIsBetter(matches, nodes, options.k, ef);
   }
   if (codes != nullptr) codes->Prepare(q, &scratch->query_code);
   if (!scan) {
     SL_RETURN_IF_ERROR(
-        WalkGraph(q, options, ef, allowed, n, matches, codes.get(), &*scratch, &scan));
+        WalkGraph(q, options, ef, allowed, n, nodes, matches, codes.get(), &*scratch, &scan));
     scan |= hits.size() < wanted;
     if (!scan && codes != nullptr) {
       SL_RETURN_IF_ERROR(Rerank(q, scratch->query_code, wanted, &hits));

@@ -1,5 +1,6 @@
 // Figures, and the full check.
 #include "index/index.h"
+#include "index/live_copy.h"
 #include "platform/file.h"
 
 namespace sightline {
@@ -34,6 +35,7 @@ Status Index::Stats(IndexStats* out) const {
   IndexStats stats;
   stats.count = keys_.rows();
   stats.live_count = keys_.live();
+  stats.linked_gone = linked_gone();
   stats.graph_rows = linked_;
   stats.max_level = graph_->entry().exists() ? graph_->entry().level : 0;
   stats.levels = CountLevels(*graph_);
@@ -59,7 +61,8 @@ Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked)
   SL_RETURN_IF_ERROR(Enter(&reading));
   problems->clear();
   // What is due at the next save is no finding. Damage is, below.
-  const Status tidied = Tidy(true);
+  const LiveCopy now(keys_, keys_.rows());
+  const Status tidied = Tidy(true, now.kept());
   if (!tidied.ok() && tidied.code() != StatusCode::kFileCorrupt) return tidied;
   *rows_checked = rows_.count();
   if (!path_.empty()) {
@@ -90,13 +93,13 @@ Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked)
     }
   }
   rows_.Recheck(problems);
-  const GraphReport report = ValidateGraph(*graph_);
+  const GraphReport report = ValidateGraph(*graph_, now.kept());
   const Status cut = CheckCut();
   if (!cut.ok()) problems->push_back(cut.message());
   for (const std::string& problem : report.problems) problems->push_back("graph: " + problem);
   if (report.unreachable > 0) {
     problems->push_back("graph: " + std::to_string(report.unreachable) +
-                        " nodes cannot be reached from the entry point");
+                        " live nodes cannot be reached from the entry point");
   }
   return Status::Ok();
 }

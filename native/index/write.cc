@@ -4,6 +4,7 @@
 
 #include "core/yield_point.h"
 #include "index/index.h"
+#include "index/live_copy.h"
 #include "index/vectors.h"
 
 namespace sightline {
@@ -114,6 +115,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
 
   record->first_row = first;
   record->rows_after = first + rows;
+  const LiveCopy now(keys_, first, record->rows);
   SL_RETURN_IF_ERROR(Store(vectors->data(), rows, record));
   // Committed: from here on a failure cannot undo it, only stop further writing.
   SL_YIELD_POINT();
@@ -127,8 +129,8 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   Status linked = replaces ? keys_.AppendDead(record->keys.data(), rows)
                            : keys_.Append(record->keys.data(), rows);
   if (linked.ok()) linked = MarkInline(first + rows);
-  if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, threads);
-  if (linked.ok()) linked = Tidy(false);
+  if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, now, threads);
+  if (linked.ok()) linked = Tidy(false, now.kept());
   if (!linked.ok()) {
     broken_ = linked;
     return linked;
@@ -138,6 +140,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   if (Codes() != codes_before) LearnReach();
   // Not before the new rows are linked: until then searches find the old ones.
   if (replaces) keys_.Swap(first, record->rows);
+  FoldIfDue(true);
   return Status::Ok();
 }
 
@@ -163,7 +166,9 @@ Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
   if (record.rows.empty()) return Status::Ok();
   record.rows_after = keys_.rows();
   SL_RETURN_IF_ERROR(Commit(&record));
-  return keys_.Remove(record.rows);
+  SL_RETURN_IF_ERROR(keys_.Remove(record.rows));
+  FoldIfDue(true);
+  return Status::Ok();
 }
 
 Status Index::Rollback(uint64_t rows, size_t threads) {
@@ -184,11 +189,12 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   SL_RETURN_IF_ERROR(rows_.PlanTruncate(rows, &record.crcs));
   // A graph that loses a few nodes is mended by dropping their links; one that loses many is
   // better built again, beside the one that readers use.
+  const LiveCopy kept(keys_, rows);
   std::unique_ptr<Graph> graph;
   std::unique_ptr<Inserter> inserter;
   if (before - rows > rows / 10) {
     SL_RETURN_IF_ERROR(NewGraph(&graph, &inserter));
-    SL_RETURN_IF_ERROR(Link(graph.get(), inserter.get(), rows, threads));
+    SL_RETURN_IF_ERROR(Link(graph.get(), inserter.get(), rows, kept, threads));
   }
   SL_RETURN_IF_ERROR(Commit(&record));
   reading.unlock();
@@ -210,29 +216,38 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
     graph_ = std::move(graph);
     inserter_ = std::move(inserter);
     graph_damaged_ = false;
+    FindUnlinked();
   } else {
     graph_->Truncate(static_cast<uint32_t>(rows));
+    ForgetUnlinked(rows);
+    MoveEntry(graph_.get(), kept.kept());
   }
   WatchLinks();
   linked_ = rows;
   CountInline();
   unsaved_ = true;
   tidied_ = 0;
-  const Status tidied = Tidy(true);
+  const Status tidied = Tidy(true, kept.kept());
   return tidied.ok() ? CheckCut() : tidied;
 }
 
-Status Index::Save() {
+Status Index::Save(bool closing) {
   const std::lock_guard<std::mutex> writing(writer_);
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayWrite());
-  SL_RETURN_IF_ERROR(Tidy(true));
-  if (path_.empty() || !unsaved_) return Status::Ok();
+  SL_RETURN_IF_ERROR(Tidy(true, LiveCopy(keys_, keys_.rows()).kept()));
+  if (path_.empty()) return Status::Ok();
+  FoldIfDue(closing);
+  return unsaved_ ? WriteSnapshot(log_) : Status::Ok();
+}
+
+// Bound to the end of `log`.
+Status Index::WriteSnapshot(const CommitLog& log) {
   GraphHeader header;
-  header.uuid = log_.uuid();
-  header.sequence = log_.sequence();
-  header.chain = log_.chain();
+  header.uuid = log.uuid();
+  header.sequence = log.sequence();
+  header.chain = log.chain();
   header.m = parameters_.m;
   header.seed = parameters_.seed;
   header.nodes = graph_->size();

@@ -21,6 +21,33 @@ Status CommitLog::Create(const std::string& path, const IndexParameters& paramet
   return Open(path, true, out);
 }
 
+Status CommitLog::Write(const std::string& path, const IndexParameters& parameters,
+                        const Uuid& uuid, std::vector<LogRecord>* records, CommitLog* out) {
+  CommitLog log;
+  log.parameters_ = parameters;
+  log.uuid_ = uuid;
+  const std::vector<unsigned char> header = EncodeLogHeader(parameters, uuid);
+  bool read_only = false;
+  IndexParameters same;
+  Uuid same_uuid{};
+  SL_RETURN_IF_ERROR(
+      DecodeLogHeader(header.data(), path, &same, &same_uuid, &log.chain_, &read_only));
+  SL_RETURN_IF_ERROR(File::Open(path, OpenMode::kTruncate, &log.file_));
+  SL_RETURN_IF_ERROR(log.file_.WriteAt(0, header.data(), header.size()));
+  for (LogRecord& record : *records) {
+    record.sequence = log.sequence_ + 1;
+    record.chain = log.chain_;
+    const std::vector<unsigned char> bytes = EncodeRecord(&record);
+    SL_RETURN_IF_ERROR(log.file_.WriteAt(log.end_, bytes.data(), bytes.size()));
+    log.sequence_ = record.sequence;
+    log.chain_ = record.crc;
+    log.end_ += bytes.size();
+  }
+  SL_RETURN_IF_ERROR(log.file_.Sync());
+  *out = std::move(log);
+  return Status::Ok();
+}
+
 Status CommitLog::Open(const std::string& path, bool writable, CommitLog* out) {
   CommitLog log;
   SL_RETURN_IF_ERROR(

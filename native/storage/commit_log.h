@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/status.h"
 #include "format/log_format.h"
@@ -20,6 +21,10 @@ class CommitLog {
   // Writes a durable header. kFileExists if there is a log already.
   static Status Create(const std::string& path, const IndexParameters& parameters, const Uuid& uuid,
                        CommitLog* out);
+  // The same at `path` itself with these records, whose sequence, chain and crc are set; nothing is
+  // renamed. Durable but for its name.
+  static Status Write(const std::string& path, const IndexParameters& parameters, const Uuid& uuid,
+                      std::vector<LogRecord>* records, CommitLog* out);
   // Reads and checks the header.
   static Status Open(const std::string& path, bool writable, CommitLog* out);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "format/crc32c.h"
+
 namespace sightline {
 
 void Extents::Append(uint64_t rows, const std::vector<uint32_t>& crcs) {
@@ -30,6 +32,29 @@ bool Extents::Cuts(uint64_t rows, Extent* cut) const {
   if (cut->first_row == rows) return false;
   cut->rows = rows - cut->first_row;
   return true;
+}
+
+std::vector<ExtentRun> Extents::Joined(size_t row_bytes) const {
+  std::vector<ExtentRun> runs;
+  uint64_t open = 0;  // rows of the last extent, when it has room for more
+  for (uint64_t row = 0; row < rows_;) {
+    const Extent extent = Of(row);
+    row += extent.rows;
+    const bool fits = open > 0 && open + extent.rows <= rows_per_extent_;
+    if (runs.empty() || (open > 0 && !fits)) runs.push_back({});
+    ExtentRun& run = runs.back();
+    if (fits) {
+      run.crcs.back() =
+          Crc32cJoin(run.crcs.back(), extent.crc, static_cast<size_t>(extent.rows) * row_bytes);
+      open += extent.rows;
+    } else {
+      run.crcs.push_back(extent.crc);
+      open = extent.rows;
+    }
+    run.rows += extent.rows;
+    if (open == rows_per_extent_) open = 0;
+  }
+  return runs;
 }
 
 void Extents::Truncate(uint64_t rows, uint32_t cut_crc) {

@@ -14,6 +14,12 @@ struct Extent {
   uint32_t crc = 0;
 };
 
+// Rows with a checksum for each rows_per_extent of them, as an append has them.
+struct ExtentRun {
+  uint64_t rows = 0;
+  std::vector<uint32_t> crcs;
+};
+
 // Not thread safe; its owner locks.
 class Extents {
  public:
@@ -27,6 +33,10 @@ class Extents {
   // Whether keeping `rows` rows cuts an extent; then *cut is the part of it that is left, crc
   // unset.
   bool Cuts(uint64_t rows, Extent* cut) const;
+  // The same in as few runs as possible: neighbors become one extent where together they are none
+  // too large. Checksums of what is joined are computed from theirs; no row is read.
+  // row_bytes  bytes of one row.
+  std::vector<ExtentRun> Joined(size_t row_bytes) const;
   // Keeps `rows` rows. cut_crc: checksum of what is left of the extent that is cut, if one is.
   void Truncate(uint64_t rows, uint32_t cut_crc);
 

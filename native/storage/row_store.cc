@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "format/crc32c.h"
 
@@ -125,6 +126,18 @@ void RowStore::Truncate(uint64_t rows, const std::vector<uint32_t>& crcs) {
     if (sized_) bytes_.SetEnd(OffsetOf(rows));
   }
   count_.store(rows, std::memory_order_release);
+}
+
+std::vector<ExtentRun> RowStore::JoinedExtents() {
+  const std::lock_guard<std::mutex> lock(extents_mutex_);
+  return extents_.Joined(dim_ * sizeof(float));
+}
+
+void RowStore::AdoptExtents(const std::vector<ExtentRun>& runs) {
+  Extents extents(rows_per_extent_);
+  for (const ExtentRun& run : runs) extents.Append(run.rows, run.crcs);
+  const std::lock_guard<std::mutex> lock(extents_mutex_);
+  extents_ = std::move(extents);
 }
 
 Status RowStore::TrimFile(uint64_t rows) {

@@ -52,6 +52,9 @@ class RowStore {
   Status PlanTruncate(uint64_t rows, std::vector<uint32_t>* crcs);
   // Forgets the rows from `rows` on; their bytes stay until overwritten. No reader may be active.
   void Truncate(uint64_t rows, const std::vector<uint32_t>& crcs);
+  // The checksums as few appends would have them, and taking them for ours, when a log has them.
+  std::vector<ExtentRun> JoinedExtents();
+  void AdoptExtents(const std::vector<ExtentRun>& runs);
   // Cuts the file to `rows` rows; only for bytes that no commit ever covered.
   Status TrimFile(uint64_t rows);
 

@@ -9,10 +9,12 @@ const root = path.resolve(__dirname, '../../..');
 /** Folder or file below lib/ -> layer. A module may import its own folder and lower layers. */
 const LIB_LAYERS: Record<string, number> = {
   errors: 0,
+  patterns: 0,
   options: 0,
   'types.ts': 0,
   'config.ts': 0,
   'environment.ts': 0,
+  'package-root.ts': 0,
   'debug.ts': 0,
   'child-environment.ts': 0,
   native: 1,

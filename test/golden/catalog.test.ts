@@ -21,7 +21,7 @@ async function openCopy(name: string, readOnly = false): Promise<Catalog> {
 test('version 1 is brought up with its rows, failures and queue', async () => {
   const catalog = await openCopy('catalog-1');
   assert.equal(catalog.integrityCheck(), []);
-  assert.is(catalog.framesByRows('clip', [asRow(1)])[0]?.mediaPath, 'b.mp4');
+  assert.is(catalog.framesInSpace('clip', [asFrameId(1)])[0]?.mediaPath, 'b.mp4');
   assert.is(catalog.rowOfFrame('clip', asFrameId(0)), 0);
   assert.equal([...catalog.filterRows('clip', { kind: 'video' })], [2]);
   const { frames, pendingFrames, failedFrames } = catalog.counts('clip');

@@ -220,6 +220,12 @@ void Write(World* world, size_t owner) {
     } else if (dice < 97) {
       const Status status = world->index->Save();
       if (!status.ok()) world->Wrong("save: " + status.message());
+    } else if (dice < 98 && rng.Below(2) == 0) {
+      uint64_t next = 0;
+      do {
+        const Status status = world->index->Unlink(next, 2, &next);
+        if (!status.ok()) return world->Wrong("take removed rows out: " + status.message());
+      } while (next < world->index->count());
     } else if (dice < 98) {
       // Nothing to do but for Storage::kInline.
       uint64_t next = 0;

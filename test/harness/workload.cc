@@ -97,6 +97,12 @@ Status Do(const Operation& operation, const std::string& folder, std::shared_ptr
       // A script may hold fewer rows than it planned with, when an operation before failed.
       return (*index)->Rollback(std::min((*index)->count(), operation.rows), 1);
     case Verb::kSave:
+      for (uint64_t next = 0; next < (*index)->count();) {
+        const Status mended = (*index)->Unlink(next, 1, &next);
+        if (!mended.ok()) return mended;
+      }
+      // A script is too short for its log to be folded by itself.
+      if ((*index)->count() % 2 == 0) return (*index)->Fold();
       return (*index)->Save();
     case Verb::kReopen: {
       if (*index != nullptr) (*index)->Close();

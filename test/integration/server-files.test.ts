@@ -27,11 +27,11 @@ test.after(async () => {
   await made.library.close();
 });
 
-test('a frame is its JPEG, cached for good, and 304 by its tag', async () => {
+test('a frame is its JPEG, asked for each time by its id alone, and 304 by its tag', async () => {
   const answer = await ask(port, '/frame/0');
   assert.is(answer.status, 200);
   assert.is(answer.headers['content-type'], 'image/jpeg');
-  assert.is(answer.headers['cache-control'], 'private, max-age=31536000, immutable');
+  assert.is(answer.headers['cache-control'], 'private, no-cache');
   assert.equal(answer.body, readFileSync(made.library.frameFile(0) ?? ''));
   const etag = answer.headers.etag ?? '';
   assert.match(etag, /^"[\w-]{20,}"$/, 'strong');
@@ -46,6 +46,25 @@ test('a frame is its JPEG, cached for good, and 304 by its tag', async () => {
   assert.is(head.status, 200);
   assert.is(Number(head.headers['content-length']), answer.body.length);
   assert.is(head.body.length, 0);
+});
+
+test('at its frame_url a frame may be kept for good, and no other picture is ever there', async () => {
+  const { results } = await made.library.search({ frame: 1 }, { k: 3 });
+  for (const hit of results) {
+    assert.match(hit.frame_url, new RegExp(`^/frame/${hit.frame_id}/[\\w-]{16}$`));
+    for (const address of [hit.frame_url, `${hit.frame_url}?w=96`]) {
+      const answer = await ask(port, address);
+      assert.is(answer.status, 200, address);
+      assert.is(answer.headers['cache-control'], 'private, max-age=31536000, immutable');
+    }
+    const other = `/frame/${hit.frame_id === 0 ? 1 : 0}/${hit.frame_url.split('/')[3]}`;
+    const refused = await ask(port, other);
+    assert.is(refused.status, 404, 'the version is of one frame');
+    assert.is(refused.headers['cache-control'], 'no-store');
+  }
+  for (const version of ['x', 'A'.repeat(15), 'A'.repeat(17), '%2e%2e', 'AAAAAAAAAAAAAAA%2F'])
+    assert.is((await ask(port, `/frame/0/${version}`)).status, 400, version);
+  assert.is((await ask(port, `/frame/0/${'A'.repeat(16)}`)).status, 404);
 });
 
 test('?w= gives a smaller copy with a tag of its own', async () => {

@@ -12,10 +12,11 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog } from '../../lib/catalog';
+import { parsePattern } from '../../lib/patterns';
 import { catalogError, sqliteDriver, type SqliteDatabase } from '../../lib/catalog/sqlite';
 import { Statements } from '../../lib/catalog/statements';
 import { isLibraryError } from '../../lib/errors';
-import { asFrameId, asRow } from '../../lib/types';
+import { asFrameId } from '../../lib/types';
 import { add, codeOf, filled, raw } from '../helpers/catalog';
 import { makeTempDir } from '../helpers/temp';
 
@@ -62,8 +63,8 @@ test('a changed value in any column of any entry is noticed before it is shown',
     const shown = codeOf(() => [
       ...catalog.media(),
       ...catalog.frames(),
-      ...catalog.framesByRows('clip', [asRow(0), asRow(1)]),
-      catalog.filterRows('clip', { path: () => true }),
+      ...catalog.framesInSpace('clip', [asFrameId(0), asFrameId(1)]),
+      catalog.filterRows('clip', { path: parsePattern('*') }),
       catalog.embeddingOf('clip', asFrameId(0)),
     ]);
     assert.is(shown, 'ERR_CATALOG', what);
@@ -156,8 +157,8 @@ test('damaged catalog files open, or give a typed error: never a crash, never an
     try {
       const opened = await openCatalog(damaged, { readOnly: true });
       outcome = codeOf(() => {
-        const rows = clean.map((_, i) => asRow(i));
-        const found = opened.framesByRows('clip', rows);
+        const ids = clean.map((_, i) => asFrameId(i));
+        const found = opened.framesInSpace('clip', ids);
         for (const [i, frame] of found.entries())
           if (frame !== undefined) assert.equal(frame, clean[i], `round ${round}: silently wrong`);
         opened.integrityCheck();

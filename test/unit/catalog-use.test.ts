@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog } from '../../lib/catalog';
+import { parsePattern } from '../../lib/patterns';
 import { asFrameId, asRow, type MediaId } from '../../lib/types';
 import { add, codeOf, filled, picture, raw } from '../helpers/catalog';
 import { makeTempDir } from '../helpers/temp';
@@ -11,7 +12,7 @@ test('a filter follows commits, removals and renames, also those of another proc
   const catalog = await filled(dir, ['x/a.jpg', 'y/b.mp4']);
   const reader = await openCatalog(dir, { readOnly: true });
   const bits = (of: Catalog): number[] => {
-    const set = of.filterRows('clip', { path: (name) => name.startsWith('x/') });
+    const set = of.filterRows('clip', { path: parsePattern('x/*') });
     return Array.from({ length: set.length * 8 }, (_, row) => row).filter(
       (row) => ((set[row >> 3] ?? 0) >> (row & 7)) & 1,
     );

@@ -4,23 +4,33 @@ import { mkdirSync, realpathSync, symlinkSync, unlinkSync, writeFileSync } from 
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { walkMedia, type MediaFile, type WalkOptions, type WalkProblem } from '../../lib/media';
+import {
+  walkMedia,
+  type MediaFile,
+  type WalkEntry,
+  type WalkNote,
+  type WalkOptions,
+  type WalkProblem,
+} from '../../lib/media';
 import { makeTempDir } from '../helpers/temp';
 
 interface Walked {
   files: MediaFile[];
   problems: WalkProblem[];
+  notes: WalkNote[];
   paths: string[];
 }
 
 async function walk(root: string, options: WalkOptions = {}): Promise<Walked> {
   const files: MediaFile[] = [];
   const problems: WalkProblem[] = [];
+  const notes: WalkNote[] = [];
   for await (const entry of walkMedia(root, options)) {
     if ('reason' in entry) problems.push(entry);
+    else if ('note' in entry) notes.push(entry);
     else files.push(entry);
   }
-  return { files, problems, paths: files.map((file) => file.relPath) };
+  return { files, problems, notes, paths: files.map((file) => file.relPath) };
 }
 
 function put(root: string, relPath: string, content: string | Buffer = 'x'): void {
@@ -81,6 +91,44 @@ test('kind goes by extension in either case, and other files are not listed', as
   assert.is(files[0]?.sizeBytes, 1);
   assert.ok((files[0]?.mtimeMs ?? 0) > 0);
   assert.is(files[0]?.absPath, path.join(realpathSync(root), 'A.JPG'));
+});
+
+test('what a name does not say, the first bytes say', async () => {
+  const root = makeTempDir('walk');
+  const jpeg = Buffer.from('\xff\xd8\xff\xe0\0\x10JFIF\0', 'latin1');
+  const film = Buffer.from('\0\0\0\x18ftypisom\0\0\0\0isommp42', 'latin1');
+  const stream = Buffer.alloc(4096, 1);
+  for (let at = 0; at < stream.length; at += 188) stream[at] = 0x47;
+  put(root, 'noext', jpeg);
+  put(root, 'PXL.MP', film);
+  put(root, 'photo.jpg_original', jpeg);
+  put(root, 'tape.ts', stream);
+  put(root, 'camera.mts', stream);
+  put(root, 'broken.ts', Buffer.from([0, 1, 2, 3]));
+  put(root, 'drawing.bin2', '<svg xmlns="http://www.w3.org/2000/svg"/>');
+  // Nobody's media: TypeScript, module files, gene sequences, a song, a text, nothing at all.
+  put(root, 'index.ts', 'export const a = 1;\n');
+  put(root, 'module.mts', 'GGGGGG '.repeat(700));
+  put(root, 'go.mod', 'module example.org/x\n');
+  put(root, 'genes.fa', 'ACGT'.repeat(1024));
+  put(root, 'song.m4x', Buffer.from('\0\0\0\x18ftypM4A \0\0\0\0M4A ', 'latin1'));
+  put(root, 'README', 'Read me.');
+  put(root, 'empty.ts', '');
+  put(root, 'named.txt', jpeg);
+  const { files, problems } = await walk(root);
+  assert.equal(
+    files.map((file) => [file.relPath, file.kind]),
+    [
+      ['PXL.MP', 'video'],
+      ['broken.ts', 'video'],
+      ['camera.mts', 'video'],
+      ['drawing.bin2', 'image'],
+      ['noext', 'image'],
+      ['photo.jpg_original', 'image'],
+      ['tape.ts', 'video'],
+    ],
+  );
+  assert.equal(problems, []);
 });
 
 test('names that look like options, patterns and protocols are names', async () => {
@@ -219,10 +267,11 @@ test('a folder swapped for a link while its parent was listed leads nowhere', as
   put(root, 'a.jpg');
   mkdirSync(path.join(root, 'b'));
   const entries = walkMedia(root);
+  await entries.next();
   assert.is(((await entries.next()).value as MediaFile).relPath, 'a.jpg');
   execFileSync('rmdir', [path.join(root, 'b')]);
   symlinkSync(outside, path.join(root, 'b'));
-  const rest: (MediaFile | WalkProblem)[] = [];
+  const rest: WalkEntry[] = [];
   for await (const entry of entries) rest.push(entry);
   assert.equal(
     rest.map((entry) => [entry.relPath, 'reason' in entry]),

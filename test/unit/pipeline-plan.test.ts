@@ -2,7 +2,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   compareFiles,
-  isMassRemoval,
   moveCandidates,
   resolveContents,
   type FoundFile,
@@ -186,12 +185,6 @@ test('a chain of names moves along, and its last name is missing nowhere', () =>
   const result = resolve(files, rows, { '2.jpg': 'x', '3.jpg': 'y', '4.jpg': 'z' });
   assert.equal(result.moves, ['1.jpg > 2.jpg', '2.jpg > 3.jpg', '3.jpg > 4.jpg']);
   assert.equal([result.missing, result.overwritten, result.added], [[], [], []]);
-});
-
-test('an unplugged disk is told from a clean-up', () => {
-  assert.not.ok(isMassRemoval(20, 20));
-  assert.not.ok(isMassRemoval(21, 1000));
-  assert.ok(isMassRemoval(60, 1000));
 });
 
 test.run();

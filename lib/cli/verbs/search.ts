@@ -8,7 +8,8 @@ import { EXIT, type ExitCode } from '../exit-codes';
 import { count, formatTimestamp, printable, type Column } from '../format';
 import type { Io } from '../io';
 import type { ProgressStyle } from '../progress-style';
-import { openForSearch, openSession, startSession, syncOptionsOf } from '../session';
+import { rememberRules } from '../remembered-rules';
+import { isFolder, openForSearch, openSession, startSession, syncOptionsOf } from '../session';
 import type { Flags, Session } from '../session';
 import { syncFirst } from '../sync-run';
 
@@ -82,14 +83,17 @@ function startSessionOfSearch(
   flags: Flags,
   io: Io,
 ): Session {
-  const isFolder = root === undefined || statSync(root, { throwIfNoEntry: false })?.isDirectory();
-  if (isFolder !== true && words.length === 2)
+  try {
+    return startSession(root, flags, io);
+  } catch (cause) {
+    if (words.length !== 2 || root === undefined || isFolder(root)) throw cause;
     throw makeError(
       'ERR_ARG_RANGE',
-      `there is no folder "${printable(root ?? '')}". If it belongs to the query, use quotes: ` +
+      `there is no folder "${printable(root)}". If it belongs to the query, use quotes: ` +
         `sightline search "${printable(words.join(' '))}"`,
+      { cause },
     );
-  return startSession(root, flags, io);
+  }
 }
 
 function readImage(file: string): Uint8Array {
@@ -127,6 +131,8 @@ async function openForQuery(
   flags: Flags,
 ): Promise<{ library: Library; isWriter: boolean }> {
   if (flags.sync !== false) return openForSearch(session);
+  if (flags.ignore !== undefined || flags.unignore !== undefined)
+    session.io.note('--ignore and --unignore are about a sync and do nothing with --no-sync');
   return { library: await openSession(session, { readOnly: true }), isWriter: false };
 }
 
@@ -140,6 +146,7 @@ async function readyLibrary(
   if (hasText) library.embeddings.warm(['instruction']).catch(() => undefined);
   if (!isWriter) return { library, isInterrupted: false };
   try {
+    rememberRules(session, flags, library.dir);
     if (library.isEmpty)
       session.io.note(`indexing ${printable(session.root)} (once; Ctrl-C is safe)`);
     const style = flags.progress as ProgressStyle;

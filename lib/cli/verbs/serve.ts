@@ -8,6 +8,7 @@ import { count, printable } from '../format';
 import { untilInterrupted } from '../interrupt';
 import type { Io } from '../io';
 import type { ProgressStyle } from '../progress-style';
+import { rememberRules } from '../remembered-rules';
 import { openForSearch, openSession, startSession, syncOptionsOf } from '../session';
 import type { Flags, Session } from '../session';
 import { syncFirst } from '../sync-run';
@@ -61,6 +62,7 @@ async function syncBefore(session: Session, flags: Flags): Promise<'done' | 'int
   const { library, isWriter } = await openForSearch(session);
   try {
     if (!isWriter) return 'done';
+    rememberRules(session, flags, library.dir);
     const style = flags.progress as ProgressStyle;
     const options = syncOptionsOf(session, flags);
     const outcome = await syncFirst(session.io, library, options, style);

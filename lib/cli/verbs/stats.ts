@@ -28,11 +28,13 @@ export async function runStatsVerb(
     io.json(stats);
     return EXIT.ok;
   }
+  const rules = session.config.settings.ignore;
   const n = (value: number): string => value.toLocaleString('en-US');
   io.line(
     formatFacts([
       ['root', printable(stats.root)],
       ['library', printable(stats.dir)],
+      ...(rules.length > 0 ? [['leaves out', printable(rules.join(', '))] as const] : []),
       ['model', `${printable(stats.model.id)} (${stats.dim} dimensions)`],
       ['pictures', n(stats.images)],
       ['videos', n(stats.videos)],
@@ -42,13 +44,20 @@ export async function runStatsVerb(
       ['pending', n(stats.media.pending)],
       ['skipped', n(stats.media.skipped)],
       ['failed', n(stats.media.failed)],
+      ...(stats.notTaken > 0 ? [['not taken', n(stats.notTaken)] as const] : []),
+      ...(stats.heldBack > 0 ? [['gone, kept', n(stats.heldBack)] as const] : []),
+      ...(stats.unreachable > 0 ? [['not seen, kept', n(stats.unreachable)] as const] : []),
       ['graph', `${n(stats.hnswNodes)} nodes, top level ${stats.maxLevel}`],
       ['kernel', stats.kernel],
       ['vectors', printable(stats.vectorStore)],
       ['on disk', formatBytes(stats.bytesOnDisk)],
     ]),
   );
-  if (stats.media.skipped + stats.media.failed > 0)
+  if (stats.heldBack > 0)
+    io.note(
+      'files gone at once are kept; if they are really gone: sightline sync --confirm-removals',
+    );
+  if (stats.media.skipped + stats.media.failed + stats.notTaken > 0)
     io.note('"sightline stats --problems" lists what was left out and why');
   return EXIT.ok;
 }

@@ -2,6 +2,7 @@
 import { EXIT, type ExitCode } from '../exit-codes';
 import type { Io } from '../io';
 import type { ProgressStyle } from '../progress-style';
+import { rememberRules } from '../remembered-rules';
 import { openSession, startSession, syncOptionsOf, type Flags } from '../session';
 import { describeReport } from '../sync-report';
 import { exitCodeOfSync, runSync } from '../sync-run';
@@ -17,6 +18,7 @@ export async function runSyncVerb(
   const session = startSession(root, flags, io);
   const options = syncOptionsOf(session, flags);
   await using library = await openSession(session);
+  rememberRules(session, flags, library.dir);
   const outcome = await runSync(io, options, flags.progress as ProgressStyle, (o) => {
     if (verb === 'ingest') return library.ingest(o);
     if (verb === 'index') return library.index({ ...o, rebuild: flags.rebuild === true });

@@ -1,13 +1,18 @@
-/** `GET /frame/:id`: the picture of a frame. Ids are never reused, so browsers may keep it for good. */
+/**
+ * `GET /frame/:id/:version`: the picture of a frame at its `frame_url`, where browsers may keep it for
+ * good; and `GET /frame/:id`, where they ask each time, because frame 0 of another library may be served
+ * at the same host and port tomorrow.
+ */
 import { readFile } from 'node:fs/promises';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { makeError } from '../../errors';
 import type { ServerContext } from '../context';
 import { etagOf, matchesEtag } from '../page-assets';
-import { FRAME } from '../schemas';
+import { FRAME, FRAME_OF_VERSION } from '../schemas';
 import { Thumbnails, widthStep } from '../thumbnails';
 
-const CACHE_CONTROL = 'private, max-age=31536000, immutable';
+const KEPT = 'private, max-age=31536000, immutable';
+const ASKED_FOR = 'private, no-cache';
 
 export function frameRoutes(app: FastifyInstance, context: ServerContext): void {
   const { library } = context;
@@ -23,15 +28,36 @@ export function frameRoutes(app: FastifyInstance, context: ServerContext): void 
     return width === undefined ? bytes : thumbnails.get(etagOf(bytes), width, bytes);
   }
 
+  async function answer(
+    request: FastifyRequest<{ Params: { id: string }; Querystring: { w?: number } }>,
+    reply: FastifyReply,
+    cacheControl: string,
+  ): Promise<FastifyReply> {
+    const bytes = await pictureOf(Number(request.params.id), request.query.w);
+    const etag = etagOf(bytes);
+    reply.header('etag', etag).header('cache-control', cacheControl);
+    if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send();
+    return reply.type('image/jpeg').send(bytes);
+  }
+
   app.get<{ Params: { id: string }; Querystring: { w?: number } }>(
     '/frame/:id',
     { schema: FRAME },
-    async (request, reply) => {
-      const bytes = await pictureOf(Number(request.params.id), request.query.w);
-      const etag = etagOf(bytes);
-      reply.header('etag', etag).header('cache-control', CACHE_CONTROL);
-      if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send();
-      return reply.type('image/jpeg').send(bytes);
+    (request, reply) => answer(request, reply, ASKED_FOR),
+  );
+
+  app.get<{ Params: { id: string; version: string }; Querystring: { w?: number } }>(
+    '/frame/:id/:version',
+    { schema: FRAME_OF_VERSION },
+    (request, reply) => {
+      const { id, version } = request.params;
+      // Not the picture that is there now: under this address the browser may have seen another one.
+      if (library.frameVersion(Number(id)) !== version)
+        throw makeError(
+          'ERR_NOT_FOUND',
+          `frame ${id} has no such version: this address is of another library, or an older one; search again`,
+        );
+      return answer(request, reply, KEPT);
     },
   );
 }

@@ -23,6 +23,8 @@ export function healthRoutes(app: FastifyInstance, context: ServerContext): void
       images: stats.images,
       videos: stats.videos,
       pending: stats.media.pending,
+      held_back: stats.heldBack,
+      unreachable: stats.unreachable,
       dim: stats.dim,
       hnsw_nodes: stats.hnswNodes,
       max_level: stats.maxLevel,

@@ -154,6 +154,14 @@ export interface VectorStore extends AsyncDisposable {
   /** Makes the next search or open fast: the engine writes its graph, PostgreSQL builds an index. */
   save(): Promise<void>;
 
+  /**
+   * Gives back the space of removed rows; those that are left get new numbers, in the same order. Left
+   * out where rows need no such thing.
+   *
+   * @throws ERR_ABORTED | ERR_DISK_FULL | ERR_NO_MEMORY; nothing has changed then
+   */
+  compact?(options: { readonly signal?: AbortSignal }): Promise<void>;
+
   /** Reads everything and names what is wrong. */
   verify(): Promise<StoreReport>;
 

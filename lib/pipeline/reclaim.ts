@@ -1,0 +1,60 @@
+/**
+ * Gives back what removed frames leave behind: rows of the engine, pages of the catalog. Run at the end of a
+ * sync, when it pays. Rows get new numbers then, which the catalog takes over; searches go by frame, so
+ * that they are right also in between, and a crash in between is put right by `reconcile`.
+ */
+import type { Catalog } from '../catalog';
+import { isLibraryError } from '../errors';
+import { asRow, type FrameId, type Row } from '../types';
+import type { VectorStore } from '../stores/vectors';
+
+export interface ReclaimParts {
+  readonly catalog: Catalog;
+  readonly index: VectorStore;
+  readonly space: string;
+}
+
+/** A megabyte of dead rows, and a quarter of all: the rest is copied and linked anew. */
+const LEAST_BYTES = 1 << 20;
+const LEAST_SHARE = 0.25;
+
+/** What may go wrong with a tidying-up and is no failure of the sync: the index is as it was. */
+const HARMLESS: ReadonlySet<string> = new Set(['ERR_DISK_FULL', 'ERR_NO_MEMORY', 'ERR_ABORTED']);
+
+export async function reclaim(parts: ReclaimParts, signal?: AbortSignal): Promise<void> {
+  const { index } = parts;
+  const dead = index.count - index.liveCount;
+  const pays = dead * index.dim * 4 >= LEAST_BYTES && dead >= index.count * LEAST_SHARE;
+  if (pays && signal?.aborted !== true) {
+    try {
+      await compactRows(parts, signal);
+    } catch (error) {
+      if (!isLibraryError(error) || !HARMLESS.has(error.code)) throw error;
+    }
+  }
+  parts.catalog.shrink();
+}
+
+/** Rewrites the engine without its dead rows. A store that keeps none needs no such thing. */
+export async function compactRows(parts: ReclaimParts, signal?: AbortSignal): Promise<void> {
+  const { catalog, index, space } = parts;
+  if (index.compact === undefined) return;
+  catalog.beginRenumbering(space);
+  try {
+    await index.compact(signal ? { signal } : {});
+  } finally {
+    await takeOverRows(parts);
+  }
+}
+
+/** The engine knows which row a frame has, whatever the catalog says. */
+export async function takeOverRows({ catalog, index, space }: ReclaimParts): Promise<void> {
+  const frameIds = catalog.framesOfSpace(space);
+  const rows = await index.rowsOf(frameIds);
+  const rowOf = new Map<FrameId, Row | undefined>();
+  for (const [i, frameId] of frameIds.entries()) {
+    const row = rows[i];
+    rowOf.set(frameId, row === undefined ? undefined : asRow(row));
+  }
+  catalog.renumber(space, (frameId) => rowOf.get(frameId), index.count);
+}
