@@ -24,6 +24,21 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
     },
   },
+  {
+    // A class of another realm (vm context, test runner, worker) is another class.
+    files: ['lib/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            "BinaryExpression[operator='instanceof'][right.name=/^(Object|Function|Promise|Date|RegExp|Map|Set|Buffer|Blob|File|Request|Response|URL|AbortSignal|\\w*Array|\\w*ArrayBuffer|DataView|(?!Commander)\\w*Error)$/]",
+          message:
+            'use util.types, isError() of lib/errors or a name: classes differ between realms',
+        },
+      ],
+    },
+  },
   { files: ['tools/**', 'test/**', 'bench/**'], rules: { 'no-console': 'off' } },
   { files: ['web/**/*.js'], languageOptions: { globals: globals.browser } },
   { files: ['**/*.mjs'], languageOptions: { globals: globals.node } },

@@ -8,7 +8,7 @@
  */
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError, messageOf } from '../errors';
+import { isError, makeError, messageOf } from '../errors';
 import type { FrameRecord } from '../types';
 import { EMBEDDING_COLUMNS, EMBEDDING_JOINS, EncodingTable } from './encoding-table';
 import { framePath } from './frame-path';
@@ -47,7 +47,7 @@ export async function exportMetadata(
     const last = lastId ?? (canAppend ? written.lastId : -1);
     metadataIsWritten(sql, { bytes: bytes ?? 0, lastId: last, space: spaceName });
   } catch (error) {
-    if (!(error instanceof Error) || !('syscall' in error)) throw error;
+    if (!isError(error) || !('syscall' in error)) throw error;
     const isFull = 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
     throw makeError(
       isFull ? 'ERR_DISK_FULL' : 'ERR_IO',

@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { CommanderError } from 'commander';
-import { isLibraryError, messageOf } from '../errors';
+import { isError, isLibraryError, messageOf } from '../errors';
 import { routeArguments } from './arguments';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes';
 import { printable } from './format';
@@ -63,7 +63,7 @@ function report(error: unknown, io: Io): ExitCode {
     if (code !== EXIT.interrupted) io.problem(`${printable(error.message)} (${error.code})`);
   } else {
     // A defect of ours: the stack helps whoever reports it.
-    io.problem(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    io.problem(isError(error) ? (error.stack ?? error.message) : String(error));
   }
   return code;
 }

@@ -1,4 +1,5 @@
 /** What each modality takes, and how a batch of it travels to a worker. */
+import { types } from 'node:util';
 import { uniformIndices } from './clip-frames';
 import type { VideoClip } from './encoder';
 import type { Packed } from './task';
@@ -6,7 +7,7 @@ import type { InputKind } from './tower-encoder';
 
 export const IMAGE: InputKind<Uint8Array> = {
   name: 'image',
-  isInput: (value): value is Uint8Array => value instanceof Uint8Array,
+  isInput: (value): value is Uint8Array => types.isUint8Array(value),
   expected: 'a Uint8Array with an encoded picture',
   pack: (items) => ({ pictures: packBytes(items), items: items.length }),
 };
@@ -23,7 +24,7 @@ export function videoKind(frames: number): InputKind<VideoClip> {
   return {
     name: 'video',
     isInput: (value): value is VideoClip =>
-      Array.isArray(value) && value.every((frame) => frame instanceof Uint8Array),
+      Array.isArray(value) && value.every((frame) => types.isUint8Array(frame)),
     expected: 'an array of Uint8Arrays with encoded pictures',
     pack: (items) => {
       const taken = items.map((clip) =>
@@ -41,7 +42,7 @@ export function videoKind(frames: number): InputKind<VideoClip> {
 export function audioKind(maxSamples: number): InputKind<Float32Array> {
   return {
     name: 'audio',
-    isInput: (value): value is Float32Array => value instanceof Float32Array,
+    isInput: (value): value is Float32Array => types.isFloat32Array(value),
     expected: 'a Float32Array of mono samples',
     pack: (items) => {
       const taken = items.map((item) => item.subarray(0, maxSamples));

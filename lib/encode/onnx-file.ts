@@ -6,7 +6,7 @@
  * TensorProto, FunctionProto), which never change.
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { isLibraryError, makeError } from '../errors';
+import { isError, isLibraryError, makeError } from '../errors';
 import { FileReader, protoFields, WIRE, type ProtoField } from './protobuf';
 
 type Kind =
@@ -61,7 +61,7 @@ export function readOnnx<T>(file: string, read: (reader: FileReader) => T): T {
     try {
       return read(reader);
     } catch (cause) {
-      if (!(cause instanceof RangeError) || isLibraryError(cause)) throw cause;
+      if (!isError(cause) || cause.name !== 'RangeError' || isLibraryError(cause)) throw cause;
       throw makeError(
         'ERR_MODEL_INVALID',
         `${file} is damaged or not an ONNX model (${cause.message}); download it again`,

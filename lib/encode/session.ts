@@ -2,6 +2,7 @@
  * One tower in the ONNX runtime: loads it, checks its inputs and outputs, runs batches, pools.
  * Loaded inside worker threads only, because `run` blocks the thread it is called on.
  */
+import { types } from 'node:util';
 import { Tensor, type InferenceSession } from 'onnxruntime-node';
 import { makeError, messageOf } from '../errors';
 import type { TensorInfo } from './onnx-signature';
@@ -144,7 +145,7 @@ export class TowerSession {
       this.spentMs += performance.now() - started;
       const result = results[wanted];
       const data = result?.data;
-      if (result === undefined || !(data instanceof Float32Array) || !this.isShape(result, step)) {
+      if (result === undefined || !types.isFloat32Array(data) || !this.isShape(result, step)) {
         throw makeError(
           'ERR_MODEL_INVALID',
           `${this.setup.file}: ${output} is [${String(result?.dims)}] for ${step} inputs, expected a length of ${dim}`,

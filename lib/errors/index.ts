@@ -2,6 +2,7 @@
  * Error classes and the one way to make an error: `makeError(code, message, { details, cause })`.
  * Uses nothing else of the package. Callers branch on `error.code`, never on the message.
  */
+import { types } from 'node:util';
 import { ERROR_CODES, type ErrorClassName, type ErrorCode, type ErrorCodeRow } from './codes';
 
 export { ERROR_CODES, type ErrorCode } from './codes';
@@ -88,10 +89,20 @@ export function makeError(code: ErrorCode, message: string, options?: ErrorOptio
   return new CLASSES[ERROR_CODES[code].class](code, message, options);
 }
 
+/**
+ * True for errors of any realm: in a vm context, as test runners have, `Error` is another class than that
+ * of Node's own modules and of the addon.
+ */
+export function isError(value: unknown): value is Error {
+  return (
+    types.isNativeError(value) || Object.prototype.toString.call(value) === '[object DOMException]'
+  );
+}
+
 /** True for every error made by this package, also by another copy of it. */
 export function isLibraryError(value: unknown): value is LibraryError {
   return (
-    value instanceof Error &&
+    isError(value) &&
     'code' in value &&
     typeof value.code === 'string' &&
     Object.hasOwn(ERROR_CODES, value.code)
@@ -108,5 +119,5 @@ export function codeOfNativeStatus(status: number): ErrorCode {
 
 /** Message of anything thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return isError(error) ? error.message : String(error);
 }

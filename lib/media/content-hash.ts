@@ -1,6 +1,6 @@
 /** The name of a file's bytes: what tells a moved file from a new one. */
 import { createHash } from 'node:crypto';
-import { makeError, messageOf } from '../errors';
+import { isError, makeError, messageOf } from '../errors';
 import { assertUnchanged, openMedia } from './safe-open';
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -30,7 +30,7 @@ export async function contentHash(
     await assertUnchanged(opened, file.absPath);
     return hash.digest('hex');
   } catch (error) {
-    if (error instanceof Error && 'syscall' in error)
+    if (isError(error) && 'syscall' in error)
       throw makeError('ERR_MEDIA_DECODE', `${file.absPath} cannot be read: ${messageOf(error)}`, {
         details: { path: file.absPath },
         cause: error,

@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
-import { makeError, messageOf } from '../errors';
+import { isError, makeError, messageOf } from '../errors';
 import { mapPixels } from './color/map';
 import { needsMapping, signalOf, signalOfProfile, type ColorSignal } from './color/signal';
 import type { DecodedPicture } from './decode-protocol';
@@ -116,7 +116,7 @@ async function decodeAsFar(
     if (opened.damaged !== undefined) await assertSomething(frame.data, opened.damaged);
     return { opened, frame };
   } catch (error) {
-    if (error instanceof Error && 'code' in error) throw error;
+    if (isError(error) && 'code' in error) throw error;
     complaint = error;
   }
   const damaged = wordsOf(complaint);
@@ -133,7 +133,7 @@ async function decodeAsFar(
     // A preview lies in many a TIFF that cannot be decoded itself.
     const preview = format === 'tiff' ? largestPreview(bytes) : undefined;
     if (preview !== undefined) return decodeAsFar('raw', bytes, context);
-    if (error instanceof Error && 'code' in error) throw error;
+    if (isError(error) && 'code' in error) throw error;
     throw complaint;
   }
 }
@@ -433,7 +433,7 @@ function imageFormatOf(bytes: Uint8Array): ImageFormat {
 const wordsOf = (error: unknown): string => messageOf(error).split('\n').join('; ');
 
 function asMediaError(error: unknown, format: ImageFormat): Error {
-  if (error instanceof Error && 'code' in error) return error;
+  if (isError(error) && 'code' in error) return error;
   const message = wordsOf(error);
   return makeError('ERR_MEDIA_DECODE', `this ${format} file cannot be decoded: ${message}`, {
     cause: error,

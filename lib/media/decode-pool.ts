@@ -3,6 +3,7 @@
  * crashes, hangs or eats memory costs one item and never this process. Each promise settles exactly
  * once, whatever the child does.
  */
+import { types } from 'node:util';
 import { fork, type ChildProcess } from 'node:child_process';
 import { decoderEnvironment } from '../child-environment';
 import { ERROR_CODES, makeError, type LibraryError } from '../errors';
@@ -249,7 +250,7 @@ function isReply(value: unknown): value is DecodeReply {
   const { jpeg, ...rest } = picture as Partial<Record<keyof DecodedPicture, unknown>>;
   const sizes = [rest.width, rest.height, rest.sourceWidth, rest.sourceHeight];
   return (
-    jpeg instanceof Uint8Array &&
+    types.isUint8Array(jpeg) &&
     sizes.every((size) => Number.isInteger(size) && (size as number) > 0) &&
     (rest.capturedAt === null || typeof rest.capturedAt === 'string') &&
     (rest.damaged === undefined || typeof rest.damaged === 'string') &&

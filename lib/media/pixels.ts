@@ -1,4 +1,5 @@
 /** Pictures that are pixels already: from a camera, a canvas, an array. */
+import { types } from 'node:util';
 import { makeError } from '../errors';
 import { LIMITS } from './limits';
 
@@ -18,7 +19,7 @@ export interface RawPixels {
  */
 export function checkPixels(pixels: RawPixels): Required<RawPixels> {
   const { data, width, height } = pixels;
-  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray))
+  if (!(types.isUint8Array(data) || types.isUint8ClampedArray(data)))
     throw makeError(
       'ERR_ARG_TYPE',
       'data of raw pixels must be a Uint8Array of values from 0 to 255; scale values from 0 to 1 by 255',

@@ -40,16 +40,19 @@ export interface NativeStats {
 /** Whole numbers of at most 2^53 - 1, or all 64 bits. */
 export type NativeKeys = Float64Array | BigInt64Array;
 
+/** Results of a batch, k places a query. */
 export interface NativeBatch {
   readonly nodes: Uint32Array;
   readonly distances: Float32Array;
-  /** BigInt64Array if asked for; else NaN for keys beyond 2^53. */
+  /** In a Float64Array NaN for keys beyond 2^53 and in unused places. */
   readonly keys: NativeKeys;
   readonly counts: Uint32Array;
 }
 
 export interface NativeBinding {
   kernelName(): string;
+  /** The process is about to end: long work stops where it stands, because ending waits for it. */
+  endProcess(): void;
   create(
     path: string,
     dim: number,
@@ -99,9 +102,10 @@ export interface NativeBinding {
     filter: Uint8Array | undefined,
     threshold: number,
     threads: number,
-    bigints: boolean,
+    /** Is filled, and must not be touched before. */
+    out: NativeBatch,
     changes: number | undefined,
-  ): Promise<NativeBatch>;
+  ): Promise<void>;
   copyRows(handle: NativeHandle, rows: Uint32Array, out: Float32Array): void;
   copyKeys(handle: NativeHandle, rows: Uint32Array, out: NativeKeys): void;
   /** 0xffffffff for keys without a live row. */

@@ -3,8 +3,9 @@
  * Loaded at the first call, so that requiring the package never fails.
  */
 import path from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { resolve as findBinary } from 'node-gyp-build';
-import { codeOfNativeStatus, makeError, messageOf } from '../errors';
+import { codeOfNativeStatus, isError, makeError, messageOf } from '../errors';
 import { BUNDLE_REMEDY, installedRoot, isBundled, PACKAGE_ROOT } from '../package-root';
 import type { NativeBinding } from './binding';
 
@@ -25,7 +26,12 @@ let loaded: NativeBinding | undefined;
  * @throws ERR_ADDON_LOAD with the remedy
  */
 export function native(): NativeBinding {
-  loaded ??= load();
+  if (loaded === undefined) {
+    const binding = load();
+    // In a worker this event is of the worker's end, and the process goes on.
+    if (isMainThread) process.once('exit', () => binding.endProcess());
+    loaded = binding;
+  }
   return loaded;
 }
 
@@ -78,7 +84,7 @@ export function loadFrom(root: string): NativeBinding {
  * what a caller's own callback threw - is given back as it is.
  */
 export function fromNative(error: unknown): unknown {
-  if (!(error instanceof Error && 'status' in error && typeof error.status === 'number')) {
+  if (!(isError(error) && 'status' in error && typeof error.status === 'number')) {
     return error;
   }
   return makeError(codeOfNativeStatus(error.status), error.message, { cause: error });

@@ -3,6 +3,7 @@
  * any time, and which disks it saw, so that the next walk notices when one is missing. One entry of
  * the catalog, as text.
  */
+import { isError } from '../errors';
 import type { Catalog } from '../catalog';
 import type { MediaProblem } from '../types';
 import type { Volumes } from './absence';
@@ -35,7 +36,7 @@ export function recallScan(catalog: Catalog): ScanMemory {
     return { ...NOTHING, ...(JSON.parse(catalog.meta(KEY) ?? '{}') as Partial<ScanMemory>) };
   } catch (error) {
     // Damaged text costs the memory of one walk, which the next one makes anew.
-    if (error instanceof SyntaxError) return NOTHING;
+    if (isError(error) && error.name === 'SyntaxError') return NOTHING;
     throw error;
   }
 }

@@ -2,6 +2,7 @@
  * Turns what a person asks with - words, a picture, a frame of the library, a vector - into one unit
  * vector of the library's space. Knows decoder, encoders and the index, not the catalog's contents.
  */
+import { types } from 'node:util';
 import { makeError } from '../errors';
 import type { ImageEncoder } from '../encode';
 import { decodeImage } from '../media';
@@ -99,7 +100,7 @@ function checkText(text: unknown): string {
 }
 
 function unit(vector: Float32Array, dim: number): Float32Array {
-  if (!(vector instanceof Float32Array)) {
+  if (!types.isFloat32Array(vector)) {
     throw makeError('ERR_ARG_TYPE', 'query vector must be a Float32Array');
   }
   if (vector.length !== dim) {

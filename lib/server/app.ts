@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { isLibraryError, makeError } from '../errors';
+import { isError, isLibraryError, makeError } from '../errors';
 import type { Library } from '../library-types';
 import { EmbeddingService } from '../service';
 import { watchConnections } from './connections';
@@ -74,7 +74,7 @@ export function createServer(
         message: 'request failed',
         requestId: request.id,
         code,
-        cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        cause: isError(error) ? (error.stack ?? error.message) : String(error),
       });
     // Again, because an address that cannot be parsed never reaches the hook.
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);

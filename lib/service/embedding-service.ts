@@ -2,6 +2,7 @@
  * Embeddings of instructions (texts) and images through a cache: what spec 002 describes. Equal inputs
  * that are asked for at the same time are computed once.
  */
+import { types } from 'node:util';
 import { isLibraryError, makeError, type LibraryError } from '../errors';
 import { debug } from '../debug';
 import type { ImageEncoder, ItemEncoder, SentenceEncoder } from '../encode';
@@ -295,7 +296,7 @@ export class EmbeddingService implements AsyncDisposable {
     const vectors = new Map<string, Float32Array>();
     keys.forEach((key, i) => {
       const outcome = outcomes[i];
-      if (outcome instanceof Float32Array) vectors.set(key, outcome);
+      if (types.isFloat32Array(outcome)) vectors.set(key, outcome);
     });
     await this.cache.setMany(vectors, ttlSeconds);
   }
@@ -332,7 +333,7 @@ export class EmbeddingService implements AsyncDisposable {
   ): Promise<Computed> {
     const { image: encoder, prepareImage } = this.parts;
     const prepare = async (image: CheckedPicture): Promise<Uint8Array> => {
-      const file = image instanceof Uint8Array ? image : await pngOf(image);
+      const file = types.isUint8Array(image) ? image : await pngOf(image);
       return prepareImage === undefined ? file : prepareImage(file);
     };
     const prepared = await Promise.all(
@@ -415,7 +416,7 @@ function checkText(text: unknown): string {
 }
 
 function checkImage(image: unknown): CheckedPicture {
-  if (image instanceof Uint8Array && image.length > 0) return image.slice();
+  if (types.isUint8Array(image) && image.length > 0) return image.slice();
   if (typeof image === 'object' && image !== null && 'data' in image) {
     const pixels = checkPixels(image as RawPixels);
     return { ...pixels, data: pixels.data.slice() };
@@ -428,7 +429,7 @@ function checkImage(image: unknown): CheckedPicture {
 
 /** What the key of an input is made of: no two inputs share it. */
 function bytesOf(input: Input): string | Uint8Array {
-  if (typeof input === 'string' || input instanceof Uint8Array) return input;
+  if (typeof input === 'string' || types.isUint8Array(input)) return input;
   const { data, width, height, channels } = input;
   const head = Buffer.from(`pixels ${width} ${height} ${channels}\n`);
   return Buffer.concat([head, Buffer.from(data.buffer, data.byteOffset, data.length)]);

@@ -2,6 +2,7 @@
 import { makeError } from '../errors';
 import type { NativeBinding, NativeHandle, NativeKeys } from '../native';
 import { readOptions } from '../options';
+import { partOf, room } from './arrays';
 import type { IndexCore } from './core';
 import { toFloats, type VectorInput } from './input';
 import { ADD_OPTIONS, UPDATE_OPTIONS } from './option-rules';
@@ -80,7 +81,8 @@ export async function append(
   const partRows = Math.max(1, Math.min(COMMIT_ROWS, Math.floor(COMMIT_FLOATS / dim)));
   const part = (start: number): [Float32Array, NativeKeys | undefined] => {
     const end = Math.min(job.rows, start + partRows);
-    return [toFloats(job.vectors.subarray(start * dim, end * dim)), job.keys?.subarray(start, end)];
+    const vectors = partOf('vectors', job.vectors, start * dim, end * dim);
+    return [toFloats(vectors), job.keys?.subarray(start, end)];
   };
   const stop = (done: number): void =>
     throwIfAborted(job.signal, `${done} of ${job.rows} rows were added`, { rows: done });
@@ -119,7 +121,7 @@ function checkAllThere(
   keys: NativeKeys | undefined,
 ): void {
   if (keys === undefined) return;
-  const rows = new Uint32Array(keys.length);
+  const rows = room(Uint32Array, keys.length);
   binding.rowsOf(handle, keys, rows);
   const at = rows.indexOf(NO_ROW);
   if (at < 0) return;

@@ -8,6 +8,7 @@ import { types } from 'node:util';
 import { isLibraryError, makeError } from '../errors';
 import { fromNative, type NativeKeys } from '../native';
 import { wrongType } from '../options';
+import { checkUsable } from './arrays';
 import { attempt, type IndexCore } from './core';
 import { bitsOfKeys, bitsOfPredicate } from './filter-bits';
 import type { Filter } from './types';
@@ -38,7 +39,7 @@ export class RowFilter {
   /** @throws ERR_FILTER_STALE | ERR_ARG_TYPE | ERR_CLOSED, and whatever the predicate throws */
   current(): Bits {
     const { binding, handle } = this.core;
-    if (this.source instanceof Uint8Array) {
+    if (types.isUint8Array(this.source)) {
       if (this.renumbered !== this.core.renumbered) throw stale();
       return { bits: this.source, changes: binding.changes(handle) };
     }
@@ -64,6 +65,7 @@ const compiled = new WeakMap<Uint8Array, { filter: RowFilter; bits: Uint8Array }
  */
 export function filterOf(core: IndexCore, filter: Filter): RowFilter {
   if (types.isUint8Array(filter)) {
+    checkUsable('filter', filter);
     const known = compiled.get(filter);
     if (known === undefined) return new RowFilter(core, asOurs(filter), 0);
     if (known.filter.core !== core) throw foreign();
@@ -130,7 +132,7 @@ export async function searchFilteredAsync<T>(
 
 /** Of this realm, whatever realm it was made in. */
 function asOurs(bits: Uint8Array): Uint8Array {
-  if (bits instanceof Uint8Array) return bits;
+  if (Object.getPrototypeOf(bits) === Uint8Array.prototype || Buffer.isBuffer(bits)) return bits;
   const { buffer, byteOffset, length } = bits as Uint8Array;
   return new Uint8Array(buffer, byteOffset, length);
 }

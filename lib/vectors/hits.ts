@@ -1,4 +1,6 @@
 /** Results: from the addon's flat arrays to the facade's, and from distance to similarity. */
+import { types } from 'node:util';
+import { room } from './arrays';
 import type { NativeBatch, NativeKeys } from '../native';
 import type { BatchHits, Hits, Metric } from './types';
 
@@ -9,7 +11,7 @@ function similarityOf(metric: Metric, distance: number): number {
 
 /** See Hits.similarities. */
 export function similaritiesOf(metric: Metric, distances: Float32Array): Float32Array {
-  const similarities = new Float32Array(distances.length);
+  const similarities = room(Float32Array, distances.length);
   for (let i = 0; i < distances.length; i++) {
     similarities[i] = similarityOf(metric, distances[i] as number);
   }
@@ -41,8 +43,18 @@ function asNumber(key: bigint): number {
 
 /** The fields of a result for keys as the addon gave them. */
 export function keysOf(keys: NativeKeys): { keys: Float64Array; keys64?: BigInt64Array } {
-  if (keys instanceof Float64Array) return { keys };
+  if (types.isFloat64Array(keys)) return { keys };
   return { keys: Float64Array.from(keys, asNumber), keys64: keys };
+}
+
+/** For the addon to fill: made here, so that the arrays are of our realm and making them may fail. */
+export function batchRoom(queries: number, k: number, bigints: boolean): NativeBatch {
+  return {
+    nodes: room(Uint32Array, queries * k),
+    distances: room(Float32Array, queries * k),
+    keys: bigints ? room(BigInt64Array, queries * k) : room(Float64Array, queries * k),
+    counts: room(Uint32Array, queries),
+  };
 }
 
 export function batchOf(metric: Metric, k: number, batch: NativeBatch): BatchHits {
@@ -84,16 +96,16 @@ export function joinBatches(parts: readonly NativeBatch[], bigints: boolean): Na
   const distances = parts.map((part) => part.distances);
   const counts = parts.map((part) => part.counts);
   return {
-    nodes: fill(new Uint32Array(size), nodes),
-    distances: fill(new Float32Array(size), distances),
+    nodes: fill(room(Uint32Array, size), nodes),
+    distances: fill(room(Float32Array, size), distances),
     counts: fill(new Uint32Array(queries), counts),
     keys: bigints
       ? fill(
-          new BigInt64Array(size),
+          room(BigInt64Array, size),
           parts.map((part) => part.keys as BigInt64Array),
         )
       : fill(
-          new Float64Array(size),
+          room(Float64Array, size),
           parts.map((part) => part.keys as Float64Array),
         ),
   };

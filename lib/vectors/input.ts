@@ -1,5 +1,7 @@
 /** Vectors as they come: float32, float16 bits or int8, made float32 part by part. */
+import { types } from 'node:util';
 import { wrongType } from '../options';
+import { checkUsable, room } from './arrays';
 
 /**
  * Row-major. `Uint16Array` holds IEEE 754 binary16 bits (as a `Float16Array` does, where the runtime
@@ -41,18 +43,21 @@ export function withoutHalfType(value: unknown): unknown {
 /** @throws ERR_ARG_TYPE */
 export function checkInput(name: string, value: unknown): VectorInput {
   const input = withoutHalfType(value);
-  if (input instanceof Float32Array || input instanceof Uint16Array || input instanceof Int8Array) {
-    return input;
+  if (types.isFloat32Array(input) || types.isUint16Array(input) || types.isInt8Array(input)) {
+    return checkUsable(name, input);
   }
   throw wrongType(name, 'a Float32Array, a Uint16Array of float16 bits or an Int8Array', value);
 }
 
 /** The same floats, or a converted copy. */
 export function toFloats(input: VectorInput): Float32Array {
-  if (input instanceof Float32Array) return input;
-  if (input instanceof Int8Array) return new Float32Array(input);
+  if (types.isFloat32Array(input)) return input;
+  const out = room(Float32Array, input.length);
+  if (types.isInt8Array(input)) {
+    out.set(input);
+    return out;
+  }
   const table = tableOfHalves();
-  const out = new Float32Array(input.length);
   for (let i = 0; i < out.length; i++) out[i] = table[input[i] as number] as number;
   return out;
 }

@@ -1,4 +1,5 @@
 /** Rows: reading their vectors and keys back, the row of a key, and giving the last ones up. */
+import { room } from './arrays';
 import { assertOpen, attempt, type IndexCore } from './core';
 import { checkKeys, checkRows } from './validate';
 
@@ -9,7 +10,7 @@ export const NO_ROW = 0xffffffff;
 export function copyVectors(core: IndexCore, rows: ArrayLike<number>): Float32Array {
   assertOpen(core);
   const wanted = checkRows(rows);
-  const out = new Float32Array(wanted.length * core.dim);
+  const out = room(Float32Array, wanted.length * core.dim);
   attempt(() => core.binding.copyRows(core.handle, wanted, out));
   return out;
 }
@@ -22,7 +23,7 @@ export function copyKeys<T extends Float64Array | BigInt64Array>(
 ): T {
   assertOpen(core);
   const wanted = checkRows(rows);
-  const out = new Keys(wanted.length);
+  const out = room(Keys, wanted.length);
   attempt(() => core.binding.copyKeys(core.handle, wanted, out));
   return out;
 }

@@ -1,8 +1,9 @@
 /** Searches: checks of their options, the sync call, and batches cut so that they can be stopped. */
 import type { NativeBatch } from '../native';
-import { assertOpen, rethrow, type IndexCore } from './core';
+import { partOf, room } from './arrays';
+import { assertOpen, attempt, rethrow, type IndexCore } from './core';
 import { filterOf, searchFiltered, searchFilteredAsync, type RowFilter } from './filters';
-import { batchOf, hitsOf, joinBatches, keysOf, similaritiesOf } from './hits';
+import { batchOf, batchRoom, hitsOf, joinBatches, keysOf, similaritiesOf } from './hits';
 import { checkNames, readOptions } from '../options';
 import { toFloats } from './input';
 import { BATCH_OPTIONS, SEARCH_OPTIONS } from './option-rules';
@@ -62,8 +63,8 @@ export function searchSync(
 
 /** Results pass through one array that stays: new ones would cost more than a short walk. */
 function roomFor(core: IndexCore, k: number): Float64Array {
-  if (3 * k > KEPT_ROOM) return new Float64Array(3 * k);
-  return (core.room ??= new Float64Array(KEPT_ROOM));
+  if (3 * k > KEPT_ROOM) return room(Float64Array, 3 * k);
+  return (core.room ??= room(Float64Array, KEPT_ROOM));
 }
 
 /** Queries off the calling thread, in one native call. */
@@ -76,11 +77,14 @@ function searchPart(
   threads: number,
 ): Promise<NativeBatch> {
   const { efSearch, filter, threshold, bigints } = search;
-  countSearches(core, queries.length / core.dim);
-  const run = (bits?: Uint8Array, changes?: number): Promise<NativeBatch> =>
-    core.binding
-      .searchBatch(
-        core.handle,
+  const count = queries.length / core.dim;
+  countSearches(core, count);
+  const run = async (bits?: Uint8Array, changes?: number): Promise<NativeBatch> => {
+    const { binding, handle } = core;
+    const out = batchRoom(count, k, bigints);
+    const started = attempt(() =>
+      binding.searchBatch(
+        handle,
         queries,
         k,
         efSearch,
@@ -88,10 +92,12 @@ function searchPart(
         bits,
         threshold,
         threads,
-        bigints,
+        out,
         changes,
-      )
-      .catch(rethrow);
+      ),
+    );
+    return started.then(() => out, rethrow);
+  };
   const work = searchFilteredAsync(core, filter, run);
   // So that a compaction keeps the old files until this is done.
   core.reads.add(work);
@@ -148,7 +154,7 @@ export async function searchBatch(
     throwIfAborted(signal, `${start} of ${total} queries`, { queries: start });
     assertOpen(core);
     const end = Math.min(total, start + PART_QUERIES);
-    const part = toFloats(queries.subarray(start * core.dim, end * core.dim));
+    const part = toFloats(partOf('queries', queries, start * core.dim, end * core.dim));
     parts.push(await searchPart(core, part, k, search, exact, threads));
     onProgress?.(end, total);
   }

@@ -1,7 +1,9 @@
 /** Checks of arguments: the right type, the right range, and a message that says what was received. */
+import { types } from 'node:util';
 import { makeError, type LibraryError } from '../errors';
 import type { NativeKeys } from '../native';
 import { outOfRange, wrongType } from '../options';
+import { checkUsable, room } from './arrays';
 import { checkInput, toFloats, type VectorInput } from './input';
 import { wrongLength } from './lengths';
 import type { Metric, Storage } from './types';
@@ -81,19 +83,24 @@ export function checkVectors(name: string, value: unknown, dim: number): VectorI
 
 /** The query as floats. */
 export function checkQuery(value: unknown, dim: number): Float32Array {
-  const query = value instanceof Float32Array ? value : toFloats(checkInput('query', value));
-  if (query.length === dim) return query;
+  const query = types.isFloat32Array(value) ? value : toFloats(checkInput('query', value));
+  if (query.length === dim) return checkUsable('query', query);
   throw wrongLength(`query has ${query.length} values, the index holds ${dim}`, query.length, dim);
 }
 
 /** A copy; bigints as BigInt64Array, numbers as Float64Array. */
 export function checkKeys(name: string, value: unknown): NativeKeys {
-  if (value instanceof BigInt64Array) return value.slice();
-  if (!Array.isArray(value) && !(value instanceof Float64Array)) {
+  if (types.isBigInt64Array(value)) {
+    const copy = room(BigInt64Array, checkUsable(name, value).length);
+    copy.set(value);
+    return copy;
+  }
+  if (!Array.isArray(value) && !types.isFloat64Array(value)) {
     throw wrongType(name, 'an array of numbers, a Float64Array or a BigInt64Array', value);
   }
+  if (types.isFloat64Array(value)) checkUsable(name, value);
   if (typeof value[0] === 'bigint') return checkBigints(name, value as unknown[]);
-  const keys = new Float64Array(value.length);
+  const keys = room(Float64Array, value.length);
   for (let i = 0; i < keys.length; i++) {
     const key: unknown = value[i];
     if (typeof key !== 'number') throw wrongType(`${name}[${i}]`, 'a number', key);
@@ -110,7 +117,7 @@ export function checkKeys(name: string, value: unknown): NativeKeys {
 }
 
 function checkBigints(name: string, values: readonly unknown[]): BigInt64Array {
-  const keys = new BigInt64Array(values.length);
+  const keys = room(BigInt64Array, values.length);
   for (const [i, key] of values.entries()) {
     if (typeof key !== 'bigint') throw wrongType(`${name}[${i}]`, 'a bigint like the first', key);
     keys[i] = key;
@@ -135,7 +142,8 @@ export function throwIfAborted(
 export function checkRows(value: ArrayLike<number>): Uint32Array {
   const isArrayLike = typeof value === 'object' && value !== null && Number.isInteger(value.length);
   if (!isArrayLike) throw wrongType('rows', 'an array of row numbers', value);
-  const rows = new Uint32Array(checkInteger('rows.length', value.length, 0, MAX_ROWS));
+  if (types.isTypedArray(value)) checkUsable('rows', value);
+  const rows = room(Uint32Array, checkInteger('rows.length', value.length, 0, MAX_ROWS));
   for (let i = 0; i < rows.length; i++) {
     rows[i] = checkInteger(`rows[${i}]`, value[i], 0, MAX_ROWS);
   }

@@ -1,5 +1,9 @@
 // The addon's exports. Its state hangs on the environment alone, so worker threads and two copies
 // of the package in one process all work.
+#include <exception>
+#include <new>
+
+#include "addon/arguments.h"
 #include "addon/verbs.h"
 
 namespace sightline::addon {
@@ -14,6 +18,7 @@ struct Export {
 
 constexpr Export kExports[] = {
     {"kernelName", KernelName},
+    {"endProcess", EndProcess},
     {"create", Create},
     {"open", Open},
     {"info", Info},
@@ -48,11 +53,27 @@ constexpr Export kExports[] = {
     {"abandon", Abandon},
 };
 
+// Every verb runs in here: copying its arguments may find no memory, which must not end the
+// process.
+Napi::Value Call(const Napi::CallbackInfo& info) {
+  const Export* entry = static_cast<const Export*>(info.Data());
+  try {
+    return entry->verb(info);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    Throw(info.Env(), Status(StatusCode::kNoMemory, "not enough memory"));
+  } catch (const std::exception& error) {
+    Throw(info.Env(), Status(StatusCode::kInternal, error.what()));
+  }
+}
+
 }  // namespace
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   for (const Export& entry : kExports) {
-    exports.Set(entry.name, Napi::Function::New(env, entry.verb, entry.name));
+    void* data = const_cast<Export*>(&entry);
+    exports.Set(entry.name, Napi::Function::New(env, Call, entry.name, data));
   }
   return exports;
 }

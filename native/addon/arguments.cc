@@ -30,7 +30,37 @@ Span<T> ArrayAt(const Napi::CallbackInfo& info, size_t at, napi_typedarray_type 
   return span;
 }
 
+template <typename T>
+constexpr napi_typedarray_type kTypeOf = napi_float32_array;
+template <>
+constexpr napi_typedarray_type kTypeOf<uint32_t> = napi_uint32_array;
+template <>
+constexpr napi_typedarray_type kTypeOf<int64_t> = napi_bigint64_array;
+template <>
+constexpr napi_typedarray_type kTypeOf<double> = napi_float64_array;
+
 }  // namespace
+
+template <typename T>
+Span<T> ArrayOf(const Napi::CallbackInfo& info, size_t at, const char* name) {
+  if (!info[at].IsObject()) WrongType(info, at, "an object");
+  const Napi::Value value = info[at].As<Napi::Object>().Get(name);
+  napi_typedarray_type actual;
+  void* data = nullptr;
+  Span<T> span;
+  if (napi_get_typedarray_info(info.Env(), value, &actual, &span.size, &data, nullptr, nullptr) !=
+          napi_ok ||
+      actual != kTypeOf<T>) {
+    WrongType(info, at, "an object with typed arrays for the results");
+  }
+  span.data = static_cast<T*>(data);
+  return span;
+}
+
+template Span<float> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
+template Span<uint32_t> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
+template Span<int64_t> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
+template Span<double> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
 
 Napi::Error MakeError(Napi::Env env, const Status& status) {
   Napi::Error error = Napi::Error::New(env, status.message());

@@ -34,6 +34,9 @@ Span<float> FloatsAt(const Napi::CallbackInfo& info, size_t at);
 Span<uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at);
 Span<double> DoublesAt(const Napi::CallbackInfo& info, size_t at);
 Span<int64_t> BigintsAt(const Napi::CallbackInfo& info, size_t at);
+// The typed array that the object of argument `at` has by that name.
+template <typename T>
+Span<T> ArrayOf(const Napi::CallbackInfo& info, size_t at, const char* name);
 // Whole numbers of at most 2^53 in a Float64Array, or a BigInt64Array; undefined gives none.
 std::vector<int64_t> KeysAt(const Napi::CallbackInfo& info, size_t at);
 // For JavaScript's numbers: NaN instead of a neighbor that a double would round the key to.

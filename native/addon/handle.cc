@@ -75,7 +75,16 @@ class Job : public Napi::AsyncWorker {
       deferred_.Reject(MakeError(env, status_).Value());
       return;
     }
-    deferred_.Resolve(convert_ ? convert_(env) : env.Undefined());
+    // Whatever happens to the value, the promise settles.
+    try {
+      deferred_.Resolve(convert_ ? convert_(env) : env.Undefined());
+    } catch (const Napi::Error& error) {
+      deferred_.Reject(error.Value());
+    } catch (const std::exception& error) {
+      const bool full = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+      const StatusCode code = full ? StatusCode::kNoMemory : StatusCode::kInternal;
+      deferred_.Reject(MakeError(env, Status(code, error.what())).Value());
+    }
   }
 
  private:

@@ -6,6 +6,7 @@
 #include "addon/arguments.h"
 #include "addon/handle.h"
 #include "addon/verbs.h"
+#include "platform/exiting.h"
 
 namespace sightline::addon {
 namespace {
@@ -25,6 +26,12 @@ Napi::Value KernelName(const Napi::CallbackInfo& info) {
   const Status status = ChooseKernels(&kernels);
   if (!status.ok()) Throw(info.Env(), status);
   return Napi::String::New(info.Env(), kernels->name);
+}
+
+// endProcess(): void; from now on long work stops where it stands
+Napi::Value EndProcess(const Napi::CallbackInfo& info) {
+  SetExiting();
+  return info.Env().Undefined();
 }
 
 // create(path, dim, metric, M, efConstruction, seed, label, storage): Promise<handle>; path '' is

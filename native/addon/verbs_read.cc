@@ -37,44 +37,63 @@ SearchOptions OptionsAt2(const Napi::CallbackInfo& info, size_t changes_at) {
   return options;
 }
 
-template <typename Array, typename T>
-Array CopyOut(Napi::Env env, const std::vector<T>& values) {
-  Array out = Array::New(env, values.size());
-  if (!values.empty()) std::memcpy(out.Data(), values.data(), values.size() * sizeof(T));
-  return out;
-}
-
+// Results go straight into arrays of JavaScript, which are kept until then.
 struct Batch {
   std::vector<float> queries;
   std::vector<uint8_t> filter;
   SearchOptions options;
-  std::vector<uint32_t> nodes;
-  std::vector<float> distances;
-  std::vector<uint32_t> counts;
-  std::vector<int64_t> keys;
+  Napi::ObjectReference out;
+  uint32_t* nodes = nullptr;
+  float* distances = nullptr;
+  uint32_t* counts = nullptr;
+  int64_t* keys = nullptr;  // or room for as many doubles
+  bool keys_as_numbers = false;
 };
 
-// As BigInt64Array, or as numbers with NaN in unused places.
-Napi::Value KeysOut(Napi::Env env, const Batch& batch, bool as_bigints) {
-  if (as_bigints) return CopyOut<Napi::BigInt64Array>(env, batch.keys);
-  auto out = Napi::Float64Array::New(env, batch.keys.size());
-  const size_t k = batch.options.k;
-  for (size_t i = 0; i < batch.keys.size(); ++i) {
-    const bool used = i % k < batch.counts[i / k];
-    out.Data()[i] = used ? KeyAsNumber(batch.keys[i]) : std::numeric_limits<double>::quiet_NaN();
+// Argument 8: { nodes, distances, keys, counts } with room for n queries.
+void KeepRoomAt8(const Napi::CallbackInfo& info, size_t n, Batch* batch) {
+  const size_t room = n * batch->options.k;
+  const Span<uint32_t> nodes = ArrayOf<uint32_t>(info, 8, "nodes");
+  const Span<float> distances = ArrayOf<float>(info, 8, "distances");
+  const Span<uint32_t> counts = ArrayOf<uint32_t>(info, 8, "counts");
+  batch->keys_as_numbers = !IsBigInt64s(info[8].As<Napi::Object>().Get("keys"));
+  size_t keys = 0;
+  if (batch->keys_as_numbers) {
+    const Span<double> numbers = ArrayOf<double>(info, 8, "keys");
+    batch->keys = reinterpret_cast<int64_t*>(numbers.data);
+    keys = numbers.size;
+  } else {
+    const Span<int64_t> bigints = ArrayOf<int64_t>(info, 8, "keys");
+    batch->keys = bigints.data;
+    keys = bigints.size;
   }
-  return out;
+  Require(info, nodes.size >= room && distances.size >= room && keys >= room && counts.size >= n,
+          "the arrays for results are too short");
+  batch->nodes = nodes.data;
+  batch->distances = distances.data;
+  batch->counts = counts.data;
+  batch->out = Napi::Persistent(info[8].As<Napi::Object>());
+}
+
+// Where they stand: a double takes the place of its key.
+void KeysToNumbers(size_t n, const Batch& batch) {
+  static_assert(sizeof(double) == sizeof(int64_t));
+  const size_t k = batch.options.k;
+  for (size_t i = 0; i < n * k; ++i) {
+    const bool used = i % k < batch.counts[i / k];
+    int64_t key;
+    std::memcpy(&key, batch.keys + i, sizeof(key));
+    const double number = used ? KeyAsNumber(key) : std::numeric_limits<double>::quiet_NaN();
+    std::memcpy(batch.keys + i, &number, sizeof(number));
+  }
 }
 
 Status RunBatch(const Index& index, size_t threads, Batch* batch) {
   const size_t n = batch->queries.size() / index.parameters().dim;
-  const size_t room = n * batch->options.k;
-  batch->nodes.resize(room);
-  batch->distances.resize(room);
-  batch->counts.resize(n);
-  batch->keys.resize(room);
-  return index.SearchBatch(batch->queries.data(), n, batch->options, threads, batch->nodes.data(),
-                           batch->distances.data(), batch->keys.data(), batch->counts.data());
+  SL_RETURN_IF_ERROR(index.SearchBatch(batch->queries.data(), n, batch->options, threads,
+                                       batch->nodes, batch->distances, batch->keys, batch->counts));
+  if (batch->keys_as_numbers) KeysToNumbers(n, *batch);
+  return Status::Ok();
 }
 
 }  // namespace
@@ -133,17 +152,19 @@ Napi::Value Search(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(found));
 }
 
-// searchBatch(handle, queries, k, efSearch, exact, filter, threshold, threads, bigints,
-//   changes):
-//   Promise<{ nodes, distances, keys, counts }>, k places per query
+// searchBatch(handle, queries, k, efSearch, exact, filter, threshold, threads, out, changes):
+//   Promise<void>
+// Fills out: { nodes, distances, keys, counts }, k places per query; keys as BigInt64Array, or as
+// Float64Array with NaN in unused places.
 Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   const Span<float> queries = FloatsAt(info, 1);
-  Require(info, queries.size % index->parameters().dim == 0, "the queries have another dimension");
+  const size_t dim = index->parameters().dim;
+  Require(info, queries.size % dim == 0, "the queries have another dimension");
   auto batch = std::make_shared<Batch>();
   batch->options = OptionsAt2(info, 9);
   const size_t threads = static_cast<size_t>(IntegerAt(info, 7, 0, kMaxThreads));
-  const bool bigints = BoolAt(info, 8);
+  KeepRoomAt8(info, queries.size / dim, batch.get());
   batch->queries.assign(queries.data, queries.data + queries.size);
   if (batch->options.filter != nullptr) {
     const uint8_t* bytes = batch->options.filter;
@@ -152,15 +173,7 @@ Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
     batch->options.filter = batch->filter.data();
   }
   return RunAsync(
-      info.Env(), [=] { return RunBatch(*index, threads, batch.get()); },
-      [=](Napi::Env env) -> Napi::Value {
-        Napi::Object out = Napi::Object::New(env);
-        out.Set("nodes", CopyOut<Napi::Uint32Array>(env, batch->nodes));
-        out.Set("distances", CopyOut<Napi::Float32Array>(env, batch->distances));
-        out.Set("keys", KeysOut(env, *batch, bigints));
-        out.Set("counts", CopyOut<Napi::Uint32Array>(env, batch->counts));
-        return out;
-      });
+      info.Env(), [=] { return RunBatch(*index, threads, batch.get()); }, nullptr);
 }
 
 // copyRows(handle, rows, out): void

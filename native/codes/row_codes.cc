@@ -1,12 +1,13 @@
 #include "codes/row_codes.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
-#include <system_error>
-#include <thread>
 
 #include "codes/mean.h"
 #include "core/aligned.h"
+#include "platform/exiting.h"
+#include "platform/parallel.h"
 
 namespace sightline {
 namespace {
@@ -111,29 +112,20 @@ Status RowCodes::Encode(const VectorView& rows, size_t from, size_t to, size_t t
   SL_RETURN_IF_ERROR(factors_.Grow(to));
   SL_RETURN_IF_ERROR(coarse_.Grow(to * coarse_stride_));
   SL_RETURN_IF_ERROR(coarse_scales_.Grow(to));
-  const auto work = [&](size_t begin, size_t end) {
+  constexpr size_t kPart = 1000;  // rows: worth a thread
+  std::atomic<size_t> next{from};
+  const auto work = [&] {
     AlignedArray<float> memory(rotation_.padded());
-    for (size_t row = begin; row < end; ++row) {
-      EncodeRow(rows.row(row), memory.data(), bytes_.data() + row * stride_, &factors_[row],
-                coarse_.data() + row * coarse_stride_, &coarse_scales_[row]);
+    for (size_t begin = next.fetch_add(kPart); begin < to; begin = next.fetch_add(kPart)) {
+      if (Exiting()) return ExitingStatus();
+      for (size_t row = begin; row < std::min(to, begin + kPart); ++row) {
+        EncodeRow(rows.row(row), memory.data(), bytes_.data() + row * stride_, &factors_[row],
+                  coarse_.data() + row * coarse_stride_, &coarse_scales_[row]);
+      }
     }
+    return Status::Ok();
   };
-  constexpr size_t kWorthAThread = 1000;
-  const size_t parts = std::max<size_t>(1, std::min(threads, (to - from) / kWorthAThread));
-  const auto edge = [&](size_t part) { return from + (to - from) * part / parts; };
-  std::vector<std::thread> helpers;
-  size_t done = parts;  // parts that a helper has
-  for (size_t part = 1; part < parts; ++part) {
-    try {
-      helpers.emplace_back(work, edge(part), edge(part + 1));
-    } catch (const std::system_error&) {
-      done = part;
-      break;
-    }
-  }
-  work(edge(0), edge(1));
-  if (done < parts) work(edge(done), to);
-  for (std::thread& helper : helpers) helper.join();
+  SL_RETURN_IF_ERROR(InParallel(ThreadsFor(threads, to - from, kPart), work));
   rows_.store(to, std::memory_order_release);
   return Status::Ok();
 }

@@ -1,11 +1,11 @@
 // Keeping the codes beside the links current, and searching on them. docs/adr/0009 has the figures.
 #include <algorithm>
 #include <atomic>
-#include <new>
 
 #include "hnsw/inline_search.h"
 #include "index/index.h"
-#include "index/parallel.h"
+#include "platform/exiting.h"
+#include "platform/parallel.h"
 
 namespace sightline {
 namespace {
@@ -91,18 +91,15 @@ const uint16_t* Index::TurnedRows(const VectorView& view, size_t due, size_t thr
     return nullptr;
   }
   std::atomic<uint64_t> next{0};
-  std::atomic<bool> no_memory{false};
-  InBackground(ThreadsFor(threads, view.count, 1024), [&] {
-    try {
-      InlineRows::Scratch scratch;
-      for (uint64_t row = next.fetch_add(1); row < view.count; row = next.fetch_add(1)) {
-        inline_->Turn(view, static_cast<uint32_t>(row), &scratch, turned_.data() + row * stride);
-      }
-    } catch (const std::bad_alloc&) {
-      no_memory = true;
+  const auto work = [&] {
+    InlineRows::Scratch scratch;
+    for (uint64_t row = next.fetch_add(1); row < view.count && !Exiting();
+         row = next.fetch_add(1)) {
+      inline_->Turn(view, static_cast<uint32_t>(row), &scratch, turned_.data() + row * stride);
     }
-  });
-  if (no_memory) return nullptr;
+    return Exiting() ? ExitingStatus() : Status::Ok();
+  };
+  if (!InParallel(ThreadsFor(threads, view.count, 1024), work, true).ok()) return nullptr;
   turned_rows_ = view.count;
   return turned_.data();
 }
@@ -139,22 +136,18 @@ Status Index::Code(uint64_t first, size_t threads, uint64_t* next) {
   readers_.Wait();
   const Space space = MakeSpace();
   std::atomic<size_t> at{0};
-  std::atomic<bool> no_memory{false};
   const auto work = [&] {
-    try {
-      InlineRows::Scratch scratch;
-      for (size_t i = at.fetch_add(1); i < due.size(); i = at.fetch_add(1)) {
-        CodeNode(space, view, turned, due[i], &scratch);
-      }
-    } catch (const std::bad_alloc&) {
-      no_memory = true;
+    InlineRows::Scratch scratch;
+    for (size_t i = at.fetch_add(1); i < due.size() && !Exiting(); i = at.fetch_add(1)) {
+      CodeNode(space, view, turned, due[i], &scratch);
     }
+    return Exiting() ? ExitingStatus() : Status::Ok();
   };
-  InBackground(ThreadsFor(threads, due.size(), 256), work);
+  const Status coded = InParallel(ThreadsFor(threads, due.size(), 256), work, true);
   if (*next == nodes) DropTurned();
   LookForCopies();
   CountInline();
-  return no_memory ? Status(StatusCode::kNoMemory, "no memory to code links") : Status::Ok();
+  return coded;
 }
 
 // A node near damage stays uncoded: searches read its neighbors' rows and report what they meet.

@@ -1,12 +1,11 @@
 // Building the graph over rows that are stored already, with as many threads as wanted.
 #include <algorithm>
-#include <new>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "index/index.h"
 #include "index/live_copy.h"
+#include "platform/exiting.h"
+#include "platform/parallel.h"
 
 namespace sightline {
 namespace {
@@ -15,9 +14,8 @@ namespace {
 constexpr uint64_t kLinkedAlone = 64;
 
 size_t ThreadCount(size_t wanted, uint64_t items) {
-  const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
   return static_cast<size_t>(
-      std::min<uint64_t>(wanted == 0 ? cores : wanted, std::max<uint64_t>(1, items)));
+      std::min<uint64_t>(ThreadsWanted(wanted), std::max<uint64_t>(1, items)));
 }
 
 }  // namespace
@@ -45,41 +43,30 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCo
     return space.kept.Gone(node) && graph->LevelOf(node) <= graph->entry().level;
   };
   std::atomic<uint64_t> next{from};
-  std::atomic<int> failure{0};  // the first Walk that was not kOk, or -1 for no memory
-  const auto work = [&](uint64_t end) {
-    try {
-      ScratchPool::Lease scratch(&scratches_);
-      while (failure.load() == 0) {
-        const uint64_t node = next.fetch_add(1);
-        if (node >= end) return;
-        if (left_out(static_cast<uint32_t>(node))) continue;
-        const Walk walk = inserter->Insert(space, static_cast<uint32_t>(node), &*scratch);
-        if (walk != Walk::kOk) failure = static_cast<int>(walk);
-      }
-    } catch (const std::bad_alloc&) {
-      failure = -1;
+  std::atomic<bool> failed{false};
+  uint64_t end = 0;
+  const auto work = [&] {
+    ScratchPool::Lease scratch(&scratches_);
+    while (!failed.load()) {
+      const uint64_t node = next.fetch_add(1);
+      if (node >= end) break;
+      if (Exiting()) return ExitingStatus();
+      if (left_out(static_cast<uint32_t>(node))) continue;
+      if (inserter->Insert(space, static_cast<uint32_t>(node), &*scratch) == Walk::kOk) continue;
+      failed = true;
+      return Status(StatusCode::kFileCorrupt,
+                    path_ + ": rows or links that are needed to link new rows are damaged");
     }
+    return Status::Ok();
   };
-  const uint64_t alone = std::min<uint64_t>(rows, std::max<uint64_t>(from, kLinkedAlone));
-  work(alone);
-  next = std::max<uint64_t>(alone, from);
-  std::vector<std::thread> helpers;
-  const size_t count = ThreadCount(threads, rows - next);
-  for (size_t i = 1; i < count; ++i) {
-    try {
-      helpers.emplace_back(work, rows);
-    } catch (const std::system_error&) {
-      break;  // no more threads to be had: those there are do the work
-    }
-  }
-  work(rows);
-  for (std::thread& helper : helpers) helper.join();
+  end = std::min<uint64_t>(rows, std::max<uint64_t>(from, kLinkedAlone));
+  SL_RETURN_IF_ERROR(InParallel(1, work));
+  next = std::max<uint64_t>(end, from);
+  end = rows;
+  const Status linked = InParallel(ThreadCount(threads, rows - next), work);
   SL_RETURN_IF_ERROR(CheckCut());
   if (rows > 0 && !graph->entry().exists()) graph->SetEntry(0, graph->LevelOf(0));
-  if (failure == 0) return Status::Ok();
-  if (failure == -1) return Status(StatusCode::kNoMemory, "no memory to link rows");
-  return Status(StatusCode::kFileCorrupt,
-                path_ + ": rows or links that are needed to link new rows are damaged");
+  return linked;
 }
 
 Status Index::Tidy(bool now, const LiveRows& kept) {

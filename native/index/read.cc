@@ -1,15 +1,15 @@
 // What reads an index: search, scan, rows, keys.
 #include <algorithm>
 #include <cmath>
-#include <new>
-#include <system_error>
-#include <thread>
+#include <optional>
 
 #include "core/yield_point.h"
 #include "exact/exact_scan.h"
 #include "index/index.h"
 #include "index/plan.h"
 #include "index/vectors.h"
+#include "platform/exiting.h"
+#include "platform/parallel.h"
 
 namespace sightline {
 namespace {
@@ -251,43 +251,26 @@ Status Index::SearchBatch(const float* queries, size_t n, const SearchOptions& o
   std::fill(distances, distances + n * options.k, std::numeric_limits<float>::infinity());
   std::fill(keys, keys + n * options.k, 0);
   std::atomic<size_t> next{0};
-  std::mutex failed_mutex;
-  Status failed;
   const auto work = [&] {
-    Status status;
-    try {
-      for (size_t i = next.fetch_add(1); i < n && status.ok(); i = next.fetch_add(1)) {
-        size_t found = 0;
-        // One by one: a writer may wait for those who are counted.
-        const Grace::Reading counted(&readers_);
-        status = SearchOne(queries + i * parameters_.dim, options, rows + i * options.k,
-                           distances + i * options.k, &found);
-        counts[i] = static_cast<uint32_t>(found);
-        for (size_t at = i * options.k; at < i * options.k + found; ++at) {
-          keys[at] = keys_.key_of(rows[at]);
-        }
+    for (size_t i = next.fetch_add(1); i < n; i = next.fetch_add(1)) {
+      if (Exiting()) return ExitingStatus();
+      size_t found = 0;
+      // One by one: a writer may wait for those who are counted.
+      const Grace::Reading counted(&readers_);
+      const Status status = SearchOne(queries + i * parameters_.dim, options, rows + i * options.k,
+                                      distances + i * options.k, &found);
+      if (!status.ok()) {
+        next = n;
+        return status;
       }
-    } catch (const std::bad_alloc&) {
-      status = Status(StatusCode::kNoMemory, "no memory to search");
+      counts[i] = static_cast<uint32_t>(found);
+      for (size_t at = i * options.k; at < i * options.k + found; ++at) {
+        keys[at] = keys_.key_of(rows[at]);
+      }
     }
-    if (status.ok()) return;
-    next = n;
-    const std::lock_guard<std::mutex> lock(failed_mutex);
-    failed = status;
+    return Status::Ok();
   };
-  const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
-  const size_t count = std::min(threads == 0 ? cores : threads, std::max<size_t>(1, n));
-  std::vector<std::thread> helpers;
-  for (size_t i = 1; i < count; ++i) {
-    try {
-      helpers.emplace_back(work);
-    } catch (const std::system_error&) {
-      break;
-    }
-  }
-  work();
-  for (std::thread& helper : helpers) helper.join();
-  return failed;
+  return InParallel(std::min(ThreadsWanted(threads), std::max<size_t>(1, n)), work);
 }
 
 Status Index::CopyRows(const uint32_t* rows, size_t n, float* out) const {

@@ -2,11 +2,11 @@
 // docs/adr/0013 has the figures.
 #include <algorithm>
 #include <atomic>
-#include <new>
 
 #include "index/index.h"
 #include "index/live_copy.h"
-#include "index/parallel.h"
+#include "platform/exiting.h"
+#include "platform/parallel.h"
 
 namespace sightline {
 namespace {
@@ -115,24 +115,21 @@ Status Index::Unlink(uint64_t first, size_t threads, uint64_t* next) {
   std::atomic<uint64_t> at{first};
   std::atomic<bool> changed{false};
   std::atomic<bool> damaged{false};
-  std::atomic<bool> no_memory{false};
-  InBackground(ThreadsFor(threads, end - first, 256), [&] {
-    try {
-      ScratchPool::Lease scratch(&scratches_);
-      for (uint64_t node = at.fetch_add(1); node < end && !damaged; node = at.fetch_add(1)) {
-        bool mended = false;
-        const Walk walk =
-            Mend(graph_.get(), space, static_cast<uint32_t>(node), &*scratch, &mended);
-        if (walk != Walk::kOk) damaged = true;
-        if (mended) changed = true;
-      }
-    } catch (const std::bad_alloc&) {
-      no_memory = true;
+  const auto work = [&] {
+    ScratchPool::Lease scratch(&scratches_);
+    for (uint64_t node = at.fetch_add(1); node < end && !damaged; node = at.fetch_add(1)) {
+      if (Exiting()) return ExitingStatus();
+      bool mended = false;
+      const Walk walk = Mend(graph_.get(), space, static_cast<uint32_t>(node), &*scratch, &mended);
+      if (walk != Walk::kOk) damaged = true;
+      if (mended) changed = true;
     }
-  });
+    return Status::Ok();
+  };
+  const Status looked = InParallel(ThreadsFor(threads, end - first, 256), work, true);
   if (changed) unsaved_ = true;
   CountInline();
-  if (no_memory) return Status(StatusCode::kNoMemory, "no memory to mend links");
+  SL_RETURN_IF_ERROR(looked);
   if (damaged) {
     return Status(StatusCode::kFileCorrupt, path_ + ": a row that the graph needs is damaged");
   }

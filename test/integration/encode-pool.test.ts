@@ -188,7 +188,7 @@ test('a model that crashes the runtime costs its process and nothing else', asyn
 });
 
 test('any number of bad inputs in one call fail alone, each with its own reason', async () => {
-  await withClip({ timeoutMs: 600 }, async (clip) => {
+  await withClip({ timeoutMs: 2000 }, async (clip) => {
     const faults = ['#exit', '#hang', '#crash', '#exit', '#hang', '#throw', '#exit', '#garbage'];
     const batch = faults.flatMap((fault, i) => [order(fault), good(i)]);
     const { vectors, errors } = await clip.image.encodeEach(batch);

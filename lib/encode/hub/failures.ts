@@ -2,7 +2,7 @@
  * Errors of the hub: what went wrong, and the exact commands that help. One place, so that a pull, a
  * load and a listing say the same.
  */
-import { isLibraryError, makeError, type LibraryError } from '../../errors';
+import { isError, isLibraryError, makeError, type LibraryError } from '../../errors';
 
 /** Why the hub did not give what was asked. */
 export type HubTrouble =
@@ -92,7 +92,7 @@ export function abortedError(signal: AbortSignal): LibraryError {
 
 /** Errors of the file system, with what a full disk leaves behind. */
 export function diskError(file: string, cause: unknown): unknown {
-  if (isLibraryError(cause) || !(cause instanceof Error) || !('code' in cause)) return cause;
+  if (isLibraryError(cause) || !isError(cause) || !('code' in cause)) return cause;
   if (cause.code === 'ENOSPC' || cause.code === 'EDQUOT') {
     return makeError(
       'ERR_DISK_FULL',

@@ -7,7 +7,7 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, request } from 'undici';
-import { messageOf } from '../../errors';
+import { isError, messageOf } from '../../errors';
 import { abortedError, hubError } from './failures';
 import type { HubSettings } from './settings';
 
@@ -102,7 +102,7 @@ export class HubHttp {
 
   /** For the hub's client: whole answers of bounded size. Errors are ours, so that it makes none. */
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
-    const url = input instanceof Request ? input.url : String(input);
+    const url = typeof input === 'object' && 'url' in input ? input.url : String(input);
     const options: GetOptions = {
       headers: Object.fromEntries(new Headers(init?.headers)),
       signal: init?.signal ?? undefined,
@@ -191,15 +191,15 @@ export async function pause(ms: number, signal: AbortSignal | undefined): Promis
 
 /** What sockets, name servers, TLS and undici report; mistakes of ours are not among them. */
 export function isNetworkTrouble(error: unknown): boolean {
-  if (error instanceof AggregateError) return true;
-  if (!(error instanceof Error) || !('code' in error)) return false;
+  if (isError(error) && error.name === 'AggregateError') return true;
+  if (!isError(error) || !('code' in error)) return false;
   const code = String(error.code);
   if (code.startsWith('ERR_')) return /^ERR_(TLS|SSL)_/.test(code);
   return !/^UND_ERR_(INVALID_ARG|NOT_SUPPORTED)/.test(code);
 }
 
 function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const code = isError(error) && 'code' in error ? String(error.code) : undefined;
   const text = messageOf(error);
   return code === undefined || text.includes(code) ? text || 'no answer' : `${text} (${code})`;
 }

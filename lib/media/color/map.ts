@@ -11,6 +11,7 @@
  * Source: ITU-R BT.2100 (PQ and HLG), BT.2408 (reference white), IEC 61966-2-1 (sRGB), BT.2020 and
  * SMPTE EG 432-1 (primaries).
  */
+import { types } from 'node:util';
 import { isHdr, PRIMARIES, TRANSFER, type ColorSignal } from './signal';
 
 /** Changes three numbers in place: coded values, 0 to 1, in; sRGB, 0 to 1, out. */
@@ -116,7 +117,7 @@ export function mapPixels(
   signal: ColorSignal,
 ): Buffer {
   const map = colorMap(signal);
-  const most = pixels instanceof Uint16Array ? 65_535 : 255;
+  const most = types.isUint16Array(pixels) ? 65_535 : 255;
   const out = Buffer.alloc(pixels.length);
   const rgb = new Float64Array(3);
   for (let at = 0; at + channels <= pixels.length; at += channels) {

@@ -4,7 +4,7 @@
  * all callers, finds out when it is back. One notice when it goes, one when it is back.
  */
 import type * as Ioredis from 'ioredis';
-import { makeError, messageOf } from '../../errors';
+import { isError, makeError, messageOf } from '../../errors';
 import { FUNCTION, integer, readOptions, TEXT, type OptionRules } from '../../options';
 import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
 import { checkTtl, matcherOf, TTL_SECONDS, wholePattern } from './key';
@@ -191,7 +191,7 @@ export class RedisCache implements EmbeddingCache {
       this.counts.errors++;
       // An answer that says no is an answer: somebody else keeps something of another type there.
       // An answer that Redis gave: it is there.
-      if (!(error instanceof Error && error.name === 'ReplyError')) this.away(error);
+      if (!(isError(error) && error.name === 'ReplyError')) this.away(error);
       return undefined;
     }
   }

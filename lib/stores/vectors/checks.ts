@@ -1,4 +1,5 @@
 /** Checks of arguments before anything is sent: right type, right range, and what was received. */
+import { types } from 'node:util';
 import { makeError } from '../../errors';
 import { integer, outOfRange, wrongType } from '../../options';
 import type { Metric, StoreKeys } from './vector-store';
@@ -42,7 +43,7 @@ export function checkText(name: string, value: unknown): string {
 
 /** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */
 export function checkKeys(name: string, value: unknown): StoreKeys {
-  if (!Array.isArray(value) && !(value instanceof Float64Array))
+  if (!Array.isArray(value) && !types.isFloat64Array(value))
     throw wrongType(name, 'an array of numbers or a Float64Array', value);
   for (let i = 0; i < value.length; i++) {
     const key: unknown = value[i];
@@ -75,7 +76,7 @@ export function checkVectors(
   shape: { readonly n: number; readonly dim: number; readonly metric: Metric },
 ): Float32Array {
   const { n, dim, metric } = shape;
-  if (!(value instanceof Float32Array)) throw wrongType(name, 'a Float32Array', value);
+  if (!types.isFloat32Array(value)) throw wrongType(name, 'a Float32Array', value);
   if (value.length !== n * dim) {
     throw makeError(
       'ERR_DIM_MISMATCH',

@@ -2,6 +2,7 @@
  * Similarity search and indexing of embeddings over a table that an application has already, beside its own
  * columns: the vector search functions of spec 002. Nothing but the embedding column is written.
  */
+import { types } from 'node:util';
 import { makeError } from '../../errors';
 import {
   ANYTHING,
@@ -306,7 +307,7 @@ function conditionOf(
 
 function checkFilter(name: string, value: unknown): string {
   if (typeof value === 'string') return checkText(name, value);
-  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
+  if (types.isDate(value) && !Number.isNaN(value.getTime())) return value.toISOString();
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
     return String(value);
   throw wrongType(name, 'a string, number, bigint, boolean, Date or null', value);

@@ -3,6 +3,7 @@
  * the server and never the password; the driver's own error is the cause.
  */
 import {
+  isError,
   isLibraryError,
   makeError,
   messageOf,
@@ -38,7 +39,7 @@ const CONNECTION_MESSAGES =
 
 /** True where the same work may succeed on a new connection. */
 export function isConnectionError(error: unknown): boolean {
-  if (!(error instanceof Error) || isLibraryError(error)) return false;
+  if (!isError(error) || isLibraryError(error)) return false;
   const { code = '' } = error as DriverError;
   return (
     CONNECTION_CODES.has(code) || code.startsWith('08') || CONNECTION_MESSAGES.test(error.message)
@@ -53,7 +54,7 @@ export function isConflict(error: unknown): boolean {
 
 /** The client gave up waiting for an answer: the connection is in an unknown state. */
 export function isClientTimeout(error: unknown): boolean {
-  return error instanceof Error && error.message === 'Query read timeout';
+  return isError(error) && error.message === 'Query read timeout';
 }
 
 interface Mapping {

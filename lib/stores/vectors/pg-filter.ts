@@ -2,6 +2,7 @@
  * Filters as SQL conditions. Names come from the declared columns, operators from this file, values
  * are bound.
  */
+import { types } from 'node:util';
 import { makeError } from '../../errors';
 import { checkKeys, checkText, wrongType } from './checks';
 import { quote } from './identifiers';
@@ -41,7 +42,7 @@ export function compileFilter(
   }
   if (filter?.rows !== undefined) {
     const { rows } = filter;
-    if (!(rows instanceof Uint8Array)) throw wrongType('filter.rows', 'a Uint8Array', rows);
+    if (!types.isUint8Array(rows)) throw wrongType('filter.rows', 'a Uint8Array', rows);
     const few = rowsOfBits(rows, FEW_ROWS);
     if (few !== undefined) {
       most = Math.min(most, few.length);

@@ -1,4 +1,5 @@
 /** Vectors in a table of PostgreSQL with pgvector. */
+import { types } from 'node:util';
 import { makeError } from '../../errors';
 import { checkNames, readOptions } from '../../options';
 import { checkInteger, checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
@@ -170,7 +171,7 @@ export class PgVectorStore implements VectorStore {
     const vectors = new Float32Array(list.length * this.dim);
     for (const [i, one] of (list as readonly Embedding[]).entries()) {
       checkNames(`embeddings[${i}]`, one, EMBEDDING);
-      if (!(one.embedding instanceof Float32Array))
+      if (!types.isFloat32Array(one.embedding))
         throw wrongType(`embeddings[${i}].embedding`, 'a Float32Array', one.embedding);
       if (one.embedding.length !== this.dim) {
         throw makeError(

@@ -1,4 +1,5 @@
 /** Types of numbers in files: their width, the array that holds them as they are, and as floats. */
+import { types } from 'node:util';
 import { toFloats } from '../input';
 
 /** numpy's short names. `f2` is held as the 16 bits of an IEEE 754 binary16. */
@@ -40,10 +41,13 @@ export const widthOf = (type: StoredType): number => ARRAYS[type].BYTES_PER_ELEM
 /** The name for an array's type; undefined for one that no file holds. */
 export function dtypeOf(values: unknown): Dtype | undefined {
   for (const [name, type] of Object.entries(ARRAYS)) {
-    if (values instanceof type && isDtype(name)) return name;
+    if (isOfType(values, type.name) && isDtype(name)) return name;
   }
   return undefined;
 }
+
+const isOfType = (values: unknown, name: string): boolean =>
+  types.isTypedArray(values) && values[Symbol.toStringTag] === name;
 
 /** The bytes seen as numbers, without a copy: `bytes` must start and end where its buffer does. */
 export function valuesOf(type: StoredType, bytes: Uint8Array): Values {
@@ -55,12 +59,12 @@ export const hasFloats = (type: StoredType): boolean => type !== 'i8' && type !=
 
 /** The same array for `f4`, else a rounded copy. Not for types without floats. */
 export function floatsOf(type: StoredType, values: Values): Float32Array {
-  if (values instanceof Float32Array) return values;
+  if (types.isFloat32Array(values)) return values;
   if (type === 'bf16') {
     // The upper half of a float32.
     return new Float32Array(Uint32Array.from(values as Uint16Array, (bits) => bits << 16).buffer);
   }
-  return values instanceof Uint16Array
+  return types.isUint16Array(values)
     ? toFloats(values)
     : new Float32Array(values as Exclude<Values, BigInt64Array | BigUint64Array>);
 }

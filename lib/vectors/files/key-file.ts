@@ -1,4 +1,5 @@
 /** `readKeys` and `writeKeys`: the keys of rows, as one axis of whole numbers beside the vectors. */
+import { types } from 'node:util';
 import path from 'node:path';
 import { outOfRange } from '../../options';
 import type { Keys } from '../types';
@@ -39,8 +40,8 @@ export async function readKeys(file: string, options: ReadOptions = {}): Promise
 
 /** @throws ERR_FILE_UNSUPPORTED for a key that 64 bits with a sign cannot hold */
 export function signed(file: string, values: Values): BigInt64Array {
-  if (values instanceof BigInt64Array) return values;
-  if (!(values instanceof BigUint64Array)) {
+  if (types.isBigInt64Array(values)) return values;
+  if (!types.isBigUint64Array(values)) {
     return BigInt64Array.from(values as Int32Array, (value) => BigInt(value));
   }
   const keys = new BigInt64Array(values.buffer, values.byteOffset, values.length);
@@ -60,8 +61,9 @@ export async function writeKeys(file: string, keys: Keys): Promise<number> {
   const format = checkFormat(full, undefined);
   if (format !== 'npy') throw outOfRange('file', 'a name that ends in .npy', file);
   const checked = checkKeys('keys', keys);
-  const source =
-    checked instanceof BigInt64Array ? checked : BigInt64Array.from(checked, (key) => BigInt(key));
+  const source = types.isBigInt64Array(checked)
+    ? checked
+    : BigInt64Array.from(checked, (key) => BigInt(key));
   const { prepared, rows } = await prepareVectors({
     file: full,
     format,

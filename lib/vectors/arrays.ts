@@ -1,0 +1,64 @@
+/** Typed arrays as callers give them, and room for those we give back. */
+import { types } from 'node:util';
+import { makeError, type LibraryError } from '../errors';
+
+type TypedArray = NodeJS.TypedArray;
+
+/**
+ * Refuses memory that went away (transferred, or a resizable buffer that shrank), which would look like an
+ * empty array, and memory that other threads may write to while it is read.
+ *
+ * @throws ERR_ARG_TYPE
+ */
+export function checkUsable<T extends TypedArray>(name: string, array: T): T {
+  if (array.length === 0 && isGone(array)) throw gone(name);
+  if (types.isSharedArrayBuffer(array.buffer)) {
+    throw makeError(
+      'ERR_ARG_TYPE',
+      `${name} lies in a SharedArrayBuffer, which other threads may change meanwhile: pass a copy, for ` +
+        'example by slice()',
+      { details: { name } },
+    );
+  }
+  return array;
+}
+
+/** Elements [start, end) of what was checked before the caller had another turn. @throws ERR_ARG_TYPE */
+export function partOf<T extends TypedArray>(
+  name: string,
+  array: T,
+  start: number,
+  end: number,
+): T {
+  const part = array.length === 0 && end > 0 ? undefined : (array.subarray(start, end) as T);
+  if (part?.length !== end - start) throw gone(name);
+  return part;
+}
+
+/** Typed arrays whose memory is gone or out of bounds refuse every method; empty ones do not. */
+function isGone(array: TypedArray): boolean {
+  try {
+    array.keys();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function gone(name: string): LibraryError {
+  return makeError(
+    'ERR_ARG_TYPE',
+    `${name} was detached or its buffer shrank: its memory was transferred (postMessage, structuredClone) ` +
+      'or resized. Pass a copy, or wait for the call to end',
+    { details: { name } },
+  );
+}
+
+/** A new array. @throws ERR_NO_MEMORY */
+export function room<T>(Type: new (length: number) => T, length: number): T {
+  try {
+    return new Type(length);
+  } catch (cause) {
+    throw makeError('ERR_NO_MEMORY', `no memory for an array of ${length} numbers`, { cause });
+  }
+}

@@ -1,0 +1,74 @@
+// The same work on several threads: the one place that starts threads.
+#ifndef SIGHTLINE_PLATFORM_PARALLEL_H_
+#define SIGHTLINE_PLATFORM_PARALLEL_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/status.h"
+#include "platform/background.h"
+
+namespace sightline {
+
+// `wanted`, or one per core for 0.
+inline size_t ThreadsWanted(size_t wanted) {
+  return wanted != 0 ? wanted : std::max<size_t>(1, std::thread::hardware_concurrency());
+}
+
+// Threads to use: `wanted`, or one per core for 0; at most one per `worth` of the items.
+inline size_t ThreadsFor(size_t wanted, size_t items, size_t worth) {
+  return std::min(ThreadsWanted(wanted), 1 + items / worth);
+}
+
+// Runs `work`, a Status() that takes its share from somewhere until there is none, on `threads`
+// threads, the calling one among them. Where the system has no more threads or memory for them,
+// those there are do the work. What `work` throws is a status, never the end of the process.
+//
+// background  helpers let others go first.
+// Returns     the first failure; the other threads go on until `work` itself sees that it is over.
+template <typename Work>
+Status InParallel(size_t threads, const Work& work, bool background = false) {
+  std::mutex failed_mutex;
+  Status failed;
+  const auto run = [&]() noexcept {
+    Status status;
+    try {
+      status = work();
+    } catch (const std::bad_alloc&) {
+      status = Status(StatusCode::kNoMemory, "no memory");  // too short to need any
+    } catch (const std::exception&) {
+      status = Status(StatusCode::kInternal, "failed thread");
+    }
+    if (status.ok()) return;
+    const std::lock_guard<std::mutex> lock(failed_mutex);
+    if (failed.ok()) failed = std::move(status);
+  };
+  std::vector<std::thread> helpers;
+  try {
+    helpers.reserve(std::max<size_t>(1, threads) - 1);
+    while (helpers.size() + 1 < threads) {
+      helpers.emplace_back([&run, background] {
+        if (background) YieldToOthers();
+        run();
+      });
+    }
+  } catch (const std::system_error&) {
+    // No more threads to be had.
+  } catch (const std::bad_alloc&) {
+    // Nor memory for one.
+  }
+  run();
+  for (std::thread& helper : helpers) helper.join();
+  return failed;
+}
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_PLATFORM_PARALLEL_H_
