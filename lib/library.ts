@@ -377,7 +377,8 @@ class OpenedLibrary implements Library {
       const check = (): Promise<VerifyOutcome> => verifyLibrary({ ...this.parts(), signal });
       let outcome = await check();
       if (options.repair !== true || outcome.ok) return outcome;
-      await repairLibrary(this.parts(), outcome, signal);
+      const ignore = rulesOfLibrary(this.dir);
+      await repairLibrary(this.parts(), outcome, { ignore, signal });
       outcome = await check();
       if (outcome.isIndexSound && outcome.rowsAgree) return outcome;
       // The engine has rows that nobody knows: make it anew from the stored frames.

@@ -3,7 +3,7 @@
  * Run by whoever runs syncs, in its turn; originals, and entries of files that are gone, are left alone.
  */
 import { isLibraryError } from '../errors';
-import type { FrameId, SyncReport } from '../types';
+import type { FrameId, SyncOptions, SyncReport } from '../types';
 import { compactRows, takeOverRows } from './reclaim';
 import { runSync, sweepGraves, type SyncParts } from './sync';
 import type { VerifyOutcome } from './verify';
@@ -18,7 +18,7 @@ const KEYS_AT_ONCE = 256;
 export async function repairLibrary(
   parts: SyncParts,
   outcome: VerifyOutcome,
-  signal: AbortSignal,
+  options: Pick<SyncOptions, 'ignore' | 'signal'>,
 ): Promise<SyncReport> {
   const { catalog, index, space } = parts;
   catalog.markForDecoding(outcome.damagedMedia);
@@ -28,13 +28,13 @@ export async function repairLibrary(
       catalog.requeue(space, lost);
       await sweepGraves(parts);
       // The damaged rows are dead now, and go.
-      await compactRows(parts, signal);
+      await compactRows(parts, options.signal);
     }
     // A graph that was damaged was built again when it was opened, and is written here.
     await index.save();
   }
   if (!outcome.rowsAgree) await takeOverRows(parts);
-  return runSync(parts, { signal }, { ingest: true, embed: true, removes: false });
+  return runSync(parts, options, { ingest: true, embed: true, removes: false });
 }
 
 /** Frames whose vectors cannot be read. */

@@ -53,7 +53,10 @@ export async function runSync(
   const whole = halves.ingest
     ? await makePlan(parts, options, (count) => progress.scanned(count))
     : EMPTY_PLAN;
-  const plan = halves.removes === false ? { ...whole, missing: [] } : whole;
+  const plan: SyncPlan =
+    halves.removes === false
+      ? { ...whole, absent: { ...whole.absent, gone: [], ignored: [] } }
+      : whole;
   if (options.dryRun === true) return makeReport(plan, progress, started, framesNow(parts), true);
 
   // An earlier run of this process may have failed between rows and catalog, or a server come back.
