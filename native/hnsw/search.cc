@@ -183,8 +183,10 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
           [](float value, const Neighbor& candidate) { return value < candidate.distance; });
       const size_t place = static_cast<size_t>(at - pool.begin());
       if (place > 0 && pool[place - 1].distance == distance) {
-        // One more copy.
-        if (place >= limits.copies && pool[place - limits.copies].distance == distance) continue;
+        // One more copy, or one more of a whole shell of rows: the nearest ef have a place anyway.
+        const bool crowded =
+            place >= limits.copies && pool[place - limits.copies].distance == distance;
+        if (crowded && place >= limits.ef) continue;
       } else if (full) {
         const float worst = pool.back().distance;
         while (!pool.empty() && pool.back().distance == worst) pool.pop_back();
@@ -193,6 +195,12 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
       }
       pool.insert(pool.begin() + static_cast<std::ptrdiff_t>(place),
                   Neighbor{distance, scratch->ids[i]});
+      // Whoever is no longer among them stays as one of few of its distance.
+      if (pool.size() > limits.ef && limits.ef >= limits.copies &&
+          pool[limits.ef - limits.copies].distance == pool[limits.ef].distance) {
+        pool.erase(pool.begin() + static_cast<std::ptrdiff_t>(limits.ef));
+        if (limits.ef < first_new) --first_new;
+      }
       if (place <= first_new) {
         first_new = place;
         // Likely expanded soon: a list is two cache lines that nothing else asked for.

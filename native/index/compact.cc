@@ -78,6 +78,7 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
   // Of the same rows in the same order.
   std::shared_ptr<RowCodes> codes = fresh->codes_;
   const float reach = fresh->reach_;
+  const bool suit = fresh->codes_suit_;
   fresh->Close();
   const std::string from = CompactFolder() + "/";
   const std::string rows = RowsOnTheWay(parameters_.compactions + 1);
@@ -95,6 +96,8 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
   SL_RETURN_IF_ERROR(OpenLocked(options, std::move(lock_), out));
   (*out)->SetCodes(std::move(codes));
   (*out)->reach_ = reach;
+  (*out)->codes_suit_ = suit;
+  (*out)->codes_measured_on_ = (*out)->count();
   return Status::Ok();
 }
 

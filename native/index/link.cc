@@ -35,6 +35,7 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threa
   Space space = MakeSpace();
   const std::shared_ptr<const RowCodes> codes = CodesForLinking(from, rows, threads);
   space.codes = codes.get();
+  inserter->TrustCodes();
   std::atomic<uint64_t> next{from};
   std::atomic<int> failure{0};  // the first Walk that was not kOk, or -1 for no memory
   const auto work = [&](uint64_t end) {
@@ -64,6 +65,8 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, size_t threa
   }
   work(rows);
   for (std::thread& helper : helpers) helper.join();
+  // Coding more rows for linking alone is not worth it until there are twice as many.
+  if (codes != nullptr) codes_failed_at_ = inserter->CodesPay() ? 0 : rows;
   SL_RETURN_IF_ERROR(CheckCut());
   if (failure == 0) return Status::Ok();
   if (failure == -1) return Status(StatusCode::kNoMemory, "no memory to link rows");

@@ -135,7 +135,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   }
   linked_ = first + rows;
   CountInline();
-  if (Codes() != codes_before) LearnReach();
+  if (Codes() != codes_before || CodesAreDue()) LearnCodes();
   // Not before the new rows are linked: until then searches find the old ones.
   if (replaces) keys_.Swap(first, record->rows);
   return Status::Ok();
