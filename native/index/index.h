@@ -206,6 +206,7 @@ class Index {
 
   // Reconnects the graph if enough rows came since the last time; `now`: if any came.
   Status Tidy(bool now);
+  Status MendLost(uint64_t first, uint64_t rows, Scratch* scratch, uint64_t* lost);
 
   // inline.cc
   Status ReserveInline();
@@ -213,6 +214,7 @@ class Index {
   void WatchLinks();
   void CountInline();
   void LookForCopies();
+  void MeasureInline();
   const uint16_t* TurnedRows(const VectorView& view, size_t due, size_t threads);
   void DropTurned();
   void CodeNode(const Space& space, const VectorView& view, const uint16_t* turned, uint32_t node,
@@ -288,9 +290,11 @@ class Index {
   uint64_t committed_once_ = 0;
   uint64_t opened_rows_ = 0;            // there when the index was opened
   uint64_t tidied_ = 0;                 // rows when the graph was last reconnected (writer_)
+  uint64_t searched_all_at_ = 0;        // rows when all were last searched for (writer_)
   std::unique_ptr<InlineRows> inline_;  // Storage::kInline only
   std::atomic<bool> walks_inline_{false};
   bool copies_crowd_ = false;  // (writer_)
+  bool inline_suits_ = true;   // as codes_suit_ (writer_)
   // For the length of coding many nodes (writer_): see InlineRows::Turn.
   GrowingArray<uint16_t> turned_;
   uint64_t turned_rows_ = 0;

@@ -13,6 +13,13 @@ namespace {
 // Too few nodes to find neighbors among: threads that start together would not see each other's.
 constexpr uint64_t kLinkedAlone = 64;
 
+// One in so many rows is searched for to see whether rows are found; below kFoundFrom rows searches
+// scan.
+constexpr uint64_t kProbed = 16;
+constexpr uint64_t kFoundFrom = 1000;
+// A link that is made for one row can take another's place.
+constexpr int kRounds = 3;
+
 size_t ThreadCount(size_t wanted, uint64_t items) {
   const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
   return static_cast<size_t>(
@@ -84,9 +91,48 @@ Status Index::Tidy(bool now) {
   if (Reconnect(graph_.get(), MakeSpace(), &*scratch, &reconnected) != Walk::kOk) {
     return Status(StatusCode::kFileCorrupt, path_ + ": a row that the graph needs is damaged");
   }
+  uint64_t lost = 0;
+  SL_RETURN_IF_ERROR(MendLost(std::min(rows, tidied_), rows, &*scratch, &lost));
+  reconnected += lost;
   tidied_ = rows;
   if (reconnected > 0) unsaved_ = true;
   return CheckCut();
+}
+
+// Of the rows from `first` on one in kProbed is searched for, and as many of those before. Where
+// some are lost all new ones are searched for, and more of the old ones, which later links may have
+// pushed out of sight.
+Status Index::MendLost(uint64_t first, uint64_t rows, Scratch* scratch, uint64_t* lost) {
+  *lost = 0;
+  // Walks on the largest inner product do not look for the row itself.
+  if (parameters_.metric == Metric::kDot || rows < kFoundFrom) return Status::Ok();
+  const auto probe = [&](uint64_t from, uint64_t to, uint64_t step) {
+    uint64_t some = 0;
+    const Walk walk =
+        FindLost(graph_.get(), MakeSpace(), static_cast<uint32_t>(from), static_cast<uint32_t>(to),
+                 static_cast<uint32_t>(step), scratch, &some);
+    *lost += some;
+    return walk == Walk::kOk ? Status::Ok()
+                             : Status(StatusCode::kFileCorrupt,
+                                      path_ + ": a row that the graph needs is damaged");
+  };
+  // Another start each time, so that in the end every old row was probed.
+  const uint64_t old_step =
+      std::max<uint64_t>(1, kProbed * first / std::max<uint64_t>(1, rows - first));
+  SL_RETURN_IF_ERROR(probe(first, rows, kProbed));
+  if (first > 0) SL_RETURN_IF_ERROR(probe(rows % std::min(old_step, first), first, old_step));
+  if (*lost == 0) return Status::Ok();
+  // All old ones each time there are a fifth more: six searches a row in all.
+  const bool all = 5 * rows >= 6 * searched_all_at_;
+  const uint64_t denser = std::max<uint64_t>(1, old_step / kProbed / 2);
+  if (!all) SL_RETURN_IF_ERROR(probe(rows % std::min(denser, first), first, denser));
+  for (int round = 0; round < kRounds; ++round) {
+    const uint64_t before = *lost;
+    SL_RETURN_IF_ERROR(probe(all ? 0 : first, rows, 1));
+    if (*lost - before <= rows / 1000) break;
+  }
+  if (all) searched_all_at_ = rows;
+  return Status::Ok();
 }
 
 }  // namespace sightline

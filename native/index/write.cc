@@ -218,6 +218,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   CountInline();
   unsaved_ = true;
   tidied_ = 0;
+  searched_all_at_ = 0;
   const Status tidied = Tidy(true);
   return tidied.ok() ? CheckCut() : tidied;
 }
