@@ -52,8 +52,8 @@ void PutBehind(Graph* graph, uint32_t near, uint32_t node) {
   StoreLink(&from.ids[last], node);
 }
 
-// A shorter list than searches have: what is found with it is found with a longer one.
-constexpr size_t kFindEf = 32;
+// About what searches have by default.
+constexpr size_t kFindEf = 64;
 
 constexpr size_t kRoomAmong = 8;
 
