@@ -15,7 +15,7 @@ constexpr uint64_t kLinkedAlone = 64;
 
 // One in so many rows is searched for to see whether rows are found; below kFoundFrom rows searches
 // scan.
-constexpr uint64_t kProbed = 16;
+constexpr uint64_t kProbed = 64;
 constexpr uint64_t kFoundFrom = 1000;
 // A link that is made for one row can take another's place.
 constexpr int kRounds = 3;
