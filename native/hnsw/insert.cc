@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "codes/estimate_errors.h"
 #include "core/yield_point.h"
 #include "hnsw/select.h"
 
@@ -15,17 +16,41 @@ size_t ExpandedOf(size_t ef) { return std::max(ef - ef / 4, kExpandedAtLeast); }
 // Candidates that get exact distances together: a multiple of the kernels' groups.
 constexpr size_t kPricedAtOnce = 48;
 
-uint32_t CountOf(const LinkList& list) {
-  uint32_t count = 0;
-  while (count < list.capacity && list.ids[count] != kNoRow) ++count;
-  return count;
-}
+// How much farther than the M-th nearest the end of a list of estimates has to be, in deviations.
+// Sets that codes are good for have 5 to 40, a set whose recall suffers has less than 1 for most
+// nodes (docs/adr/0012).
+constexpr double kDeviations = 2.0;
 
 // Best first, and of copies the newest first: each is linked to those just before it, forward and
 // back, so that all are within reach of each other. (The oldest would be every one's choice, and
 // lead back to few.)
 bool NearerOrNewer(const Neighbor& a, const Neighbor& b) {
   return a.distance < b.distance || (a.distance == b.distance && a.row > b.row);
+}
+
+// Gives pool[at, end) exact distances and sorts them. False: one of the rows is damaged.
+bool Price(const Space& exact, const float* row, size_t at, size_t end, EstimateErrors* errors,
+           std::vector<Neighbor>* pool) {
+  uint32_t ids[kPricedAtOnce];
+  float distances[kPricedAtOnce];
+  for (size_t i = at; i < end; ++i) {
+    if (!exact.Trusted((*pool)[i].row)) return false;
+    ids[i - at] = (*pool)[i].row;
+  }
+  exact.Distances(row, ids, end - at, distances);
+  for (size_t i = at; i < end; ++i) {
+    errors->Add((*pool)[i].distance, distances[i - at]);
+    (*pool)[i].distance = distances[i - at];
+  }
+  std::sort(pool->begin() + static_cast<std::ptrdiff_t>(at),
+            pool->begin() + static_cast<std::ptrdiff_t>(end), NearerOrNewer);
+  return true;
+}
+
+uint32_t CountOf(const LinkList& list) {
+  uint32_t count = 0;
+  while (count < list.capacity && list.ids[count] != kNoRow) ++count;
+  return count;
 }
 
 }  // namespace
@@ -45,7 +70,14 @@ Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
   }
   Space exact = space;
   exact.codes = nullptr;
-  const Walk walk = Plan(space, exact, node, level, entry, scratch);
+  bool sure = false;
+  Walk walk = Walk::kOk;
+  if (space.codes != nullptr && CodesPay()) {
+    walk = Plan(space, exact, node, level, entry, scratch, &sure);
+    walked_.fetch_add(1, std::memory_order_relaxed);
+    if (!sure) unsure_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (!sure && walk == Walk::kOk) walk = Plan(exact, exact, node, level, entry, scratch, &sure);
   if (walk != Walk::kOk) return walk;
   const uint32_t top = std::min(level, entry.level);
   // Forward on all levels first: whoever reaches the node by a backward link can walk on.
@@ -68,7 +100,8 @@ Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
 
 // Chooses the neighbors of every level into scratch->plan; writes nothing.
 Walk Inserter::Plan(const Space& given, const Space& exact, uint32_t node, uint32_t level,
-                    const EntryPoint& entry, Scratch* scratch) {
+                    const EntryPoint& entry, Scratch* scratch, bool* sure) {
+  *sure = true;
   const uint32_t nodes = graph_->size();
   const float* row = exact.row(node);
   if (!exact.Trusted(entry.node) || !exact.Trusted(node)) return Walk::kRowDamaged;
@@ -95,36 +128,47 @@ Walk Inserter::Plan(const Space& given, const Space& exact, uint32_t node, uint3
                               [node](const Neighbor& n) { return n.row == node; }),
                pool.end());
     if (!pool.empty()) nearest = pool[0];
-    walk = Choose(exact, row, space.codes != nullptr, scratch, &scratch->plan[l]);
-    if (walk != Walk::kOk) return walk;
+    walk = Choose(exact, row, space.codes != nullptr, scratch, &scratch->plan[l], sure);
+    if (walk != Walk::kOk || !*sure) return walk;
   }
   return Walk::kOk;
 }
 
 // Chooses a node's neighbors from the pool. Where the pool has estimates, candidates get their
-// exact distances as far as they are needed: half of them on average are not.
+// exact distances: the first part of them, and all if the estimates cannot tell whether the nearest
+// are in that part. If even the end of a full list is not clearly farther than the M-th nearest,
+// near rows may be missing from it: *sure becomes false.
 Walk Inserter::Choose(const Space& exact, const float* row, bool estimates, Scratch* scratch,
-                      std::vector<Neighbor>* chosen) {
+                      std::vector<Neighbor>* chosen, bool* sure) {
   std::vector<Neighbor>& pool = scratch->pool;
   Selection selection(exact, graph_->m(), chosen);
-  const size_t step = estimates ? kPricedAtOnce : pool.size();
+  EstimateErrors errors;
+  // What was met and has no place is not estimated to be nearer than this.
+  const bool is_full = pool.size() >= ef_construction_;
+  const float last = is_full ? pool[ef_construction_ - 1].distance : 0.0f;
   bool wanted = true;
   if (!estimates) std::sort(pool.begin(), pool.end(), NearerOrNewer);
-  for (size_t at = 0; at < pool.size() && wanted; at += step) {
-    const size_t end = std::min(pool.size(), at + step);
-    if (estimates) {
-      uint32_t ids[kPricedAtOnce];
-      float distances[kPricedAtOnce];
-      for (size_t i = at; i < end; ++i) {
-        if (!exact.Trusted(pool[i].row)) return Walk::kRowDamaged;
-        ids[i - at] = pool[i].row;
+  for (size_t at = 0; at < pool.size() && wanted;) {
+    const size_t end = estimates ? std::min(pool.size(), at + kPricedAtOnce) : pool.size();
+    if (estimates && !Price(exact, row, at, end, &errors, &pool)) return Walk::kRowDamaged;
+    const bool is_first = at == 0;
+    if (estimates && is_first && end < pool.size() &&
+        !errors.CanTell(pool[std::min<size_t>(graph_->m(), end) - 1].distance, pool[end].distance,
+                        kDeviations)) {
+      for (at = end; at < pool.size(); at += kPricedAtOnce) {
+        const size_t stop = std::min(pool.size(), at + kPricedAtOnce);
+        if (!Price(exact, row, at, stop, &errors, &pool)) return Walk::kRowDamaged;
       }
-      exact.Distances(row, ids, end - at, distances);
-      for (size_t i = at; i < end; ++i) pool[i].distance = distances[i - at];
-      std::sort(pool.begin() + static_cast<std::ptrdiff_t>(at),
-                pool.begin() + static_cast<std::ptrdiff_t>(end), NearerOrNewer);
+      std::sort(pool.begin(), pool.end(), NearerOrNewer);
+      const float near = pool[std::min<size_t>(graph_->m(), pool.size()) - 1].distance;
+      *sure = !is_full || errors.CanTell(near, last, kDeviations);
+      if (!*sure) return Walk::kOk;
+      at = 0;
+      estimates = false;
+      continue;
     }
     for (size_t i = at; i < end && wanted; ++i) wanted = selection.Offer(pool[i]);
+    at = end;
   }
   selection.FillUp();
   return Walk::kOk;

@@ -3,6 +3,7 @@
 #define SIGHTLINE_HNSW_INSERT_H_
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -23,16 +24,29 @@ class Inserter {
 
   // Links `node`, which exists without links (Graph::Prepare) and whose row can be read. With
   // space.codes the walk is on those; what is found, and what is chosen of it, has exact distances.
+  // Where these show that the estimates could not tell near rows from far ones the node is linked
+  // by a walk on rows instead; where that is so for a quarter of the nodes codes are left alone.
   // kRowDamaged: the node stays without links.
   Walk Insert(const Space& space, uint32_t node, Scratch* scratch);
 
+  // Begins to count anew how many of the nodes that were walked for on codes were linked by them.
+  void TrustCodes() { walked_ = unsure_ = 0; }
+  bool CodesPay() const {
+    const uint32_t unsure = unsure_.load(std::memory_order_relaxed);
+    return unsure < kFewUnsure || 4 * unsure < walked_.load(std::memory_order_relaxed);
+  }
+  uint32_t walked() const { return walked_.load(std::memory_order_relaxed); }
+  uint32_t unsure() const { return unsure_.load(std::memory_order_relaxed); }
+
  private:
   static constexpr size_t kStripes = 1024;
+  static constexpr uint32_t kFewUnsure = 32;
 
+  // *sure: whether the estimates could tell which rows are near.
   Walk Plan(const Space& space, const Space& exact, uint32_t node, uint32_t level,
-            const EntryPoint& entry, Scratch* scratch);
+            const EntryPoint& entry, Scratch* scratch, bool* sure);
   Walk Choose(const Space& exact, const float* row, bool estimates, Scratch* scratch,
-              std::vector<Neighbor>* chosen);
+              std::vector<Neighbor>* chosen, bool* sure);
   void WriteForward(uint32_t node, uint32_t level, const std::vector<Neighbor>& chosen);
   // Whether `from` links to `to` afterwards.
   bool LinkBack(const Space& space, uint32_t from, const Neighbor& to, uint32_t level,
@@ -42,7 +56,9 @@ class Inserter {
 
   Graph* graph_;
   size_t ef_construction_;
-  std::mutex entry_mutex_;  // held by whoever may raise the highest level
+  std::atomic<uint32_t> walked_{0};  // nodes that were walked for on codes
+  std::atomic<uint32_t> unsure_{0};  // and of those the ones that codes could not link
+  std::mutex entry_mutex_;           // held by whoever may raise the highest level
   std::array<std::mutex, kStripes> stripes_;
 };
 

@@ -1,5 +1,6 @@
 #include "hnsw/reconnect.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace sightline {
@@ -51,6 +52,20 @@ void PutBehind(Graph* graph, uint32_t near, uint32_t node) {
   StoreLink(&from.ids[last], node);
 }
 
+// About what searches have by default.
+constexpr size_t kFindEf = 64;
+
+constexpr size_t kRoomAmong = 8;
+
+bool HasRoom(const LinkList& list) { return LastPlace(list) + 1 < static_cast<int>(list.capacity); }
+
+// Whether `node`, or a copy of it, was found. For inner products others may be nearer.
+bool IsAmong(const std::vector<Neighbor>& found, uint32_t node, float own) {
+  if (found[0].distance <= own) return true;
+  return std::any_of(found.begin(), found.end(),
+                     [node](const Neighbor& hit) { return hit.row == node; });
+}
+
 }  // namespace
 
 Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* reconnected) {
@@ -81,6 +96,31 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
       ++*reconnected;
       Mark(*graph, node, &seen);
     }
+  }
+  return Walk::kOk;
+}
+
+Walk FindLost(Graph* graph, const Space& space, uint32_t first, uint32_t last, uint32_t step,
+              Scratch* scratch, uint64_t* lost) {
+  *lost = 0;
+  std::vector<Neighbor> found;
+  SearchLimits limits;
+  limits.k = 1;
+  limits.ef = kFindEf;
+  for (uint64_t node = first; node < last; node += step) {
+    const uint32_t own = static_cast<uint32_t>(node);
+    if (space.live.Gone(own)) continue;
+    if (!space.Trusted(own)) return Walk::kRowDamaged;
+    const float* row = space.row(own);
+    const Walk walk = SearchGraph(*graph, space, row, limits, scratch, &found);
+    if (walk != Walk::kOk) return walk;
+    if (found.empty() || IsAmong(found, own, space.Distance(row, row))) continue;
+    ++*lost;
+    // A near node with room in its list, so that no other loses its place there.
+    const size_t most = std::min(found.size(), kRoomAmong);
+    size_t at = 0;
+    while (at < most && !HasRoom(graph->Links(found[at].row, 0))) ++at;
+    PutBehind(graph, found[at < most ? at : 0].row, own);
   }
   return Walk::kOk;
 }

@@ -25,6 +25,17 @@ namespace sightline {
 // Threads      not together with Insert; readers may search.
 Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* reconnected);
 
+// Being reachable is not being found: rows that came cluster by cluster are linked to their own
+// cluster alone, and a search that ends in the wrong one stays there. Searches for nodes `first`,
+// first + step, ... below `last` as a query would; one that is not found gets a link from the node
+// where its search ended, which also leads to those around it.
+//
+// lost     how many were not found.
+// Returns  kRowDamaged if a row that is needed is damaged.
+// Threads  not together with Insert; readers may search.
+Walk FindLost(Graph* graph, const Space& space, uint32_t first, uint32_t last, uint32_t step,
+              Scratch* scratch, uint64_t* lost);
+
 }  // namespace sightline
 
 #endif  // SIGHTLINE_HNSW_RECONNECT_H_

@@ -171,7 +171,8 @@ class Pool {
 
   // Its place, or kNowhere.
   static constexpr size_t kNowhere = ~size_t{0};
-  size_t Offer(float distance, uint32_t row) {
+  // *next: the first place whose candidate is to be looked at next; moves where one before it goes.
+  size_t Offer(float distance, uint32_t row, size_t* next) {
     const bool full = distinct_ >= limits_.ef;
     if (full && !(distance < pool_.back().distance)) return kNowhere;
     const auto at = std::upper_bound(
@@ -186,10 +187,13 @@ class Pool {
     size_t copies = 0;
     for (size_t i = place; i > 0 && pool_[i - 1].distance == distance; --i) {
       copies += (pool_[i - 1].row & kPassed) == 0;
-      if (copies == limits_.copies) return kNowhere;
+      if (copies == limits_.copies) break;
     }
+    // One more copy, or one more of a whole shell of rows: the nearest ef have a place anyway.
+    if (copies == limits_.copies && place >= limits_.ef + passed_) return kNowhere;
     if (copies == 0) ++distinct_;
     pool_.insert(at, Neighbor{distance, row});
+    if (passed_ == 0) DropCrowded(next);
     if (distinct_ > limits_.ef) DropWorst();
     // The worst that counts stands last in a full pool.
     while (distinct_ == limits_.ef && IsPassed(pool_.back())) PopPassed();
@@ -211,6 +215,15 @@ class Pool {
   }
 
  private:
+  // Who is no longer among the nearest ef stays only as one of few of its distance.
+  void DropCrowded(size_t* next) {
+    const size_t ef = limits_.ef;
+    if (pool_.size() <= ef || ef < limits_.copies) return;
+    if (pool_[ef - limits_.copies].distance != pool_[ef].distance) return;
+    pool_.erase(pool_.begin() + static_cast<std::ptrdiff_t>(ef));
+    if (ef < *next) --*next;
+  }
+
   static bool IsPassed(const Neighbor& candidate) { return (candidate.row & kPassed) != 0; }
 
   void PopPassed() {
@@ -241,7 +254,8 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
                  Scratch* scratch) {
   std::vector<Neighbor>& pool = scratch->pool;
   Pool places(limits, space.live, &pool);
-  places.Offer(start.distance, start.row);
+  size_t first = 0;
+  places.Offer(start.distance, start.row, &first);
   scratch->visited.Begin(nodes);
   scratch->visited.Add(start.row);
   size_t compared = 1;
@@ -257,7 +271,7 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
     if (compared > limits.budget) return Walk::kBudget;
     size_t first_new = next + 1;
     for (size_t i = 0; i < scratch->ids.size(); ++i) {
-      const size_t place = places.Offer(scratch->distances[i], scratch->ids[i]);
+      const size_t place = places.Offer(scratch->distances[i], scratch->ids[i], &first_new);
       if (place <= first_new) {
         first_new = place;
         // Likely expanded soon: a list is two cache lines that nothing else asked for.

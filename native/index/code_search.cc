@@ -1,6 +1,7 @@
 // Searching on codes: exact distances for what they find, and the scan over all of them.
 #include <algorithm>
 
+#include "codes/estimate_errors.h"
 #include "index/index.h"
 
 namespace sightline {
@@ -20,6 +21,12 @@ constexpr size_t kLook = 16;  // distances per look at the bound
 // Rows of a scan that get an exact distance at most. Of the true 10 best, the best 50 by 4-bit
 // codes held all, for pictures and for texts.
 size_t ScanCandidates(size_t wanted, size_t ef) { return std::max(ef, 5 * wanted + 50); }
+
+// How much farther than the worst result the end of the list has to be, in deviations. The row walk
+// it is measured against misses more with a short list, too.
+double DeviationsWanted(size_t wanted, size_t ef) {
+  return std::min(2.0, 0.6 * static_cast<double>(ef) / static_cast<double>(wanted) - 1.0);
+}
 
 inline float Smallest(const float* values) {
   float lanes[4] = {values[0], values[1], values[2], values[3]};
@@ -42,13 +49,19 @@ void Offer(const float* distances, size_t n, RowAt row_at, TopK* near) {
 }  // namespace
 
 // hits, best first by estimate, become the `wanted` best by exact distance among them.
-Status Index::Rerank(const float* query, const QueryCode& code, size_t wanted,
-                     std::vector<Neighbor>* hits) const {
+//
+// *sure  whether the estimates could tell these from what found no place in a list of `ef`: what is
+//        at the end of it is farther than the worst of them by more than estimates were off.
+Status Index::Rerank(const float* query, const QueryCode& code, size_t wanted, size_t ef,
+                     std::vector<Neighbor>* hits, bool* sure) const {
   const Space space = MakeSpace();
   TopK best(wanted);
-  const float slack = kDeviations * code.deviation;
+  *sure = true;
+  const float last = hits->size() < ef ? TopK::kNoThreshold : (*hits)[ef - 1].distance;
+  EstimateErrors errors;
   for (size_t at = 0; at < hits->size();) {
     // What is estimated to be that much farther than the worst found will hardly be nearer.
+    const float slack = kDeviations * std::max(code.deviation, errors.deviation());
     if (best.full() && (*hits)[at].distance > best.worst() + slack) break;
     uint32_t ids[kGroup];
     float distances[kGroup];
@@ -61,9 +74,13 @@ Status Index::Rerank(const float* query, const QueryCode& code, size_t wanted,
       }
     }
     space.Distances(query, ids, n, distances);
-    for (size_t i = 0; i < n; ++i) best.push(distances[i], ids[i]);
+    for (size_t i = 0; i < n; ++i) {
+      errors.Add((*hits)[at + i].distance, distances[i]);
+      best.push(distances[i], ids[i]);
+    }
     at += n;
   }
+  if (hits->size() >= ef) *sure = errors.CanTell(best.worst(), last, DeviationsWanted(wanted, ef));
   *hits = best.TakeSorted();
   return Status::Ok();
 }
@@ -115,7 +132,7 @@ class Index::CodeScan {
 // exact distances or none; nothing farther is looked for, and an estimate that is off loses none.
 Status Index::ScanCodes(const float* query, const RowCodes& codes, const uint64_t* allowed,
                         uint64_t n, size_t wanted, size_t ef, const std::vector<Neighbor>& walked,
-                        Scratch* scratch) const {
+                        Scratch* scratch, bool* sure) const {
   const float farthest = walked.empty() ? TopK::kNoThreshold : walked.back().distance;
   const float slack = kDeviations * scratch->query_code.deviation;
   TopK near(ScanCandidates(wanted, ef), farthest + slack);
@@ -136,7 +153,8 @@ Status Index::ScanCodes(const float* query, const RowCodes& codes, const uint64_
   scan.Flush();
   std::vector<Neighbor>& hits = scratch->hits;
   hits = near.TakeSorted();
-  SL_RETURN_IF_ERROR(Rerank(query, scratch->query_code, wanted, &hits));
+  SL_RETURN_IF_ERROR(
+      Rerank(query, scratch->query_code, wanted, ScanCandidates(wanted, ef), &hits, sure));
   // A row that both found has one exact distance.
   hits.insert(hits.end(), walked.begin(), walked.end());
   std::sort(hits.begin(), hits.end());

@@ -26,6 +26,11 @@ constexpr uint64_t kRowsPerCall = 32768;
 constexpr size_t kReachSample = 256;
 constexpr size_t kReachNeighbor = 10;
 constexpr size_t kReachEf = 64;
+// Codes that cannot answer for one row in so many are not searched on: each such search is done
+// again on rows.
+constexpr size_t kUnsureShare = 4;
+// Measured again when there are half as many rows more.
+constexpr uint64_t kMeasureAgain = 2;
 
 // What a storage keeps for searches; false: nothing.
 bool KindOf(Storage storage, CodeKind* kind) {
@@ -98,6 +103,11 @@ void Index::SetCodes(std::shared_ptr<RowCodes> codes) {
   codes_ = std::move(codes);
 }
 
+bool Index::CodesAreDue() const {
+  const uint64_t rows = keys_.rows();
+  return codes_ != nullptr && rows >= codes_measured_on_ + codes_measured_on_ / kMeasureAgain;
+}
+
 uint64_t Index::UncodedRows() const {
   CodeKind kind;
   const uint64_t rows = keys_.rows();
@@ -132,7 +142,7 @@ Status Index::CodeRows(size_t threads, uint64_t* next) {
       unfinished_codes_ = std::move(codes);
     } else {
       SetCodes(std::move(codes));
-      LearnReach();
+      LearnCodes();
     }
     *next = to;
   } catch (const std::bad_alloc&) {
@@ -144,7 +154,7 @@ Status Index::CodeRows(size_t threads, uint64_t* next) {
 std::shared_ptr<const RowCodes> Index::CodesForLinking(uint64_t from, uint64_t rows,
                                                        size_t threads) const {
   if (codes_ != nullptr && codes_->rows() >= rows) return codes_;
-  if (rows < kCodesFrom || rows - from < rows / kLinkedPart) {
+  if (rows < kCodesFrom || rows - from < rows / kLinkedPart || rows < 2 * codes_failed_at_) {
     link_codes_.reset();
     return nullptr;
   }
@@ -171,11 +181,14 @@ std::shared_ptr<const RowCodes> Index::CodesForLinking(uint64_t from, uint64_t r
   return codes;
 }
 
-void Index::LearnReach() {
+// Codes are not trusted to suit the rows: some of these are searched for on them, and it is counted
+// how often the exact distances of what is found say that the estimates could not tell.
+void Index::LearnCodes() {
   reach_ = std::numeric_limits<float>::infinity();
   const std::shared_ptr<const RowCodes> codes = Codes();
-  // Inner products of rows of any length say nothing about how near two rows are.
-  if (codes == nullptr || parameters_.metric == Metric::kDot) return;
+  codes_suit_ = false;
+  if (codes == nullptr) return;
+  codes_measured_on_ = keys_.rows();
   // From ordering distances to ones that can be multiplied, and back: see DistanceOf in read.cc.
   const bool cosine = parameters_.metric == Metric::kCosine;
   const auto size_of = [&](float ordering) {
@@ -189,6 +202,7 @@ void Index::LearnReach() {
   float farthest = 0;
   double between = 0;  // rows that have nothing to do with each other
   size_t taken = 0;
+  size_t unsure = 0;
   try {
     ScratchPool::Lease scratch(&scratches_);
     walk.query_code = &scratch->query_code;
@@ -200,7 +214,12 @@ void Index::LearnReach() {
       codes->Prepare(query, &scratch->query_code);
       std::vector<Neighbor>& hits = scratch->hits;
       if (SearchGraph(*graph_, walk, query, limits, &*scratch, &hits) != Walk::kOk) return;
-      if (hits.size() <= kReachNeighbor) return;
+      bool sure = false;
+      if (hits.size() <= kReachNeighbor ||
+          !Rerank(query, scratch->query_code, limits.k, limits.ef, &hits, &sure).ok()) {
+        return;
+      }
+      unsure += sure ? 0 : 1;
       farthest = std::max(farthest, size_of(hits[kReachNeighbor].distance));
       const uint64_t other = (row + rows / 2) % rows;
       between += size_of(space.Distance(query, space.row(static_cast<uint32_t>(other))));
@@ -208,6 +227,9 @@ void Index::LearnReach() {
   } catch (const std::bad_alloc&) {
     return;
   }
+  codes_suit_ = unsure * kUnsureShare <= taken;
+  // Inner products of rows of any length say nothing about how near two rows are.
+  if (!codes_suit_ || parameters_.metric == Metric::kDot) return;
   // Where frames repeat all neighbors may be copies; hence the second term.
   const double mean = between / static_cast<double>(std::max<size_t>(1, taken));
   const float reach = std::max(1.1f * farthest, 0.3f * static_cast<float>(mean));

@@ -87,6 +87,7 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
   Folder folder;
   SL_RETURN_IF_ERROR(folder_.Duplicate(&folder));
   const Folder from = std::move(fresh->folder_);
+  const bool suit = fresh->codes_suit_;
   fresh->Close();
   const FilePlace rows = folder_.At(RowsOnTheWay(parameters_.compactions + 1));
   SL_RETURN_IF_ERROR(RenameDurable(from.At("embeddings.dat"), rows));
@@ -103,6 +104,8 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
   SL_RETURN_IF_ERROR(OpenLocked(options, std::move(folder), std::move(lock_), out));
   (*out)->SetCodes(std::move(codes));
   (*out)->reach_ = reach;
+  (*out)->codes_suit_ = suit;
+  (*out)->codes_measured_on_ = (*out)->count();
   return Status::Ok();
 }
 

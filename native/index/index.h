@@ -268,6 +268,8 @@ class Index {
   void FindUnlinked();
   void GuessUnlinked();
   Status FinishUnlink(const LiveRows& kept);
+  Status MendLost(const Space& space, uint64_t first, uint64_t rows, Scratch* scratch,
+                  uint64_t* lost);
 
   // inline.cc
   Status ReserveInline();
@@ -275,6 +277,7 @@ class Index {
   void WatchLinks();
   void CountInline();
   void LookForCopies();
+  void MeasureInline();
   const uint16_t* TurnedRows(const VectorView& view, size_t due, size_t threads);
   void DropTurned();
   void CodeNode(const Space& space, const VectorView& view, const uint16_t* turned, uint32_t node,
@@ -296,17 +299,19 @@ class Index {
   // What rows [from, rows) are best linked on; null: the rows.
   std::shared_ptr<const RowCodes> CodesForLinking(uint64_t from, uint64_t rows,
                                                   size_t threads) const;
-  // Learns how far a query's neighbors usually are.
-  void LearnReach();
+  // Measures, on a sample of the rows as queries, whether codes_ can be searched on, and how far a
+  // query's neighbors usually are.
+  void LearnCodes();
+  bool CodesAreDue() const;  // for that
   std::shared_ptr<const RowCodes> Codes() const;
 
   // code_search.cc
   class CodeScan;
-  Status Rerank(const float* query, const QueryCode& code, size_t wanted,
-                std::vector<Neighbor>* hits) const;
+  Status Rerank(const float* query, const QueryCode& code, size_t wanted, size_t ef,
+                std::vector<Neighbor>* hits, bool* sure) const;
   Status ScanCodes(const float* query, const RowCodes& codes, const uint64_t* allowed, uint64_t n,
-                   size_t wanted, size_t ef, const std::vector<Neighbor>& walked,
-                   Scratch* scratch) const;
+                   size_t wanted, size_t ef, const std::vector<Neighbor>& walked, Scratch* scratch,
+                   bool* sure) const;
 
   // read.cc
   Status Enter(Reading* lock) const;
@@ -360,9 +365,11 @@ class Index {
   // Those that Unlink is taking out, and the node it goes on from (writer_).
   std::vector<uint32_t> leaving_;
   uint64_t unlink_at_ = 0;
+  uint64_t searched_all_at_ = 0;        // rows when all were last searched for (writer_)
   std::unique_ptr<InlineRows> inline_;  // Storage::kInline only
   std::atomic<bool> walks_inline_{false};
   bool copies_crowd_ = false;  // (writer_)
+  bool inline_suits_ = true;   // as codes_suit_ (writer_)
   // For the length of coding many nodes (writer_): see InlineRows::Turn.
   GrowingArray<uint16_t> turned_;
   uint64_t turned_rows_ = 0;
@@ -370,8 +377,13 @@ class Index {
   mutable std::mutex codes_mutex_;    // for the pointer; what it points to only grows
   // Codes for linking alone, from one part of an append to the next (writer_).
   mutable std::shared_ptr<RowCodes> link_codes_;
+  // Rows there were when linking on codes was given up, see Inserter::CodesPay; 0: it was not.
+  mutable std::atomic<uint64_t> codes_failed_at_{0};
   std::shared_ptr<RowCodes> unfinished_codes_;  // of CodeRows, from call to call (writer_)
   std::shared_ptr<RowCodes> codes_;             // null: walk on the rows
+  // Whether searches walk on codes_; not where they could not answer for a sample of the rows.
+  std::atomic<bool> codes_suit_{false};
+  uint64_t codes_measured_on_ = 0;  // rows there were then (writer_)
   std::atomic<float> reach_{std::numeric_limits<float>::infinity()};
   std::string graph_problem_;  // set before the index is handed out
   mutable ScratchPool scratches_;

@@ -17,6 +17,10 @@ constexpr uint64_t kNodesPerCall = 16384;
 // Up to this many results a list of two places for each nearly always has them all; where
 // it has not, the walk on rows follows.
 constexpr size_t kFewResults = 32;
+// Rows asked for to see whether codes find what rows find, and the share that they may miss.
+constexpr uint64_t kSuitSample = 256;
+constexpr size_t kSuitNeighbors = 10;
+constexpr uint64_t kSuitShare = 200;
 // Nodes looked at to see whether rows repeat.
 constexpr uint64_t kCopySample = 512;
 
@@ -45,8 +49,8 @@ Status Index::MarkInline(uint64_t rows) {
 void Index::CountInline() {
   if (inline_ == nullptr) return;
   const uint64_t nodes = graph_->size();
-  walks_inline_ =
-      nodes >= kInlineFrom && !copies_crowd_ && 2 * inline_->CountCurrent(nodes) >= nodes;
+  walks_inline_ = nodes >= kInlineFrom && !copies_crowd_ && inline_suits_ &&
+                  2 * inline_->CountCurrent(nodes) >= nodes;
 }
 
 // Copies of one picture fill a list of estimates, which cannot be told to be of one distance, and
@@ -68,6 +72,56 @@ void Index::LookForCopies() {
     }
   }
   copies_crowd_ = copies * 4 > links;
+}
+
+// Some rows are searched for on codes and on rows: where codes find clearly less (few dimensions,
+// lengths that differ by orders, clusters that only the levels they leave out lead to) searches
+// walk on rows.
+void Index::MeasureInline() {
+  inline_suits_ = true;
+  const uint64_t nodes = graph_->size();
+  const uint64_t step = std::max<uint64_t>(1, nodes / kSuitSample);
+  const Space space = MakeSpace();
+  SearchOptions options;
+  options.k = kSuitNeighbors;
+  SearchLimits limits;
+  limits.k = options.k;
+  limits.ef = options.ef;
+  uint64_t by_codes = 0;
+  uint64_t by_rows = 0;
+  try {
+    ScratchPool::Lease scratch(&scratches_);
+    std::vector<Neighbor> found;
+    for (uint64_t node = 0; node < nodes; node += step) {
+      const float* query = space.row(static_cast<uint32_t>(node));
+      if (!space.Trusted(static_cast<uint32_t>(node)) ||
+          WalkCodes(query, options, options.ef, nullptr, nodes, nodes, nodes, &*scratch) !=
+              Walk::kOk) {
+        return;
+      }
+      found = scratch->hits;
+      if (SearchGraph(*graph_, space, query, limits, &*scratch, &scratch->hits) != Walk::kOk) {
+        return;
+      }
+      std::vector<Neighbor>& hits = scratch->hits;
+      hits.resize(std::min(hits.size(), options.k));
+      std::vector<Neighbor> both(found);
+      both.insert(both.end(), hits.begin(), hits.end());
+      std::sort(both.begin(), both.end());
+      both.erase(std::unique(both.begin(), both.end()), both.end());
+      if (both.size() < options.k) continue;
+      const float worst = both[options.k - 1].distance;
+      const auto count = [worst](const std::vector<Neighbor>& of) {
+        return static_cast<uint64_t>(std::count_if(
+            of.begin(), of.end(), [worst](const Neighbor& hit) { return hit.distance <= worst; }));
+      };
+      by_codes += count(found);
+      by_rows += count(hits);
+    }
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+  inline_suits_ = by_codes + by_rows / kSuitShare >= by_rows;
 }
 
 uint64_t Index::uncoded() const {
@@ -146,6 +200,7 @@ Status Index::Code(uint64_t first, size_t threads, uint64_t* next) {
   const Status coded = InParallel(ThreadsFor(threads, due.size(), 256), work, true);
   if (*next == nodes) DropTurned();
   LookForCopies();
+  if (*next == nodes) MeasureInline();
   CountInline();
   return coded;
 }

@@ -13,6 +13,13 @@ namespace {
 // Too few nodes to find neighbors among: threads that start together would not see each other's.
 constexpr uint64_t kLinkedAlone = 64;
 
+// One in so many rows is searched for to see whether rows are found; below kFoundFrom rows searches
+// scan.
+constexpr uint64_t kProbed = 64;
+constexpr uint64_t kFoundFrom = 1000;
+// A link that is made for one row can take another's place.
+constexpr int kRounds = 3;
+
 size_t ThreadCount(size_t wanted, uint64_t items) {
   return static_cast<size_t>(
       std::min<uint64_t>(ThreadsWanted(wanted), std::max<uint64_t>(1, items)));
@@ -35,6 +42,7 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCo
   Space space = MakeSpace();
   const std::shared_ptr<const RowCodes> codes = CodesForLinking(from, rows, threads);
   space.codes = codes.get();
+  inserter->TrustCodes();
   space.live = now.live();
   space.kept = now.kept();
   // Rows that were removed since are no nodes, but the first of the highest level of all is: it is
@@ -64,6 +72,8 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCo
   next = std::max<uint64_t>(end, from);
   end = rows;
   const Status linked = InParallel(ThreadCount(threads, rows - next), work);
+  // Coding more rows for linking alone is not worth it until there are twice as many.
+  if (codes != nullptr) codes_failed_at_ = inserter->CodesPay() ? 0 : rows;
   SL_RETURN_IF_ERROR(CheckCut());
   if (rows > 0 && !graph->entry().exists()) graph->SetEntry(0, graph->LevelOf(0));
   return linked;
@@ -81,9 +91,52 @@ Status Index::Tidy(bool now, const LiveRows& kept) {
   if (Reconnect(graph_.get(), space, &*scratch, &reconnected) != Walk::kOk) {
     return Status(StatusCode::kFileCorrupt, path_ + ": a row that the graph needs is damaged");
   }
+  uint64_t lost = 0;
+  SL_RETURN_IF_ERROR(MendLost(space, std::min(rows, tidied_), rows, &*scratch, &lost));
+  reconnected += lost;
   tidied_ = rows;
   if (reconnected > 0) unsaved_ = true;
   return CheckCut();
+}
+
+// Of the rows from `first` on one in kProbed is searched for, and as many of those before. Where
+// some are lost all new ones are searched for, and more of the old ones, which later links may have
+// pushed out of sight.
+Status Index::MendLost(const Space& space, uint64_t first, uint64_t rows, Scratch* scratch,
+                       uint64_t* lost) {
+  *lost = 0;
+  // Walks on the largest inner product do not look for the row itself.
+  if (parameters_.metric == Metric::kDot || rows < kFoundFrom) return Status::Ok();
+  const auto probe = [&](uint64_t from, uint64_t to, uint64_t step) {
+    uint64_t some = 0;
+    const Walk walk =
+        FindLost(graph_.get(), space, static_cast<uint32_t>(from), static_cast<uint32_t>(to),
+                 static_cast<uint32_t>(step), scratch, &some);
+    *lost += some;
+    return walk == Walk::kOk ? Status::Ok()
+                             : Status(StatusCode::kFileCorrupt,
+                                      path_ + ": a row that the graph needs is damaged");
+  };
+  // Another start each time, so that in the end every old row was probed.
+  const uint64_t old_step =
+      std::max<uint64_t>(1, kProbed * first / std::max<uint64_t>(1, rows - first));
+  SL_RETURN_IF_ERROR(probe(first, rows, kProbed));
+  if (first > 0) SL_RETURN_IF_ERROR(probe(rows % std::min(old_step, first), first, old_step));
+  // One in a hundred: sets that are merely hard lose one in a thousand, which is not worth a search
+  // for every row (a build of CLIP-like rows took three times as long).
+  const uint64_t probed = (rows - first) / kProbed + first / old_step + 1;
+  if (*lost * 100 <= probed) return Status::Ok();
+  // All old ones each time there are a fifth more: six searches a row in all.
+  const bool all = 5 * rows >= 6 * searched_all_at_;
+  const uint64_t denser = std::max<uint64_t>(1, old_step / kProbed / 2);
+  if (!all) SL_RETURN_IF_ERROR(probe(rows % std::min(denser, first), first, denser));
+  for (int round = 0; round < kRounds; ++round) {
+    const uint64_t before = *lost;
+    SL_RETURN_IF_ERROR(probe(all ? 0 : first, rows, 1));
+    if (*lost - before <= rows / 1000) break;
+  }
+  if (all) searched_all_at_ = rows;
+  return Status::Ok();
 }
 
 }  // namespace sightline

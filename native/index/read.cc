@@ -194,7 +194,9 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
   const bool on_codes = walks_inline_.load(std::memory_order_relaxed) && CodesSuit(options.k, ef);
   std::vector<Neighbor> walked;
   std::shared_ptr<const RowCodes> codes;
-  if (!options.exact && matches > kAlwaysScan) codes = Codes();
+  if (!options.exact && matches > kAlwaysScan && codes_suit_.load(std::memory_order_relaxed)) {
+    codes = Codes();
+  }
   bool scan = options.exact || graph_damaged_.load(std::memory_order_relaxed);
   if (!scan && options.filter != nullptr && codes == nullptr && StepsOver(matches, nodes)) {
     scan = ScanIsBetterThanStepping(matches, options.k, ef);
@@ -203,21 +205,34 @@ Status Index::SearchOne(const float* query, const SearchOptions& options, uint32
                     : ScanIsBetter(matches, nodes, options.k, ef);
   }
   if (codes != nullptr) codes->Prepare(q, &scratch->query_code);
+  bool sure = true;
   if (!scan) {
     SL_RETURN_IF_ERROR(
         WalkGraph(q, options, ef, allowed, n, nodes, matches, codes.get(), &*scratch, &scan));
     scan |= hits.size() < wanted;
     if (!scan && codes != nullptr) {
-      SL_RETURN_IF_ERROR(Rerank(q, scratch->query_code, wanted, &hits));
+      SL_RETURN_IF_ERROR(Rerank(q, scratch->query_code, wanted, ef, &hits, &sure));
       // Farther from everything than rows are from each other: a text among pictures. Walks miss
       // one in ten of its neighbors at any price.
       scan = options.filter == nullptr && hits[wanted - 1].distance > reach_;
-      if (scan) walked = hits;
+      if (scan || !sure) walked = hits;
     }
   }
   if (scan && codes != nullptr) {
-    SL_RETURN_IF_ERROR(ScanCodes(q, *codes, allowed, n, wanted, ef, walked, &*scratch));
-  } else if (scan) {
+    SL_RETURN_IF_ERROR(ScanCodes(q, *codes, allowed, n, wanted, ef, walked, &*scratch, &sure));
+    // Without a filter there is a walk to fall back on.
+    scan = !sure && options.filter != nullptr;
+    walked = hits;
+  }
+  if (!sure && !scan) {
+    // The codes cannot tell what is near here: the rows can.
+    SL_RETURN_IF_ERROR(
+        WalkGraph(q, options, ef, allowed, n, nodes, matches, nullptr, &*scratch, &scan));
+    hits.insert(hits.end(), walked.begin(), walked.end());
+    std::sort(hits.begin(), hits.end());
+    hits.erase(std::unique(hits.begin(), hits.end()), hits.end());
+  }
+  if (scan && (codes == nullptr || !sure)) {
     SL_RETURN_IF_ERROR(ScanExact(q, allowed, n, wanted, &hits));
   }
   SL_RETURN_IF_ERROR(rows_.CheckCut());

@@ -45,7 +45,7 @@ Status Index::Stats(IndexStats* out) const {
                             ? "the snapshot was damaged after it was opened; searches scan"
                             : graph_problem_;
   stats.kernel = kernels_->name;
-  stats.walks_on_codes = walks_inline_ || Codes() != nullptr;
+  stats.walks_on_codes = walks_inline_ || (codes_suit_ && Codes() != nullptr);
   stats.bytes_resident = Resident();
   if (!path_.empty()) {
     for (const char* name : {"embeddings.dat", "embeddings.idx", "hnsw_index.bin"}) {

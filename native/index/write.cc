@@ -144,7 +144,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   }
   linked_ = first + rows;
   CountInline();
-  if (Codes() != codes_before) LearnReach();
+  if (Codes() != codes_before || CodesAreDue()) LearnCodes();
   // Not before the new rows are linked: until then searches find the old ones.
   if (replaces) keys_.Swap(first, record->rows);
   FoldIfDue(true);
@@ -234,6 +234,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   CountInline();
   unsaved_ = true;
   tidied_ = 0;
+  searched_all_at_ = 0;
   const Status tidied = Tidy(true, kept.kept());
   return tidied.ok() ? CheckCut() : tidied;
 }

