@@ -100,15 +100,30 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
   return Walk::kOk;
 }
 
-Walk FindLost(Graph* graph, const Space& space, uint32_t first, uint32_t last, uint32_t step,
+void FewLinksTo(const Graph& graph, uint32_t nodes, uint8_t few, std::vector<uint32_t>* out) {
+  std::vector<uint8_t> links(nodes);
+  for (uint32_t node = 0; node < nodes; ++node) {
+    const LinkList list = graph.Links(node, 0);
+    for (uint32_t i = 0; i < list.capacity; ++i) {
+      const uint32_t id = LoadLink(&list.ids[i]);
+      if (id >= nodes) break;
+      links[id] += links[id] <= few;
+    }
+  }
+  out->clear();
+  for (uint32_t node = 0; node < nodes; ++node) {
+    if (links[node] <= few) out->push_back(node);
+  }
+}
+
+Walk FindLost(Graph* graph, const Space& space, const std::vector<uint32_t>& nodes,
               Scratch* scratch, uint64_t* lost) {
   *lost = 0;
   std::vector<Neighbor> found;
   SearchLimits limits;
   limits.k = 1;
   limits.ef = kFindEf;
-  for (uint64_t node = first; node < last; node += step) {
-    const uint32_t own = static_cast<uint32_t>(node);
+  for (const uint32_t own : nodes) {
     if (space.live.Gone(own)) continue;
     if (!space.Trusted(own)) return Walk::kRowDamaged;
     const float* row = space.row(own);

@@ -3,6 +3,7 @@
 #define SIGHTLINE_HNSW_RECONNECT_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "hnsw/graph.h"
 #include "hnsw/scratch.h"
@@ -25,15 +26,20 @@ namespace sightline {
 // Threads      not together with Insert; readers may search.
 Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* reconnected);
 
+// The nodes below `nodes` to which at most `few` others link on level 0. In many dimensions some
+// rows are near to nobody although others are near to them; who is not found is mostly among these.
+// Cost: as Reconnect's.
+void FewLinksTo(const Graph& graph, uint32_t nodes, uint8_t few, std::vector<uint32_t>* out);
+
 // Being reachable is not being found: rows that came cluster by cluster are linked to their own
-// cluster alone, and a search that ends in the wrong one stays there. Searches for nodes `first`,
-// first + step, ... below `last` as a query would; one that is not found gets a link from the node
-// where its search ended, which also leads to those around it.
+// cluster alone, and a search that ends in the wrong one stays there. Searches for `nodes` as a
+// query would; one that is not found gets a link from the node where its search ended, which also
+// leads to those around it.
 //
 // lost     how many were not found.
 // Returns  kRowDamaged if a row that is needed is damaged.
 // Threads  not together with Insert; readers may search.
-Walk FindLost(Graph* graph, const Space& space, uint32_t first, uint32_t last, uint32_t step,
+Walk FindLost(Graph* graph, const Space& space, const std::vector<uint32_t>& nodes,
               Scratch* scratch, uint64_t* lost);
 
 }  // namespace sightline
