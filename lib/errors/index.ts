@@ -91,12 +91,14 @@ export function makeError(code: ErrorCode, message: string, options?: ErrorOptio
 
 /**
  * True for errors of any realm: in a vm context, as test runners have, `Error` is another class than that
- * of Node's own modules and of the addon.
+ * of Node's own modules and of the addon. And for those that a constructor of the old kind made, as
+ * better-sqlite3 has: to Node they are no errors, but they have a message and a stack.
  */
 export function isError(value: unknown): value is Error {
-  return (
-    types.isNativeError(value) || Object.prototype.toString.call(value) === '[object DOMException]'
-  );
+  if (types.isNativeError(value)) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { message, stack } = value as { message?: unknown; stack?: unknown };
+  return typeof message === 'string' && typeof stack === 'string';
 }
 
 /** True for every error made by this package, also by another copy of it. */

@@ -1,4 +1,5 @@
 /** `[a-z]`, `[!0-9]`, `[[:digit:]]`: one character out of a set. */
+import { types } from 'node:util';
 
 export interface CharacterClass {
   /** True for a folded character of the set; `/` is in none. */
@@ -67,7 +68,7 @@ function isMember(members: readonly Member[], folded: number): boolean {
   // The set is as it was written: `[A-Z]` has no `b`, and still means it.
   const upper = text.toUpperCase().codePointAt(0) as number;
   return members.some((member) =>
-    member instanceof RegExp
+    types.isRegExp(member)
       ? member.test(text)
       : isBetween(folded, member) || isBetween(upper, member),
   );

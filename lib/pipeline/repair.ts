@@ -27,9 +27,9 @@ export async function repairLibrary(
     if (lost.length > 0) {
       catalog.requeue(space, lost);
       await sweepGraves(parts);
-      // The damaged rows are dead now, and go.
-      await compactRows(parts, options.signal);
     }
+    // The damaged rows are dead now, if they were not before, and go.
+    if (index.count > index.liveCount) await compactRows(parts, options.signal);
     // A graph that was damaged was built again when it was opened, and is written here.
     await index.save();
   }

@@ -225,6 +225,7 @@ class Index {
   Status Replay(const GraphHeader* snapshot, bool* bound);
   Status Apply(const LogRecord& record);
   Status LoadGraph(bool usable, size_t threads);
+  Status GoWithoutGraph(const Status& why);
   uint64_t Promoted() const;
   // A file of ours, and what it is called in messages.
   FilePlace In(const char* name) const { return folder_.At(name); }
@@ -355,6 +356,7 @@ class Index {
   std::unique_ptr<Inserter> inserter_;
   std::atomic<uint64_t> linked_{0};  // rows the graph holds
   mutable std::atomic<bool> graph_damaged_{false};
+  Status unlinkable_;  // why no graph could be made when it was opened (writer_)
   // The most rows any commit ever covered: another process may still map those (writer_).
   uint64_t committed_once_ = 0;
   uint64_t folded_bytes_ = 0;       // of the log when it was folded last (writer_)

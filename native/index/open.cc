@@ -289,13 +289,32 @@ Status Index::LoadGraph(bool usable, size_t threads) {
     read_only_ ? GuessUnlinked() : FindUnlinked();
     return Status::Ok();
   }
-  unsaved_ = true;
   const LiveCopy now(keys_, rows);
-  SL_RETURN_IF_ERROR(Link(graph_.get(), inserter_.get(), rows, now, threads));
+  Status linked = Link(graph_.get(), inserter_.get(), rows, now, threads);
   link_codes_.reset();
-  linked_ = rows;
-  FindUnlinked();
-  return Tidy(false, now.kept());
+  if (linked.ok()) {
+    unsaved_ = true;
+    linked_ = rows;
+    FindUnlinked();
+    linked = Tidy(false, now.kept());
+  }
+  return linked.code() == StatusCode::kFileCorrupt ? GoWithoutGraph(linked) : linked;
+}
+
+// Rows are damaged that a graph cannot do without. What is whole can still be read, damaged rows be
+// removed, and a compaction leaves them behind; until then searches scan, and refuse where they
+// meet one. Nothing of it is saved.
+Status Index::GoWithoutGraph(const Status& why) {
+  SL_RETURN_IF_ERROR(CheckCut());
+  SL_RETURN_IF_ERROR(NewGraph(&graph_, &inserter_));
+  WatchLinks();
+  linked_ = tidied_ = 0;
+  unsaved_ = false;
+  ForgetUnlinked(0);
+  unlinkable_ = why;
+  graph_problem_ = why.message() + "; searches scan until a compaction";
+  graph_damaged_ = true;
+  return Status::Ok();
 }
 
 Status Index::Promote(bool* more) {

@@ -41,7 +41,7 @@ Status Index::Stats(IndexStats* out) const {
   stats.max_level = graph_->entry().exists() ? graph_->entry().level : 0;
   stats.levels = CountLevels(*graph_);
   stats.unsaved = !path_.empty() && unsaved_;
-  stats.graph_problem = graph_damaged_
+  stats.graph_problem = graph_damaged_ && unlinkable_.ok()
                             ? "the snapshot was damaged after it was opened; searches scan"
                             : graph_problem_;
   stats.kernel = kernels_->name;

@@ -108,6 +108,8 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   const uint64_t first = keys_.rows();
   *result = AddResult{first, rows};
   if (rows == 0) return Status::Ok();
+  // Before they are stored: they could not be linked.
+  if (!unlinkable_.ok()) return unlinkable_;
   if (rows > max_rows_ - first) {
     return Status(StatusCode::kNoMemory, "an index holds at most " + std::to_string(max_rows_) +
                                              " rows, removed ones included");
@@ -199,7 +201,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   const LiveCopy kept(keys_, rows);
   std::unique_ptr<Graph> graph;
   std::unique_ptr<Inserter> inserter;
-  if (before - rows > rows / 10) {
+  if (before - rows > rows / 10 || !unlinkable_.ok()) {
     SL_RETURN_IF_ERROR(NewGraph(&graph, &inserter));
     SL_RETURN_IF_ERROR(Link(graph.get(), inserter.get(), rows, kept, threads));
   }
@@ -223,6 +225,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
     graph_ = std::move(graph);
     inserter_ = std::move(inserter);
     graph_damaged_ = false;
+    unlinkable_ = Status::Ok();
     FindUnlinked();
   } else {
     graph_->Truncate(static_cast<uint32_t>(rows));

@@ -12,6 +12,7 @@
 // finds as many rows by themselves as one that a single thread built of the same rows.
 #include "threads.h"
 
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <thread>
@@ -198,9 +199,12 @@ int Main(int count, char** arguments) {
     wrong += world->wrong();
   }
   std::filesystem::remove_all(folder);
-  // Half a point of recall, and as many lost rows as a serial build or what chance explains.
-  if (totals.found + totals.neighbors / 200 < totals.found_serial) ++wrong;
-  if (totals.missed > 2 * totals.missed_serial + 3 + totals.probes / 1000) ++wrong;
+  // Half a point of recall, and as many lost rows as a serial build, or what chance explains. On a
+  // slow machine there is one round: two graphs of the same few rows then differ by 2 points.
+  const double chance = 1.5 * std::sqrt(static_cast<double>(totals.neighbors));
+  const uint64_t fewer = totals.neighbors / 200 + static_cast<uint64_t>(chance);
+  if (totals.found + fewer < totals.found_serial) ++wrong;
+  if (totals.missed > 2 * totals.missed_serial + 6 + totals.probes / 500) ++wrong;
   std::printf(
       "threads: %llu rounds, %llu rows, %llu searches meanwhile; recall %.4f, built serially %.4f; "
       "rows not found by themselves %llu, built serially %llu of %llu; %llu wrong\n",

@@ -175,6 +175,48 @@ test('a log that lost commits which the graph has seen is refused, with the reme
   assert.is(again.count, 5);
 });
 
+test('rows that no graph can be made of are read, removed and left behind by a compaction', async () => {
+  const folder = path.join(makeTempDir(), 'index');
+  const dim = 16;
+  const base = noise(3_000, dim, SEED + 2);
+  {
+    await using index = await VectorIndex.create({ dim, metric: 'euclidean', path: folder });
+    await index.add(base);
+  }
+  rmSync(path.join(folder, 'hnsw_index.bin'));
+  const rows = path.join(folder, 'embeddings.dat');
+  const bytes = readFileSync(rows);
+  bytes[(2_990 * dim + 3) * 4] = (bytes[(2_990 * dim + 3) * 4] as number) ^ 1;
+  writeFileSync(rows, bytes);
+  for (const readOnly of [true, false]) {
+    await using index = await VectorIndex.open(folder, { readOnly });
+    assert.match(index.stats().graphProblem ?? '', /damaged; searches scan/);
+    assert.is((await index.verify()).problems.length, 1);
+    assert.is(await codeOf(() => index.search(base.subarray(0, dim), 3)), 'ERR_FILE_CORRUPT');
+    assert.equal(index.vectors([7]), base.subarray(7 * dim, 8 * dim));
+    if (readOnly) continue;
+    assert.is(await codeOf(() => index.add(noise(1, dim, 5))), 'ERR_FILE_CORRUPT');
+    assert.is(index.count, 3_000, 'nothing was stored');
+    const lost = Array.from({ length: 3_000 }, (_, row) => row).filter((row) => {
+      try {
+        index.vectors([row]);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    assert.ok(lost.includes(2_990) && lost.length < 1_500, `${lost.length} rows`);
+    await index.remove(lost);
+    assert.is(index.search(base.subarray(0, dim), 1).keys[0], 0, 'they need not be read now');
+    await index.compact();
+    assert.is(index.stats().graphProblem, undefined);
+    await index.add(noise(1, dim, 5), { keys: [10_000] });
+    assert.equal((await index.verify()).problems, []);
+  }
+  await using again = await VectorIndex.open(folder);
+  assert.is(again.search(noise(1, dim, 5), 1).keys[0], 10_000);
+});
+
 /** A small index with three adds, a removal and a rollback, and what it answers. */
 async function fixture(folder: string) {
   const dim = 24;

@@ -122,12 +122,13 @@ test('damaged rows are encoded again for their frames; a damaged graph is made a
   const before = await allOf(library);
   await library.close();
   const space = path.join(root, '.sightline/spaces/clip');
-  for (const [name, at, finding] of [
-    ['embeddings.dat', 40, /do not match their checksum/],
+  for (const [names, at, finding] of [
+    [['embeddings.dat'], 40, /do not match their checksum/],
     // Whoever opens it for writing makes a graph again that is damaged.
-    ['hnsw_index.bin', 4200, /^$|hnsw_index\.bin/],
+    [['hnsw_index.bin'], 4200, /^$|hnsw_index\.bin/],
+    [['embeddings.dat', 'hnsw_index.bin'], 40, /do not match their checksum/],
   ] as const) {
-    flip(path.join(space, name), at);
+    for (const name of names) flip(path.join(space, name), at);
     await using again = await openLibrary(root);
     assert.match((await again.verify()).problems.join('\n'), finding);
     assert.equal((await again.verify({ repair: true })).problems, []);

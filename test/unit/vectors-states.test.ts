@@ -49,6 +49,14 @@ const METHODS: Record<string, { writes: boolean; call: (index: VectorIndex) => u
   warm: { writes: false, call: (index) => index.warm() },
   stats: { writes: false, call: (index) => index.stats() },
   verify: { writes: false, call: (index) => index.verify() },
+  backup: {
+    writes: false,
+    call: (index) =>
+      index.backup(path.join(makeTempDir(), 'copy')).catch((error: { code?: string }) => {
+        // An index in memory has no folder.
+        if (index.path !== undefined || error.code !== 'ERR_ARG_TYPE') throw error;
+      }),
+  },
   exportFile: {
     writes: false,
     call: (index) => index.exportFile(path.join(files, 'exported.npy')),
