@@ -1,5 +1,5 @@
 /** The catalog as the layers above use it: tables composed, transactions drawn. */
-import { closeSync, openSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
@@ -16,6 +16,7 @@ import { EncodingTable } from './encoding-table';
 import { exportMetadata } from './export-metadata';
 import { FormerTable, type Content } from './former-table';
 import { FrameTable } from './frame-table';
+import { Home } from './home';
 import { MediaTable } from './media-table';
 import { markAllMetadata, markMetadata } from './metadata-mark';
 import type {
@@ -59,7 +60,7 @@ export async function openCatalog(
   const db = openSqlite(file, readOnly, upgradeOf);
   try {
     prepareSchema(db, readOnly, file);
-    return new Catalog(db);
+    return new Catalog(db, new Home(dir, file, !readOnly));
   } catch (error) {
     db.close();
     throw catalogError(error, file);
@@ -69,7 +70,8 @@ export async function openCatalog(
 /** SQLite would say of such a file that it cannot be opened, and not why. @throws ERR_IO */
 function assertReadable(file: string): void {
   try {
-    closeSync(openSync(file, 'r'));
+    // Not by opening it: closing it again would give up the locks of a writer in this process.
+    accessSync(file, constants.R_OK);
   } catch (cause) {
     throw makeError('ERR_IO', `the catalog ${file} may not be read: ${messageOf(cause)}`, {
       details: { path: file },
@@ -111,8 +113,12 @@ export class Catalog {
   private nextId: number;
   private closed = false;
 
-  constructor(private readonly db: SqliteDatabase) {
-    this.sql = new Statements(db);
+  /** @param home  what is written to, as it was opened */
+  constructor(
+    private readonly db: SqliteDatabase,
+    readonly home: Home,
+  ) {
+    this.sql = new Statements(db, () => home.assertOurs());
     this.mediaTable = new MediaTable(this.sql);
     this.frameTable = new FrameTable(this.sql);
     this.encodingTable = new EncodingTable(this.sql);
@@ -506,10 +512,11 @@ export class Catalog {
    * Brings `metadata.jsonl` up to date; writes nothing when it is. See `export-metadata.ts`.
    *
    * @param space whose embeddings are described; left out: frames only
-   * @throws ERR_DISK_FULL | ERR_IO; the next call tries again
+   * @throws ERR_DISK_FULL | ERR_IO; the next call tries again; ERR_FILE_REPLACED | ERR_FILE_MISSING
    */
   exportMetadata(file: string, space?: string): Promise<void> {
-    return exportMetadata(this.sql, file, space === undefined ? undefined : this.space(space));
+    const record = space === undefined ? undefined : this.space(space);
+    return exportMetadata(this.sql, file, record, () => this.home.assertOurs());
   }
 
   /** Full check; every finding names the entry, empty when all is well. Grows with the catalog. */
