@@ -1,5 +1,5 @@
 /** The catalog as the layers above use it: tables composed, transactions drawn. */
-import { accessSync, constants } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
@@ -55,9 +55,8 @@ export async function openCatalog(
 ): Promise<Catalog> {
   const readOnly = options.readOnly === true;
   const file = path.join(dir, CATALOG_FILE);
-  if (readOnly) assertReadable(file);
-  else await makeWritable(dir);
-  const db = openSqlite(file, readOnly, upgradeOf);
+  if (!readOnly) await makeWritable(dir);
+  const db = openWithReason(file, readOnly);
   try {
     prepareSchema(db, readOnly, file);
     return new Catalog(db, new Home(dir, file, !readOnly));
@@ -67,11 +66,23 @@ export async function openCatalog(
   }
 }
 
+/**
+ * Looks at the file itself only where SQLite failed: closing it again gives up the locks that a writer in
+ * this process may have on it.
+ */
+function openWithReason(file: string, readOnly: boolean): SqliteDatabase {
+  try {
+    return openSqlite(file, readOnly, upgradeOf);
+  } catch (error) {
+    if (readOnly) assertReadable(file);
+    throw error;
+  }
+}
+
 /** SQLite would say of such a file that it cannot be opened, and not why. @throws ERR_IO */
 function assertReadable(file: string): void {
   try {
-    // Not by opening it: closing it again would give up the locks of a writer in this process.
-    accessSync(file, constants.R_OK);
+    closeSync(openSync(file, 'r'));
   } catch (cause) {
     throw makeError('ERR_IO', `the catalog ${file} may not be read: ${messageOf(cause)}`, {
       details: { path: file },
