@@ -102,7 +102,10 @@ export interface Library extends AsyncDisposable {
    * so that what is kept under it never has to be asked for again. Undefined for an id that names none.
    */
   frameVersion(frameId: number): string | undefined;
-  /** Absolute path of the frame's JPEG; undefined for an id that names none. */
+  /**
+   * Absolute path of the frame's JPEG; undefined for an id that names none, and where the library's folder
+   * was replaced since it was opened.
+   */
   frameFile(frameId: number): string | undefined;
   /** Where a media item's original file lies; undefined for an id that names none. The file may be gone. */
   mediaFile(mediaId: string): MediaFileLocation | undefined;

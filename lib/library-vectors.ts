@@ -61,7 +61,7 @@ export async function openVectors(
 ): Promise<LibraryVectors> {
   checkChoice(catalog, options);
   return options.choice === undefined
-    ? openEmbedded(options)
+    ? EmbeddedPlace.open(catalog, options)
     : openPostgres(catalog, options, options.choice);
 }
 
@@ -85,24 +85,23 @@ function checkChoice(catalog: Catalog, { space, choice }: VectorsOptions): void 
 
 // --- the embedded engine
 
-function openEmbedded(options: VectorsOptions): Promise<LibraryVectors> {
-  return EmbeddedPlace.open(options);
-}
-
 class EmbeddedPlace implements LibraryVectors {
   private constructor(
+    private readonly catalog: Catalog,
     private readonly options: VectorsOptions,
     public store: EmbeddedVectors,
   ) {}
 
-  static async open(options: VectorsOptions): Promise<EmbeddedPlace> {
-    return new EmbeddedPlace(options, await openEngine(options));
+  static async open(catalog: Catalog, options: VectorsOptions): Promise<EmbeddedPlace> {
+    return new EmbeddedPlace(catalog, options, await openEngine(options));
   }
 
   async startAfresh(forget: () => void): Promise<void> {
     const folder = engineFolder(this.options);
     const grave = `${folder}.old-${process.pid}`;
+    this.catalog.home.assertOurs();
     await this.store.close();
+    this.catalog.home.assertOurs();
     // Rename first: a crash half-way through a removal must not look like a damaged index.
     await rename(folder, grave);
     forget();

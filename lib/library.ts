@@ -304,7 +304,9 @@ class OpenedLibrary implements Library {
 
   frameFile(frameId: number): string | undefined {
     const frame = this.frame(frameId);
-    return frame && path.join(this.dir, framePath(frame.frameId));
+    // Another library's picture of that number is none of ours.
+    if (frame === undefined || !this.catalog.home.hasOurFrames) return undefined;
+    return path.join(this.dir, framePath(frame.frameId));
   }
 
   mediaFile(mediaId: string): MediaFileLocation | undefined {
@@ -413,10 +415,14 @@ class OpenedLibrary implements Library {
     this.isClosed = true;
     this.stop.abort();
     await this.running?.catch(() => undefined);
-    await this.vectors.close();
-    await this.embeddings.cleanup();
-    await this.clip.close();
-    this.catalog.close();
+    try {
+      // Says so where the vectors' folder is another by now and rows could not be kept.
+      await this.vectors.close();
+    } finally {
+      await this.embeddings.cleanup();
+      await this.clip.close();
+      this.catalog.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -16,6 +16,7 @@ import { EncodingTable } from './encoding-table';
 import { exportMetadata } from './export-metadata';
 import { FormerTable, type Content } from './former-table';
 import { FrameTable } from './frame-table';
+import { Home } from './home';
 import { MediaTable } from './media-table';
 import { markAllMetadata, markMetadata } from './metadata-mark';
 import type {
@@ -54,15 +55,27 @@ export async function openCatalog(
 ): Promise<Catalog> {
   const readOnly = options.readOnly === true;
   const file = path.join(dir, CATALOG_FILE);
-  if (readOnly) assertReadable(file);
-  else await makeWritable(dir);
-  const db = openSqlite(file, readOnly, upgradeOf);
+  if (!readOnly) await makeWritable(dir);
+  const db = openWithReason(file, readOnly);
   try {
     prepareSchema(db, readOnly, file);
-    return new Catalog(db);
+    return new Catalog(db, new Home(dir, file, !readOnly));
   } catch (error) {
     db.close();
     throw catalogError(error, file);
+  }
+}
+
+/**
+ * Looks at the file itself only where SQLite failed: closing it again gives up the locks that a writer in
+ * this process may have on it.
+ */
+function openWithReason(file: string, readOnly: boolean): SqliteDatabase {
+  try {
+    return openSqlite(file, readOnly, upgradeOf);
+  } catch (error) {
+    if (readOnly) assertReadable(file);
+    throw error;
   }
 }
 
@@ -111,8 +124,12 @@ export class Catalog {
   private nextId: number;
   private closed = false;
 
-  constructor(private readonly db: SqliteDatabase) {
-    this.sql = new Statements(db);
+  /** @param home  what is written to, as it was opened */
+  constructor(
+    private readonly db: SqliteDatabase,
+    readonly home: Home,
+  ) {
+    this.sql = new Statements(db, () => home.assertOurs());
     this.mediaTable = new MediaTable(this.sql);
     this.frameTable = new FrameTable(this.sql);
     this.encodingTable = new EncodingTable(this.sql);
@@ -506,10 +523,11 @@ export class Catalog {
    * Brings `metadata.jsonl` up to date; writes nothing when it is. See `export-metadata.ts`.
    *
    * @param space whose embeddings are described; left out: frames only
-   * @throws ERR_DISK_FULL | ERR_IO; the next call tries again
+   * @throws ERR_DISK_FULL | ERR_IO; the next call tries again; ERR_FILE_REPLACED | ERR_FILE_MISSING
    */
   exportMetadata(file: string, space?: string): Promise<void> {
-    return exportMetadata(this.sql, file, space === undefined ? undefined : this.space(space));
+    const record = space === undefined ? undefined : this.space(space);
+    return exportMetadata(this.sql, file, record, () => this.home.assertOurs());
   }
 
   /** Full check; every finding names the entry, empty when all is well. Grows with the catalog. */

@@ -24,12 +24,14 @@ const CHUNK_CHARACTERS = 64 * 1024;
  * before that the next call does it again.
  *
  * @param space whose embeddings are described; undefined: none
+ * @param beforeWrite throws when the folder is no longer the one that was opened
  * @throws ERR_DISK_FULL | ERR_IO; the old file stays then, or the lines that were there before
  */
 export async function exportMetadata(
   sql: Statements,
   file: string,
   space: SpaceRecord | undefined,
+  beforeWrite: () => void,
 ): Promise<void> {
   const spaceName = space?.name ?? '';
   const written = writtenMetadata(sql);
@@ -38,11 +40,12 @@ export async function exportMetadata(
     const size = await sizeOf(file);
     const isOurs = written?.space === spaceName && written.bytes === size;
     if (isOurs && dirty === undefined) return;
+    beforeWrite();
     // Two flushes of a page cost more than a few kilobytes of text, so no line is ever patched.
     const canAppend = isOurs && dirty !== undefined && dirty > written.lastId;
     const lastId = canAppend
       ? await append(linesOf(sql, space, written.lastId), file, written.bytes)
-      : await replace(linesOf(sql, space, -1), file);
+      : await replace(linesOf(sql, space, -1), file, beforeWrite);
     const bytes = await sizeOf(file);
     const last = lastId ?? (canAppend ? written.lastId : -1);
     metadataIsWritten(sql, { bytes: bytes ?? 0, lastId: last, space: spaceName });
@@ -91,10 +94,15 @@ function lineOf(
 }
 
 /** Writes beside, flushes, renames: a reader sees the old list or the new one. */
-async function replace(lines: Iterable<Line>, file: string): Promise<number | undefined> {
+async function replace(
+  lines: Iterable<Line>,
+  file: string,
+  beforeWrite: () => void,
+): Promise<number | undefined> {
   const temporary = `${file}.tmp`;
   try {
     const lastId = await writeTo(await open(temporary, 'w'), lines);
+    beforeWrite();
     await rename(temporary, file);
     await syncFolder(path.dirname(file));
     return lastId;

@@ -6,6 +6,7 @@
 export { CATALOG_FILE, openCatalog, type Catalog } from './catalog';
 export { copyCatalog } from './copy';
 export { framePath } from './frame-path';
+export type { Home } from './home';
 export { passes } from './row-map';
 export type {
   CatalogCounts,

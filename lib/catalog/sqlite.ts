@@ -3,7 +3,7 @@
  * Both are used through the few calls of `SqliteDatabase`; nobody else knows which one it is.
  */
 import { pathToFileURL } from 'node:url';
-import { isError, makeError, messageOf, type ErrorCode } from '../errors';
+import { makeError, messageOf, type ErrorCode } from '../errors';
 import { openWithoutWriting, type Upgrade } from './read-only';
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
@@ -189,7 +189,8 @@ const NUMBERS: Readonly<Record<string, number>> = {
 
 /** Primary result code; undefined for an error that is not SQLite's. */
 function resultCode(error: unknown): number | undefined {
-  if (!isError(error) || !('code' in error)) return undefined;
+  // No `isError`: those of better-sqlite3 are made without Error's constructor.
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   const code = String(error.code);
   // node:sqlite gives the extended number, better-sqlite3 the extended name.
   if (code === 'ERR_SQLITE_ERROR') return 'errcode' in error ? Number(error.errcode) & 0xff : 1;

@@ -13,7 +13,11 @@ export class Statements {
   private depth = 0;
   private diskError: LibraryError | undefined;
 
-  constructor(private readonly db: SqliteDatabase) {}
+  /** @param beforeWrite throws when there must be no write; called before each one and before each commit */
+  constructor(
+    private readonly db: SqliteDatabase,
+    private readonly beforeWrite: () => void = () => undefined,
+  ) {}
 
   private prepared(sql: string): SqliteStatement {
     let statement = this.cache.get(sql);
@@ -22,6 +26,7 @@ export class Statements {
   }
 
   run(sql: string, ...values: SqlValue[]): void {
+    if (this.depth === 0) this.beforeWrite();
     this.write(() => this.prepared(sql).run(...values));
   }
 
@@ -53,10 +58,12 @@ export class Statements {
   /** All of `work` or nothing. Nested calls join the outer transaction. */
   transaction<T>(work: () => T): T {
     if (this.depth > 0) return work();
+    this.beforeWrite();
     this.write(() => this.db.exec('BEGIN IMMEDIATE'));
     this.depth++;
     try {
       const result = work();
+      this.beforeWrite();
       this.write(() => this.db.exec('COMMIT'));
       return result;
     } catch (error) {

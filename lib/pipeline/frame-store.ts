@@ -5,14 +5,20 @@
  */
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { framePath } from '../catalog';
+import { framePath, type Home } from '../catalog';
 import type { FrameId } from '../types';
 
 export class FrameStore {
   private readonly madeFolders = new Set<string>();
 
-  /** @param dir  the library's folder; frames live below it where `framePath` says */
-  constructor(private readonly dir: string) {}
+  /**
+   * @param dir  the library's folder; frames live below it where `framePath` says
+   * @param home  what is asked before each write whether the folder is still the one that was opened
+   */
+  constructor(
+    private readonly dir: string,
+    private readonly home?: Home,
+  ) {}
 
   /** Absolute path of a frame's JPEG. */
   fileOf(frameId: FrameId): string {
@@ -29,14 +35,18 @@ export class FrameStore {
     const file = await this.pathFor(frameId);
     const beside = `${file}.tmp`;
     await this.flush(beside, jpeg);
+    this.home?.assertOurFrames();
     await rename(beside, file);
   }
 
+  /** @throws ERR_FILE_REPLACED | ERR_FILE_MISSING */
   private async pathFor(frameId: FrameId): Promise<string> {
+    this.home?.assertOurFrames();
     const file = this.fileOf(frameId);
     const folder = path.dirname(file);
     if (!this.madeFolders.has(folder)) {
       await mkdir(folder, { recursive: true });
+      this.home?.madeFrames();
       this.madeFolders.add(folder);
     }
     return file;
@@ -52,11 +62,15 @@ export class FrameStore {
     }
   }
 
-  read(frameId: FrameId): Promise<Buffer> {
+  async read(frameId: FrameId): Promise<Buffer> {
+    this.home?.assertOurFrames();
     return readFile(this.fileOf(frameId));
   }
 
   async remove(frameIds: readonly FrameId[]): Promise<void> {
-    for (const frameId of frameIds) await rm(this.fileOf(frameId), { force: true });
+    for (const frameId of frameIds) {
+      this.home?.assertOurFrames();
+      await rm(this.fileOf(frameId), { force: true });
+    }
   }
 }

@@ -297,10 +297,17 @@ function reasonOf(error: unknown): { code: string; reason: string } {
   return { code: isLibraryError(error) ? error.code : 'ERR_INTERNAL', reason: messageOf(error) };
 }
 
+/** The disk's failure, or a folder that is another one by now, is not the item's: the run stops. */
+const LIBRARYS_OWN: ReadonlySet<string> = new Set([
+  'ERR_DISK_FULL',
+  'ERR_IO',
+  'ERR_FILE_REPLACED',
+  'ERR_FILE_MISSING',
+]);
+
 function failure(error: unknown, work: WorkItem): Result & { contentHash?: string | null } {
   const { code, reason } = reasonOf(error);
-  // The disk's failure is not the item's: the run stops, and resumes when there is space again.
-  if (code === 'ERR_DISK_FULL' || code === 'ERR_IO') throw error;
+  if (LIBRARYS_OWN.has(code)) throw error;
   const isPassing = RETRY_CODES.has(code);
   const { known } = work;
   // Frames of bytes that are still there are right, whatever the decoder makes of them today.

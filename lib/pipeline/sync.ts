@@ -38,7 +38,8 @@ export interface Halves {
 /**
  * Runs a sync. What it finished is kept whatever happens afterwards.
  *
- * @throws ERR_ABORTED when the signal fires; storage and model errors. An item's own failure is in
+ * @throws ERR_ABORTED when the signal fires; ERR_FILE_REPLACED | ERR_FILE_MISSING when the library's folder is not the
+ *   one that was opened; storage and model errors. An item's own failure is in
  *   the report, never thrown.
  */
 export async function runSync(
@@ -48,7 +49,8 @@ export async function runSync(
 ): Promise<SyncReport> {
   const started = performance.now();
   const { catalog } = parts;
-  const store = new FrameStore(parts.dir);
+  const store = new FrameStore(parts.dir, catalog.home);
+  catalog.home.assertOurs();
   const progress = new Progress(options.onProgress);
   const whole = halves.ingest
     ? await makePlan(parts, options, (count) => progress.scanned(count))

@@ -36,6 +36,8 @@ const FRAMES_AT_ONCE = 1000;
 
 export async function verifyLibrary(parts: VerifyParts): Promise<VerifyOutcome> {
   const { catalog, index, space } = parts;
+  // What is there now is not what this handle knows: all its frames would seem lost.
+  catalog.home.assertOurs();
   const problems = catalog.integrityCheck();
   const engine = await index.verify();
   problems.push(...engine.problems.map((problem) => `index: ${problem}`));
