@@ -20,6 +20,7 @@ struct Export {
 constexpr Export kExports[] = {
     {"kernelName", KernelName},
     {"endProcess", EndProcess},
+    {"hasRoom", HasRoom},
     {"create", Create},
     {"open", Open},
     {"info", Info},
