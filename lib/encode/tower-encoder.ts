@@ -4,6 +4,8 @@
  * and carries abort, limits and close.
  */
 import { setMaxListeners } from 'node:events';
+import { types } from 'node:util';
+import { checkPresent } from '../arrays';
 import { isLibraryError, makeError, type LibraryError } from '../errors';
 import { readOptions } from '../options';
 import type { ModelIdentity } from '../types';
@@ -223,11 +225,20 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
       throw makeError('ERR_ARG_TYPE', `encode wants an array of inputs, received ${typeof batch}`);
     }
     const index = batch.findIndex((item) => !this.kind.isInput(item));
-    if (index < 0) return;
+    if (index < 0) {
+      batch.forEach(checkMemory);
+      return;
+    }
     throw makeError('ERR_ARG_TYPE', `input ${index} must be ${this.kind.expected}`, {
       details: { index },
     });
   }
+}
+
+/** What of an input is an array, or an array of arrays, still has its memory. */
+function checkMemory(input: unknown, index: number): void {
+  const parts: readonly unknown[] = Array.isArray(input) ? input : [input];
+  for (const part of parts) if (types.isTypedArray(part)) checkPresent(`input ${index}`, part);
 }
 
 export function towerEncoder<Input>(

@@ -1,5 +1,6 @@
 /** Pictures that are pixels already: from a camera, a canvas, an array. */
 import { types } from 'node:util';
+import { checkPresent } from '../arrays';
 import { makeError } from '../errors';
 import { LIMITS } from './limits';
 
@@ -24,6 +25,7 @@ export function checkPixels(pixels: RawPixels): Required<RawPixels> {
       'ERR_ARG_TYPE',
       'data of raw pixels must be a Uint8Array of values from 0 to 255; scale values from 0 to 1 by 255',
     );
+  checkPresent('data of raw pixels', data);
   for (const [name, value] of Object.entries({ width, height }))
     if (!Number.isSafeInteger(value) || value < 1)
       throw makeError('ERR_ARG_RANGE', `${name} of raw pixels must be a whole number from 1`);

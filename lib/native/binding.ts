@@ -53,6 +53,8 @@ export interface NativeBinding {
   kernelName(): string;
   /** The process is about to end: long work stops where it stands, because ending waits for it. */
   endProcess(): void;
+  /** Whether the system would give so many bytes now. */
+  hasRoom(bytes: number): boolean;
   create(
     path: string,
     dim: number,

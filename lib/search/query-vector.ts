@@ -3,6 +3,7 @@
  * vector of the library's space. Knows decoder, encoders and the index, not the catalog's contents.
  */
 import { types } from 'node:util';
+import { checkPresent } from '../arrays';
 import { makeError } from '../errors';
 import type { ImageEncoder } from '../encode';
 import { decodeImage } from '../media';
@@ -103,6 +104,7 @@ function unit(vector: Float32Array, dim: number): Float32Array {
   if (!types.isFloat32Array(vector)) {
     throw makeError('ERR_ARG_TYPE', 'query vector must be a Float32Array');
   }
+  checkPresent('query vector', vector);
   if (vector.length !== dim) {
     throw makeError(
       'ERR_DIM_MISMATCH',

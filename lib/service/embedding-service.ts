@@ -3,6 +3,7 @@
  * that are asked for at the same time are computed once.
  */
 import { types } from 'node:util';
+import { checkPresent } from '../arrays';
 import { isLibraryError, makeError, type LibraryError } from '../errors';
 import { debug } from '../debug';
 import type { ImageEncoder, ItemEncoder, SentenceEncoder } from '../encode';
@@ -416,6 +417,7 @@ function checkText(text: unknown): string {
 }
 
 function checkImage(image: unknown): CheckedPicture {
+  if (types.isUint8Array(image)) checkPresent('an image', image);
   if (types.isUint8Array(image) && image.length > 0) return image.slice();
   if (typeof image === 'object' && image !== null && 'data' in image) {
     const pixels = checkPixels(image as RawPixels);

@@ -2,7 +2,8 @@
 import { makeError } from '../errors';
 import type { NativeBinding, NativeHandle, NativeKeys } from '../native';
 import { readOptions } from '../options';
-import { partOf, room } from './arrays';
+import { partOf } from '../arrays';
+import { room } from './room';
 import type { IndexCore } from './core';
 import { toFloats, type VectorInput } from './input';
 import { ADD_OPTIONS, UPDATE_OPTIONS } from './option-rules';

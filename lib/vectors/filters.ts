@@ -8,7 +8,7 @@ import { types } from 'node:util';
 import { isLibraryError, makeError } from '../errors';
 import { fromNative, type NativeKeys } from '../native';
 import { wrongType } from '../options';
-import { checkUsable } from './arrays';
+import { checkUsable } from '../arrays';
 import { attempt, type IndexCore } from './core';
 import { bitsOfKeys, bitsOfPredicate } from './filter-bits';
 import type { Filter } from './types';

@@ -1,6 +1,6 @@
 /** Results: from the addon's flat arrays to the facade's, and from distance to similarity. */
 import { types } from 'node:util';
-import { room } from './arrays';
+import { room } from './room';
 import type { NativeBatch, NativeKeys } from '../native';
 import type { BatchHits, Hits, Metric } from './types';
 

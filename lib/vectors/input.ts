@@ -1,7 +1,8 @@
 /** Vectors as they come: float32, float16 bits or int8, made float32 part by part. */
 import { types } from 'node:util';
 import { wrongType } from '../options';
-import { checkUsable, room } from './arrays';
+import { checkUsable } from '../arrays';
+import { room } from './room';
 
 /**
  * Row-major. `Uint16Array` holds IEEE 754 binary16 bits (as a `Float16Array` does, where the runtime

@@ -1,5 +1,5 @@
 /** Rows: reading their vectors and keys back, the row of a key, and giving the last ones up. */
-import { room } from './arrays';
+import { room, type ArrayType } from './room';
 import { assertOpen, attempt, type IndexCore } from './core';
 import { checkKeys, checkRows } from './validate';
 
@@ -19,7 +19,7 @@ export function copyVectors(core: IndexCore, rows: ArrayLike<number>): Float32Ar
 export function copyKeys<T extends Float64Array | BigInt64Array>(
   core: IndexCore,
   rows: ArrayLike<number>,
-  Keys: new (length: number) => T,
+  Keys: ArrayType<T>,
 ): T {
   assertOpen(core);
   const wanted = checkRows(rows);

@@ -1,6 +1,7 @@
 /** Searches: checks of their options, the sync call, and batches cut so that they can be stopped. */
 import type { NativeBatch } from '../native';
-import { partOf, room } from './arrays';
+import { partOf } from '../arrays';
+import { room } from './room';
 import { assertOpen, attempt, rethrow, type IndexCore } from './core';
 import { filterOf, searchFiltered, searchFilteredAsync, type RowFilter } from './filters';
 import { batchOf, batchRoom, hitsOf, joinBatches, keysOf, similaritiesOf } from './hits';

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "addon/arguments.h"
+#include "addon/jobs.h"
 #include "addon/verbs.h"
 
 namespace sightline::addon {
@@ -19,6 +20,7 @@ struct Export {
 constexpr Export kExports[] = {
     {"kernelName", KernelName},
     {"endProcess", EndProcess},
+    {"hasRoom", HasRoom},
     {"create", Create},
     {"open", Open},
     {"info", Info},
@@ -71,6 +73,7 @@ Napi::Value Call(const Napi::CallbackInfo& info) {
 }  // namespace
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  InitJobs(env);
   for (const Export& entry : kExports) {
     void* data = const_cast<Export*>(&entry);
     exports.Set(entry.name, Napi::Function::New(env, Call, entry.name, data));

@@ -1,11 +1,10 @@
 #include "addon/handle.h"
 
-#include <exception>
-#include <new>
 #include <string>
 #include <utility>
 
 #include "addon/arguments.h"
+#include "addon/jobs.h"
 
 namespace sightline::addon {
 namespace {
@@ -23,6 +22,8 @@ struct Handle {
 void CloseOnExit(void* data) {
   Handle* handle = static_cast<Handle*>(data);
   handle->hooked = false;
+  // Closing waits for the work under way.
+  StopJobs(handle->env);
   handle->index->Close();
 }
 
@@ -48,51 +49,6 @@ Handle* HandleAt(const Napi::CallbackInfo& info, size_t at) {
 }
 
 Handle* HandleAt0(const Napi::CallbackInfo& info) { return HandleAt(info, 0); }
-
-class Job : public Napi::AsyncWorker {
- public:
-  Job(Napi::Env env, std::function<Status()> work, std::function<Napi::Value(Napi::Env)> convert)
-      : AsyncWorker(env, "sightline"),
-        deferred_(env),
-        work_(std::move(work)),
-        convert_(std::move(convert)) {}
-
-  Napi::Value promise() const { return deferred_.Promise(); }
-
-  void Execute() override {
-    try {
-      status_ = work_();
-    } catch (const std::bad_alloc&) {
-      status_ = Status(StatusCode::kNoMemory, "not enough memory");
-    } catch (const std::exception& error) {
-      status_ = Status(StatusCode::kInternal, error.what());
-    }
-  }
-
-  void OnOK() override {
-    const Napi::Env env = Env();
-    if (!status_.ok()) {
-      deferred_.Reject(MakeError(env, status_).Value());
-      return;
-    }
-    // Whatever happens to the value, the promise settles.
-    try {
-      deferred_.Resolve(convert_ ? convert_(env) : env.Undefined());
-    } catch (const Napi::Error& error) {
-      deferred_.Reject(error.Value());
-    } catch (const std::exception& error) {
-      const bool full = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
-      const StatusCode code = full ? StatusCode::kNoMemory : StatusCode::kInternal;
-      deferred_.Reject(MakeError(env, Status(code, error.what())).Value());
-    }
-  }
-
- private:
-  Napi::Promise::Deferred deferred_;
-  std::function<Status()> work_;
-  std::function<Napi::Value(Napi::Env)> convert_;
-  Status status_;
-};
 
 }  // namespace
 
@@ -123,14 +79,6 @@ void ReportMemory(const Napi::CallbackInfo& info) {
   int64_t ignored = 0;
   napi_adjust_external_memory(info.Env(), bytes - handle->reported, &ignored);
   handle->reported = bytes;
-}
-
-Napi::Value RunAsync(Napi::Env env, std::function<Status()> work,
-                     std::function<Napi::Value(Napi::Env)> convert) {
-  Job* job = new Job(env, std::move(work), std::move(convert));
-  const Napi::Value promise = job->promise();
-  job->Queue();  // deletes itself when done
-  return promise;
 }
 
 }  // namespace sightline::addon

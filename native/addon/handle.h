@@ -1,4 +1,4 @@
-// JavaScript's hold on an index, and work done off the main thread.
+// JavaScript's hold on an index.
 //
 // A handle is a plain object with our type tag that wraps a shared pointer. Work under way holds
 // the pointer too, so collecting the handle never pulls memory from under it. When the environment
@@ -6,11 +6,9 @@
 #ifndef SIGHTLINE_ADDON_HANDLE_H_
 #define SIGHTLINE_ADDON_HANDLE_H_
 
-#include <functional>
 #include <memory>
 
 #include "addon/napi_header.h"
-#include "core/status.h"
 #include "index/index.h"
 
 namespace sightline::addon {
@@ -23,12 +21,6 @@ std::shared_ptr<Index> IndexAt1(const Napi::CallbackInfo& info);
 Index& IndexRefAt0(const Napi::CallbackInfo& info);
 // Tells the collector how much memory the index of argument 0 holds by now.
 void ReportMemory(const Napi::CallbackInfo& info);
-
-// Runs `work` in a thread of the pool and gives a promise. `convert` makes the value on the main
-// thread afterwards, and may be null for undefined. `work` gets no env and must own its inputs.
-// This is the place where running out of memory becomes a status.
-Napi::Value RunAsync(Napi::Env env, std::function<Status()> work,
-                     std::function<Napi::Value(Napi::Env)> convert);
 
 }  // namespace sightline::addon
 

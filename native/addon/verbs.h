@@ -10,6 +10,7 @@ namespace sightline::addon {
 // verbs_life.cc
 Napi::Value KernelName(const Napi::CallbackInfo& info);
 Napi::Value EndProcess(const Napi::CallbackInfo& info);
+Napi::Value HasRoom(const Napi::CallbackInfo& info);
 Napi::Value Create(const Napi::CallbackInfo& info);
 Napi::Value Open(const Napi::CallbackInfo& info);
 Napi::Value Info(const Napi::CallbackInfo& info);

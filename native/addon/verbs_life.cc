@@ -1,10 +1,12 @@
 // Making, opening, describing, checking and closing an index.
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "addon/arguments.h"
 #include "addon/handle.h"
+#include "addon/jobs.h"
 #include "addon/verbs.h"
 #include "platform/exiting.h"
 
@@ -32,6 +34,15 @@ Napi::Value KernelName(const Napi::CallbackInfo& info) {
 Napi::Value EndProcess(const Napi::CallbackInfo& info) {
   SetExiting();
   return info.Env().Undefined();
+}
+
+// hasRoom(bytes): boolean
+Napi::Value HasRoom(const Napi::CallbackInfo& info) {
+  // Volatile, or the compiler sees that nobody uses it, and takes it for had.
+  void* volatile room = std::malloc(IntegerAt(info, 0, 0, kMaxSafeInteger));
+  const bool has = room != nullptr;
+  std::free(room);
+  return Napi::Boolean::New(info.Env(), has);
 }
 
 // create(path, dim, metric, M, efConstruction, seed, label, storage): Promise<handle>; path '' is

@@ -5,6 +5,7 @@
 
 #include "addon/arguments.h"
 #include "addon/handle.h"
+#include "addon/jobs.h"
 #include "addon/verbs.h"
 
 namespace sightline::addon {

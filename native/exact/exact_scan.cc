@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "platform/exiting.h"
+
 namespace sightline {
 namespace {
 
@@ -76,10 +78,12 @@ void ExactScanRange(const KernelTable& kernels, Metric metric, const VectorView&
   if (begin >= end || top->k() == 0) return;
   Scan scan(kernels, metric, rows, inverse_norms, query, top);
   if (allowed == nullptr) {
-    for (size_t at = begin; at < end; at += kBlock) scan.Block(at, std::min(at + kBlock, end));
+    for (size_t at = begin; at < end && !Exiting(); at += kBlock)
+      scan.Block(at, std::min(at + kBlock, end));
     return;
   }
   for (size_t word = begin / 64; word * 64 < end; ++word) {
+    if (word % (kBlock / 64) == 0 && Exiting()) return;
     for (uint64_t bits = allowed[word] & RangeMask(word, begin, end); bits != 0; bits &= bits - 1) {
       scan.Add(static_cast<uint32_t>(word * 64 + std::countr_zero(bits)));
     }

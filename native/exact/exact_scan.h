@@ -22,7 +22,8 @@ namespace sightline {
 // allowed        bitset over rows, bit r of word r/64; nullptr allows all.
 // top            emptied by the caller, holds the result.
 // Threads        any number of readers at once, each with its own top.
-// Cost           reads every allowed row once, at the rate memory delivers it.
+// Exit           stops early when the process ends (platform/exiting.h): then top is not the
+// answer. Cost           reads every allowed row once, at the rate memory delivers it.
 void ExactScan(const KernelTable& kernels, Metric metric, const VectorView& rows,
                const float* inverse_norms, const float* query, const uint64_t* allowed, TopK* top);
 

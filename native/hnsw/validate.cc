@@ -2,6 +2,8 @@
 
 #include <unordered_set>
 
+#include "platform/exiting.h"
+
 namespace sightline {
 namespace {
 
@@ -44,7 +46,7 @@ uint64_t CountUnreachable(const Graph& graph, const LiveRows& live) {
     open.push_back(entry.node);
     seen[entry.node] = true;
   }
-  while (!open.empty()) {
+  while (!open.empty() && !Exiting()) {
     const uint32_t node = open.back();
     open.pop_back();
     const LinkList list = graph.Links(node, 0);
@@ -101,7 +103,7 @@ bool LinksFit(const Graph& graph) {
 GraphReport ValidateGraph(const Graph& graph, const LiveRows& live) {
   GraphReport report;
   report.levels = CountLevels(graph);
-  for (uint32_t node = 0; node < graph.size(); ++node) {
+  for (uint32_t node = 0; node < graph.size() && !Exiting(); ++node) {
     if (!graph.BaseOk(node)) {
       Report(&report, "the links of node " + std::to_string(node) + " do not match their checksum");
       continue;

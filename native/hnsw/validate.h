@@ -18,6 +18,7 @@ struct GraphReport {
 };
 
 // Threads  not together with Insert.
+// Exit     stops early when the process ends (platform/exiting.h): then the report is not whole.
 GraphReport ValidateGraph(const Graph& graph, const LiveRows& live = LiveRows());
 
 // Whether every link leads to a node of the graph that has the link's level: what inserting relies

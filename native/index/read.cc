@@ -101,6 +101,7 @@ Status Index::ScanExact(const float* query, const uint64_t* allowed, uint64_t n,
   view.count = n;
   TopK top(k);
   ExactScan(*kernels_, parameters_.metric, view, nullptr, query, allowed, &top);
+  if (Exiting()) return ExitingStatus();
   *out = top.TakeSorted();
   return Status::Ok();
 }

@@ -1,6 +1,7 @@
 // Figures, and the full check.
 #include "index/index.h"
 #include "index/live_copy.h"
+#include "platform/exiting.h"
 #include "platform/file.h"
 
 namespace sightline {
@@ -95,6 +96,7 @@ Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked)
   }
   rows_.Recheck(problems);
   const GraphReport report = ValidateGraph(*graph_, now.kept());
+  if (Exiting()) return ExitingStatus();
   const Status cut = CheckCut();
   if (!cut.ok()) problems->push_back(cut.message());
   for (const std::string& problem : report.problems) problems->push_back("graph: " + problem);

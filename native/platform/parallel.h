@@ -14,6 +14,7 @@
 
 #include "core/status.h"
 #include "platform/background.h"
+#include "platform/exiting.h"
 
 namespace sightline {
 
@@ -54,7 +55,8 @@ Status InParallel(size_t threads, const Work& work, bool background = false) {
   try {
     helpers.reserve(std::max<size_t>(1, threads) - 1);
     while (helpers.size() + 1 < threads) {
-      helpers.emplace_back([&run, background] {
+      helpers.emplace_back([&run, background, ends = EndsWithWhat()] {
+        const EndsWith ending(ends);
         if (background) YieldToOthers();
         run();
       });

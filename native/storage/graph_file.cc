@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "format/crc32c.h"
+#include "platform/exiting.h"
 
 namespace sightline {
 namespace {
@@ -19,6 +20,7 @@ Status WriteSection(File* file, uint64_t* offset, const unsigned char* data, uin
   std::vector<unsigned char> buffer(std::min<uint64_t>(padded, kCopyBytes));
   *crc = 0;
   for (uint64_t done = 0; done < padded;) {
+    if (Exiting()) return ExitingStatus();
     const size_t part = static_cast<size_t>(std::min<uint64_t>(kCopyBytes, padded - done));
     const size_t real =
         static_cast<size_t>(done >= bytes ? 0 : std::min<uint64_t>(part, bytes - done));
@@ -109,6 +111,7 @@ bool GraphFile::CheckBlock(void* self, size_t block) {
 
 Status GraphFile::CheckAll() {
   for (size_t block = 0; block < crcs_.size(); ++block) {
+    if (Exiting()) return ExitingStatus();
     if (!guard().Ok(block)) {
       return Status(StatusCode::kFileCorrupt, path() + ": block " + std::to_string(block) +
                                                   " of the base section is damaged");

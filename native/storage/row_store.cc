@@ -5,8 +5,14 @@
 #include <utility>
 
 #include "format/crc32c.h"
+#include "platform/exiting.h"
 
 namespace sightline {
+namespace {
+
+constexpr uint64_t kRowsPerCopy = 4096;  // at once, of a backup
+
+}  // namespace
 
 RowStore::RowStore(size_t dim, uint32_t rows_per_extent)
     : dim_(dim), rows_per_extent_(rows_per_extent), extents_(rows_per_extent) {}
@@ -217,6 +223,7 @@ Status RowStore::EnsureTrusted(uint64_t first, uint64_t last) {
       row += 63;
       continue;
     }
+    if (Exiting()) return ExitingStatus();
     if (!check.Ok(row)) {
       return Status(StatusCode::kFileCorrupt, file_.path() + ": the bytes of row " +
                                                   std::to_string(row) +
@@ -229,7 +236,7 @@ Status RowStore::EnsureTrusted(uint64_t first, uint64_t last) {
 void RowStore::Recheck(std::vector<std::string>* problems) {
   if (in_memory()) return;
   const uint64_t rows = count();
-  for (uint64_t row = 0; row < rows;) {
+  for (uint64_t row = 0; row < rows && !Exiting();) {
     Extent extent;
     {
       const std::lock_guard<std::mutex> lock(extents_mutex_);
@@ -252,7 +259,11 @@ Status RowStore::CopyTo(const FilePlace& place) {
   File copy;
   SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kCreateNew, &copy));
   SL_RETURN_IF_ERROR(copy.Allocate(OffsetOf(rows)));
-  SL_RETURN_IF_ERROR(copy.WriteAt(0, bytes_.data(), OffsetOf(rows)));
+  for (uint64_t row = 0; row < rows; row += kRowsPerCopy) {
+    if (Exiting()) return ExitingStatus();
+    const uint64_t part = std::min<uint64_t>(kRowsPerCopy, rows - row);
+    SL_RETURN_IF_ERROR(copy.WriteAt(OffsetOf(row), bytes_.data() + OffsetOf(row), OffsetOf(part)));
+  }
   SL_RETURN_IF_ERROR(CheckCut());
   SL_RETURN_IF_ERROR(copy.Sync());
   return copy.Close();

@@ -11,6 +11,7 @@ const LIB_LAYERS: Record<string, number> = {
   errors: 0,
   patterns: 0,
   options: 0,
+  'arrays.ts': 0,
   'types.ts': 0,
   'config.ts': 0,
   'environment.ts': 0,

@@ -121,4 +121,34 @@ test('a process that exits while it and its workers add and search ends with its
   assert.equal((await index.verify()).problems, []);
 });
 
+test('a worker is terminated while one call has minutes of work left', async () => {
+  const engine = path.resolve(__dirname, '../../lib/engine.js');
+  const begin = {
+    'a batch': `await index.add(rows(4000)); for (let i = 0; i < 8; i++)
+      index.searchBatch(rows(100000), 10, { exact: true, threads: 1 }).catch(ignore);`,
+    'an add': 'index.add(rows(200000), { threads: 1 }).catch(ignore);',
+    'a batch, while process.exit is called': `await index.add(rows(4000));
+      index.searchBatch(rows(200000), 10, { exact: true, threads: 1 }).catch(ignore);
+      setImmediate(() => process.exit(7));`,
+  };
+  for (const [what, work] of Object.entries(begin)) {
+    const program = `
+      const { parentPort } = require('node:worker_threads');
+      const { VectorIndex } = require(${JSON.stringify(engine)});
+      const ignore = () => {};
+      const rows = (n) => new Float32Array(n * 64).map((_, i) => Math.sin(i * i));
+      (async () => {
+        const index = await VectorIndex.create({ dim: 64, metric: 'euclidean' });
+        ${work}
+        parentPort.postMessage('busy');
+      })();`;
+    const worker = new Worker(program, { eval: true });
+    await new Promise((resolve) => worker.once('message', resolve));
+    const start = performance.now();
+    await worker.terminate();
+    const elapsed = performance.now() - start;
+    assert.ok(elapsed < 2_000, `${what}: ${elapsed.toFixed(0)} ms`);
+  }
+});
+
 test.run();

@@ -1,5 +1,6 @@
 /** Checks of arguments before anything is sent: right type, right range, and what was received. */
 import { types } from 'node:util';
+import { checkPresent } from '../../arrays';
 import { makeError } from '../../errors';
 import { integer, outOfRange, wrongType } from '../../options';
 import type { Metric, StoreKeys } from './vector-store';
@@ -77,6 +78,7 @@ export function checkVectors(
 ): Float32Array {
   const { n, dim, metric } = shape;
   if (!types.isFloat32Array(value)) throw wrongType(name, 'a Float32Array', value);
+  checkPresent(name, value);
   if (value.length !== n * dim) {
     throw makeError(
       'ERR_DIM_MISMATCH',

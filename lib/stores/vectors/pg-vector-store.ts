@@ -1,5 +1,6 @@
 /** Vectors in a table of PostgreSQL with pgvector. */
 import { types } from 'node:util';
+import { checkPresent } from '../../arrays';
 import { makeError } from '../../errors';
 import { checkNames, readOptions } from '../../options';
 import { checkInteger, checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
@@ -173,6 +174,7 @@ export class PgVectorStore implements VectorStore {
       checkNames(`embeddings[${i}]`, one, EMBEDDING);
       if (!types.isFloat32Array(one.embedding))
         throw wrongType(`embeddings[${i}].embedding`, 'a Float32Array', one.embedding);
+      checkPresent(`embeddings[${i}].embedding`, one.embedding);
       if (one.embedding.length !== this.dim) {
         throw makeError(
           'ERR_DIM_MISMATCH',

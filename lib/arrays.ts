@@ -1,17 +1,27 @@
-/** Typed arrays as callers give them, and room for those we give back. */
+/** Typed arrays as callers give them. */
 import { types } from 'node:util';
-import { makeError, type LibraryError } from '../errors';
+import { makeError, type LibraryError } from './errors';
 
 type TypedArray = NodeJS.TypedArray;
 
 /**
  * Refuses memory that went away (transferred, or a resizable buffer that shrank), which would look like an
- * empty array, and memory that other threads may write to while it is read.
+ * empty array.
+ *
+ * @throws ERR_ARG_TYPE
+ */
+export function checkPresent<T extends TypedArray>(name: string, array: T): T {
+  if (array.length === 0 && isGone(array)) throw gone(name);
+  return array;
+}
+
+/**
+ * Refuses also memory that other threads may write to while it is read.
  *
  * @throws ERR_ARG_TYPE
  */
 export function checkUsable<T extends TypedArray>(name: string, array: T): T {
-  if (array.length === 0 && isGone(array)) throw gone(name);
+  checkPresent(name, array);
   if (types.isSharedArrayBuffer(array.buffer)) {
     throw makeError(
       'ERR_ARG_TYPE',
@@ -52,13 +62,4 @@ function gone(name: string): LibraryError {
       'or resized. Pass a copy, or wait for the call to end',
     { details: { name } },
   );
-}
-
-/** A new array. @throws ERR_NO_MEMORY */
-export function room<T>(Type: new (length: number) => T, length: number): T {
-  try {
-    return new Type(length);
-  } catch (cause) {
-    throw makeError('ERR_NO_MEMORY', `no memory for an array of ${length} numbers`, { cause });
-  }
 }
