@@ -225,9 +225,10 @@ export class Catalog {
     this.sql.transaction(() => {
       const before = files.map(({ mediaId }) => this.mediaTable.byId(mediaId)?.path);
       const moved = files.filter(({ place }, i) => before[i] !== place.path);
-      // Two files may have swapped their names: all let go of theirs before any takes a new one.
+      // Two files may have swapped their names: all let go of theirs before any takes a new one. No
+      // path begins with a slash; a NUL would end the text for the SQLite of Node 22.
       for (const { mediaId, place } of moved) {
-        this.mediaTable.setPlace(mediaId, { ...place, path: `\0${mediaId}` });
+        this.mediaTable.setPlace(mediaId, { ...place, path: `/${mediaId}` });
       }
       for (const { mediaId, place } of files) this.mediaTable.setPlace(mediaId, place);
       if (moved.length > 0) raiseRowGeneration(this.sql);
