@@ -36,8 +36,7 @@ function clusters(count: number, spread: number, isSorted: boolean): Kind {
     const centres = Float32Array.from({ length: count * dim }, () => random.normal());
     return (draw, out, row) => {
       const own = isSorted && row < rows ? Math.floor((row * count) / rows) : draw.below(count);
-      for (let i = 0; i < dim; i++)
-        out[i] = (centres[own * dim + i] ?? 0) + spread * draw.normal();
+      for (let i = 0; i < dim; i++) out[i] = (centres[own * dim + i] ?? 0) + spread * draw.normal();
     };
   };
 }
@@ -124,8 +123,18 @@ const ENTRIES: readonly Entry[] = [
   entry('loose clusters, sorted', 64, 'euclidean', clusters(40, 0.5, true)),
   entry('loose clusters, shuffled', 64, 'euclidean', clusters(40, 0.5, false)),
   entry('scenes, sorted', 128, 'cosine', clusters(80, 0.1, true)),
-  entry('one row of 1e8', 32, 'euclidean', outliers((row) => row === 7, 1e8)),
-  entry('1 % of rows at 1e3', 32, 'euclidean', outliers((row) => row % 100 === 50, 1e3)),
+  entry(
+    'one row of 1e8',
+    32,
+    'euclidean',
+    outliers((row) => row === 7, 1e8),
+  ),
+  entry(
+    '1 % of rows at 1e3',
+    32,
+    'euclidean',
+    outliers((row) => row % 100 === 50, 1e3),
+  ),
   entry('power-law norms', 64, 'euclidean', powerLaw),
   entry('power-law norms', 64, 'dot', powerLaw),
   entry('rank 8', 512, 'cosine', lowRank(8)),

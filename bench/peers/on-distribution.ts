@@ -71,7 +71,11 @@ export class DistributionJudge {
   }
 }
 
-export async function recallOfEngine(index: VectorIndex, judge: DistributionJudge, set: Distribution) {
+export async function recallOfEngine(
+  index: VectorIndex,
+  judge: DistributionJudge,
+  set: Distribution,
+) {
   const { k, efSearch } = SETTINGS;
   const found = await index.searchBatch(set.queries, k, { efSearch });
   return judge.recall(found.nodes);

@@ -90,7 +90,7 @@ struct IndexStats {
   bool unsaved = false;         // the graph differs from its snapshot
   std::string graph_problem;    // why the snapshot could not be used, when it could not
   const char* kernel = "";
-  bool walks_on_codes = false;     // false also while there are too few rows for codes
+  bool walks_on_codes = false;    // false also while there are too few rows for codes
   const char* codes_reason = "";  // why, or why not
 };
 

@@ -23,12 +23,15 @@ const QUERIES = 100;
 const ALLOWED = 0.01;
 /** Where there is no hnswlib to compare with. */
 const FLOOR = 0.85;
+/** Further below hnswlib than is allowed, and by how much: docs/PERFORMANCE.md says so too. */
+const EXCEPTIONS: Readonly<Record<string, number>> = {};
 const STORAGES: readonly Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline'];
 /** More dimensions take minutes; the bench suite `distributions` has them. */
 const isSmall = (dim: number): boolean => dim <= 128;
 
 test('every spread of rows, every storage: not under hnswlib', async () => {
   const folder = path.join(makeTempDir(), 'set');
+  const failures: string[] = [];
   let hasPeer = true;
   for (const set of drawDistributions(ROWS, QUERIES, isSmall)) {
     const judge = new DistributionJudge(set);
@@ -38,12 +41,15 @@ test('every spread of rows, every storage: not under hnswlib', async () => {
     const floor = peer === undefined ? FLOOR : peer.recall - ALLOWED;
     const line = [];
     for (const storage of STORAGES) {
-      const { recall, codes } = await askEngine(set, storage, judge, 0);
+      const { recall, codes } = await askEngine(set, storage, judge, 1);
       line.push(`${storage} ${recall.toFixed(3)}${codes.used ? '' : ' (rows)'}`);
-      assert.ok(recall >= floor, `${labelOf(set)}: ${storage} ${recall}, floor ${floor}`);
+      if (recall < floor - (EXCEPTIONS[`${labelOf(set)}: ${storage}`] ?? 0)) {
+        failures.push(`${labelOf(set)}: ${storage} ${recall}, floor ${floor}`);
+      }
     }
     console.log(`${labelOf(set)}: ${line.join(', ')}; floor ${floor.toFixed(3)}`);
   }
+  assert.equal(failures, []);
 });
 
 const CHOSEN = ['tight clusters, sorted', 'scenes, sorted', 'one row of 1e8', 'power-law norms'];
