@@ -162,10 +162,10 @@ export const labelOf = ({ name, dim, metric }: Omit<Entry, 'kind'>): string =>
 export function* drawDistributions(
   rows: number,
   queries: number,
-  dims: (dim: number) => boolean = () => true,
+  isWanted: (label: string) => boolean = () => true,
 ): Generator<Distribution> {
   for (const [i, { name, dim, metric, kind }] of ENTRIES.entries()) {
-    if (!dims(dim)) continue;
+    if (!isWanted(labelOf({ name, dim, metric }))) continue;
     const random = new Random(SEED + i);
     const draw = kind(dim, rows, random);
     const all = new Float32Array((rows + queries) * dim);

@@ -12,9 +12,12 @@ export const SETTINGS = { M: 16, efConstruction: 200, efSearch: 50, k: 10 };
 const TIE = 1e-5;
 const NO_ROW = 0xffffffff;
 
-export interface EngineAnswer {
+export interface PeerAnswer {
   readonly recall: number;
   readonly buildSeconds: number;
+}
+
+export interface EngineAnswer extends PeerAnswer {
   readonly codes: { readonly used: boolean; readonly reason: string };
 }
 
@@ -105,7 +108,7 @@ export async function askHnswlib(
   judge: DistributionJudge,
   folder: string,
   threads: number,
-): Promise<{ recall: number; buildSeconds: number } | undefined> {
+): Promise<PeerAnswer | undefined> {
   const peer = findPeers(['hnswlib']).peers.find(({ name }) => name === 'hnswlib');
   if (peer === undefined) return undefined;
   const { dim, metric } = set;
