@@ -24,8 +24,11 @@ const QUERIES = 100;
 const ALLOWED = 0.01;
 /** Where there is no hnswlib to compare with. */
 const FLOOR = 0.85;
-/** Further below hnswlib than is allowed, and by how much: docs/PERFORMANCE.md says so too. */
-const EXCEPTIONS: Readonly<Record<string, number>> = {};
+/** Rows whose codes pass for good enough on rows as queries and lose 0.01 to 0.03 on others: further below hnswlib than is allowed, and by how much: docs/PERFORMANCE.md says so too. */
+const EXCEPTIONS: Readonly<Record<string, number>> = {
+  'power-law norms, 64-d, euclidean: inline': 0.01,
+  'integers 0 to 7, 16-d, euclidean: inline': 0.01,
+};
 const STORAGES: readonly Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline'];
 /** A minute's worth; the bench suite `distributions` has all. */
 const isTaken = (label: string): boolean =>
