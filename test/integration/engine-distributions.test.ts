@@ -39,7 +39,10 @@ const FLOORS: Readonly<Record<string, number>> = {
   'gauss, 31-d, cosine': 0.95,
   'gauss, 31-d, euclidean': 0.97,
 };
-/** Rows whose codes pass for good enough on rows as queries and lose 0.01 to 0.03 on others: further below hnswlib than is allowed, and by how much: docs/PERFORMANCE.md says so too. */
+/**
+ * Further below hnswlib than is allowed, and by how much, as docs/PERFORMANCE.md says: codes that pass
+ * for good enough with rows as queries, and lose 0.01 to 0.03 with others.
+ */
 const EXCEPTIONS: Readonly<Record<string, number>> = {
   'power-law norms, 64-d, euclidean: inline': 0.01,
   'integers 0 to 7, 16-d, euclidean: inline': 0.01,
