@@ -10,6 +10,7 @@ export const SUITES = [
   'build',
   'search',
   'peers',
+  'distributions',
   'filtered',
   'batch',
   'open',
@@ -49,7 +50,7 @@ export interface BenchOptions {
 /** Rows of the comparison with peers and of the suites that share its index. */
 export const comparedRows = ({ rows }: BenchOptions): number => Math.max(...rows);
 
-const STORAGES: readonly Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline'];
+export const STORAGES: readonly Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline'];
 export const FULL_ROWS = 100_000;
 
 export const USAGE = `usage: bench [root] [options]
@@ -70,7 +71,7 @@ export const USAGE = `usage: bench [root] [options]
                          (default all installed; hnswlib and faiss are those of the system's Python,
                          hnswlib-node comes with: npm install --no-save hnswlib-node)
   --build-threads N...   of the comparison (default 1 and --threads)
-  --storage NAME...      of the suites search (default f32) and filtered (default inline): ${STORAGES.join(' | ')}
+  --storage NAME...      of the suites search (default f32), distributions (default all) and filtered (default inline): ${STORAGES.join(' | ')}
   --plots [DIR]          draw the curves as SVG (default docs/bench)
   --output FILE          where the JSON goes (default bench-results/latest.json)
 `;

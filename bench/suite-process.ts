@@ -7,6 +7,7 @@ const LOADERS: Readonly<Record<SuiteName, () => Promise<Suite>>> = {
   build: async () => (await import('./suites/build.js')).buildSuite,
   search: async () => (await import('./suites/search.js')).searchSuite,
   peers: async () => (await import('./suites/peers.js')).peersSuite,
+  distributions: async () => (await import('./suites/distributions.js')).distributionsSuite,
   filtered: async () => (await import('./suites/filtered.js')).filteredSuite,
   batch: async () => (await import('./suites/batch.js')).batchSuite,
   open: async () => (await import('./suites/open.js')).openSuite,

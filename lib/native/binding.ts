@@ -34,6 +34,8 @@ export interface NativeStats {
   readonly graphProblem: string;
   readonly kernel: string;
   readonly walksOnCodes: boolean;
+  /** `used`, or why they are not. */
+  readonly codesReason: string;
   readonly levels: number[];
 }
 

@@ -4,7 +4,9 @@ import { measureDefault } from './tune';
 import type { IndexStats, IndexVerifyReport } from './types';
 
 export function statsOf(core: IndexCore): IndexStats {
-  const { unsaved, graphProblem, ...figures } = attempt(() => core.binding.stats(core.handle));
+  const { unsaved, graphProblem, codesReason, ...figures } = attempt(() =>
+    core.binding.stats(core.handle),
+  );
   const { M, efConstruction, label } = core.info;
   const { efSearch, measured } = core;
   return {
@@ -17,6 +19,11 @@ export function statsOf(core: IndexCore): IndexStats {
     label,
     efSearch,
     isUnsaved: unsaved,
+    codes: {
+      kind: core.storage === 'f32' ? null : core.storage,
+      used: figures.walksOnCodes,
+      reason: codesReason,
+    },
     ...(measured === undefined ? {} : { measured }),
     ...(graphProblem === '' ? {} : { graphProblem }),
   };

@@ -8,6 +8,7 @@ export type {
   AddOptions,
   BatchHits,
   BatchOptions,
+  CodesInUse,
   CompactOptions,
   CompactReport,
   CreateOptions,

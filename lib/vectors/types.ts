@@ -167,6 +167,15 @@ export interface TuneReport extends MeasuredRecall {
   readonly steps: readonly TuneStep[];
 }
 
+/** The codes that `storage` names, and what became of them on the rows that there are. */
+export interface CodesInUse {
+  /** null: `storage: 'f32'`, whose searches walk on rows. */
+  readonly kind: Exclude<Storage, 'f32'> | null;
+  readonly used: boolean;
+  /** For people: `used`, `too few rows`, `they do not rank the rows of this index well enough`. */
+  readonly reason: string;
+}
+
 export interface IndexStats {
   /** Rows, removed ones included. */
   readonly count: number;
@@ -191,6 +200,7 @@ export interface IndexStats {
   readonly kernel: string;
   /** Whether searches walk on codes: `storage` names some and there are rows enough. */
   readonly walksOnCodes: boolean;
+  readonly codes: CodesInUse;
   readonly bytesOnDisk: number;
   /** Memory the index holds itself; mapped rows belong to the page cache. */
   readonly bytesResident: number;

@@ -110,6 +110,7 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
   out.Set("unsaved", Napi::Boolean::New(env, stats.unsaved));
   out.Set("graphProblem", Napi::String::New(env, stats.graph_problem));
   out.Set("walksOnCodes", Napi::Boolean::New(env, stats.walks_on_codes));
+  out.Set("codesReason", Napi::String::New(env, stats.codes_reason));
   out.Set("kernel", Napi::String::New(env, stats.kernel));
   Napi::Array levels = Napi::Array::New(env, stats.levels.size());
   for (uint32_t i = 0; i < stats.levels.size(); ++i) levels.Set(i, Number(env, stats.levels[i]));

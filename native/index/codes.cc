@@ -151,6 +151,16 @@ Status Index::CodeRows(size_t threads, uint64_t* next) {
   return Status::Ok();
 }
 
+// Why searches do not walk on codes, in words for people.
+const char* Index::WhyNoCodes() const {
+  CodeKind kind;
+  if (inline_ != nullptr) return WhyNotInline();
+  if (!KindOf(storage_, &kind)) return "storage f32 has none";
+  if (keys_.rows() < kCodesFrom) return "too few rows";
+  if (Codes() == nullptr) return "not made yet: warm() makes them";
+  return "they do not rank the rows of this index well enough";
+}
+
 std::shared_ptr<const RowCodes> Index::CodesForLinking(uint64_t from, uint64_t rows,
                                                        size_t threads) const {
   if (codes_ != nullptr && codes_->rows() >= rows) return codes_;

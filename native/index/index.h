@@ -90,7 +90,8 @@ struct IndexStats {
   bool unsaved = false;         // the graph differs from its snapshot
   std::string graph_problem;    // why the snapshot could not be used, when it could not
   const char* kernel = "";
-  bool walks_on_codes = false;  // false also while there are too few rows for codes
+  bool walks_on_codes = false;    // false also while there are too few rows for codes
+  const char* codes_reason = "";  // why, or why not
 };
 
 class Index {
@@ -279,6 +280,7 @@ class Index {
   void CountInline();
   void LookForCopies();
   void MeasureInline();
+  const char* WhyNotInline() const;
   const uint16_t* TurnedRows(const VectorView& view, size_t due, size_t threads);
   void DropTurned();
   void CodeNode(const Space& space, const VectorView& view, const uint16_t* turned, uint32_t node,
@@ -303,6 +305,7 @@ class Index {
   // Measures, on a sample of the rows as queries, whether codes_ can be searched on, and how far a
   // query's neighbors usually are.
   void LearnCodes();
+  const char* WhyNoCodes() const;
   bool CodesAreDue() const;  // for that
   std::shared_ptr<const RowCodes> Codes() const;
 
@@ -370,8 +373,8 @@ class Index {
   uint64_t searched_all_at_ = 0;        // rows when all were last searched for (writer_)
   std::unique_ptr<InlineRows> inline_;  // Storage::kInline only
   std::atomic<bool> walks_inline_{false};
-  bool copies_crowd_ = false;  // (writer_)
-  bool inline_suits_ = true;   // as codes_suit_ (writer_)
+  std::atomic<bool> copies_crowd_{false};
+  std::atomic<bool> inline_suits_{true};  // as codes_suit_
   // For the length of coding many nodes (writer_): see InlineRows::Turn.
   GrowingArray<uint16_t> turned_;
   uint64_t turned_rows_ = 0;

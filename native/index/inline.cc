@@ -53,6 +53,13 @@ void Index::CountInline() {
                   2 * inline_->CountCurrent(nodes) >= nodes;
 }
 
+const char* Index::WhyNotInline() const {
+  if (graph_->size() < kInlineFrom) return "too few rows";
+  if (copies_crowd_) return "copies crowd the lists";
+  if (!inline_suits_) return "they do not rank the rows of this index well enough";
+  return "not made yet: warm() makes them";
+}
+
 // Copies of one picture fill a list of estimates, which cannot be told to be of one distance, and
 // hide the rest: 200 pictures 30 times over are found with recall 0.85 at efSearch 50, by the walk
 // on rows with 0.99. So where a quarter of the links lead to copies, searches walk on rows.

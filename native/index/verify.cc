@@ -47,6 +47,7 @@ Status Index::Stats(IndexStats* out) const {
                             : graph_problem_;
   stats.kernel = kernels_->name;
   stats.walks_on_codes = walks_inline_ || (codes_suit_ && Codes() != nullptr);
+  stats.codes_reason = stats.walks_on_codes ? "used" : WhyNoCodes();
   stats.bytes_resident = Resident();
   if (!path_.empty()) {
     for (const char* name : {"embeddings.dat", "embeddings.idx", "hnsw_index.bin"}) {
