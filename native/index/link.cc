@@ -147,7 +147,7 @@ Status Index::MendLost(const Space& space, uint64_t first, uint64_t rows, Scratc
   const bool all = 5 * rows >= 6 * searched_all_at_;
   const uint64_t denser = std::max<uint64_t>(1, old_step / kProbed / 2);
   wanted.clear();
-  if (!all) {
+  if (!all && first > 0) {
     take(rows % std::min(denser, first), first, denser);
     SL_RETURN_IF_ERROR(search(&some));
   }
