@@ -53,6 +53,7 @@ Handle* HandleAt0(const Napi::CallbackInfo& info) { return HandleAt(info, 0); }
 }  // namespace
 
 Napi::Value WrapIndex(Napi::Env env, std::shared_ptr<Index> index) {
+  if (index == nullptr) Throw(env, Status(StatusCode::kInternal, "no index was made"));
   Napi::Object object = Napi::Object::New(env);
   auto handle = std::make_unique<Handle>();
   handle->env = env;

@@ -92,7 +92,11 @@ class Job {
   static void Run(uv_work_s* request) {
     Job* job = static_cast<Job*>(uv_req_get_data(request));
     const EndsWith ends(&job->environment_->ending);
-    if (Exiting()) return;
+    if (Exiting()) {
+      // Not done, so not well: what it was to make is not there.
+      job->status_ = ExitingStatus();
+      return;
+    }
     try {
       job->status_ = job->work_();
     } catch (const std::bad_alloc&) {
