@@ -53,6 +53,8 @@ export class DiskCache implements EmbeddingCache {
   /** Of all files; undefined until they were counted. */
   private bytes: number | undefined;
   private shrinking: Promise<void> | undefined;
+  /** Bytes written since files were last begun to be counted. */
+  private written = 0;
   private isClosed = false;
 
   constructor(given: DiskCacheOptions) {
@@ -94,6 +96,7 @@ export class DiskCache implements EmbeddingCache {
       await rm(beside, { force: true }).catch(() => undefined);
       return false;
     }
+    this.written += bytes.length + 4;
     if (this.bytes !== undefined) this.bytes += bytes.length + 4;
     // Beside the callers: counting a full cache takes seconds.
     if (this.bytes === undefined || this.bytes > this.maxBytes) void this.shrink();
@@ -206,6 +209,7 @@ export class DiskCache implements EmbeddingCache {
   }
 
   private async dropOldest(): Promise<void> {
+    this.written = 0;
     const entries = await this.list();
     if (this.isClosed) return;
     let bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
@@ -217,7 +221,8 @@ export class DiskCache implements EmbeddingCache {
         bytes -= entry.bytes;
       }
     }
-    this.bytes = bytes;
+    // What was written meanwhile may have been counted, or not: too much is put right by the next count.
+    this.bytes = bytes + this.written;
   }
 }
 
