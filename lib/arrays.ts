@@ -1,35 +1,16 @@
 /** Typed arrays as callers give them. */
-import { types } from 'node:util';
 import { makeError, type LibraryError } from './errors';
 
 type TypedArray = NodeJS.TypedArray;
 
 /**
  * Refuses memory that went away (transferred, or a resizable buffer that shrank), which would look like an
- * empty array.
+ * empty array. A SharedArrayBuffer is taken: what is read is copied first.
  *
  * @throws ERR_ARG_TYPE
  */
 export function checkPresent<T extends TypedArray>(name: string, array: T): T {
   if (array.length === 0 && isGone(array)) throw gone(name);
-  return array;
-}
-
-/**
- * Refuses also memory that other threads may write to while it is read.
- *
- * @throws ERR_ARG_TYPE
- */
-export function checkUsable<T extends TypedArray>(name: string, array: T): T {
-  checkPresent(name, array);
-  if (types.isSharedArrayBuffer(array.buffer)) {
-    throw makeError(
-      'ERR_ARG_TYPE',
-      `${name} lies in a SharedArrayBuffer, which other threads may change meanwhile: pass a copy, for ` +
-        'example by slice()',
-      { details: { name } },
-    );
-  }
   return array;
 }
 

@@ -8,7 +8,7 @@ import { types } from 'node:util';
 import { isLibraryError, makeError } from '../errors';
 import { fromNative, type NativeKeys } from '../native';
 import { wrongType } from '../options';
-import { checkUsable } from '../arrays';
+import { checkPresent } from '../arrays';
 import { attempt, type IndexCore } from './core';
 import { bitsOfKeys, bitsOfPredicate } from './filter-bits';
 import type { Filter } from './types';
@@ -65,7 +65,7 @@ const compiled = new WeakMap<Uint8Array, { filter: RowFilter; bits: Uint8Array }
  */
 export function filterOf(core: IndexCore, filter: Filter): RowFilter {
   if (types.isUint8Array(filter)) {
-    checkUsable('filter', filter);
+    checkPresent('filter', filter);
     const known = compiled.get(filter);
     if (known === undefined) return new RowFilter(core, asOurs(filter), 0);
     if (known.filter.core !== core) throw foreign();

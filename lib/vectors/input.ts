@@ -1,7 +1,7 @@
 /** Vectors as they come: float32, float16 bits or int8, made float32 part by part. */
 import { types } from 'node:util';
 import { wrongType } from '../options';
-import { checkUsable } from '../arrays';
+import { checkPresent } from '../arrays';
 import { room } from './room';
 
 /**
@@ -45,7 +45,7 @@ export function withoutHalfType(value: unknown): unknown {
 export function checkInput(name: string, value: unknown): VectorInput {
   const input = withoutHalfType(value);
   if (types.isFloat32Array(input) || types.isUint16Array(input) || types.isInt8Array(input)) {
-    return checkUsable(name, input);
+    return checkPresent(name, input);
   }
   throw wrongType(name, 'a Float32Array, a Uint16Array of float16 bits or an Int8Array', value);
 }

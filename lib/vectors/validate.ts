@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import { makeError, type LibraryError } from '../errors';
 import type { NativeKeys } from '../native';
 import { outOfRange, wrongType } from '../options';
-import { checkUsable } from '../arrays';
+import { checkPresent } from '../arrays';
 import { room } from './room';
 import { checkInput, toFloats, type VectorInput } from './input';
 import { wrongLength } from './lengths';
@@ -85,21 +85,21 @@ export function checkVectors(name: string, value: unknown, dim: number): VectorI
 /** The query as floats. */
 export function checkQuery(value: unknown, dim: number): Float32Array {
   const query = types.isFloat32Array(value) ? value : toFloats(checkInput('query', value));
-  if (query.length === dim) return checkUsable('query', query);
+  if (query.length === dim) return checkPresent('query', query);
   throw wrongLength(`query has ${query.length} values, the index holds ${dim}`, query.length, dim);
 }
 
 /** A copy; bigints as BigInt64Array, numbers as Float64Array. */
 export function checkKeys(name: string, value: unknown): NativeKeys {
   if (types.isBigInt64Array(value)) {
-    const copy = room(BigInt64Array, checkUsable(name, value).length);
+    const copy = room(BigInt64Array, checkPresent(name, value).length);
     copy.set(value);
     return copy;
   }
   if (!Array.isArray(value) && !types.isFloat64Array(value)) {
     throw wrongType(name, 'an array of numbers, a Float64Array or a BigInt64Array', value);
   }
-  if (types.isFloat64Array(value)) checkUsable(name, value);
+  if (types.isFloat64Array(value)) checkPresent(name, value);
   if (typeof value[0] === 'bigint') return checkBigints(name, value as unknown[]);
   const keys = room(Float64Array, value.length);
   for (let i = 0; i < keys.length; i++) {
@@ -143,7 +143,7 @@ export function throwIfAborted(
 export function checkRows(value: ArrayLike<number>): Uint32Array {
   const isArrayLike = typeof value === 'object' && value !== null && Number.isInteger(value.length);
   if (!isArrayLike) throw wrongType('rows', 'an array of row numbers', value);
-  if (types.isTypedArray(value)) checkUsable('rows', value);
+  if (types.isTypedArray(value)) checkPresent('rows', value);
   const rows = room(Uint32Array, checkInteger('rows.length', value.length, 0, MAX_ROWS));
   for (let i = 0; i < rows.length; i++) {
     rows[i] = checkInteger(`rows[${i}]`, value[i], 0, MAX_ROWS);
