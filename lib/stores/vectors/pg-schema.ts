@@ -126,7 +126,11 @@ async function ensureExtension(connection: PgConnection): Promise<void> {
   }
 }
 
-async function readState(sql: Sql, where: string, spec: TableSpec): Promise<TableState> {
+/** The extension as statements name it. @throws ERR_STORE_EXTENSION where it is absent or too old */
+export async function readExtension(
+  sql: Sql,
+  where: string,
+): Promise<Pick<TableState, 'ext' | 'vectorOid' | 'version'>> {
   const [found] = await sql(
     `SELECT e.extversion, n.nspname, t.oid::bigint AS oid
      FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
@@ -137,14 +141,17 @@ async function readState(sql: Sql, where: string, spec: TableSpec): Promise<Tabl
   const version = readVersion(found.extversion as string);
   if (version === undefined)
     throw extensionMissing(where, `version ${String(found.extversion)} is older than 0.5`);
-  if (spec.type === 'halfvec' && !version.hasHalfvec)
+  return { ext: quote(found.nspname as string), vectorOid: Number(found.oid), version };
+}
+
+async function readState(sql: Sql, where: string, spec: TableSpec): Promise<TableState> {
+  const extension = await readExtension(sql, where);
+  if (spec.type === 'halfvec' && !extension.version.hasHalfvec)
     throw extensionMissing(where, `${spec.dim} dimensions need halfvec, which came with 0.7`);
   return {
     table: `${quote(spec.schema)}.${quote(spec.table)}`,
     meta: `${quote(spec.schema)}.${quote(META_TABLE)}`,
-    ext: quote(found.nspname as string),
-    vectorOid: Number(found.oid),
-    version,
+    ...extension,
   };
 }
 

@@ -7,8 +7,7 @@ import { checkInteger, checkText, outOfRange } from './checks';
 import { quote } from './identifiers';
 import type { VectorColumn } from './pg-column';
 import type { PgConnection, Sql } from './pg-connection';
-import { extensionMissing } from './pg-errors';
-import { MAX_HALFVEC_DIM, MAX_VECTOR_DIM, readVersion, type VectorType } from './pg-schema';
+import { MAX_HALFVEC_DIM, MAX_VECTOR_DIM, readExtension, type VectorType } from './pg-schema';
 
 /** Names as the application gave them. */
 export interface TableNames {
@@ -53,21 +52,7 @@ export function readTable(connection: PgConnection, names: TableNames): Promise<
   );
 }
 
-type Extension = Pick<VectorColumn, 'ext' | 'version'> & { readonly vectorOid: number };
-
-async function readExtension(sql: Sql, where: string): Promise<Extension> {
-  const [found] = await sql(
-    `SELECT e.extversion, n.nspname, t.oid::bigint AS oid
-     FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-     JOIN pg_type t ON t.typnamespace = n.oid AND t.typname = 'vector'
-     WHERE e.extname = 'vector'`,
-  );
-  if (found === undefined) throw extensionMissing(where, 'the extension is not created');
-  const version = readVersion(found.extversion as string);
-  if (version === undefined)
-    throw extensionMissing(where, `version ${String(found.extversion)} is older than 0.5`);
-  return { ext: quote(found.nspname as string), version, vectorOid: Number(found.oid) };
-}
+type Extension = Awaited<ReturnType<typeof readExtension>>;
 
 /** @throws ERR_NOT_FOUND */
 async function readColumns(
