@@ -16,6 +16,9 @@ constexpr uint64_t kLinkedAlone = 64;
 // One in so many rows is searched for to see whether rows are found; below kFoundFrom rows searches
 // scan.
 constexpr uint64_t kProbed = 64;
+// Where a row was lost, so many times more are searched for before it is decided whether all are.
+constexpr uint64_t kProbedMore = 8;
+constexpr uint64_t kLostPart = 300;
 constexpr uint64_t kFoundFrom = 1000;
 // A link that is made for one row can take another's place.
 constexpr int kRounds = 3;
@@ -135,14 +138,21 @@ Status Index::MendLost(const Space& space, uint64_t first, uint64_t rows, Scratc
   // Another start each time, so that in the end every old row was probed.
   const uint64_t old_step =
       std::max<uint64_t>(1, kProbed * first / std::max<uint64_t>(1, rows - first));
-  wanted.clear();
-  take(first, rows, kProbed);
-  if (first > 0) take(rows % std::min(old_step, first), first, old_step);
-  const uint64_t probed = wanted.size();
-  SL_RETURN_IF_ERROR(search(&some));
-  // One in a hundred: sets that are merely hard lose one in a thousand, which is not worth a search
-  // for every row (a build of CLIP-like rows took three times as long).
-  if (some * 100 <= probed) return Status::Ok();
+  uint64_t probed = 0;
+  uint64_t lost_of_probed = 0;
+  for (const uint64_t more : {uint64_t{1}, kProbedMore}) {
+    const uint64_t step = std::max<uint64_t>(1, old_step / more);
+    wanted.clear();
+    take(first + more - 1, rows, kProbed / more);
+    if (first > 0) take((rows + more) % std::min(step, first), first, step);
+    probed += wanted.size();
+    SL_RETURN_IF_ERROR(search(&some));
+    lost_of_probed += some;
+    if (*lost == 0) return Status::Ok();
+  }
+  // Sets that are merely hard lose one in six hundred, which is not worth a search for every row (a
+  // build of CLIP-like rows took three times as long).
+  if (lost_of_probed * kLostPart <= probed) return Status::Ok();
   // All old ones each time there are a fifth more: six searches a row in all.
   const bool all = 5 * rows >= 6 * searched_all_at_;
   const uint64_t denser = std::max<uint64_t>(1, old_step / kProbed / 2);
