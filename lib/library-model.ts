@@ -44,9 +44,9 @@ export async function openLibraryModel(
       'the library is being made by another process: try again',
     );
   }
-  catalog.setMeta(REMEMBERED, name);
-  catalog.createSpace(space, clip.identity, clip.dim);
-  return clip;
+  if (catalog.createSpace(space, clip.identity, clip.dim, { [REMEMBERED]: name })) return clip;
+  await clip.close();
+  return openLibraryModel(catalog, options);
 }
 
 async function openKnown(

@@ -172,9 +172,21 @@ export class Catalog {
     return this.sql.all('SELECT name FROM spaces ORDER BY name').map((row) => row.name as string);
   }
 
-  /** Makes a space and queues every frame for it. */
-  createSpace(name: string, model: ModelIdentity, dim: number): void {
-    this.sql.transaction(() => {
+  /**
+   * Makes a space and queues every frame for it.
+   *
+   * @param entries  for `meta`, kept if the space is made
+   * @returns false where there is one of that name: another process was quicker
+   */
+  createSpace(
+    name: string,
+    model: ModelIdentity,
+    dim: number,
+    entries: Readonly<Record<string, string>> = {},
+  ): boolean {
+    return this.sql.transaction(() => {
+      if (this.space(name) !== undefined) return false;
+      for (const [key, value] of Object.entries(entries)) this.setMeta(key, value);
       this.sql.run(
         `INSERT INTO spaces (name, model_id, revision, sha256, preprocess_version, dim, committed_rows)
          VALUES (?, ?, ?, ?, ?, ?, 0)`,
@@ -187,6 +199,7 @@ export class Catalog {
       );
       this.sql.run('INSERT INTO pending_frames SELECT ?, frame_id FROM frames', name);
       markAllMetadata(this.sql);
+      return true;
     });
   }
 

@@ -195,12 +195,18 @@ export function upgradeOf(db: SqliteDatabase): (() => void) | undefined {
   return isOurs && version < MIGRATIONS.length ? () => migrate(db, version) : undefined;
 }
 
+/** Each step once, also where two processes make or upgrade a catalog at the same moment. */
 function migrate(db: SqliteDatabase, version: number): void {
   for (let next = version; next < MIGRATIONS.length; next++) {
     const { sql, rewrite } = MIGRATIONS[next] as Migration;
-    db.exec(`BEGIN IMMEDIATE; ${sql}`);
-    rewrite?.(db);
-    db.exec(`PRAGMA application_id=${APPLICATION_ID}; PRAGMA user_version=${next + 1}; COMMIT;`);
+    db.exec('BEGIN IMMEDIATE');
+    // Another process may have done it while this one waited for its turn.
+    if (readPragma(db, 'user_version') === next) {
+      db.exec(sql);
+      rewrite?.(db);
+      db.exec(`PRAGMA application_id=${APPLICATION_ID}; PRAGMA user_version=${next + 1};`);
+    }
+    db.exec('COMMIT');
   }
 }
 

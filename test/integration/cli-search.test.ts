@@ -57,6 +57,21 @@ test('a search indexes what was added since, and only that', async () => {
   );
 });
 
+test('searches that start together on a new folder make one library, and all of them answer', async () => {
+  for (let round = 0; round < 3; round++) {
+    const fresh = makeTempDir('cli-together');
+    await drawPictures(fresh, 3);
+    const results = await Promise.all(
+      Array.from({ length: 4 }, () => runCli(['a red circle', fresh, '--paths'])),
+    );
+    for (const { code, stderr } of results) assert.is(code, 0, stderr);
+    const answered = results.filter(({ stdout }) => stdout.trimEnd().split('\n').length === 3);
+    assert.ok(answered.length >= 1, 'the one that made it has everything');
+    const again = await runCli(['a red circle', fresh, '--paths']);
+    assert.is(again.stdout.trimEnd().split('\n').length, 3);
+  }
+});
+
 test('--no-sync does not look for new files', async () => {
   const file = path.join(root, 'pictures', 'unseen.jpg');
   writeFileSync(file, await drawing(501));

@@ -36,7 +36,9 @@ export async function runSearchVerb(
   try {
     if (isInterrupted) return EXIT.interrupted;
     if (library.isEmpty)
-      io.note(`${printable(session.shownRoot)} holds no pictures or videos that can be searched`);
+      io.note(
+        `${printable(session.shownRoot)} holds no pictures or videos that can be searched yet`,
+      );
     const response = await library.search(query, options);
     print(session, response, flags);
     return flags.failEmpty === true && response.results.length === 0 ? EXIT.noMatch : EXIT.ok;
