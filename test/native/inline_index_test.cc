@@ -13,12 +13,26 @@
 namespace sightline {
 namespace {
 
-constexpr size_t kDim = 32;
+constexpr size_t kDim = 96;
+constexpr size_t kRank = 10;
 
+// Rows of few directions, which codes suit: of independent values the index finds that they do not,
+// now and then, and walks on rows.
 std::vector<float> RandomRows(size_t n, uint64_t seed) {
+  Rng directions(5);
+  std::vector<float> basis(kRank * kDim);
+  for (float& value : basis) value = static_cast<float>(directions.Normal());
   Rng rng(seed);
   std::vector<float> rows(n * kDim);
-  for (float& value : rows) value = static_cast<float>(rng.Normal());
+  for (size_t row = 0; row < n; ++row) {
+    for (size_t along = 0; along < kRank; ++along) {
+      const auto length = static_cast<float>(rng.Normal());
+      for (size_t i = 0; i < kDim; ++i) rows[row * kDim + i] += length * basis[along * kDim + i];
+    }
+    for (size_t i = 0; i < kDim; ++i) {
+      rows[row * kDim + i] += 0.1f * static_cast<float>(rng.Normal());
+    }
+  }
   return rows;
 }
 
@@ -81,13 +95,10 @@ SL_TEST(a_walk_on_link_codes_finds_what_a_scan_finds_with_exact_distances) {
         }
       }
     }
-    // Independent values in 32 dimensions are hard; M 4 reaches 0.86 here, the others 0.93 and
-    // more.
     CHECK(hits >= (m < 8 ? 800u : 900u));
   }
-  // Where codes find less than rows do, the index says so by itself and walks on rows.
   std::printf("  on codes: %zu of 4\n", on_codes);
-  CHECK(on_codes >= 2);
+  CHECK(on_codes >= 3);
 }
 
 SL_TEST(nodes_whose_links_change_are_found_before_they_are_coded_again) {
