@@ -1,6 +1,7 @@
 /** What every verb needs: a checked root, settled settings with their origins, and a library. */
 import { statSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { readConfigFile, resolveConfig, samplingOf, SETTING_NAMES } from '../config';
 import type { ResolvedConfig, SettingName } from '../config';
 import { isLibraryError, makeError } from '../errors';
@@ -99,10 +100,15 @@ export async function openSession(
 }
 
 const NOT_WRITABLE = new Set(['ERR_FILE_LOCKED', 'ERR_READ_ONLY', 'ERR_BUSY']);
+const MADE_WITHIN_MS = 30_000;
+const LOOK_AGAIN_MS = 100;
 
 /**
  * Opens for writing, or for reading when another process is writing or the disk may not be written:
- * searching must not wait for a sync somewhere else.
+ * searching must not wait for a sync somewhere else, but for another process to make the library
+ * it does.
+ *
+ * @throws ERR_LIBRARY_MISSING where the other process made none within 30 s
  */
 export async function openForSearch(
   session: Session,
@@ -112,12 +118,29 @@ export async function openForSearch(
   } catch (error) {
     const isOccupied = isLibraryError(error) && NOT_WRITABLE.has(error.code);
     if (!isOccupied || existingLibrary(session) === undefined) throw error;
+    const mayBeWritten = error.code !== 'ERR_READ_ONLY';
     session.io.note(
-      error.code === 'ERR_READ_ONLY'
-        ? 'this library may not be written, so new files were not looked for: using what is indexed already'
-        : 'another process is updating this library: using what is indexed already',
+      mayBeWritten
+        ? 'another process is updating this library: using what is indexed already'
+        : 'this library may not be written, so new files were not looked for: using what is indexed already',
     );
-    return { library: await openSession(session, { readOnly: true }), isWriter: false };
+    const library = await (mayBeWritten
+      ? openWhenMade(session)
+      : openSession(session, { readOnly: true }));
+    return { library, isWriter: false };
+  }
+}
+
+/** Opens for reading what another process may be making at this moment. */
+async function openWhenMade(session: Session): Promise<Library> {
+  for (const deadline = Date.now() + MADE_WITHIN_MS; ;) {
+    try {
+      return await openSession(session, { readOnly: true });
+    } catch (error) {
+      const isBeingMade = isLibraryError(error) && error.code === 'ERR_LIBRARY_MISSING';
+      if (!isBeingMade || Date.now() > deadline) throw error;
+      await delay(LOOK_AGAIN_MS);
+    }
   }
 }
 
