@@ -14,6 +14,7 @@ const plain = ['-DCMAKE_BUILD_TYPE=Release'];
 /** Each with the build it needs and the arguments of its long form; without arguments: the short one. */
 export const HARNESSES = {
   faults: { build: 'plain', options: plain, long: ['--scripts=12', '--length=24'] },
+  memory: { build: 'plain', options: plain, long: ['--most=40'] },
   threads: {
     build: 'tsan',
     options: [

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -141,9 +142,13 @@ class ScratchPool {
     }
     return std::make_unique<Scratch>();
   }
-  void Give(std::unique_ptr<Scratch> scratch) {
+  // From a destructor: without memory to keep it, it goes.
+  void Give(std::unique_ptr<Scratch> scratch) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
-    free_.push_back(std::move(scratch));
+    try {
+      free_.push_back(std::move(scratch));
+    } catch (const std::bad_alloc&) {
+    }
   }
 
   std::mutex mutex_;

@@ -9,6 +9,7 @@
 // for the old log's; it is built again then. Rows stay where they are. Readers keep the log they
 // have open, by the kernel's count of it; who is opening looks whether it still has its name.
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "index/index.h"
@@ -46,7 +47,12 @@ bool Index::FoldIsDue(bool writing) const {
 
 // Behind a commit, which stands whatever becomes of this.
 void Index::FoldIfDue(bool writing) {
-  if (FoldIsDue(writing)) (void)FoldLog(false);
+  if (!FoldIsDue(writing)) return;
+  try {
+    (void)FoldLog(false);
+  } catch (const std::bad_alloc&) {
+    // The next write may have the memory.
+  }
 }
 
 Status Index::Fold() {
@@ -121,22 +127,30 @@ Status Index::FoldLog(bool anyway) {
     (void)RemoveFile(beside);
     return saved;
   }
-  const Status replaced = RenameDurable(beside, In("embeddings.idx"));
+  Status taken;
+  try {
+    taken = TakeFolded(beside, fresh, runs);
+  } catch (const std::bad_alloc&) {
+    taken = Status(StatusCode::kNoMemory, "no memory");
+  }
   // Which of the two logs counts is not known then.
-  if (!replaced.ok()) broken_ = replaced;
-  SL_RETURN_IF_ERROR(replaced);
+  if (!taken.ok()) broken_ = taken;
+  return taken;
+}
+
+// The new log in the place of the old one.
+Status Index::TakeFolded(const FilePlace& beside, const CommitLog& fresh,
+                         const std::vector<ExtentRun>& runs) {
+  SL_RETURN_IF_ERROR(RenameDurable(beside, In("embeddings.idx")));
   unsaved_ = false;
   CommitLog renamed;
-  Status opened = CommitLog::Open(In("embeddings.idx"), true, &renamed);
-  if (opened.ok()) opened = renamed.ReadNew([](const LogRecord&) { return Status::Ok(); });
-  if (opened.ok() && renamed.chain() != fresh.chain()) {
-    opened =
-        Status(StatusCode::kFileCorrupt, FileIn("embeddings.idx") + " is not what was written");
+  SL_RETURN_IF_ERROR(CommitLog::Open(In("embeddings.idx"), true, &renamed));
+  SL_RETURN_IF_ERROR(renamed.ReadNew([](const LogRecord&) { return Status::Ok(); }));
+  if (renamed.chain() != fresh.chain()) {
+    return Status(StatusCode::kFileCorrupt, FileIn("embeddings.idx") + " is not what was written");
   }
-  if (!opened.ok()) broken_ = opened;
-  SL_RETURN_IF_ERROR(opened);
-  log_ = std::move(renamed);
   rows_.AdoptExtents(runs);
+  log_ = std::move(renamed);
   folded_bytes_ = log_.bytes();
   return Status::Ok();
 }

@@ -251,6 +251,7 @@ class Index {
 
   // Reconnects the graph if enough rows came since the last time; `now`: if any came.
   Status Tidy(bool now, const LiveRows& kept);
+  Status TidyIfThereIsRoom(bool now, const LiveRows& kept);
 
   // Bound to the end of `log`.
   Status WriteSnapshot(const CommitLog& log);
@@ -262,6 +263,8 @@ class Index {
   void FoldIfDue(bool writing);
   std::vector<LogRecord> FoldedRecords(const std::vector<ExtentRun>& runs) const;
   Status FoldLog(bool anyway);
+  Status TakeFolded(const FilePlace& beside, const CommitLog& fresh,
+                    const std::vector<ExtentRun>& runs);
 
   // unlink.cc
   bool IsUnlinked(uint64_t row) const;

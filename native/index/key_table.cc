@@ -1,6 +1,7 @@
 #include "index/key_table.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <unordered_set>
 
@@ -14,9 +15,22 @@ Status KeyTable::Reserve(uint64_t max_rows, Grace* readers) {
   return alive_.Reserve(max_rows / 64 + 1, readers);
 }
 
+// The map can be made from the rows at any time: without memory for one more entry it goes, and a
+// write that is committed does not fail.
+void KeyTable::Enter(int64_t key, uint64_t row) {
+  if (!has_map_) return;
+  try {
+    map_[key] = static_cast<uint32_t>(row);
+  } catch (const std::bad_alloc&) {
+    map_.clear();
+    has_map_ = false;
+  }
+}
+
 void KeyTable::BuildMap() const {
   if (has_map_) return;
   const uint64_t n = rows();
+  map_.clear();  // what an attempt without memory left
   map_.reserve(live());
   for (uint64_t row = 0; row < n; ++row) {
     if (alive(row)) map_[keys_[row]] = static_cast<uint32_t>(row);
@@ -65,7 +79,7 @@ Status KeyTable::Append(const int64_t* keys, size_t n) {
     if (row > 0 && keys[i] <= keys_[row - 1]) rising_ = false;
     keys_[row] = keys[i];
     alive_[row >> 6].fetch_or(uint64_t{1} << (row & 63), std::memory_order_release);
-    if (has_map_) map_[keys[i]] = static_cast<uint32_t>(row);
+    Enter(keys[i], row);
   }
   SL_YIELD_POINT();
   // Rows before live ones: see live().
@@ -114,7 +128,7 @@ void KeyTable::Swap(uint64_t first, const std::vector<uint32_t>& old) {
     SL_YIELD_POINT();
     const uint64_t row = first + i;
     alive_[row >> 6].fetch_or(uint64_t{1} << (row & 63), std::memory_order_acq_rel);
-    if (has_map_) map_[keys_[row]] = static_cast<uint32_t>(row);
+    Enter(keys_[row], row);
     if (old[i] == kNoRow) {
       live_.fetch_add(1, std::memory_order_acq_rel);
     } else {

@@ -57,6 +57,7 @@ class KeyTable {
 
  private:
   void BuildMap() const;
+  void Enter(int64_t key, uint64_t row);
 
   GrowingArray<int64_t> keys_;
   GrowingArray<std::atomic<uint64_t>> alive_;

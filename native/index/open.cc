@@ -61,6 +61,8 @@ Status Index::CreateIn(Folder folder, const IndexParameters& parameters, Storage
   std::shared_ptr<Index> index(new Index(parameters, path, false, storage));
   index->folder_ = std::move(folder);
   SL_RETURN_IF_ERROR(index->Reserve());
+  // Before the files: what fails for want of memory leaves none.
+  SL_RETURN_IF_ERROR(index->NewGraph(&index->graph_, &index->inserter_));
   if (path.empty()) {
     SL_RETURN_IF_ERROR(index->rows_.OpenMemory(index->max_rows_, &index->readers_));
   } else {
@@ -81,7 +83,6 @@ Status Index::CreateIn(Folder folder, const IndexParameters& parameters, Storage
     SL_RETURN_IF_ERROR(RandomBytes(uuid.data(), uuid.size()));
     SL_RETURN_IF_ERROR(CommitLog::Create(index->In(kLogName), parameters, uuid, &index->log_));
   }
-  SL_RETURN_IF_ERROR(index->NewGraph(&index->graph_, &index->inserter_));
   index->WatchLinks();
   *out = std::move(index);
   return Status::Ok();

@@ -1,5 +1,6 @@
 // What changes an index: append, remove, roll back, save, close.
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "core/yield_point.h"
@@ -8,6 +9,36 @@
 #include "index/vectors.h"
 
 namespace sightline {
+namespace {
+
+// Without memory in the middle of what cannot be undone, nothing more is written.
+class MustEnd {
+ public:
+  explicit MustEnd(Status* broken) : broken_(broken) {}
+  ~MustEnd() {
+    if (!ended_ && broken_->ok()) *broken_ = Status(StatusCode::kNoMemory, "no memory");
+  }
+  MustEnd(const MustEnd&) = delete;
+  MustEnd& operator=(const MustEnd&) = delete;
+  void End() { ended_ = true; }
+
+ private:
+  Status* broken_;
+  bool ended_ = false;
+};
+
+// What `write` throws is what it returns: see whether anything was written then.
+template <typename Write>
+Status Caught(const Write& write) {
+  try {
+    return write();
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::kNoMemory, "no memory");
+  }
+}
+
+}  // namespace
+
 Status Index::MayWrite() const {
   SL_RETURN_IF_ERROR(MayStore());
   SL_RETURN_IF_ERROR(OwnsFiles());
@@ -51,7 +82,7 @@ Status Index::Check(const float* vectors, size_t rows, const std::vector<int64_t
 Status Index::Commit(LogRecord* record) {
   if (path_.empty()) return Status::Ok();
   bool untouched = false;
-  const Status done = log_.Append(record, &untouched);
+  const Status done = Caught([&] { return log_.Append(record, &untouched); });
   if (!done.ok() && !untouched) broken_ = done;
   return done;
 }
@@ -59,7 +90,7 @@ Status Index::Commit(LogRecord* record) {
 // Rows, then their record, each durable.
 Status Index::Store(const float* vectors, uint64_t rows, LogRecord* record) {
   bool untouched = false;
-  Status stored = rows_.Write(vectors, rows, &record->crcs, &untouched);
+  Status stored = Caught([&] { return rows_.Write(vectors, rows, &record->crcs, &untouched); });
   if (!stored.ok() && !untouched) broken_ = stored;
   if (stored.ok()) stored = Commit(record);
   if (stored.ok()) committed_once_ = std::max(committed_once_, record->rows_after);
@@ -127,6 +158,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   const LiveCopy now(keys_, first, record->rows);
   SL_RETURN_IF_ERROR(Store(vectors->data(), rows, record));
   // Committed: from here on a failure cannot undo it, only stop further writing.
+  MustEnd linking(&broken_);
   SL_YIELD_POINT();
   rows_.Publish(rows, record->crcs);
   SL_YIELD_POINT();
@@ -139,7 +171,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
                            : keys_.Append(record->keys.data(), rows);
   if (linked.ok()) linked = MarkInline(first + rows);
   if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, now, threads);
-  if (linked.ok()) linked = Tidy(false, now.kept());
+  if (linked.ok()) linked = TidyIfThereIsRoom(false, now.kept());
   if (!linked.ok()) {
     broken_ = linked;
     return linked;
@@ -149,8 +181,15 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   if (Codes() != codes_before || CodesAreDue()) LearnCodes();
   // Not before the new rows are linked: until then searches find the old ones.
   if (replaces) keys_.Swap(first, record->rows);
+  linking.End();
   FoldIfDue(true);
   return Status::Ok();
+}
+
+// Behind a commit. The graph is only better for it: without memory the next time will do.
+Status Index::TidyIfThereIsRoom(bool now, const LiveRows& kept) {
+  const Status tidied = Caught([&] { return Tidy(now, kept); });
+  return tidied.code() == StatusCode::kNoMemory ? Status::Ok() : tidied;
 }
 
 void Index::Settle() {
@@ -175,7 +214,9 @@ Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
   if (record.rows.empty()) return Status::Ok();
   record.rows_after = keys_.rows();
   SL_RETURN_IF_ERROR(Commit(&record));
+  MustEnd removing(&broken_);
   SL_RETURN_IF_ERROR(keys_.Remove(record.rows));
+  removing.End();
   FoldIfDue(true);
   return Status::Ok();
 }
@@ -206,6 +247,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
     SL_RETURN_IF_ERROR(Link(graph.get(), inserter.get(), rows, kept, threads));
   }
   SL_RETURN_IF_ERROR(Commit(&record));
+  MustEnd dropping(&broken_);
   reading.unlock();
   // From here on no reader holds a row number that is about to go.
   std::unique_lock<std::mutex> turn(turn_);
@@ -238,7 +280,8 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   unsaved_ = true;
   tidied_ = 0;
   searched_all_at_ = 0;
-  const Status tidied = Tidy(true, kept.kept());
+  dropping.End();
+  const Status tidied = TidyIfThereIsRoom(true, kept.kept());
   return tidied.ok() ? CheckCut() : tidied;
 }
 

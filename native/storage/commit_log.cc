@@ -138,10 +138,11 @@ Status CommitLog::CopyTo(const FilePlace& place) const {
 }
 
 Status CommitLog::Append(LogRecord* record, bool* untouched) {
-  *untouched = false;
+  *untouched = true;  // also if there is no memory for the bytes
   record->sequence = sequence_ + 1;
   record->chain = chain_;
   const std::vector<unsigned char> bytes = EncodeRecord(record);
+  *untouched = false;
   uint64_t size = 0;
   SL_RETURN_IF_ERROR(file_.Size(&size));
   if (size < end_) {

@@ -8,6 +8,7 @@ const root = path.resolve(__dirname, '../../..');
 
 const HARNESSES = [
   ['faults', 'every I/O call that fails is a typed error and loses nothing acknowledged'],
+  ['memory', 'every allocation that fails is ERR_NO_MEMORY and changes nothing'],
   ['threads', 'every kind of call from many threads at once is sound, under the thread sanitizer'],
   ['power_cut', 'a power cut at any moment loses nothing acknowledged'],
   ['damage', 'flipped bits and cut files give a typed error or the right answers'],
