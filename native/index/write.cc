@@ -303,9 +303,12 @@ Status Index::WriteSnapshot(const CommitLog& log) {
   SL_RETURN_IF_ERROR(OwnsSnapshot());
   const FilePlace place = In("hnsw_index.bin");
   FileStamp written;
-  const Status done = WriteSnapshotTo(place, log, &written);
+  const Status done = Caught([&] { return WriteSnapshotTo(place, log, &written); });
   FileStamp now;
-  if (StampOf(place, &now).ok() && now == written) snapshot_ = written;
+  const Status looked = Caught([&] { return StampOf(place, &now); });
+  // Without memory for a look, what was written is ours.
+  const bool unseen = looked.code() == StatusCode::kNoMemory;
+  if ((unseen && done.ok()) || (looked.ok() && now == written)) snapshot_ = written;
   SL_RETURN_IF_ERROR(done);
   unsaved_ = false;
   return Status::Ok();
