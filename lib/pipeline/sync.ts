@@ -167,9 +167,23 @@ export async function reconcile(
   await index.refresh();
   if (!catalog.rowEpoch(space).isSettled) await takeOverRows(parts);
   const committed = catalog.space(space)?.committedRows ?? 0;
-  // Crash between commit log and catalog: those rows were never acknowledged.
-  if (index.count > committed) await index.rollbackTo(committed);
-  // A restored or lying disk: the catalog counts rows that are not there.
-  if (index.count < committed) catalog.forgetRows(space, index.count);
+  if (index.count > committed && (await holdsAcknowledged(parts, committed))) {
+    // Crash between commit log and catalog: those rows were never acknowledged.
+    await index.rollbackTo(committed);
+  } else if (index.count !== committed) {
+    // Restored apart from each other, or a lying disk. Rows may have other numbers by now (a compaction), so that to
+    // count does not tell whose they are. The engine knows; frames without a row wait again.
+    await index.remove(catalog.framesWithoutRow(space, Number.MAX_SAFE_INTEGER));
+    await takeOverRows(parts);
+  }
   await sweepGraves(parts);
+}
+
+/** Whether what the catalog counts lies before the rows that it does not count. */
+async function holdsAcknowledged(
+  { catalog, index, space }: Pick<SyncParts, 'catalog' | 'index' | 'space'>,
+  committed: number,
+): Promise<boolean> {
+  const rows = await index.rowsOf(catalog.framesOfSpace(space));
+  return rows.every((row) => row === undefined || row < committed);
 }

@@ -2,7 +2,7 @@
  * What `verify` finds and what repair makes of it: a frame keeps its id, whatever was damaged. And who may
  * check, repair, sync and read at the same time.
  */
-import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -287,6 +287,40 @@ test('a crash on either side of the renumbering is put right by the next open', 
     catalog.close();
   }
 });
+
+test('halves that were restored apart agree again, and no frame gets the row of another', async () => {
+  for (const older of ['catalog', 'engine'] as const) {
+    const { dir, parts } = await booksOf(700);
+    await removeThird(parts);
+    const folder = path.join(dir, older === 'catalog' ? 'catalog.sqlite' : 'spaces/clip');
+    const kept = makeTempDir('kept');
+    await parts.index.close();
+    parts.catalog.close();
+    cpSync(folder, path.join(kept, 'half'), { recursive: true });
+
+    const later = await reopened(dir);
+    await compactRows(later);
+    assert.is(later.index.count, 467);
+    await later.index.close();
+    later.catalog.close();
+    rmSync(folder, { recursive: true });
+    cpSync(path.join(kept, 'half'), folder, { recursive: true });
+
+    const again = await reopened(dir);
+    await reconcile(again);
+    assert.is(again.catalog.framesOfSpace('clip').length, 467, older);
+    assert.equal(again.catalog.framesWithoutRow('clip', 10), []);
+    await assertAgree(again);
+    await again.index.close();
+    again.catalog.close();
+  }
+});
+
+async function reopened(dir: string): Promise<Parts> {
+  const catalog = await openCatalog(dir);
+  const index = new EmbeddedVectors(await VectorIndex.open(path.join(dir, 'spaces/clip')));
+  return { catalog, index, space: 'clip' };
+}
 
 test('a catalog that lost most of its entries gives its pages back', async () => {
   const { dir, parts } = await booksOf(6000);
