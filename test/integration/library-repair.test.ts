@@ -2,7 +2,15 @@
  * What `verify` finds and what repair makes of it: a frame keeps its id, whatever was damaged. And who may
  * check, repair, sync and read at the same time.
  */
-import { cpSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
