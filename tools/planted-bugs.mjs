@@ -91,9 +91,9 @@ const BUGS = [
     by: harness('faults'),
   },
   {
-    name: 'writing goes on behind a commit without memory',
-    file: 'native/index/write.cc',
-    change: [['if (!ended_ && broken_->ok())', 'if (!ended_ && !broken_->ok())']],
+    name: 'working space cannot be put back without memory',
+    file: 'native/hnsw/scratch.h',
+    change: [['} catch (const std::bad_alloc&) {', '} catch (const char*) {']],
     by: harness('memory'),
   },
   {
