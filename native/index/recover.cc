@@ -92,8 +92,16 @@ Status Index::FindWhole(Whole* out) {
     const uint64_t flawed = flaw.first_row;
     const bool rewritten =
         std::any_of(kept.begin(), kept.end(), [&](uint64_t rows) { return rows <= flawed; });
-    // Damage, or rows of another index: no copy of a moment.
-    if (!flaw.missing && !rewritten) return Status::Ok();
+    // Damage, or rows of another order: nothing is left out for its sake.
+    if (!flaw.missing && !rewritten) {
+      if (!is_short) return Status::Ok();
+      return Status(StatusCode::kFileCorrupt,
+                    FileIn("embeddings.dat") + " holds " + std::to_string(size / row_bytes) +
+                        " rows of the " + std::to_string(before) +
+                        " that the log counts, and those from row " + std::to_string(flawed) +
+                        " on do not match their checksums: damage, or a copy across a "
+                        "compaction. Copy it again, or use backup");
+    }
     written = flawed + (flaw.missing ? flaw.written : 0);
     first = 0;
     while (end > 0 && steps[end - 1].rows_after > flawed) --end;

@@ -247,6 +247,27 @@ test('an index in its place that lost rows or commits is an error; without LOCK 
   }
 });
 
+test('a copy across a compaction says so, and hard links can be read', async () => {
+  const root = makeTempDir('copy');
+  const live = path.join(root, 'live');
+  const began = path.join(root, 'began');
+  await using index = await VectorIndex.create({ dim: DIM, path: live });
+  await index.add(noise(400, DIM, 1));
+  await index.remove([5, 6, 7]);
+  cpSync(live, began, { recursive: true });
+  await run('cp', ['-al', live, path.join(root, 'links')]);
+  await index.compact();
+  await index.add(noise(20, DIM, 3), { keys: Array.from({ length: 20 }, (_, k) => 9000 + k) });
+  assert.is((await open(path.join(root, 'links'), true)).content.size, 397);
+  const target = path.join(root, 'copy');
+  assemble(target, { ...Object.fromEntries(FILES.map((f) => [f, live])), 'embeddings.dat': began });
+  for (const readOnly of [true, false]) {
+    const error = await VectorIndex.open(target, { readOnly }).catch((reason: unknown) => reason);
+    assert.ok(isLibraryError(error) && error.code === 'ERR_FILE_CORRUPT');
+    assert.match(error.message, /across a compaction/);
+  }
+});
+
 const TOOLS: [string, (from: string, to: string) => [string, string[]]][] = [
   ['cp -r', (from, to) => ['cp', ['-r', from, to]]],
   ['cp -a', (from, to) => ['cp', ['-a', from, to]]],
