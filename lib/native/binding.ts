@@ -19,6 +19,8 @@ export interface NativeInfo {
   readonly readOnly: boolean;
   /** 0 f32, 1 f16, 2 i8, 3 i4, 4 inline. */
   readonly storage: number;
+  /** What was left out of a copy whose files are of different moments; empty when nothing was. */
+  readonly recovered: string;
 }
 
 export interface NativeStats {

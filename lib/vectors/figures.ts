@@ -7,7 +7,7 @@ export function statsOf(core: IndexCore): IndexStats {
   const { unsaved, graphProblem, codesReason, ...figures } = attempt(() =>
     core.binding.stats(core.handle),
   );
-  const { M, efConstruction, label } = core.info;
+  const { M, efConstruction, label, recovered } = core.info;
   const { efSearch, measured } = core;
   return {
     ...figures,
@@ -26,6 +26,7 @@ export function statsOf(core: IndexCore): IndexStats {
     },
     ...(measured === undefined ? {} : { measured }),
     ...(graphProblem === '' ? {} : { graphProblem }),
+    ...(recovered === '' ? {} : { recovered }),
   };
 }
 

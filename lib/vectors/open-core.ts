@@ -106,6 +106,8 @@ export async function openCore(folder: string, options: OpenOptions): Promise<In
         { details: { path: full, label: core.info.label, expected: label } },
       );
     }
+    const { recovered } = core.info;
+    if (recovered !== '') process.emitWarning(recovered, { code: 'SIGHTLINE_COPY' });
     if (!readOnly && storage !== (tuning.storage ?? 'f32')) {
       await keepTuning(core, { ...tuning, storage });
     }

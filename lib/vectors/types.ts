@@ -208,6 +208,12 @@ export interface IndexStats {
   readonly isUnsaved: boolean;
   /** Why the snapshot could not be used and the graph was built again, when that happened. */
   readonly graphProblem?: string;
+  /**
+   * What was left out when the folder is a copy that was taken file by file while the index was
+   * written to: it opened as it was at its last whole commit. Absent once that was written to and
+   * opened again.
+   */
+  readonly recovered?: string;
 }
 
 export interface IndexVerifyReport {

@@ -90,6 +90,7 @@ Napi::Value Info(const Napi::CallbackInfo& info) {
   out.Set("label", Napi::String::New(env, parameters.label));
   out.Set("storage", Number(env, static_cast<uint32_t>(index.storage())));
   out.Set("readOnly", Napi::Boolean::New(env, index.read_only()));
+  out.Set("recovered", Napi::String::New(env, index.recovered()));
   return out;
 }
 

@@ -25,12 +25,13 @@ constexpr char kCompactName[] = "compact.tmp";
 
 }  // namespace
 
-Status Index::CreateBeside(std::shared_ptr<Index>* out) const {
+Status Index::CreateBeside(std::shared_ptr<Index>* out) {
   {
     const std::lock_guard<std::mutex> writing(writer_);
     Reading reading;
     SL_RETURN_IF_ERROR(Enter(&reading));
     SL_RETURN_IF_ERROR(MayWrite());
+    SL_RETURN_IF_ERROR(Own());
   }
   IndexParameters parameters = parameters_;
   if (path_.empty()) return Create("", parameters, out, storage_);

@@ -10,6 +10,7 @@
 //
 // What was read stays readable: files live as long as somebody has them open.
 #include "index/index.h"
+#include "platform/entropy.h"
 
 namespace sightline {
 namespace {
@@ -73,11 +74,20 @@ Status Index::CopyInto(const std::string& path) {
   Folder folder;
   SL_RETURN_IF_ERROR(Folder::Open(path, &folder));
   SL_RETURN_IF_ERROR(rows_.CopyTo(folder.At("embeddings.dat")));
-  SL_RETURN_IF_ERROR(log_.CopyTo(folder.At("embeddings.idx")));
+  CommitLog of_what_is_left;
+  if (owns_) {
+    SL_RETURN_IF_ERROR(log_.CopyTo(folder.At("embeddings.idx")));
+  } else {
+    std::vector<LogRecord> records = FoldedRecords(rows_.JoinedExtents());
+    Uuid uuid;
+    SL_RETURN_IF_ERROR(RandomBytes(uuid.data(), uuid.size()));
+    SL_RETURN_IF_ERROR(CommitLog::Write(folder.At("embeddings.idx"), parameters_, uuid, &records,
+                                        &of_what_is_left));
+  }
   // A damaged graph is built again by whoever opens the copy.
   if (graph_damaged_ || !CheckCut().ok()) return SyncFolder(path);
   FileStamp ignored;
-  return WriteSnapshotTo(folder.At("hnsw_index.bin"), log_, &ignored);
+  return WriteSnapshotTo(folder.At("hnsw_index.bin"), owns_ ? log_ : of_what_is_left, &ignored);
 }
 
 Status Index::WriteNote(const std::string& name, const void* data, size_t size) {

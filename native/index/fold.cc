@@ -60,7 +60,9 @@ Status Index::Fold() {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayWrite());
-  return path_.empty() ? Status::Ok() : FoldLog(true);
+  if (path_.empty()) return Status::Ok();
+  SL_RETURN_IF_ERROR(Own());
+  return FoldLog(true);
 }
 
 // The present state as a history: rows that count, rows that once did and may still be mapped by
@@ -103,6 +105,11 @@ std::vector<LogRecord> Index::FoldedRecords(const std::vector<ExtentRun>& runs) 
     if (!keys_.alive(row)) removed.rows.push_back(static_cast<uint32_t>(row));
   }
   if (!removed.rows.empty()) records.push_back(std::move(removed));
+  // A rollback that takes nothing, as no other writer makes one: here ends what was folded.
+  LogRecord end;
+  end.type = RecordType::kRollback;
+  end.first_row = end.rows_after = count;
+  records.push_back(std::move(end));
   return records;
 }
 

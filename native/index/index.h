@@ -106,6 +106,8 @@ class Index {
   const IndexParameters& parameters() const { return parameters_; }
   bool read_only() const { return read_only_; }
   Storage storage() const { return storage_; }
+  // What was left out of a copy whose files are of different moments; empty if nothing was.
+  const std::string& recovered() const { return recovered_; }
   bool closed() const { return closed_.load(std::memory_order_acquire); }
   uint64_t count() const { return keys_.rows(); }
   uint64_t live_count() const { return keys_.live(); }
@@ -174,7 +176,7 @@ class Index {
   // Compaction, in steps so that the caller can report and stop between them; searches go on, other
   // writers must not: CreateBeside, CopyLive until *next is count(), then Adopt or Abandon.
   // An empty index with the same parameters, in memory or in a folder inside ours.
-  Status CreateBeside(std::shared_ptr<Index>* out) const;
+  Status CreateBeside(std::shared_ptr<Index>* out);
   // Adds the next few thousand live rows from `first` on to `fresh`, with their keys.
   Status CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* next) const;
   // Puts the files of `fresh` in the place of ours, atomically, and opens them. This index can be
@@ -223,7 +225,7 @@ class Index {
   bool AreOursOnTheWay() const;  // compact.cc
   bool HoldsRowsOfLog(const char* name) const;
   Status Reserve();
-  Status Replay(const GraphHeader* snapshot, bool* bound);
+  Status Replay(const GraphHeader* snapshot, bool copy, bool* bound);
   Status Apply(const LogRecord& record);
   Status LoadGraph(bool usable, size_t threads);
   Status GoWithoutGraph(const Status& why);
@@ -233,6 +235,23 @@ class Index {
   std::string FileIn(const char* name) const { return path_ + "/" + name; }
   // Rows of compaction number `n` on their way to their name.
   static std::string RowsOnTheWay(uint32_t n) { return "embeddings.dat." + std::to_string(n); }
+
+  // recover.cc
+  // How much of the log of a copy is applied.
+  struct Whole {
+    uint64_t last = ~uint64_t{0};  // record
+    uint64_t part = 0;             // and rows of the next
+    uint64_t folded = 0;           // the last record that folding made
+    uint64_t left_rows = 0;
+  };
+  // What ApplyPart read and did not apply.
+  struct Rest {
+    std::vector<int64_t> keys;
+    std::vector<uint32_t> removed;
+  };
+  Status FindWhole(Whole* out);
+  Status ApplyPart(const LogRecord& record, const Whole& whole, Rest* rest);
+  Status Own();
 
   // files.cc
   Status OwnsFiles() const;
@@ -394,6 +413,8 @@ class Index {
   uint64_t codes_measured_on_ = 0;  // rows there were then (writer_)
   std::atomic<float> reach_{std::numeric_limits<float>::infinity()};
   std::string graph_problem_;  // set before the index is handed out
+  std::string recovered_;      // the same
+  bool owns_ = true;           // false: the log on disk says more than there is (writer_)
   mutable ScratchPool scratches_;
 };
 

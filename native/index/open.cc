@@ -84,6 +84,7 @@ Status Index::CreateIn(Folder folder, const IndexParameters& parameters, Storage
     SL_RETURN_IF_ERROR(CommitLog::Create(index->In(kLogName), parameters, uuid, &index->log_));
   }
   index->WatchLinks();
+  if (!path.empty()) index->lock_.Claim();
   *out = std::move(index);
   return Status::Ok();
 }
@@ -166,8 +167,11 @@ Status Index::OpenLocked(const OpenOptions& options, Folder folder, FileLock loc
   if (!usable && graph_opened.code() != StatusCode::kFileMissing) {
     index->graph_problem_ = graph_opened.message();
   }
-  SL_RETURN_IF_ERROR(index->Replay(usable ? &index->graph_file_->header() : nullptr, &usable));
-  if (writable) {
+  const bool copy = writable ? !index->lock_.own() : !FileLock::IsOwn(index->In(kLockName));
+  SL_RETURN_IF_ERROR(
+      index->Replay(usable ? &index->graph_file_->header() : nullptr, copy, &usable));
+  if (writable && index->owns_) {
+    index->lock_.Claim();
     SL_RETURN_IF_ERROR(index->log_.TrimTail());
     SL_RETURN_IF_ERROR(index->rows_.TrimFile(index->committed_once_));
   }
@@ -221,40 +225,61 @@ Status Index::Apply(const LogRecord& record) {
   return wrong("has an unknown type");
 }
 
-// Brings rows and keys to the log's end.
+// Brings rows and keys to the log's end, or as far as a copy of it is whole.
 // bound  set to whether the snapshot belongs to this log and no row of it was dropped since.
-Status Index::Replay(const GraphHeader* snapshot, bool* bound) {
+Status Index::Replay(const GraphHeader* snapshot, bool copy, bool* bound) {
   const bool ours = snapshot != nullptr && snapshot->uuid == log_.uuid() &&
                     snapshot->m == parameters_.m && snapshot->seed == parameters_.seed;
+  Whole whole;
+  if (copy) SL_RETURN_IF_ERROR(FindWhole(&whole));
+  Rest rest;
   // Fewest rows since the snapshot was written.
   uint64_t fewest = 0;
   bool found = ours && snapshot->sequence == 0 && snapshot->chain == log_.chain();
-  const Status replayed = log_.ReadNew([&](const LogRecord& record) {
-    SL_RETURN_IF_ERROR(Apply(record));
-    committed_once_ = std::max(committed_once_, record.rows_after);
-    if (ours && record.sequence == snapshot->sequence) {
-      found = record.crc == snapshot->chain;
-      fewest = record.rows_after;
-    } else if (found) {
-      fewest = std::min(fewest, record.rows_after);
-    }
-    return Status::Ok();
-  });
+  const Status replayed = log_.ReadNew(
+      [&](const LogRecord& record) {
+        if (record.sequence > whole.last) {
+          return whole.part > 0 && record.sequence <= whole.folded ? ApplyPart(record, whole, &rest)
+                                                                   : Status::Ok();
+        }
+        SL_RETURN_IF_ERROR(Apply(record));
+        committed_once_ = std::max(committed_once_, record.rows_after);
+        if (ours && record.sequence == snapshot->sequence) {
+          found = record.crc == snapshot->chain;
+          fewest = record.rows_after;
+        } else if (found) {
+          fewest = std::min(fewest, record.rows_after);
+        }
+        return Status::Ok();
+      },
+      whole.last, copy);
   SL_RETURN_IF_ERROR(replayed);
   SL_RETURN_IF_ERROR(rows_.CheckSize());
   *bound = found && snapshot->nodes <= fewest;
-  if (ours && snapshot->sequence > log_.sequence()) {
-    return Status(StatusCode::kFileCorrupt,
-                  FileIn(kLogName) + " ends at record " + std::to_string(log_.sequence()) +
-                      " but " + kGraphName + " was saved after record " +
-                      std::to_string(snapshot->sequence) +
-                      ": commits were lost. To go on without them, delete " + kGraphName +
-                      ". If this is a copy that was made while the index was written to, copy " +
-                      kGraphName + " first, or use backup");
+  const std::string ends = FileIn(kLogName) + " ends at record " + std::to_string(log_.sequence());
+  if (log_.left_records()) {
+    owns_ = false;
+    recovered_ = path_ + " was copied while it was written to and opened as it was after record " +
+                 std::to_string(log_.sequence()) +
+                 " of its log: " + std::to_string(whole.left_rows) +
+                 " later rows are not in the copy";
+  } else if (ours && snapshot->sequence > log_.sequence()) {
+    const std::string saved =
+        std::string(kGraphName) + " was saved after record " + std::to_string(snapshot->sequence);
+    if (!copy) {
+      return Status(StatusCode::kFileCorrupt,
+                    ends + " but " + saved + ": commits were lost. To go on without them, delete " +
+                        kGraphName + ". If this folder is a copy, delete LOCK in it: it then " +
+                        "opens with what is whole");
+    }
+    owns_ = false;
+    recovered_ = path_ + " was copied while it was written to: " + ends + ", " + saved +
+                 "; later commits are not in the copy";
   }
   if (snapshot != nullptr && !*bound) {
-    graph_problem_ = ours ? "the snapshot is older than a rollback, or of another history"
-                          : "the snapshot belongs to another index";
+    graph_problem_ = !ours   ? "the snapshot belongs to another index"
+                     : owns_ ? "the snapshot is older than a rollback, or of another history"
+                             : "the snapshot is newer than the rest of the copy";
   }
   return Status::Ok();
 }

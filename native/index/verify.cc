@@ -76,7 +76,7 @@ Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked)
     // A machine without memory is no finding.
     if (status.code() == StatusCode::kNoMemory) return status;
     if (!status.ok()) problems->push_back(status.message());
-    if (status.ok() && !read_only_ && log.sequence() != log_.sequence()) {
+    if (status.ok() && !read_only_ && owns_ && log.sequence() != log_.sequence()) {
       problems->push_back(FileIn("embeddings.idx") + " ends at record " +
                           std::to_string(log.sequence()) + ", written were " +
                           std::to_string(log_.sequence()));

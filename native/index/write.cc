@@ -106,6 +106,7 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayWrite());
+  SL_RETURN_IF_ERROR(Own());
   const uint64_t rows = vectors->size() / parameters_.dim;
   LogRecord record;
   record.type = RecordType::kAppend;
@@ -125,6 +126,7 @@ Status Index::Update(std::vector<float>* vectors, const std::vector<int64_t>& ke
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayWrite());
+  SL_RETURN_IF_ERROR(Own());
   LogRecord record;
   record.type = RecordType::kReplace;
   record.keys = keys;
@@ -202,6 +204,7 @@ Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayWrite());
+  SL_RETURN_IF_ERROR(Own());
   LogRecord record;
   record.type = RecordType::kRemove;
   for (const int64_t key : keys) {
@@ -226,6 +229,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayWrite());
+  SL_RETURN_IF_ERROR(Own());
   const uint64_t before = keys_.rows();
   if (rows > before) {
     return Status(StatusCode::kInvalidRange, "cannot roll back to " + std::to_string(rows) +
@@ -292,7 +296,10 @@ Status Index::Save(bool closing) {
   SL_RETURN_IF_ERROR(MayStore());
   SL_RETURN_IF_ERROR(Tidy(true, LiveCopy(keys_, keys_.rows()).kept()));
   if (path_.empty() || (closing && !unsaved_ && !FoldIsDue(closing))) return Status::Ok();
+  // Nothing was written to this copy: what it lacks is to be told again.
+  if (closing && !owns_) return Status::Ok();
   SL_RETURN_IF_ERROR(OwnsFiles());
+  SL_RETURN_IF_ERROR(Own());
   FoldIfDue(closing);
   // Of a folder that was renamed, it is still the snapshot.
   if (unsaved_) SL_RETURN_IF_ERROR(WriteSnapshot(log_));

@@ -1,9 +1,12 @@
 #include "platform/lock.h"
 
+#include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
 namespace sightline {
@@ -17,6 +20,38 @@ std::string HolderOf(const File& file) {
   if (!file.ReadSome(0, holder, sizeof(holder) - 1, &got).ok()) return "";
   const std::string text(holder, got);
   return text.substr(0, text.find_first_not_of("0123456789"));
+}
+
+// What no copy of `file` has: its inode, and where the system knows it when it was made. Not the
+// device, whose number may be another after a restart. Empty if it cannot be told.
+std::string IdentityOf(const File& file) {
+  struct stat info {};
+  if (fstat(file.descriptor(), &info) != 0) return "";
+  int64_t seconds = 0;
+  int64_t nanoseconds = 0;
+#if defined(__APPLE__)
+  seconds = info.st_birthtimespec.tv_sec;
+  nanoseconds = info.st_birthtimespec.tv_nsec;
+#elif defined(STATX_BTIME)
+  struct statx more {};
+  if (statx(file.descriptor(), "", AT_EMPTY_PATH, STATX_BTIME, &more) == 0 &&
+      (more.stx_mask & STATX_BTIME) != 0) {
+    seconds = more.stx_btime.tv_sec;
+    nanoseconds = more.stx_btime.tv_nsec;
+  }
+#endif
+  return "inode " + std::to_string(info.st_ino) + " of " + std::to_string(seconds) + "." +
+         std::to_string(nanoseconds) + "\n";
+}
+
+bool NamesItself(const File& file) {
+  char bytes[160] = {};
+  size_t got = 0;
+  const std::string identity = IdentityOf(file);
+  if (identity.empty() || !file.ReadSome(0, bytes, sizeof(bytes), &got).ok()) return false;
+  const std::string text(bytes, got);
+  const size_t line = text.find('\n');
+  return line != std::string::npos && text.compare(line + 1, std::string::npos, identity) == 0;
 }
 
 }  // namespace
@@ -37,11 +72,24 @@ Status FileLock::Acquire(const FilePlace& place, FileLock* out) {
   File file;
   SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kOpenCreate, &file));
   SL_RETURN_IF_ERROR(LockNow(file));
-  const std::string id = std::to_string(getpid()) + "\n";
+  const bool own = NamesItself(file);
+  const std::string text = std::to_string(getpid()) + "\n" + (own ? IdentityOf(file) : "");
   SL_RETURN_IF_ERROR(file.Truncate(0));
-  SL_RETURN_IF_ERROR(file.WriteAt(0, id.data(), id.size()));
+  SL_RETURN_IF_ERROR(file.WriteAt(0, text.data(), text.size()));
   out->file_ = std::move(file);
+  out->own_ = own;
   return Status::Ok();
+}
+
+bool FileLock::IsOwn(const FilePlace& place) {
+  File file;
+  return File::Open(place, OpenMode::kRead, &file).ok() && NamesItself(file);
+}
+
+void FileLock::Claim() {
+  if (own_) return;
+  const std::string text = std::to_string(getpid()) + "\n" + IdentityOf(file_);
+  own_ = file_.WriteAt(0, text.data(), text.size()).ok();
 }
 
 // Closing releases: the lock belongs to this open file, which no other descriptor shares.

@@ -24,12 +24,20 @@ class FileLock {
   // kReadOnly, kIo. A second lock on the same path in the same process is refused too.
   static Status Acquire(const FilePlace& place, FileLock* out);
 
+  // Whether the file names itself, its inode and the time it was made, as Claim leaves it: then its
+  // folder is no copy. own(): when it was acquired, or since.
+  static bool IsOwn(const FilePlace& place);
+  bool own() const { return own_; }
+  // Not synced, and no error if it fails: the folder is taken for a copy then, which opens.
+  void Claim();
+
   bool held() const { return file_.is_open(); }
   // Idempotent; the destructor does it too. The file stays: removing it would let two holders in.
   void Release();
 
  private:
   File file_;
+  bool own_ = false;
 };
 
 }  // namespace sightline

@@ -60,6 +60,7 @@ Status CommitLog::Open(const FilePlace& place, bool writable, CommitLog* out) {
   SL_RETURN_IF_ERROR(log.file_.ReadAt(0, header.data(), header.size()));
   SL_RETURN_IF_ERROR(DecodeLogHeader(header.data(), place.path(), &log.parameters_, &log.uuid_,
                                      &log.chain_, &log.read_only_features_));
+  log.first_chain_ = log.chain_;
   log.Know(0, header.data());
   *out = std::move(log);
   return Status::Ok();
@@ -76,54 +77,72 @@ Status CommitLog::EndsAsKnown(bool* out) const {
   std::array<unsigned char, kKnownBytes> now{};
   size_t got = 0;
   SL_RETURN_IF_ERROR(file_.ReadSome(known_at_, now.data(), now.size(), &got));
-  *out = size == end_ && now == known_;
+  *out = size == end_ + left_ && now == known_;
   return Status::Ok();
 }
 
-Status CommitLog::Check(const LogRecord& record) const {
-  if (record.sequence == sequence_ + 1 && record.chain == chain_) return Status::Ok();
-  return Status(StatusCode::kFileCorrupt, file_.path() + ": record " +
-                                              std::to_string(record.sequence) + " at byte " +
-                                              std::to_string(end_) + " does not continue record " +
-                                              std::to_string(sequence_));
+void CommitLog::Restart() {
+  sequence_ = 0;
+  chain_ = first_chain_;
+  end_ = kLogPage;
+  left_ = 0;
+  left_records_ = false;
 }
 
-Status CommitLog::ReadNew(const Visitor& visit) {
+Status CommitLog::ReadNew(const Visitor& visit, uint64_t last, bool in_copy) {
   uint64_t size = 0;
   SL_RETURN_IF_ERROR(file_.Size(&size));
   if (size <= end_) return Status::Ok();
   std::vector<unsigned char> bytes(size - end_);
   size_t got = 0;
-  SL_RETURN_IF_ERROR(file_.ReadSome(end_, bytes.data(), bytes.size(), &got));
+  const uint64_t from = end_;
+  SL_RETURN_IF_ERROR(file_.ReadSome(from, bytes.data(), bytes.size(), &got));
   const uint32_t rows_per_extent = parameters_.rows_per_extent();
   LogRecord record;
+  uint64_t sequence = sequence_;
+  uint32_t chain = chain_;
   for (size_t at = 0; at < got;) {
     size_t length = 0;
     const RecordState state =
         DecodeRecord(bytes.data() + at, got - at, rows_per_extent, &record, &length);
     if (state != RecordState::kValid) {
       const size_t next = at + (length == 0 ? kLogPage : length);
-      const bool torn = state == RecordState::kTorn &&
-                        (next >= got || !HoldsLaterRecord(bytes.data() + next, got - next,
-                                                          rows_per_extent, sequence_));
-      if (torn) return Status::Ok();
-      return Status(StatusCode::kFileCorrupt,
-                    file_.path() + ": the record at byte " + std::to_string(end_) + " is damaged");
+      const bool later = next < got && HoldsLaterRecord(bytes.data() + next, got - next,
+                                                        rows_per_extent, sequence);
+      if (state == RecordState::kTorn && (in_copy || !later)) {
+        left_records_ = left_records_ || later;
+        break;
+      }
+      return Status(StatusCode::kFileCorrupt, file_.path() + ": the record at byte " +
+                                                  std::to_string(from + at) + " is damaged");
     }
-    SL_RETURN_IF_ERROR(Check(record));
+    if (record.sequence != sequence + 1 || record.chain != chain) {
+      return Status(StatusCode::kFileCorrupt,
+                    file_.path() + ": record " + std::to_string(record.sequence) + " at byte " +
+                        std::to_string(from + at) + " does not continue record " +
+                        std::to_string(sequence));
+    }
     SL_RETURN_IF_ERROR(visit(record));
-    sequence_ = record.sequence;
-    chain_ = record.crc;
-    Know(end_, bytes.data() + at);
+    sequence = record.sequence;
+    chain = record.crc;
+    if (sequence <= last) {
+      sequence_ = sequence;
+      chain_ = chain;
+      Know(from + at, bytes.data() + at);
+      end_ = from + at + length;
+    } else {
+      left_records_ = true;
+    }
     at += length;
-    end_ += length;
   }
+  left_ = size - end_;
   return Status::Ok();
 }
 
 Status CommitLog::TrimTail() {
   uint64_t size = 0;
   SL_RETURN_IF_ERROR(file_.Size(&size));
+  left_ = 0;
   if (size <= end_) return Status::Ok();
   SL_RETURN_IF_ERROR(file_.Truncate(end_));
   return file_.Sync();

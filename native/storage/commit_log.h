@@ -46,8 +46,15 @@ class CommitLog {
   Status EndsAsKnown(bool* out) const;
 
   // Visits, in order, the records that were not visited yet. Stops at a torn tail.
+  // last     of the records behind it only the visitor takes note: the log ends with it.
+  // in_copy  stops at a record that was not written to its end, whatever follows: a copy of a log
+  //          that grew may lack a page that is before one it has.
   // Returns  kFileCorrupt for damage, or what the visitor returned.
-  Status ReadNew(const Visitor& visit);
+  Status ReadNew(const Visitor& visit, uint64_t last = ~uint64_t{0}, bool in_copy = false);
+  // As it was opened, for another ReadNew.
+  void Restart();
+  // Whether ReadNew met records that came to be written, and left them out.
+  bool left_records() const { return left_records_; }
   // Cuts a torn tail off. For the writer, after ReadNew.
   Status TrimTail();
   // Writes what was read or written so far to a new file, durably. kFileExists.
@@ -61,7 +68,6 @@ class CommitLog {
   // Enough of a record's head, or of the file's, to tell it from any other: it has a checksum.
   static constexpr size_t kKnownBytes = 128;
 
-  Status Check(const LogRecord& record) const;
   void Know(uint64_t offset, const unsigned char* bytes);
 
   File file_;
@@ -70,8 +76,11 @@ class CommitLog {
   bool read_only_features_ = false;
   uint64_t sequence_ = 0;
   uint32_t chain_ = 0;
-  uint64_t end_ = kLogPage;  // behind the last good record
-  uint64_t known_at_ = 0;    // of the last record, or the header
+  uint32_t first_chain_ = 0;
+  uint64_t end_ = kLogPage;    // behind the last good record
+  uint64_t left_ = 0;          // bytes that were left behind it
+  bool left_records_ = false;  // with records in them
+  uint64_t known_at_ = 0;      // of the last record, or the header
   std::array<unsigned char, kKnownBytes> known_{};
 };
 

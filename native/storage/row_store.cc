@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "format/bytes.h"
 #include "format/crc32c.h"
 #include "platform/exiting.h"
 
@@ -11,6 +12,22 @@ namespace sightline {
 namespace {
 
 constexpr uint64_t kRowsPerCopy = 4096;  // at once, of a backup
+constexpr uint64_t kPage = 4096;
+
+// Whether a row at byte `offset` of a file was not written in full when it was copied: it is all
+// zeros, or is so up to the end of a page or from one on.
+bool IsUnwritten(const unsigned char* row, uint64_t offset, uint64_t size) {
+  constexpr uint64_t kZeros = 64;
+  if (AllBytesAre(row, size, 0)) return true;
+  for (uint64_t page = (offset + kPage - 1) / kPage * kPage; page <= offset + size; page += kPage) {
+    const uint64_t at = page - offset;
+    const uint64_t before = std::min(kZeros, at);
+    const uint64_t behind = std::min(kZeros, size - at);
+    if (before > 0 && AllBytesAre(row + at - before, before, 0)) return true;
+    if (behind > 0 && AllBytesAre(row + at, behind, 0)) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -56,8 +73,8 @@ Status RowStore::CheckSize() {
                 file_.path() + " holds " + std::to_string(whole) + " rows of the " +
                     std::to_string(count()) + " that the log counts: rows " +
                     std::to_string(whole) + " to " + std::to_string(count() - 1) +
-                    " are missing. If this is a copy that was made while the index was written "
-                    "to, copy embeddings.dat after embeddings.idx, or use backup");
+                    " are missing. If this folder is a copy, delete LOCK in it: it then opens with "
+                    "what is whole");
 }
 
 Status RowStore::CheckCut() const {
@@ -251,6 +268,39 @@ void RowStore::Recheck(std::vector<std::string>* problems) {
     }
     row = extent.first_row + extent.rows;
   }
+}
+
+Status RowStore::FindFlaw(const Extents& extents, uint64_t first, Flaw* out) const {
+  *out = Flaw{};
+  std::vector<unsigned char> bytes;
+  for (uint64_t row = first; row < extents.rows();) {
+    if (Exiting()) return ExitingStatus();
+    const Extent extent = extents.Of(row);
+    row = extent.first_row + extent.rows;
+    bytes.resize(OffsetOf(extent.rows));
+    size_t got = 0;
+    SL_RETURN_IF_ERROR(
+        file_.ReadSome(OffsetOf(extent.first_row), bytes.data(), bytes.size(), &got));
+    if (got == bytes.size() && CrcMatches(Crc32c(bytes.data(), got), extent.crc)) continue;
+    out->whole = false;
+    out->first_row = extent.first_row;
+    out->written = got / OffsetOf(1);
+    // Space is reserved before rows are written, and reads as zeros.
+    for (uint64_t i = 0; i < out->written; ++i) {
+      const uint64_t offset = OffsetOf(extent.first_row + i);
+      if (IsUnwritten(bytes.data() + OffsetOf(i), offset, OffsetOf(1))) out->written = i;
+    }
+    out->missing = out->written < extent.rows;
+    return Status::Ok();
+  }
+  return Status::Ok();
+}
+
+Status RowStore::ChecksumOfFile(uint64_t first, uint64_t rows, uint32_t* crc) const {
+  std::vector<unsigned char> bytes(OffsetOf(rows));
+  SL_RETURN_IF_ERROR(file_.ReadAt(OffsetOf(first), bytes.data(), bytes.size()));
+  *crc = Crc32c(bytes.data(), bytes.size());
+  return Status::Ok();
 }
 
 Status RowStore::CopyTo(const FilePlace& place) {

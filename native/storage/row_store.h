@@ -72,6 +72,17 @@ class RowStore {
   // Checks all rows again, whatever is known; adds one line per damaged extent.
   void Recheck(std::vector<std::string>* problems);
   Status FileBytes(uint64_t* out) const;
+  // Of the file, whatever counts: the first extent from `first` on that does not match its checksum
+  // in `extents`, and how many of its rows stand before the first that is missing or was visibly
+  // not written. kOk with whole = true if all match.
+  struct Flaw {
+    bool whole = true;
+    bool missing = false;  // a row of it is not there or not written; else it has other bytes
+    uint64_t first_row = 0;
+    uint64_t written = 0;
+  };
+  Status FindFlaw(const Extents& extents, uint64_t first, Flaw* out) const;
+  Status ChecksumOfFile(uint64_t first, uint64_t rows, uint32_t* crc) const;
   // Writes the rows that count to a new file, durably. kFileExists; kFileCorrupt if they are
   // damaged.
   Status CopyTo(const FilePlace& place);

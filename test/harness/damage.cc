@@ -74,6 +74,7 @@ class Attacked {
   void Restore() {
     if (dirty_.empty() || all_dirty_) {
       WriteFiles(folder_, fixture_.files);
+      PutInPlace(folder_);
     } else {
       WriteBytes(folder_ + "/" + dirty_, fixture_.files.at(dirty_));
     }

@@ -213,6 +213,12 @@ void WriteFiles(const std::string& folder, const Files& files) {
   for (const auto& [name, bytes] : files) WriteBytes(folder + "/" + name, bytes);
 }
 
+void PutInPlace(const std::string& folder) {
+  FileLock lock;
+  Must(FileLock::Acquire(folder + "/LOCK", &lock), "lock");
+  lock.Claim();
+}
+
 Files ReadFiles(const std::string& folder) {
   Files files;
   for (const char* name : {kRows, kLog, kGraph}) {

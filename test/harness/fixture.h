@@ -49,6 +49,8 @@ Fixture GrowFixture(const std::string& folder, const Fixture& before, Growth gro
 
 void WriteFiles(const std::string& folder, const Files& files);
 Files ReadFiles(const std::string& folder);
+// As Index leaves a folder: an index in its place, which must not lose anything, and no copy.
+void PutInPlace(const std::string& folder);
 void WriteBytes(const std::string& path, const Bytes& bytes);
 
 Status OpenFolder(const std::string& folder, bool read_only, std::shared_ptr<Index>* out);

@@ -114,6 +114,7 @@ CaseList Mixtures(const History& history, const std::string& folder) {
       if (from < folders) files[kNames[i]] = history.folders[from].files.at(kNames[i]);
     }
     WriteFiles(folder, files);
+    PutInPlace(folder);
     const size_t log = mixture.from[1];
     Verdict verdict =
         Judge(folder, mixture.read_only, log < folders ? &history.folders[log] : nullptr);
@@ -152,6 +153,7 @@ CaseList WrongNames(const History& history, const std::string& folder) {
     for (size_t i = 0; i < 3; ++i) files[kNames[i]] = fixture.files.at(kNames[from[i]]);
     std::filesystem::remove_all(folder);
     WriteFiles(folder, files);
+    PutInPlace(folder);
     Verdict verdict = Judge(folder, number % 2 == 0, &fixture);
     const bool log_is_log = from[1] == 1;
     if (verdict.problem.empty() && !log_is_log && verdict.outcome.find("refused as") != 0) {

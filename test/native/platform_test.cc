@@ -215,6 +215,25 @@ SL_TEST(lock_is_refused_to_a_second_handle_of_the_same_process_and_names_the_hol
   CHECK_OK(FileLock::Acquire(path, &second));
 }
 
+SL_TEST(lock_names_itself_once_claimed_and_a_copy_of_it_does_not) {
+  const std::string path = test::TempFolder() + "/lock";
+  FileLock lock;
+  CHECK_OK(FileLock::Acquire(path, &lock));
+  CHECK(!lock.own());
+  lock.Release();
+  CHECK_OK(FileLock::Acquire(path, &lock));
+  CHECK(!lock.own() && !FileLock::IsOwn(path));
+  lock.Claim();
+  CHECK(lock.own() && FileLock::IsOwn(path));
+  std::vector<unsigned char> bytes;
+  CHECK_OK(ReadWholeFile(path, &bytes));
+  CHECK_OK(ReplaceFile(path + "2", bytes.data(), bytes.size()));
+  CHECK(!FileLock::IsOwn(path + "2") && !FileLock::IsOwn(path + "3"));
+  lock.Release();
+  CHECK_OK(FileLock::Acquire(path, &lock));
+  CHECK(lock.own() && FileLock::IsOwn(path));
+}
+
 SL_TEST(lock_survives_a_move_and_ends_with_its_owner) {
   const std::string path = test::TempFolder() + "/lock";
   FileLock other;
