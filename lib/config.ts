@@ -6,10 +6,10 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { makeError, messageOf } from './errors';
-import { suggest } from './options';
-import { parsePattern, splitPatterns } from './patterns';
-import { DEVICES, type Device } from './types';
+import { makeError, messageOf } from './base/errors';
+import { suggest } from './base/options';
+import { parsePattern, splitPatterns } from './base/patterns';
+import { DEVICES, type Device } from './base/types';
 
 export interface Settings {
   /** `builtin`, a folder in the Hugging Face layout, or a repository id of the model store. */

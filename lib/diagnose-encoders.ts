@@ -4,7 +4,7 @@
  */
 import type { Attempt } from './diagnostics';
 import { openClip, type ClipModel } from './encode';
-import { isLibraryError, type ErrorCode } from './errors';
+import { isLibraryError, type ErrorCode } from './base/errors';
 import { closeImageDecoder, decodeImage } from './media';
 
 /** A red circle on white: 64x64, PNG. */

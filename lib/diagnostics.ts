@@ -10,7 +10,7 @@ import { diagnoseDecoder, diagnoseEncoders } from './diagnose-encoders';
 import { openClip } from './encode';
 import { listModels } from './encode/hub/list';
 import { BUILTIN_MODEL, hubCacheDir } from './encode/model-store';
-import { messageOf } from './errors';
+import { messageOf } from './base/errors';
 import { findFfmpeg } from './media';
 import { VectorIndex } from './vectors';
 

@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from './errors';
+import { makeError } from './base/errors';
 import type {
   StoreAddOptions,
   StoreFigures,

@@ -4,7 +4,7 @@
  */
 export { findLibrary, openLibrary } from './library';
 export type { Library, MediaFileLocation, OpenLibraryOptions } from './library-types';
-export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './errors';
+export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './base/errors';
 export {
   listModels,
   pullModel,
@@ -82,4 +82,4 @@ export type {
   SyncOptions,
   SyncReport,
   VerifyReport,
-} from './types';
+} from './base/types';

@@ -6,9 +6,9 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Catalog, SpaceRecord } from './catalog';
 import { openClip, type ClipModel, type ClipOptions } from './encode';
-import { isLibraryError, makeError, type LibraryError } from './errors';
+import { isLibraryError, makeError, type LibraryError } from './base/errors';
 import { LateClip } from './late-clip';
-import type { ModelIdentity } from './types';
+import type { ModelIdentity } from './base/types';
 
 export interface LibraryModelOptions {
   readonly root: string;

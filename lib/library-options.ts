@@ -14,10 +14,10 @@ import {
   wrongType,
   type OptionRules,
   type Rule,
-} from './options';
+} from './base/options';
 import { MAX_EF_SEARCH, MAX_K } from './search';
 import type { OpenLibraryOptions } from './library-types';
-import type { MediaLimits, SearchOptions, SearchQuery, SyncOptions } from './types';
+import type { MediaLimits, SearchOptions, SearchQuery, SyncOptions } from './base/types';
 
 const vectorStore: Rule<VectorStoreChoice> = (name, value) =>
   typeof value === 'string' ? TEXT(name, value) : VECTOR_STORE_CHOICE(name, value);

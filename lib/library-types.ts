@@ -18,7 +18,7 @@ import type {
   SyncOptions,
   SyncReport,
   VerifyReport,
-} from './types';
+} from './base/types';
 
 export interface OpenLibraryOptions {
   /** The library's own folder; default `<root>/.sightline`. */

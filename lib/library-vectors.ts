@@ -8,11 +8,11 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Catalog } from './catalog';
 import { EmbeddedVectors } from './embedded-vectors';
-import { makeError } from './errors';
-import { objectOf } from './options';
+import { makeError } from './base/errors';
+import { objectOf } from './base/options';
 import { PgVectorStore, type PgVectorStoreOptions, type VectorStore } from './stores/vectors';
 import { CONNECTION_OPTIONS } from './stores/vectors/pg-options';
-import type { ModelIdentity } from './types';
+import type { ModelIdentity } from './base/types';
 import { VectorIndex } from './vectors';
 
 /** `postgres://user:password@host:port/database`, or the same with settings of the pool. */

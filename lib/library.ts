@@ -8,8 +8,8 @@ import path from 'node:path';
 import { framePath, openCatalog, type Catalog } from './catalog';
 import { rulesOfLibrary } from './config';
 import type { ClipModel } from './encode';
-import { truthOf } from './environment';
-import { makeError } from './errors';
+import { truthOf } from './base/environment';
+import { makeError } from './base/errors';
 import {
   backupLibrary,
   type LibraryBackupOptions,
@@ -29,8 +29,8 @@ import { openLibraryModel } from './library-model';
 import type { Library, MediaFileLocation, OpenLibraryOptions } from './library-types';
 import { openEmbeddingService, type EmbeddingService } from './service';
 import { openVectors, type LibraryVectors } from './library-vectors';
-import { readOptions, TEXT, type OptionRules } from './options';
-import { assertUnbundled } from './package-root';
+import { readOptions, TEXT, type OptionRules } from './base/options';
+import { assertUnbundled } from './base/package-root';
 import {
   recallScan,
   reconcile,
@@ -55,7 +55,7 @@ import {
   type SyncOptions,
   type SyncReport,
   type VerifyReport,
-} from './types';
+} from './base/types';
 
 export type { Library, OpenLibraryOptions } from './library-types';
 

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { isLibraryError, makeError } from './errors';
+import { isLibraryError, makeError } from './base/errors';
 import { findFfmpeg } from './media';
 import { drawSampleLibrary } from './scenes';
 

@@ -9,8 +9,8 @@ import {
   type MediaId,
   type ModelIdentity,
   type Row,
-} from '../types';
-import { makeError, messageOf } from '../errors';
+} from '../base/types';
+import { makeError, messageOf } from '../base/errors';
 import { checkCatalog } from './check';
 import { EncodingTable } from './encoding-table';
 import { exportMetadata } from './export-metadata';

@@ -8,8 +8,8 @@
  */
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { isError, makeError, messageOf } from '../errors';
-import type { FrameRecord } from '../types';
+import { isError, makeError, messageOf } from '../base/errors';
+import type { FrameRecord } from '../base/types';
 import { EMBEDDING_COLUMNS, EMBEDDING_JOINS, EncodingTable } from './encoding-table';
 import { framePath } from './frame-path';
 import { frameQuery, toFrame } from './frame-table';

@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { CommanderError } from 'commander';
-import { isError, isLibraryError, messageOf } from '../errors';
+import { isError, isLibraryError, messageOf } from '../base/errors';
 import { routeArguments } from './arguments';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes';
 import { printable } from './format';

@@ -5,7 +5,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readConfigFile } from '../config';
-import { makeError, messageOf } from '../errors';
+import { makeError, messageOf } from '../base/errors';
 import { printable } from './format';
 import type { Flags, Session } from './session';
 

@@ -4,10 +4,10 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readConfigFile, resolveConfig, samplingOf, SETTING_NAMES } from '../config';
 import type { ResolvedConfig, SettingName } from '../config';
-import { isLibraryError, makeError } from '../errors';
+import { isLibraryError, makeError } from '../base/errors';
 import { findLibrary, openLibrary } from '../library';
 import type { Library } from '../library-types';
-import type { SyncOptions } from '../types';
+import type { SyncOptions } from '../base/types';
 import { printable } from './format';
 import type { Io } from './io';
 

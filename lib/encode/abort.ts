@@ -1,5 +1,5 @@
 /** Work that its caller may give up. */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 
 /** Settles with the work, or rejects with ERR_ABORTED as soon as the signal says so. */
 export async function untilAborted<T>(

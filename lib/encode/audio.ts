@@ -1,6 +1,6 @@
 /** wav2vec2: the sound of speech -> one vector. */
 import path from 'node:path';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { AudioEncoder } from './encoder';
 import { audioKind } from './input-kinds';
 import type { GraphFile } from './model-files';

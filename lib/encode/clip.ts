@@ -1,7 +1,7 @@
 /** Opens a CLIP model: finds it, checks it, and stands the two encoders on pools that start later. */
 import path from 'node:path';
-import { makeError } from '../errors';
-import type { ModelIdentity } from '../types';
+import { makeError } from '../base/errors';
+import type { ModelIdentity } from '../base/types';
 import { graphFile } from './dtype';
 import type { ClipModel, ImageEncoder, SentenceEncoder } from './encoder';
 import { IMAGE, TEXT } from './input-kinds';

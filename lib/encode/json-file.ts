@@ -3,7 +3,7 @@
  * readers that configuration code needs: an object field and a bounded number.
  */
 import { readFile, stat } from 'node:fs/promises';
-import { makeError, messageOf } from '../errors';
+import { makeError, messageOf } from '../base/errors';
 
 /** Real configuration nests 6 deep, tokenizer files 9. */
 const MAX_DEPTH = 64;

@@ -3,7 +3,7 @@
  * PreprocessSpec. Every number is bounded: sizes from outside decide allocations later.
  */
 import path from 'node:path';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { isObject, numberField, readJsonFile, type JsonObject } from './json-file';
 import type { PreprocessSpec } from './preprocess';
 

@@ -3,7 +3,7 @@
  * the tokens of the text, of unit length.
  */
 import path from 'node:path';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { SentenceEncoder } from './encoder';
 import { TEXT } from './input-kinds';
 import { isObject, numberField, readJsonFile, type JsonObject } from './json-file';

@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util';
 import { Tensor, type InferenceSession } from 'onnxruntime-node';
-import { makeError, messageOf } from '../errors';
+import { makeError, messageOf } from '../base/errors';
 import type { TensorInfo } from './onnx-signature';
 import { withOutput } from './onnx-tap';
 import { poolStates } from './pooling';

@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { makeError, messageOf } from '../errors';
+import { makeError, messageOf } from '../base/errors';
 import { isObject, readJsonFile, type JsonObject } from './json-file';
 
 /** The largest in use (multilingual vocabularies) has 17 MB. */

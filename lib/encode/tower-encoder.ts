@@ -5,10 +5,10 @@
  */
 import { setMaxListeners } from 'node:events';
 import { types } from 'node:util';
-import { checkPresent } from '../arrays';
-import { isLibraryError, makeError, type LibraryError } from '../errors';
-import { readOptions } from '../options';
-import type { ModelIdentity } from '../types';
+import { checkPresent } from '../base/arrays';
+import { isLibraryError, makeError, type LibraryError } from '../base/errors';
+import { readOptions } from '../base/options';
+import type { ModelIdentity } from '../base/types';
 import { abortedError, untilAborted } from './abort';
 import { Batcher } from './batcher';
 import { ENCODE_OPTIONS, type EachResult, type EncodeOptions, type ItemEncoder } from './encoder';

@@ -14,7 +14,7 @@
  * | `videomae` | `last_hidden_state`                                  | position 0 (spec 001)                |
  * | `wav2vec2` | `last_hidden_state`                                  | mean over time (spec 001)            |
  */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { Signature, TensorInfo } from './onnx-signature';
 
 export type Modality = 'image' | 'text' | 'video' | 'audio';

@@ -4,7 +4,7 @@
  *
  * A damaged or cut file gives the samples that decode; `complaint` says what ffmpeg thought of it.
  */
-import { makeError, type LibraryError } from '../errors';
+import { makeError, type LibraryError } from '../base/errors';
 import { sniffAudio, type SniffedAudio } from './audio-sniff';
 import { readMono } from './audio-stream';
 import { findFfmpeg } from './ffmpeg-find';

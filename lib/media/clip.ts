@@ -1,5 +1,5 @@
 /** Frames that stand for a whole video, for encoders that look at a clip at once (VideoMAE). */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { DecodedFrame } from './frame';
 import { probeVideo, sampleVideo } from './video';
 

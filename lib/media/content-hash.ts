@@ -1,6 +1,6 @@
 /** The name of a file's bytes: what tells a moved file from a new one. */
 import { createHash } from 'node:crypto';
-import { isError, makeError, messageOf } from '../errors';
+import { isError, makeError, messageOf } from '../base/errors';
 import { assertUnchanged, openMedia } from './safe-open';
 
 const CHUNK_BYTES = 1024 * 1024;

@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
-import { isError, makeError, messageOf } from '../errors';
+import { isError, makeError, messageOf } from '../base/errors';
 import { mapPixels } from './color/map';
 import { needsMapping, signalOf, signalOfProfile, type ColorSignal } from './color/signal';
 import type { DecodedPicture } from './decode-protocol';

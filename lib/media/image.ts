@@ -1,8 +1,8 @@
 /** Pictures as the layers above ask for them: one pool of children per process, started when needed. */
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { makeError } from '../errors';
-import type { MediaLimits } from '../types';
+import { makeError } from '../base/errors';
+import type { MediaLimits } from '../base/types';
 import { DecodePool } from './decode-pool';
 import type { DecodedImage } from './frame';
 import { LIMITS } from './limits';

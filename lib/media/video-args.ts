@@ -1,6 +1,6 @@
 /** The command line of one sampling run. Pure: options in, arguments out. */
 import { availableParallelism } from 'node:os';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { AudioFormat } from './audio-sniff';
 import type { Ffmpeg } from './ffmpeg-find';
 import { INDEX_NAME } from './ffmpeg-process';

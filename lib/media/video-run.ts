@@ -2,7 +2,7 @@
  * Runs ffmpeg for one video and judges how it went: which frames come out, and what is said at the
  * end when something was wrong.
  */
-import { makeError, type LibraryError } from '../errors';
+import { makeError, type LibraryError } from '../base/errors';
 import type { FfmpegProcess } from './ffmpeg-process';
 import { filmTracks, matrixOfTrack, signalOfTrack, squareSize } from './film-track';
 import type { FilmTrack } from './film-track';

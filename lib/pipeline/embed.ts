@@ -9,8 +9,8 @@
 import { crc32 } from 'node:zlib';
 import type { Catalog, EncodeFailure, EncodeRun, FrameRow, MediaRow } from '../catalog';
 import type { EachResult, ImageEncoder } from '../encode';
-import { isLibraryError, makeError, messageOf, type LibraryError } from '../errors';
-import { asRow, type FrameId } from '../types';
+import { isLibraryError, makeError, messageOf, type LibraryError } from '../base/errors';
+import { asRow, type FrameId } from '../base/types';
 import type { VectorStore } from '../stores/vectors';
 import type { FrameStore } from './frame-store';
 import type { WakeUp } from './ordered';

@@ -5,7 +5,7 @@
  * of the run.
  */
 import type { Catalog, IngestedFrame, IngestedItem } from '../catalog';
-import { isLibraryError, makeError, messageOf } from '../errors';
+import { isLibraryError, makeError, messageOf } from '../base/errors';
 import {
   contentHash,
   contentKind,
@@ -14,7 +14,7 @@ import {
   type DecodedFrame,
   type DecodedImage,
 } from '../media';
-import type { MediaKind, MediaLimits, MediaState, SyncOptions } from '../types';
+import type { MediaKind, MediaLimits, MediaState, SyncOptions } from '../base/types';
 import type { FrameStore } from './frame-store';
 import { mapOrdered } from './ordered';
 import { MAX_ATTEMPTS, type FoundFile, type KnownFile } from './plan';

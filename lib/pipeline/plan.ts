@@ -8,7 +8,7 @@
  * longer where they were are looked for among the files that are new, or new under an old name: what is
  * found there has moved (ADR 19).
  */
-import type { MediaId, MediaKind, MediaState } from '../types';
+import type { MediaId, MediaKind, MediaState } from '../base/types';
 
 /** What the walk knows of a file. */
 export interface FoundFile {

@@ -3,7 +3,7 @@
  * decoded again as it was the first time and a sync can say to what its options do not apply.
  */
 import { DEFAULT_MAX_SIZE } from '../media';
-import type { MediaKind, SyncOptions } from '../types';
+import type { MediaKind, SyncOptions } from '../base/types';
 
 const DEFAULT_FPS = 1;
 

@@ -6,9 +6,9 @@ import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Catalog, MediaRow } from '../catalog';
-import { isLibraryError, makeError, messageOf } from '../errors';
+import { isLibraryError, makeError, messageOf } from '../base/errors';
 import { contentHash } from '../media';
-import type { MediaId, VerifyReport } from '../types';
+import type { MediaId, VerifyReport } from '../base/types';
 import type { VectorStore } from '../stores/vectors';
 import { FrameStore } from './frame-store';
 

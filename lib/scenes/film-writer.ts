@@ -4,8 +4,8 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { decoderEnvironment } from '../child-environment';
-import { makeError, messageOf } from '../errors';
+import { decoderEnvironment } from '../base/child-environment';
+import { makeError, messageOf } from '../base/errors';
 import { filmFrames, sceneAt, type Film } from './motion';
 import { renderPixels } from './render';
 

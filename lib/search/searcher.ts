@@ -4,16 +4,16 @@
  */
 import { passes, type Catalog, type RowFilter } from '../catalog';
 import type { ClipModel } from '../encode';
-import { parsePattern } from '../patterns';
+import { parsePattern } from '../base/patterns';
 import type { StoreFilter, StoreHits, VectorStore } from '../stores/vectors';
-import { asFrameId } from '../types';
+import { asFrameId } from '../base/types';
 import type {
   FrameRecord,
   SearchOptions,
   SearchQuery,
   SearchResponse,
   SearchResult,
-} from '../types';
+} from '../base/types';
 import { frameUrl } from './frame-url';
 import { resolveQuery } from './query-vector';
 import { similarityOfCosine } from './similarity';

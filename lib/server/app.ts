@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { isError, isLibraryError, makeError } from '../errors';
+import { isError, isLibraryError, makeError } from '../base/errors';
 import type { Library } from '../library-types';
 import { EmbeddingService } from '../service';
 import { watchConnections } from './connections';

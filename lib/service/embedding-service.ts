@@ -3,11 +3,18 @@
  * that are asked for at the same time are computed once.
  */
 import { types } from 'node:util';
-import { checkPresent } from '../arrays';
-import { isLibraryError, makeError, type LibraryError } from '../errors';
-import { debug } from '../debug';
+import { checkPresent } from '../base/arrays';
+import { isLibraryError, makeError, type LibraryError } from '../base/errors';
+import { debug } from '../base/debug';
 import type { ImageEncoder, ItemEncoder, SentenceEncoder } from '../encode';
-import { ANYTHING, BOOLEAN, FUNCTION, readOptions, SIGNAL, type OptionRules } from '../options';
+import {
+  ANYTHING,
+  BOOLEAN,
+  FUNCTION,
+  readOptions,
+  SIGNAL,
+  type OptionRules,
+} from '../base/options';
 import { checkPixels, pngOf, type RawPixels } from '../media';
 import {
   cacheKey,

@@ -8,8 +8,8 @@ import {
   type ItemEncoder,
 } from '../encode';
 import { decodeAudio, sampleClip } from '../media';
-import { readOptions, TEXT } from '../options';
-import type { ModelIdentity } from '../types';
+import { readOptions, TEXT } from '../base/options';
+import type { ModelIdentity } from '../base/types';
 
 export interface FileEmbedder extends AsyncDisposable {
   readonly model: ModelIdentity;

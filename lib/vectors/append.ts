@@ -1,8 +1,8 @@
 /** `add` and `update`: cut into commits, so that memory, progress and abort stay small. */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { NativeBinding, NativeHandle, NativeKeys } from '../native';
-import { readOptions } from '../options';
-import { partOf } from '../arrays';
+import { readOptions } from '../base/options';
+import { partOf } from '../base/arrays';
 import { room } from './room';
 import type { IndexCore } from './core';
 import { toFloats, type VectorInput } from './input';

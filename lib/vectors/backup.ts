@@ -1,7 +1,7 @@
 /** `backup`: a consistent copy of an index's folder, made beside its name and renamed when it is whole. */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { native } from '../native';
-import { readOptions, SIGNAL, type OptionRules } from '../options';
+import { readOptions, SIGNAL, type OptionRules } from '../base/options';
 import { rethrow, type IndexCore } from './core';
 import { newFolder } from './new-folder';
 import { copyTuning } from './tuning-file';

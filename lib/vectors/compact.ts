@@ -1,7 +1,7 @@
 /** `compact`: the live rows in new files beside the old ones, then in their place. */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { NativeHandle } from '../native';
-import { readOptions } from '../options';
+import { readOptions } from '../base/options';
 import type { IndexCore } from './core';
 import { COMPACT_OPTIONS } from './option-rules';
 import type { CompactOptions, CompactReport } from './types';

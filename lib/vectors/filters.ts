@@ -5,10 +5,10 @@
  * they name may be others now.
  */
 import { types } from 'node:util';
-import { isLibraryError, makeError } from '../errors';
+import { isLibraryError, makeError } from '../base/errors';
 import { fromNative, type NativeKeys } from '../native';
-import { wrongType } from '../options';
-import { checkPresent } from '../arrays';
+import { wrongType } from '../base/options';
+import { checkPresent } from '../base/arrays';
 import { attempt, type IndexCore } from './core';
 import { bitsOfKeys, bitsOfPredicate } from './filter-bits';
 import type { Filter } from './types';

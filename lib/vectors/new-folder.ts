@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { fileError } from './files/byte-file';
 import { syncFolder } from './files/write-beside';
 

@@ -10,7 +10,7 @@ import {
   SIGNAL,
   type OptionRules,
   type Rule,
-} from '../options';
+} from '../base/options';
 import type {
   AddOptions,
   BatchOptions,

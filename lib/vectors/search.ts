@@ -1,11 +1,11 @@
 /** Searches: checks of their options, the sync call, and batches cut so that they can be stopped. */
 import type { NativeBatch } from '../native';
-import { partOf } from '../arrays';
+import { partOf } from '../base/arrays';
 import { room } from './room';
 import { assertOpen, attempt, rethrow, type IndexCore } from './core';
 import { filterOf, searchFiltered, searchFilteredAsync, type RowFilter } from './filters';
 import { batchOf, batchRoom, hitsOf, joinBatches, keysOf, similaritiesOf } from './hits';
-import { checkNames, readOptions } from '../options';
+import { checkNames, readOptions } from '../base/options';
 import { toFloats } from './input';
 import { BATCH_OPTIONS, SEARCH_OPTIONS } from './option-rules';
 import type { BatchHits, BatchOptions, Hits, SearchOptions } from './types';

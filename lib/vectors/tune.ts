@@ -1,7 +1,7 @@
 /** `tune`: the smallest efSearch that reaches a recall on the user's own rows or queries. */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { IndexCore } from './core';
-import { outOfRange, readOptions } from '../options';
+import { outOfRange, readOptions } from '../base/options';
 import { toFloats } from './input';
 import { TUNE_OPTIONS } from './option-rules';
 import { findTruth, measureRecall, sampleRows } from './recall';

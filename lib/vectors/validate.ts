@@ -1,9 +1,9 @@
 /** Checks of arguments: the right type, the right range, and a message that says what was received. */
 import { types } from 'node:util';
-import { makeError, type LibraryError } from '../errors';
+import { makeError, type LibraryError } from '../base/errors';
 import type { NativeKeys } from '../native';
-import { outOfRange, wrongType } from '../options';
-import { checkPresent } from '../arrays';
+import { outOfRange, wrongType } from '../base/options';
+import { checkPresent } from '../base/arrays';
 import { room } from './room';
 import { checkInput, toFloats, type VectorInput } from './input';
 import { wrongLength } from './lengths';

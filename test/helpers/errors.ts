@@ -1,5 +1,5 @@
 /** What `work` fails with, where it has to fail with an error of ours. */
-import { isLibraryError, type LibraryError } from '../../lib/errors';
+import { isLibraryError, type LibraryError } from '../../lib/base/errors';
 
 /** @throws whatever is not an error of the library; also when `work` succeeds */
 export async function errorOf(work: () => unknown): Promise<LibraryError> {

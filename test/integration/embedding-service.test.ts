@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openClip, type ClipModel, type SentenceEncoder } from '../../lib/encode';
-import { makeError } from '../../lib/errors';
+import { makeError } from '../../lib/base/errors';
 import {
   EmbeddingService,
   MAX_BATCH,

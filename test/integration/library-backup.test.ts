@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError } from '../../lib/errors';
+import { isLibraryError } from '../../lib/base/errors';
 import { openLibrary } from '../../lib/library';
 import type { LibraryBackupReport } from '../../lib/library-backup';
 import { documentOf, runCli } from '../helpers/cli';

@@ -18,7 +18,7 @@ import { EmbeddedVectors } from '../../lib/embedded-vectors';
 import { openClipWithWorker } from '../../lib/encode/clip';
 import { openLibrary } from '../../lib/library';
 import { runSync } from '../../lib/pipeline';
-import { asFrameId, type LibraryStats, type SyncReport } from '../../lib/types';
+import { asFrameId, type LibraryStats, type SyncReport } from '../../lib/base/types';
 import { VectorIndex } from '../../lib/vectors';
 import { runCli } from '../helpers/cli';
 import { makeTempDir } from '../helpers/temp';

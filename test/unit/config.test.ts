@@ -10,7 +10,7 @@ import {
   samplingOf,
   SETTING_NAMES,
 } from '../../lib/config';
-import { isLibraryError } from '../../lib/errors';
+import { isLibraryError } from '../../lib/base/errors';
 import { DEFAULT_EF_SEARCH, DEFAULT_K } from '../../lib/search';
 import { makeTempDir } from '../helpers/temp';
 

@@ -7,7 +7,7 @@ import {
   type FoundFile,
   type KnownFile,
 } from '../../lib/pipeline/plan';
-import { asMediaId, type MediaState } from '../../lib/types';
+import { asMediaId, type MediaState } from '../../lib/base/types';
 
 const found = (relPath: string, over: Partial<FoundFile> = {}): FoundFile => ({
   relPath,

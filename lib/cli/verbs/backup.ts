@@ -1,5 +1,5 @@
 /** `backup`: a copy of the library, also while another process is writing to it. */
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { backupLibrary, type LibraryBackupReport } from '../../library-backup';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, printable } from '../format';

@@ -1,10 +1,10 @@
 /** `demo`: draws a sample library, syncs it as any folder, searches it, serves it. */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { isLibraryError, makeError } from '../../errors';
+import { isLibraryError, makeError } from '../../base/errors';
 import type { Library } from '../../library-types';
 import { prepareSampleLibrary, type PreparedSample } from '../../sample-library';
-import type { SearchResponse } from '../../types';
+import type { SearchResponse } from '../../base/types';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, formatDuration, formatTimestamp, printable } from '../format';
 import { untilInterrupted } from '../interrupt';

@@ -1,5 +1,5 @@
 /** `models`: list, pull and verify. Reads the words, shows the list; the other two have files of their own. */
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { listModels, type Dtype } from '../../models';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { formatBytes, printable } from '../format';

@@ -1,5 +1,5 @@
 /** `serve`: the HTTP server and its page, until Ctrl-C or SIGTERM. */
-import { isLibraryError, makeError } from '../../errors';
+import { isLibraryError, makeError } from '../../base/errors';
 import type { Library } from '../../library-types';
 import { startServer } from '../../server';
 import { openEmbeddingService, type EmbeddingService } from '../../service';

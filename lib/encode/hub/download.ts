@@ -8,7 +8,7 @@
  */
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { isLibraryError, makeError } from '../../errors';
+import { isLibraryError, makeError } from '../../base/errors';
 import { Digests, digestsOfFile, feedFile } from '../file-hash';
 import { syncFolder } from './cache';
 import { abortedError, diskError, hubError } from './failures';

@@ -1,7 +1,7 @@
 /** Lets a model answer the golden inputs on this machine. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { ModelIdentity } from '../../types';
+import type { ModelIdentity } from '../../base/types';
 import { openAudioEncoder } from '../audio';
 import { openClip } from '../clip';
 import type { Dtype } from '../dtype';

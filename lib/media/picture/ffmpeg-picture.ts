@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { makeError, messageOf } from '../../errors';
+import { makeError, messageOf } from '../../base/errors';
 import { findFfmpeg } from '../ffmpeg-find';
 import { ffmpegEnvironment, limitedCommand } from '../ffmpeg-process';
 import type { PictureLimits } from '../limits';

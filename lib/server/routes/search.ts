@@ -1,6 +1,6 @@
 /** `GET /search`, `POST /search`, `GET /similar/:frame_id`. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { SearchOptions, SearchQuery, SearchResponse } from '../../types';
+import type { SearchOptions, SearchQuery, SearchResponse } from '../../base/types';
 import { clientGone, type ServerContext } from '../context';
 import { toOptions, type FilterFields, type OptionFields } from '../query-input';
 import { SEARCH, SEARCH_POST, SIMILAR } from '../schemas';

@@ -9,7 +9,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
-import { integer, readOptions, TEXT, type OptionRules } from '../../options';
+import { integer, readOptions, TEXT, type OptionRules } from '../../base/options';
 import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
 import { checkTtl, matcherOf, TTL_SECONDS } from './key';
 import { fromBytes, toBytes } from './value';

@@ -1,6 +1,6 @@
 /** Embeddings in this process's memory: least recently used go first, counted in bytes. */
 import { LRUCache } from 'lru-cache';
-import { integer, readOptions, type OptionRules } from '../../options';
+import { integer, readOptions, type OptionRules } from '../../base/options';
 import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
 import { checkTtl, matcherOf, TTL_SECONDS } from './key';
 

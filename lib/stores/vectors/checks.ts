@@ -1,11 +1,11 @@
 /** Checks of arguments before anything is sent: right type, right range, and what was received. */
 import { types } from 'node:util';
-import { checkPresent } from '../../arrays';
-import { makeError } from '../../errors';
-import { integer, outOfRange, wrongType } from '../../options';
+import { checkPresent } from '../../base/arrays';
+import { makeError } from '../../base/errors';
+import { integer, outOfRange, wrongType } from '../../base/options';
 import type { Metric, StoreKeys } from './vector-store';
 
-export { outOfRange, wrongType } from '../../options';
+export { outOfRange, wrongType } from '../../base/options';
 
 /** Rows of one table; the engine's own limit of a row number. */
 export const MAX_ROWS = 2 ** 32 - 1;

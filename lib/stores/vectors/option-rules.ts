@@ -9,7 +9,7 @@ import {
   SIGNAL,
   type OptionRules,
   type Rule,
-} from '../../options';
+} from '../../base/options';
 import { checkNumber, MAX_K } from './checks';
 import type { DistanceQuery, Embedding, SimilarityQuery } from './pg-vector-store';
 import type { Attributes, StoreAddOptions, StoreFilter, StoreSearchOptions } from './vector-store';

@@ -6,7 +6,7 @@
  * poolers that hand out another session per transaction.
  */
 import type { Pool, PoolClient, QueryResult } from 'pg';
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { isClientTimeout, isConflict, isConnectionError, toLibraryError } from './pg-errors';
 
 export interface ConnectionOptions {

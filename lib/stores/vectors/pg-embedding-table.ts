@@ -3,7 +3,7 @@
  * columns: the vector search functions of spec 002. Nothing but the embedding column is written.
  */
 import { types } from 'node:util';
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import {
   ANYTHING,
   arrayOf,
@@ -14,7 +14,7 @@ import {
   readOptions,
   RECORD,
   type OptionRules,
-} from '../../options';
+} from '../../base/options';
 import { checkText, checkVectors, outOfRange, wrongType } from './checks';
 import { vectorArrayParameter } from './pg-binary';
 import { PgConnection, type SqlRow, type SqlValue } from './pg-connection';

@@ -9,7 +9,7 @@ import {
   messageOf,
   type ErrorCode,
   type LibraryError,
-} from '../../errors';
+} from '../../base/errors';
 
 interface DriverError extends Error {
   readonly code?: string;

@@ -1,5 +1,5 @@
 /** What a store can be told, its defaults and ranges. */
-import { BOOLEAN, integer, oneOf, RECORD, readOptions, type OptionRules } from '../../options';
+import { BOOLEAN, integer, oneOf, RECORD, readOptions, type OptionRules } from '../../base/options';
 import { checkOneOf, checkText, outOfRange } from './checks';
 import { checkIdentifier, checkTableName } from './identifiers';
 import type { ConnectionOptions } from './pg-connection';

@@ -2,7 +2,7 @@
  * Searches. By an index where one serves the metric; then, if filters starved it, by comparing all
  * rows, so that there are always `min(k, matches)` results.
  */
-import { readOptions } from '../../options';
+import { readOptions } from '../../base/options';
 import { checkInteger, checkVectors, MAX_K } from './checks';
 import { SEARCH_OPTIONS } from './option-rules';
 import { vectorParameter } from './pg-binary';

@@ -2,8 +2,8 @@
  * Writing: chunks of bounded size, each one transaction that is durable when it returns. The line of
  * `sightline_spaces` is changed first, so writers of one table follow each other.
  */
-import { isLibraryError, makeError } from '../../errors';
-import { checkNames, readOptions } from '../../options';
+import { isLibraryError, makeError } from '../../base/errors';
+import { checkNames, readOptions } from '../../base/options';
 import { ADD_OPTIONS, ATTRIBUTES } from './option-rules';
 import { checkDistinct, checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
 import { quote } from './identifiers';

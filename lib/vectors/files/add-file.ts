@@ -1,7 +1,7 @@
 /** `addFile`: rows of a vector file into an index, block by block, each block one commit. */
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import type { NativeKeys } from '../../native';
-import { integer, oneOf, readOptions, type OptionRules } from '../../options';
+import { integer, oneOf, readOptions, type OptionRules } from '../../base/options';
 import type { IndexCore } from '../core';
 import { ADD_OPTIONS } from '../option-rules';
 import type { AddOptions, Keys } from '../types';

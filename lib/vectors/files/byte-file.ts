@@ -1,6 +1,6 @@
 /** A file read by position, whose length is known: no count from inside a file is believed before it fits. */
 import { open, stat, type FileHandle } from 'node:fs/promises';
-import { isError, makeError, messageOf, type LibraryError } from '../../errors';
+import { isError, makeError, messageOf, type LibraryError } from '../../base/errors';
 
 /** One read asks the system for at most this much: more than 2 GiB at once is refused. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;

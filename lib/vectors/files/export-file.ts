@@ -1,7 +1,7 @@
 /** `exportFile`: the live rows of an index and their keys, as two files numpy reads. */
 import path from 'node:path';
 import { attempt, type IndexCore } from '../core';
-import { FUNCTION, outOfRange, readOptions, SIGNAL, type OptionRules } from '../../options';
+import { FUNCTION, outOfRange, readOptions, SIGNAL, type OptionRules } from '../../base/options';
 import { checkPath, throwIfAborted, type Progress } from '../validate';
 import { prepareVectors } from './write-vectors';
 

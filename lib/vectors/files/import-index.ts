@@ -1,8 +1,15 @@
 /** `VectorIndex.importFrom`: an index file of another engine becomes an index of ours, or nothing. */
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import { isLibraryError, makeError } from '../../errors';
-import { FUNCTION, oneOf, readOptions, SIGNAL, wrongType, type OptionRules } from '../../options';
+import { isLibraryError, makeError } from '../../base/errors';
+import {
+  FUNCTION,
+  oneOf,
+  readOptions,
+  SIGNAL,
+  wrongType,
+  type OptionRules,
+} from '../../base/options';
 import { CREATE_OPTIONS, THREADS } from '../option-rules';
 import type { CreateOptions, Metric } from '../types';
 import { checkPath, throwIfAborted } from '../validate';

@@ -1,7 +1,7 @@
 /** `writeVectors`: an array, or blocks as they come, as a vector file. */
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { oneOf, outOfRange, readOptions, wrongType, type OptionRules } from '../../options';
+import { oneOf, outOfRange, readOptions, wrongType, type OptionRules } from '../../base/options';
 import { withoutHalfType } from '../input';
 import { wrongLength } from '../lengths';
 import { checkInteger, checkPath } from '../validate';

@@ -1,7 +1,7 @@
 /**
  * Where the package's own files lie: the addon, the built-in model, the page, the workers' programs. A
  * bundler makes one file of the code and leaves these behind; then there is no such folder, and what
- * needs one says so with a remedy that helps. Layer 0: uses `errors/` only.
+ * needs one says so with a remedy that helps. Layer 0: uses `errors.ts` only.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,8 +10,8 @@ import { makeError } from './errors';
 
 const NAME = 'sightline';
 
-/** From dist/lib to the package; of a bundle any folder. */
-export const PACKAGE_ROOT = path.resolve(__dirname, '../..');
+/** From dist/lib/base to the package; of a bundle any folder. */
+export const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
 
 function isOurs(root: string): boolean {
   try {

@@ -3,9 +3,9 @@
  * Uses nothing else of the package. Callers branch on `error.code`, never on the message.
  */
 import { types } from 'node:util';
-import { ERROR_CODES, type ErrorClassName, type ErrorCode, type ErrorCodeRow } from './codes';
+import { ERROR_CODES, type ErrorClassName, type ErrorCode, type ErrorCodeRow } from './error-codes';
 
-export { ERROR_CODES, type ErrorCode } from './codes';
+export { ERROR_CODES, type ErrorCode } from './error-codes';
 
 export interface ErrorOptions {
   /** The values that explain the error, for machines. */
