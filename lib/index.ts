@@ -2,8 +2,8 @@
  * What `require('sightline')` gives. Loads neither sharp, onnxruntime nor SQLite until a call needs
  * them.
  */
-export { findLibrary, openLibrary } from './library';
-export type { Library, MediaFileLocation, OpenLibraryOptions } from './library-types';
+export { findLibrary, openLibrary } from './library/library';
+export type { Library, MediaFileLocation, OpenLibraryOptions } from './library/types';
 export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './base/errors';
 export {
   listModels,
@@ -14,7 +14,7 @@ export {
   type PullOptions,
   type PullReport,
   type VerifyOptions,
-} from './models';
+} from './library/models';
 export * from './engine';
 export * from './stores/vectors';
 export {
@@ -62,8 +62,8 @@ export {
   backupLibrary,
   type LibraryBackupOptions,
   type LibraryBackupReport,
-} from './library-backup';
-export type { VectorStoreChoice } from './library-vectors';
+} from './library/backup';
+export type { VectorStoreChoice } from './library/vectors';
 export type {
   FrameId,
   FrameRecord,

@@ -1,6 +1,6 @@
 /** Runs a sync with progress and Ctrl-C; what came of it becomes an exit code. Used by several verbs. */
 import { isLibraryError } from '../base/errors';
-import type { Library } from '../library-types';
+import type { Library } from '../library/types';
 import type { SyncOptions, SyncReport } from '../base/types';
 import { EXIT, meansMissing, type ExitCode } from './exit-codes';
 import { untilInterrupted } from './interrupt';

@@ -4,7 +4,7 @@ import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isError, isLibraryError, makeError } from '../base/errors';
-import type { Library } from '../library-types';
+import type { Library } from '../library/types';
 import { EmbeddingService } from '../service';
 import { watchConnections } from './connections';
 import type { ServerContext, ServiceContext } from './context';

@@ -2,8 +2,8 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isLibraryError, makeError } from '../../base/errors';
-import type { Library } from '../../library-types';
-import { prepareSampleLibrary, type PreparedSample } from '../../sample-library';
+import type { Library } from '../../library/types';
+import { prepareSampleLibrary, type PreparedSample } from '../../library/sample-library';
 import type { SearchResponse } from '../../base/types';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, formatDuration, formatTimestamp, printable } from '../format';

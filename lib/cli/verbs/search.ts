@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { makeError, messageOf } from '../../base/errors';
-import type { Library } from '../../library-types';
+import type { Library } from '../../library/types';
 import type { SearchOptions, SearchQuery, SearchResponse, SearchResult } from '../../base/types';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, formatTimestamp, printable, type Column } from '../format';

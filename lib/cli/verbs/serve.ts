@@ -1,6 +1,6 @@
 /** `serve`: the HTTP server and its page, until Ctrl-C or SIGTERM. */
 import { isLibraryError, makeError } from '../../base/errors';
-import type { Library } from '../../library-types';
+import type { Library } from '../../library/types';
 import { startServer } from '../../server';
 import { openEmbeddingService, type EmbeddingService } from '../../service';
 import { EXIT, type ExitCode } from '../exit-codes';

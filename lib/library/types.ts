@@ -3,9 +3,9 @@
  * `library.ts` implements it. Holds no code, so that importing it loads neither sharp, onnxruntime
  * nor SQLite.
  */
-import type { LibraryBackupOptions, LibraryBackupReport } from './library-backup';
-import type { VectorStoreChoice } from './library-vectors';
-import type { CacheName, EmbeddingService } from './service';
+import type { LibraryBackupOptions, LibraryBackupReport } from './backup';
+import type { VectorStoreChoice } from './vectors';
+import type { CacheName, EmbeddingService } from '../service';
 import type {
   FrameRecord,
   LibraryStats,
@@ -18,7 +18,7 @@ import type {
   SyncOptions,
   SyncReport,
   VerifyReport,
-} from './base/types';
+} from '../base/types';
 
 export interface OpenLibraryOptions {
   /** The library's own folder; default `<root>/.sightline`. */

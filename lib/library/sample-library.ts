@@ -5,9 +5,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { isLibraryError, makeError } from './base/errors';
-import { findFfmpeg } from './media';
-import { drawSampleLibrary } from './scenes';
+import { isLibraryError, makeError } from '../base/errors';
+import { findFfmpeg } from '../media';
+import { drawSampleLibrary } from '../scenes';
 
 export interface PrepareOptions {
   readonly pictures?: number;

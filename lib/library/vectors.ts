@@ -6,14 +6,14 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Catalog } from './catalog';
+import type { Catalog } from '../catalog';
 import { EmbeddedVectors } from './embedded-vectors';
-import { makeError } from './base/errors';
-import { objectOf } from './base/options';
-import { PgVectorStore, type PgVectorStoreOptions, type VectorStore } from './stores/vectors';
-import { CONNECTION_OPTIONS } from './stores/vectors/pg-options';
-import type { ModelIdentity } from './base/types';
-import { VectorIndex } from './vectors';
+import { makeError } from '../base/errors';
+import { objectOf } from '../base/options';
+import { PgVectorStore, type PgVectorStoreOptions, type VectorStore } from '../stores/vectors';
+import { CONNECTION_OPTIONS } from '../stores/vectors/pg-options';
+import type { ModelIdentity } from '../base/types';
+import { VectorIndex } from '../vectors';
 
 /** `postgres://user:password@host:port/database`, or the same with settings of the pool. */
 export type VectorStoreChoice =

@@ -4,11 +4,11 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { Catalog, SpaceRecord } from './catalog';
-import { openClip, type ClipModel, type ClipOptions } from './encode';
-import { isLibraryError, makeError, type LibraryError } from './base/errors';
+import type { Catalog, SpaceRecord } from '../catalog';
+import { openClip, type ClipModel, type ClipOptions } from '../encode';
+import { isLibraryError, makeError, type LibraryError } from '../base/errors';
 import { LateClip } from './late-clip';
-import type { ModelIdentity } from './base/types';
+import type { ModelIdentity } from '../base/types';
 
 export interface LibraryModelOptions {
   readonly root: string;

@@ -12,13 +12,13 @@
 import { copyFile, link, mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CATALOG_FILE, copyCatalog, framePath, openCatalog, type Catalog } from './catalog';
-import { makeError } from './base/errors';
-import { FUNCTION, readOptions, SIGNAL, TEXT, type OptionRules } from './base/options';
-import type { FrameId } from './base/types';
-import { VectorIndex } from './vectors';
-import { syncFile, syncFolder } from './vectors/files/write-beside';
-import { newFolder } from './vectors/new-folder';
+import { CATALOG_FILE, copyCatalog, framePath, openCatalog, type Catalog } from '../catalog';
+import { makeError } from '../base/errors';
+import { FUNCTION, readOptions, SIGNAL, TEXT, type OptionRules } from '../base/options';
+import type { FrameId } from '../base/types';
+import { VectorIndex } from '../vectors';
+import { syncFile, syncFolder } from '../vectors/files/write-beside';
+import { newFolder } from '../vectors/new-folder';
 
 export interface LibraryBackupOptions {
   /** The folder with the media; a copy in there would be taken for media by the next sync. */

@@ -5,14 +5,14 @@
  */
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { sqliteDriver, openSqlite } from './catalog/sqlite';
+import { sqliteDriver, openSqlite } from '../catalog/sqlite';
 import { diagnoseDecoder, diagnoseEncoders } from './diagnose-encoders';
-import { openClip } from './encode';
-import { listModels } from './encode/hub/list';
-import { BUILTIN_MODEL, hubCacheDir } from './encode/model-store';
-import { messageOf } from './base/errors';
-import { findFfmpeg } from './media';
-import { VectorIndex } from './vectors';
+import { openClip } from '../encode';
+import { listModels } from '../encode/hub/list';
+import { BUILTIN_MODEL, hubCacheDir } from '../encode/model-store';
+import { messageOf } from '../base/errors';
+import { findFfmpeg } from '../media';
+import { VectorIndex } from '../vectors';
 
 export type CheckState = 'ok' | 'missing' | 'warning';
 

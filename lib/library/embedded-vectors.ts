@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from './base/errors';
+import { makeError } from '../base/errors';
 import type {
   StoreAddOptions,
   StoreFigures,
@@ -14,8 +14,8 @@ import type {
   StoreReport,
   StoreSearchOptions,
   VectorStore,
-} from './stores/vectors';
-import type { Filter, Metric, SearchOptions, VectorIndex } from './vectors';
+} from '../stores/vectors';
+import type { Filter, Metric, SearchOptions, VectorIndex } from '../vectors';
 
 /** Rows that one query may compare while there are no codes: a tenth of a second of reading. */
 const SCANNED_BYTES = 1 << 30;

@@ -5,16 +5,12 @@
 import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { framePath, openCatalog, type Catalog } from './catalog';
-import { rulesOfLibrary } from './config';
-import type { ClipModel } from './encode';
-import { truthOf } from './base/environment';
-import { makeError } from './base/errors';
-import {
-  backupLibrary,
-  type LibraryBackupOptions,
-  type LibraryBackupReport,
-} from './library-backup';
+import { framePath, openCatalog, type Catalog } from '../catalog';
+import { rulesOfLibrary } from '../config';
+import type { ClipModel } from '../encode';
+import { truthOf } from '../base/environment';
+import { makeError } from '../base/errors';
+import { backupLibrary, type LibraryBackupOptions, type LibraryBackupReport } from './backup';
 import {
   INDEX_OPTIONS,
   OPEN_LIBRARY_OPTIONS,
@@ -24,13 +20,13 @@ import {
   VERIFY_OPTIONS,
   type IndexOptions,
   type VerifyOptions,
-} from './library-options';
-import { openLibraryModel } from './library-model';
-import type { Library, MediaFileLocation, OpenLibraryOptions } from './library-types';
-import { openEmbeddingService, type EmbeddingService } from './service';
-import { openVectors, type LibraryVectors } from './library-vectors';
-import { readOptions, TEXT, type OptionRules } from './base/options';
-import { assertUnbundled } from './base/package-root';
+} from './options';
+import { openLibraryModel } from './model';
+import type { Library, MediaFileLocation, OpenLibraryOptions } from './types';
+import { openEmbeddingService, type EmbeddingService } from '../service';
+import { openVectors, type LibraryVectors } from './vectors';
+import { readOptions, TEXT, type OptionRules } from '../base/options';
+import { assertUnbundled } from '../base/package-root';
 import {
   recallScan,
   reconcile,
@@ -40,8 +36,8 @@ import {
   type Halves,
   type SyncParts,
   type VerifyOutcome,
-} from './pipeline';
-import { frameVersion, search } from './search';
+} from '../pipeline';
+import { frameVersion, search } from '../search';
 import {
   asFrameId,
   asMediaId,
@@ -55,9 +51,9 @@ import {
   type SyncOptions,
   type SyncReport,
   type VerifyReport,
-} from './base/types';
+} from '../base/types';
 
-export type { Library, OpenLibraryOptions } from './library-types';
+export type { Library, OpenLibraryOptions } from './types';
 
 /** The vector space that words and pictures share. */
 const SPACE = 'clip';

@@ -3,9 +3,9 @@
  * embeds it and a text in the real encoder processes. Parts that load one by one may still fail together.
  */
 import type { Attempt } from './diagnostics';
-import { openClip, type ClipModel } from './encode';
-import { isLibraryError, type ErrorCode } from './base/errors';
-import { closeImageDecoder, decodeImage } from './media';
+import { openClip, type ClipModel } from '../encode';
+import { isLibraryError, type ErrorCode } from '../base/errors';
+import { closeImageDecoder, decodeImage } from '../media';
 
 /** A red circle on white: 64x64, PNG. */
 const PICTURE = Buffer.from(

@@ -1,7 +1,7 @@
 /** Stands for a model that could not be opened yet: what is known of it is known, calls try to open it. */
-import { BATCH_BUCKETS } from './encode';
-import type { ClipModel, EachResult, EncoderStats, ItemEncoder } from './encode';
-import type { ModelIdentity } from './base/types';
+import { BATCH_BUCKETS } from '../encode';
+import type { ClipModel, EachResult, EncoderStats, ItemEncoder } from '../encode';
+import type { ModelIdentity } from '../base/types';
 
 const NOTHING_DONE: Omit<EncoderStats, 'modality'> = {
   requestedDevice: 'cpu',

@@ -1,5 +1,5 @@
 /** What the library's calls take: one table of rules for each of their types. */
-import { VECTOR_STORE_CHOICE, type VectorStoreChoice } from './library-vectors';
+import { VECTOR_STORE_CHOICE, type VectorStoreChoice } from './vectors';
 import {
   arrayOf,
   BOOLEAN,
@@ -14,10 +14,10 @@ import {
   wrongType,
   type OptionRules,
   type Rule,
-} from './base/options';
-import { MAX_EF_SEARCH, MAX_K } from './search';
-import type { OpenLibraryOptions } from './library-types';
-import type { MediaLimits, SearchOptions, SearchQuery, SyncOptions } from './base/types';
+} from '../base/options';
+import { MAX_EF_SEARCH, MAX_K } from '../search';
+import type { OpenLibraryOptions } from './types';
+import type { MediaLimits, SearchOptions, SearchQuery, SyncOptions } from '../base/types';
 
 const vectorStore: Rule<VectorStoreChoice> = (name, value) =>
   typeof value === 'string' ? TEXT(name, value) : VECTOR_STORE_CHOICE(name, value);
