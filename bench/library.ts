@@ -11,7 +11,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { openLibrary } from '../lib/library/library';
+import { openLibrary } from '../lib/library';
 import { residentBytes } from './resident';
 
 const FRAMES_PER_VIDEO = 1000;

@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeError, messageOf } from './base/errors';
+import { CONFIG_FILE } from './base/names';
 import { suggest } from './base/options';
 import { parsePattern, splitPatterns } from './base/patterns';
 import { DEVICES, type Device } from './base/types';
@@ -321,7 +322,7 @@ function everyRule({ file, env, flags }: ConfigSources): readonly string[] {
 
 /** The rules that a library keeps for itself. @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_IO */
 export function rulesOfLibrary(dir: string): readonly string[] {
-  const file = readConfigFile(path.join(dir, 'config.json'));
+  const file = readConfigFile(path.join(dir, CONFIG_FILE));
   return file === undefined ? [] : everyRule({ file });
 }
 

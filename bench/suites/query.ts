@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openClip } from '../../lib/encode';
-import { findLibrary, openLibrary } from '../../lib/library/library';
+import { findLibrary, openLibrary } from '../../lib/library';
 import { prepareSampleLibrary } from '../../lib/library/sample-library';
 import { VectorIndex, type Hits } from '../../lib/vectors';
 import type { BenchOptions } from '../options';

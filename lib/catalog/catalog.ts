@@ -11,6 +11,7 @@ import {
   type Row,
 } from '../base/types';
 import { makeError, messageOf } from '../base/errors';
+import { CATALOG_FILE } from '../base/names';
 import { checkCatalog } from './check';
 import { EncodingTable } from './encoding-table';
 import { exportMetadata } from './export-metadata';
@@ -39,9 +40,6 @@ import { prepareSchema, upgradeOf } from './schema';
 import { mayWrite, NOT_PERMITTED } from './read-only';
 import { catalogError, openSqlite, type SqliteDatabase } from './sqlite';
 import { Statements } from './statements';
-
-/** File name inside a library's folder. */
-export const CATALOG_FILE = 'catalog.sqlite';
 
 /**
  * Opens or creates the catalog of a library's folder. Does not grow with the catalog's size: the full

@@ -3,7 +3,7 @@
  * library. The only place that converts between frame ids and rows. Knows no media decoder, no
  * encoder and no engine.
  */
-export { CATALOG_FILE, openCatalog, type Catalog } from './catalog';
+export { openCatalog, type Catalog } from './catalog';
 export { copyCatalog } from './copy';
 export { framePath } from './frame-path';
 export type { Home } from './home';

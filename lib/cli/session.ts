@@ -5,13 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readConfigFile, resolveConfig, samplingOf, SETTING_NAMES } from '../config';
 import type { ResolvedConfig, SettingName } from '../config';
 import { isLibraryError, makeError } from '../base/errors';
-import { findLibrary, openLibrary } from '../library/library';
+import { findLibrary, openLibrary } from '../library';
+import { CONFIG_FILE, LIBRARY_FOLDER } from '../base/names';
 import type { Library } from '../library/types';
 import type { SyncOptions } from '../base/types';
 import { printable } from './format';
 import type { Io } from './io';
-
-export const LIBRARY_FOLDER = '.sightline';
 
 /** Flags as commander hands them over: setting names, plus those of the single verbs. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -57,7 +56,7 @@ function settle(root: string, flags: Flags): ResolvedConfig {
   if (given.embed === true) delete given.embed;
   const sources = { flags: given, env: process.env };
   const { library } = resolveConfig(sources).settings;
-  const file = readConfigFile(path.join(library ?? path.join(root, LIBRARY_FOLDER), 'config.json'));
+  const file = readConfigFile(path.join(library ?? path.join(root, LIBRARY_FOLDER), CONFIG_FILE));
   return resolveConfig({ ...sources, ...(file && { file }) });
 }
 

@@ -12,8 +12,9 @@
 import { copyFile, link, mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CATALOG_FILE, copyCatalog, framePath, openCatalog, type Catalog } from '../catalog';
+import { copyCatalog, framePath, openCatalog, type Catalog } from '../catalog';
 import { makeError } from '../base/errors';
+import { CATALOG_FILE, COMMIT_LOG } from '../base/names';
 import { FUNCTION, readOptions, SIGNAL, TEXT, type OptionRules } from '../base/options';
 import type { FrameId } from '../base/types';
 import { VectorIndex } from '../vectors';
@@ -123,7 +124,7 @@ async function logsOf(dir: string): Promise<Map<string, string>> {
   const logs = new Map<string, string>();
   try {
     for (const space of catalog.spaceNames()) {
-      const file = path.join(spaceFolder(dir, space), 'embeddings.idx');
+      const file = path.join(spaceFolder(dir, space), COMMIT_LOG);
       const info = await stat(file).catch(() => undefined);
       if (info !== undefined) logs.set(space, `${info.ino} ${info.size}`);
     }

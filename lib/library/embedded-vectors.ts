@@ -5,6 +5,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError } from '../base/errors';
+import { COMMIT_LOG } from '../base/names';
 import type {
   StoreAddOptions,
   StoreFigures,
@@ -49,7 +50,7 @@ export class EmbeddedVectors implements VectorStore {
   async refresh(expectedRows?: number): Promise<void> {
     const { path: folder } = this.index;
     if (this.reopen === undefined || folder === undefined) return;
-    const info = await stat(path.join(folder, 'embeddings.idx')).catch(() => undefined);
+    const info = await stat(path.join(folder, COMMIT_LOG)).catch(() => undefined);
     const stamp = info && `${info.ino}:${info.size}:${info.mtimeMs}`;
     if (stamp === undefined || stamp === this.stamp) return;
     const isCurrent = this.stamp === undefined && this.count === expectedRows;

@@ -9,6 +9,7 @@ import path from 'node:path';
 import type { Catalog } from '../catalog';
 import { EmbeddedVectors } from './embedded-vectors';
 import { makeError } from '../base/errors';
+import { COMMIT_LOG } from '../base/names';
 import { objectOf } from '../base/options';
 import { PgVectorStore, type PgVectorStoreOptions, type VectorStore } from '../stores/vectors';
 import { CONNECTION_OPTIONS } from '../stores/vectors/pg-options';
@@ -125,7 +126,7 @@ async function openEngine(options: VectorsOptions): Promise<EmbeddedVectors> {
   const label = options.model.sha256;
   const open = (): Promise<VectorIndex> =>
     VectorIndex.open(folder, { readOnly, label, storage: STORAGE });
-  if (existsSync(path.join(folder, 'embeddings.idx')))
+  if (existsSync(path.join(folder, COMMIT_LOG)))
     return new EmbeddedVectors(await open(), readOnly ? open : undefined);
   if (readOnly) throw makeError('ERR_LIBRARY_MISSING', `${dir} has no vectors yet: sync it first`);
   await mkdir(path.dirname(folder), { recursive: true });
@@ -192,7 +193,7 @@ class PostgresPlace implements LibraryVectors {
  */
 async function lockWriter(options: VectorsOptions): Promise<VectorIndex> {
   const folder = path.join(options.dir, 'spaces', `${options.space}.writer`);
-  if (existsSync(path.join(folder, 'embeddings.idx'))) return VectorIndex.open(folder);
+  if (existsSync(path.join(folder, COMMIT_LOG))) return VectorIndex.open(folder);
   await mkdir(path.dirname(folder), { recursive: true });
   return VectorIndex.create({ dim: 1, metric: 'euclidean', path: folder });
 }

@@ -9,6 +9,7 @@ import type { Dirent, Stats } from 'node:fs';
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError, messageOf, type ErrorCode } from '../base/errors';
+import { CATALOG_FILE, LIBRARY_FOLDER } from '../base/names';
 import type { MediaKind } from '../base/types';
 import { foldPath, parsePattern } from '../base/patterns';
 import { IGNORE_FILE, IgnoreRules, parseIgnoreFile, type IgnoreFile } from './ignore-rules';
@@ -65,9 +66,6 @@ export interface WalkOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A library's own folder by name; one under another name is known by its catalog. */
-const LIBRARY_FOLDER = '.sightline';
-const LIBRARY_FILE = 'catalog.sqlite';
 /** Files asked for their size at once. */
 const STAT_BATCH = 64;
 const IGNORE_FILE_BYTES = 1024 * 1024;
@@ -131,7 +129,7 @@ class Walker {
     const { entries, device } = listing;
     if (device !== parentDevice) yield { relPath: relDir, note: 'volume', device };
     // Frames of a library are pictures, too: indexing them would find everything twice.
-    if (relDir !== '' && entries.some((entry) => entry.name === LIBRARY_FILE)) {
+    if (relDir !== '' && entries.some((entry) => entry.name === CATALOG_FILE)) {
       yield { relPath: relDir, note: 'library' };
       return;
     }

@@ -1,6 +1,6 @@
 /** A real library of drawn pictures and a film, indexed once per test file, and a server in front. */
 import path from 'node:path';
-import { openLibrary, type Library } from '../../lib/library/library';
+import { openLibrary, type Library } from '../../lib/library';
 import type { EmbeddingService } from '../../lib/service';
 import { startServer, type RunningServer, type StartOptions } from '../../lib/server';
 import { drawPictures, makeFilm } from './media-folder';

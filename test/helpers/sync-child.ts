@@ -1,5 +1,5 @@
 /** Main file of a child that syncs a folder and says how far it is; killed by the crash test. */
-import { openLibrary } from '../../lib/library/library';
+import { openLibrary } from '../../lib/library';
 
 async function main(): Promise<void> {
   const root = process.argv[2] ?? '';

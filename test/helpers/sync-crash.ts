@@ -1,7 +1,7 @@
 /** A sync in a child that may be killed, and what a library must still be afterwards. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import type { Library } from '../../lib/library/library';
+import type { Library } from '../../lib/library';
 
 export interface ChildSync {
   /** Milliseconds after the library was opened; left out: the child runs to its end. */

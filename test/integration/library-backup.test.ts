@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError } from '../../lib/base/errors';
-import { openLibrary } from '../../lib/library/library';
+import { openLibrary } from '../../lib/library';
 import type { LibraryBackupReport } from '../../lib/library/backup';
 import { documentOf, runCli } from '../helpers/cli';
 import { drawPictures } from '../helpers/media-folder';

@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog } from '../../lib/catalog';
 import { isLibraryError, type LibraryError } from '../../lib/base/errors';
-import { openLibrary, type OpenLibraryOptions } from '../../lib/library/library';
+import { openLibrary, type OpenLibraryOptions } from '../../lib/library';
 import { COLOURS, picture } from '../helpers/media';
 import { makeTempDir } from '../helpers/temp';
 import { copyTinyClip } from '../helpers/tiny-clip';

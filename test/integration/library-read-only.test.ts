@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog } from '../../lib/catalog';
-import { openLibrary } from '../../lib/library/library';
+import { openLibrary } from '../../lib/library';
 import { CLI, cleanEnv } from '../helpers/cli';
 import { add, filled } from '../helpers/catalog';
 import { writePictures } from '../helpers/media';

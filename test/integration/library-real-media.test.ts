@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openLibrary } from '../../lib/library/library';
+import { openLibrary } from '../../lib/library';
 import { sharedData, skip } from '../helpers/shared-data';
 import { makeTempDir } from '../helpers/temp';
 

@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog } from '../../lib/catalog';
 import { EmbeddedVectors } from '../../lib/library/embedded-vectors';
 import { isLibraryError } from '../../lib/base/errors';
-import { openLibrary, type Library } from '../../lib/library/library';
+import { openLibrary, type Library } from '../../lib/library';
 import { reconcile } from '../../lib/pipeline';
 import { compactRows, reclaim } from '../../lib/pipeline/reclaim';
 import { parsePattern } from '../../lib/base/patterns';

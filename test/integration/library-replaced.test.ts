@@ -18,7 +18,7 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError } from '../../lib/base/errors';
-import { openLibrary, type Library } from '../../lib/library/library';
+import { openLibrary, type Library } from '../../lib/library';
 import { DiskCache } from '../../lib/stores/cache';
 import { makeTempDir } from '../helpers/temp';
 import { TINY_CLIP, TINY_DIM } from '../helpers/tiny-clip';

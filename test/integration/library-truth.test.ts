@@ -20,7 +20,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openLibrary, type Library } from '../../lib/library/library';
+import { openLibrary, type Library } from '../../lib/library';
 import type { SyncReport } from '../../lib/base/types';
 import { ffmpegForTests, writeVideo } from '../helpers/media';
 import { makeTempDir } from '../helpers/temp';

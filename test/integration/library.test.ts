@@ -12,7 +12,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError } from '../../lib/base/errors';
-import { findLibrary, openLibrary, type Library } from '../../lib/library/library';
+import { findLibrary, openLibrary, type Library } from '../../lib/library';
 import { COLOURS, ffmpegForTests, picture, writePictures, writeVideo } from '../helpers/media';
 import { makeTempDir } from '../helpers/temp';
 

@@ -8,7 +8,7 @@ import type { Browser, BrowserContext } from 'playwright-core';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openLibrary } from '../../lib/library/library';
+import { openLibrary } from '../../lib/library';
 import { openBrowser, until } from '../helpers/browser';
 import { serve } from '../helpers/served-library';
 import { makeTempDir } from '../helpers/temp';

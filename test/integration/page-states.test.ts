@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeError } from '../../lib/base/errors';
-import { openLibrary } from '../../lib/library/library';
+import { openLibrary } from '../../lib/library';
 import type { SearchResult } from '../../lib/base/types';
 import { openBrowser, openPage, until } from '../helpers/browser';
 import { makeTestLibrary, serve, withMethods, type TestLibrary } from '../helpers/served-library';

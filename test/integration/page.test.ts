@@ -11,7 +11,7 @@ import { openBrowser, openPage, until, type PageOptions } from '../helpers/brows
 import { drawPictures, makeFilm } from '../helpers/media-folder';
 import { serve } from '../helpers/served-library';
 import { makeTempDir } from '../helpers/temp';
-import { openLibrary, type Library } from '../../lib/library/library';
+import { openLibrary, type Library } from '../../lib/library';
 
 /** Markup that runs if a name is ever put into the page as anything but text. */
 const HOSTILE = '<img src=x onerror=alert(1)>"\'&lt;.jpg';

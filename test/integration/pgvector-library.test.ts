@@ -3,7 +3,7 @@ import { cpSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openLibrary, type Library } from '../../lib/library/library';
+import { openLibrary, type Library } from '../../lib/library';
 import { documentOf, runCli } from '../helpers/cli';
 import { errorOf } from '../helpers/errors';
 import { COLOURS, picture, writePictures } from '../helpers/media';

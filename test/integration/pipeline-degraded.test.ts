@@ -16,7 +16,7 @@ import {
 } from '../../lib/catalog';
 import { EmbeddedVectors } from '../../lib/library/embedded-vectors';
 import { openClipWithWorker } from '../../lib/encode/clip';
-import { openLibrary } from '../../lib/library/library';
+import { openLibrary } from '../../lib/library';
 import { runSync } from '../../lib/pipeline';
 import { asFrameId, type LibraryStats, type SyncReport } from '../../lib/base/types';
 import { VectorIndex } from '../../lib/vectors';

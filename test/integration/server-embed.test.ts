@@ -1,7 +1,7 @@
 /** Embeddings over HTTP: three ways in, many at once, wrong ones, figures. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openLibrary, type Library } from '../../lib/library/library';
+import { openLibrary, type Library } from '../../lib/library';
 import { ask, askJson, form, type Answer } from '../helpers/http';
 import { drawPictures } from '../helpers/media-folder';
 import { serve } from '../helpers/served-library';

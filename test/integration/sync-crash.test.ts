@@ -7,7 +7,7 @@ import { cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openLibrary } from '../../lib/library/library';
+import { openLibrary } from '../../lib/library';
 import { ffmpegForTests, writePictures, writeVideo } from '../helpers/media';
 import { fingerprint, syncInChild } from '../helpers/sync-crash';
 import { makeTempDir } from '../helpers/temp';

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isLibraryError, makeError } from '../../base/errors';
+import { LIBRARY_FOLDER } from '../../base/names';
 import type { Library } from '../../library/types';
 import { prepareSampleLibrary, type PreparedSample } from '../../library/sample-library';
 import type { SearchResponse } from '../../base/types';
@@ -11,14 +12,7 @@ import { untilInterrupted } from '../interrupt';
 import type { Io } from '../io';
 import { makeProgress } from '../progress';
 import type { ProgressStyle } from '../progress-style';
-import {
-  existingLibrary,
-  LIBRARY_FOLDER,
-  openSession,
-  startSession,
-  type Flags,
-  type Session,
-} from '../session';
+import { existingLibrary, openSession, startSession, type Flags, type Session } from '../session';
 import { describeReport } from '../sync-report';
 import { exitCodeOfSync, runSync, type SyncOutcome } from '../sync-run';
 import { invitation, serveUntilStopped } from './serve';
