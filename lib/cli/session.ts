@@ -57,7 +57,7 @@ function settle(root: string, flags: Flags): ResolvedConfig {
   const sources = { flags: given, env: process.env };
   const { library } = resolveConfig(sources).settings;
   const file = readConfigFile(path.join(library ?? path.join(root, LIBRARY_FOLDER), CONFIG_FILE));
-  return resolveConfig({ ...sources, ...(file && { file }) });
+  return resolveConfig({ ...sources, file });
 }
 
 /** The library's folder if there is one already. */

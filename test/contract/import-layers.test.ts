@@ -9,7 +9,7 @@ const root = path.resolve(__dirname, '../../..');
 /** Folder or file below lib/ -> layer. A module may import its own folder and lower layers. */
 const LIB_LAYERS: Record<string, number> = {
   base: 0,
-  'config.ts': 0,
+  config: 0,
   native: 1,
   vectors: 2,
   catalog: 2,
