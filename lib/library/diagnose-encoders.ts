@@ -2,10 +2,29 @@
  * The part of a diagnosis that does what a sync does: decodes a picture in the real child process, and
  * embeds it and a text in the real encoder processes. Parts that load one by one may still fail together.
  */
-import type { Attempt } from './diagnostics';
 import { openClip, type ClipModel } from '../encode';
 import { isLibraryError, type ErrorCode } from '../base/errors';
 import { closeImageDecoder, decodeImage } from '../media';
+
+export type CheckState = 'ok' | 'missing' | 'warning';
+
+export interface Check {
+  readonly name: string;
+  readonly state: CheckState;
+  /** What was found: version, path, figure; or why not. */
+  readonly detail: string;
+  /** What to do, when something should be done. */
+  readonly remedy?: string;
+}
+
+export type Finding = Omit<Check, 'name' | 'state'> & { readonly state?: CheckState };
+
+/** Runs one check; any failure of it is its finding. @param remedy for that case */
+export type Attempt = (
+  name: string,
+  remedy: string | ((error: unknown) => string),
+  look: () => Finding | Promise<Finding>,
+) => Promise<void>;
 
 /** A red circle on white: 64x64, PNG. */
 const PICTURE = Buffer.from(

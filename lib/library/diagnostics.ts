@@ -6,7 +6,14 @@
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { sqliteDriver, openSqlite } from '../catalog/sqlite';
-import { diagnoseDecoder, diagnoseEncoders } from './diagnose-encoders';
+import {
+  diagnoseDecoder,
+  diagnoseEncoders,
+  type Attempt,
+  type Check,
+  type CheckState,
+  type Finding,
+} from './diagnose-encoders';
 import { openClip } from '../encode';
 import { listModels } from '../encode/hub/list';
 import { BUILTIN_MODEL, hubCacheDir } from '../encode/model-store';
@@ -14,25 +21,7 @@ import { messageOf } from '../base/errors';
 import { findFfmpeg } from '../media';
 import { VectorIndex } from '../vectors';
 
-export type CheckState = 'ok' | 'missing' | 'warning';
-
-export interface Check {
-  readonly name: string;
-  readonly state: CheckState;
-  /** What was found: version, path, figure; or why not. */
-  readonly detail: string;
-  /** What to do, when something should be done. */
-  readonly remedy?: string;
-}
-
-export type Finding = Omit<Check, 'name' | 'state'> & { readonly state?: CheckState };
-
-/** Runs one check; any failure of it is its finding. @param remedy for that case */
-export type Attempt = (
-  name: string,
-  remedy: string | ((error: unknown) => string),
-  look: () => Finding | Promise<Finding>,
-) => Promise<void>;
+export type { Check, CheckState };
 
 export interface Diagnosis {
   /** False when a part that the product needs is missing. */

@@ -5,7 +5,7 @@ import type { AudioFormat } from './audio-sniff';
 import type { Ffmpeg } from './ffmpeg-find';
 import { INDEX_NAME } from './ffmpeg-process';
 import { LIMITS } from './limits';
-import type { Shape } from './video-log';
+import type { Shape } from './film-track';
 
 /** Which frames to take; exactly one way counts: `keyframes`, else `everyNFrames`, else `fps`. */
 export interface SamplingOptions {
