@@ -9,6 +9,7 @@
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { isError, makeError, messageOf } from '../base/errors';
+import { syncFolder } from '../base/safe-file';
 import type { FrameRecord } from '../base/types';
 import { EMBEDDING_COLUMNS, EMBEDDING_JOINS, EncodingTable } from './encoding-table';
 import { framePath } from './frame-path';
@@ -157,15 +158,4 @@ async function writeTo(handle: FileHandle, lines: Iterable<Line>): Promise<numbe
 
 async function sizeOf(file: string): Promise<number | undefined> {
   return (await stat(file).catch(() => undefined))?.size;
-}
-
-/** Makes the rename itself durable. Windows cannot open a folder, and does it by itself. */
-async function syncFolder(dir: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -18,8 +18,8 @@ import { CATALOG_FILE, COMMIT_LOG } from '../base/names';
 import { FUNCTION, readOptions, SIGNAL, TEXT, type OptionRules } from '../base/options';
 import type { FrameId } from '../base/types';
 import { VectorIndex } from '../vectors';
-import { syncFile, syncFolder } from '../vectors/files/write-beside';
-import { newFolder } from '../vectors/new-folder';
+import { syncFile, syncFolder } from '../base/safe-file';
+import { newFolder } from '../base/new-folder';
 
 export interface LibraryBackupOptions {
   /** The folder with the media; a copy in there would be taken for media by the next sync. */

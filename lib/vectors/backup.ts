@@ -3,7 +3,7 @@ import { makeError } from '../base/errors';
 import { native } from '../native';
 import { readOptions, SIGNAL, type OptionRules } from '../base/options';
 import { rethrow, type IndexCore } from './core';
-import { newFolder } from './new-folder';
+import { newFolder } from '../base/new-folder';
 import { copyTuning } from './tuning-file';
 import { checkPath, storageNumber, throwIfAborted } from './validate';
 

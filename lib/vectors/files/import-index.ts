@@ -14,11 +14,11 @@ import { CREATE_OPTIONS, THREADS } from '../option-rules';
 import type { CreateOptions, Metric } from '../types';
 import { checkPath, throwIfAborted } from '../validate';
 import type { VectorIndex } from '../vector-index';
-import { ByteFile, fileError, unsupported } from './byte-file';
+import { ByteFile, unsupported } from './byte-file';
 import type { ForeignFormat, ForeignIndex } from './foreign-index';
 import { isHnswlib, openHnswlib } from './hnswlib-file';
 import { isUsearch, openUsearch } from './usearch-file';
-import { syncFolder } from './write-beside';
+import { fileError, syncFolder } from '../../base/safe-file';
 
 export interface ImportOptions extends Omit<CreateOptions, 'dim'> {
   /** Left out: what the file's content says. */

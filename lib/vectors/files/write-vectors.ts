@@ -8,7 +8,7 @@ import { checkInteger, checkPath } from '../validate';
 import { dtypeOf, type Dtype, type Values } from './dtypes';
 import { checkFormat, FORMATS, typeOfFormat, type VectorFormat } from './formats';
 import { NPY_HEADER_BYTES, npyHeader } from './npy-header';
-import { writeAll, writeBeside, type Prepared } from './write-beside';
+import { writeAll, writeBeside, type Prepared } from '../../base/safe-file';
 
 /** Rows are copied between their dims for TEXMEX files, about this many bytes at a time. */
 const CHUNK_BYTES = 1024 * 1024;

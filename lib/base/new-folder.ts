@@ -5,9 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from '../base/errors';
-import { fileError } from './files/byte-file';
-import { syncFolder } from './files/write-beside';
+import { makeError } from './errors';
+import { fileError, syncFolder } from './safe-file';
 
 export interface NewFolder {
   /** Where to write meanwhile. */

@@ -2,7 +2,19 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { fileError } from './byte-file';
+import { isError, makeError, messageOf } from './errors';
+
+/** A system error as one of ours; anything else as it is. */
+export function fileError(path: string, what: string, error: unknown): unknown {
+  if (!isError(error) || !('syscall' in error) || !('code' in error)) return error;
+  const isMissing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
+  const isFull = error.code === 'ENOSPC' || error.code === 'EDQUOT';
+  const code = isMissing ? 'ERR_FILE_MISSING' : isFull ? 'ERR_DISK_FULL' : 'ERR_IO';
+  return makeError(code, `${path} could not be ${what}: ${messageOf(error)}`, {
+    details: { path },
+    cause: error,
+  });
+}
 
 /** A file that is complete and durable under another name. */
 export interface Prepared {
@@ -14,12 +26,14 @@ export interface Prepared {
 /**
  * Calls `write` with a new file in the target's folder.
  *
+ * @param asError  what is thrown for a system error; default `fileError`
  * @throws ERR_DISK_FULL | ERR_IO | ERR_FILE_MISSING (the folder), and what `write` throws; nothing is
  *   left behind then
  */
 export async function writeBeside(
   target: string,
   write: (handle: FileHandle) => Promise<void>,
+  asError = (error: unknown): unknown => fileError(target, 'written', error),
 ): Promise<Prepared> {
   // A name of its own, so that two who write the same target cannot mix: the last rename wins.
   const beside = `${target}.${randomBytes(4).toString('hex')}.tmp`;
@@ -34,7 +48,7 @@ export async function writeBeside(
     }
   } catch (error) {
     await discard();
-    throw fileError(target, 'written', error);
+    throw asError(error);
   }
   const commit = async (): Promise<void> => {
     try {
@@ -42,7 +56,7 @@ export async function writeBeside(
       await syncFolder(path.dirname(target));
     } catch (error) {
       await discard();
-      throw fileError(target, 'written', error);
+      throw asError(error);
     }
   };
   return { commit, discard };
