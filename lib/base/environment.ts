@@ -4,6 +4,7 @@
  * alone (encoders, service, stores) read the variables of specs 002 and 003 through this.
  */
 import { makeError } from './errors';
+import { isWithin, rangeText, type NumberKind } from './ranges';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -15,11 +16,19 @@ export function textOf(env: Variables, name: string): string | undefined {
 
 /** @throws ERR_ARG_RANGE */
 export function truthOf(env: Variables, name: string): boolean | undefined {
-  const value = textOf(env, name)?.toLowerCase();
+  const value = textOf(env, name);
   if (value === undefined) return undefined;
-  if (['true', '1', 'yes', 'on'].includes(value)) return true;
-  if (['false', '0', 'no', 'off'].includes(value)) return false;
-  throw refused(env, name, 'true or false');
+  const truth = asTruth(value);
+  if (truth === undefined) throw refused(env, name, 'true or false');
+  return truth;
+}
+
+/** Of a word in any case; undefined when it is none of them. */
+export function asTruth(word: string): boolean | undefined {
+  const lower = word.toLowerCase();
+  if (['true', '1', 'yes', 'on'].includes(lower)) return true;
+  if (['false', '0', 'no', 'off'].includes(lower)) return false;
+  return undefined;
 }
 
 /** @throws ERR_ARG_RANGE */
@@ -28,18 +37,13 @@ export function numberOf(
   name: string,
   low: number,
   high: number,
-  kind: 'integer' | 'number' = 'integer',
+  kind: NumberKind = 'integer',
 ): number | undefined {
   const value = textOf(env, name);
   if (value === undefined) return undefined;
   const parsed = Number(value);
-  const isGood = parsed >= low && parsed <= high && (kind === 'number' || Number.isInteger(parsed));
-  if (isGood) return parsed;
-  throw refused(
-    env,
-    name,
-    `${kind === 'integer' ? 'a whole number' : 'a number'} from ${low} to ${high}`,
-  );
+  if (isWithin(parsed, low, high, kind)) return parsed;
+  throw refused(env, name, rangeText(low, high, kind));
 }
 
 function refused(env: Variables, name: string, what: string): Error {

@@ -13,10 +13,21 @@ const NAME = 'sightline';
 /** From dist/lib/base to the package; of a bundle any folder. */
 export const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
 
+function manifestOf(root: string): { name?: unknown; version?: unknown } {
+  return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as object;
+}
+
+let version: string | undefined;
+
+/** Of a package that is not bundled. */
+export function packageVersion(): string {
+  version ??= String(manifestOf(PACKAGE_ROOT).version);
+  return version;
+}
+
 function isOurs(root: string): boolean {
   try {
-    const text = readFileSync(path.join(root, 'package.json'), 'utf8');
-    return (JSON.parse(text) as { name?: unknown }).name === NAME;
+    return manifestOf(root).name === NAME;
   } catch {
     return false;
   }

@@ -1,19 +1,22 @@
 /** What settings take: text as typed, or values of a file that are typed already. */
+import { asTruth } from '../base/environment';
 import { messageOf } from '../base/errors';
 import { parsePattern, splitPatterns } from '../base/patterns';
+import { isWithin, rangeText, type NumberKind } from '../base/ranges';
 
 /** What a setting takes, for the message of whoever knows where the value came from. */
 export class Expected extends Error {}
 
-export function number(low: number, high: number, whole: boolean): (value: unknown) => number {
-  return (value) => {
+export const number =
+  (low: number, high: number, kind: NumberKind = 'number') =>
+  (value: unknown): number => {
     const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-    const inRange = typeof parsed === 'number' && parsed >= low && parsed <= high;
-    if (!inRange || (whole && !Number.isInteger(parsed)))
-      throw new Expected(`${whole ? 'a whole number' : 'a number'} from ${low} to ${high}`);
-    return parsed;
+    if (isWithin(parsed, low, high, kind)) return parsed;
+    throw new Expected(rangeText(low, high, kind));
   };
-}
+
+export const integer = (low: number, high: number): ((value: unknown) => number) =>
+  number(low, high, 'integer');
 
 export function oneOf<T extends string>(choices: readonly T[]): (value: unknown) => T {
   return (value) => {
@@ -30,9 +33,8 @@ export function text(value: unknown): string {
 
 export function boolean(value: unknown): boolean {
   if (typeof value === 'boolean') return value;
-  const word = String(value).toLowerCase();
-  if (['true', '1', 'yes', 'on'].includes(word)) return true;
-  if (['false', '0', 'no', 'off'].includes(word)) return false;
+  const truth = asTruth(String(value));
+  if (truth !== undefined) return truth;
   throw new Expected('true or false');
 }
 

@@ -1,6 +1,7 @@
 /** Every setting: what it means, where it can be given, its default, and what it takes. */
+import { DEFAULT_EF, DEFAULT_K, MAX_EF, MAX_K } from '../base/limits';
 import { DEVICES, type Device } from '../base/types';
-import { boolean, cacheName, globs, number, oneOf, postgresUrl, text } from './parsers';
+import { boolean, cacheName, globs, integer, number, oneOf, postgresUrl, text } from './parsers';
 
 export interface Settings {
   /** `builtin`, a folder in the Hugging Face layout, or a repository id of the model store. */
@@ -103,12 +104,12 @@ export const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> 
     secret: true,
     parse: cacheName,
   },
-  fps: { flag: '--fps', env: ['SIGHTLINE_FPS'], default: 1, parse: number(0.001, 240, false) },
+  fps: { flag: '--fps', env: ['SIGHTLINE_FPS'], default: 1, parse: number(0.001, 240) },
   everyNFrames: {
     flag: '--every-n-frames',
     env: ['SIGHTLINE_EVERY_N_FRAMES'],
     default: undefined,
-    parse: number(1, 1_000_000, true),
+    parse: integer(1, 1_000_000),
   },
   keyframes: {
     flag: '--keyframes',
@@ -120,53 +121,53 @@ export const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> 
     flag: '--max-size',
     env: ['SIGHTLINE_MAX_SIZE', 'CLIP_MAX_IMAGE_SIZE'],
     default: 512,
-    parse: number(32, 4096, true),
+    parse: integer(32, 4096),
   },
   maxMegapixels: {
     flag: '--max-megapixels',
     env: ['SIGHTLINE_MAX_MEGAPIXELS'],
     default: 400,
-    parse: number(1, 10_000, false),
+    parse: number(1, 10_000),
   },
   maxMemory: {
     flag: '--max-memory',
     env: ['SIGHTLINE_MAX_MEMORY'],
     default: 1024,
-    parse: number(256, 65_536, true),
+    parse: integer(256, 65_536),
   },
   maxSeconds: {
     flag: '--max-seconds',
     env: ['SIGHTLINE_MAX_SECONDS'],
     default: 30,
-    parse: number(1, 3600, false),
+    parse: number(1, 3600),
   },
   maxFrames: {
     flag: '--max-frames',
     env: ['SIGHTLINE_MAX_FRAMES'],
     default: 200_000,
-    parse: number(1, 10_000_000, true),
+    parse: integer(1, 10_000_000),
   },
   ignore: { flag: '--ignore', env: ['SIGHTLINE_IGNORE'], default: [], parse: globs },
   k: {
     flag: '-k',
     env: ['SIGHTLINE_K', 'EMBEDDING_SIMILARITY_TOP_K'],
-    default: 20,
-    parse: number(1, 1000, true),
+    default: DEFAULT_K,
+    parse: integer(1, MAX_K),
   },
   efSearch: {
     flag: '--ef-search',
     env: ['SIGHTLINE_EF_SEARCH'],
-    default: 200,
-    parse: number(1, 10_000, true),
+    default: DEFAULT_EF,
+    parse: integer(1, MAX_EF),
   },
   minSimilarity: {
     flag: '--min-similarity',
     env: ['SIGHTLINE_MIN_SIMILARITY'],
     default: 0,
-    parse: number(0, 1, false),
+    parse: number(0, 1),
   },
   host: { flag: '--host', env: ['SIGHTLINE_HOST'], default: '127.0.0.1', parse: text },
-  port: { flag: '--port', env: ['SIGHTLINE_PORT'], default: 8000, parse: number(0, 65_535, true) },
+  port: { flag: '--port', env: ['SIGHTLINE_PORT'], default: 8000, parse: integer(0, 65_535) },
   token: {
     flag: '--token',
     env: ['SIGHTLINE_TOKEN'],

@@ -3,6 +3,7 @@
  * readers that configuration code needs: an object field and a bounded number.
  */
 import { readFile, stat } from 'node:fs/promises';
+import { isWithin, rangeText } from '../base/ranges';
 import { makeError, messageOf } from '../base/errors';
 
 /** Real configuration nests 6 deep, tokenizer files 9. */
@@ -81,16 +82,12 @@ export function numberField(
   range: { low: number; high: number; integer?: boolean; fallback?: number },
 ): number {
   const value = object[name] ?? range.fallback;
-  const ok =
-    typeof value === 'number' &&
-    value >= range.low &&
-    value <= range.high &&
-    (range.integer !== true || Number.isInteger(value));
-  if (!ok) {
+  const { low, high } = range;
+  const kind = range.integer === true ? 'integer' : 'number';
+  if (!isWithin(value, low, high, kind)) {
     throw makeError(
       'ERR_MODEL_INVALID',
-      `${file}: ${name} must be ${range.integer ? 'a whole number' : 'a number'} from ${range.low} to ` +
-        `${range.high}, received ${JSON.stringify(value) ?? 'nothing'}`,
+      `${file}: ${name} must be ${rangeText(low, high, kind)}, received ${JSON.stringify(value) ?? 'nothing'}`,
       { details: { file, name, value } },
     );
   }

@@ -12,6 +12,7 @@
 import { copyFile, link, mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { throwIfAborted } from '../base/abort';
 import { copyCatalog, framePath, openCatalog, type Catalog } from '../catalog';
 import { makeError } from '../base/errors';
 import { CATALOG_FILE, COMMIT_LOG } from '../base/names';
@@ -48,6 +49,7 @@ export interface LibraryBackupReport {
   readonly isWithoutVectors: boolean;
 }
 
+const ABORTED = 'aborted; there is no backup';
 /** A writer commits some times a second; a catalog is copied in a fraction of that. */
 const ATTEMPTS = 100;
 const PAUSE_MS = 50;
@@ -97,7 +99,7 @@ async function copyMoment(
   signal: AbortSignal | undefined,
 ): Promise<Readers> {
   for (let attempt = 1; ; attempt++) {
-    throwIfAborted(signal);
+    throwIfAborted(signal, ABORTED);
     const before = await logsOf(dir);
     await copyCatalog(dir, path.join(to, CATALOG_FILE));
     const readers = new Map<string, VectorIndex>();
@@ -154,7 +156,7 @@ async function fill(
   await mkdir(path.join(to, 'spaces'));
   let vectors = 0;
   for (const [space, reader] of readers) {
-    throwIfAborted(options.signal);
+    throwIfAborted(options.signal, ABORTED);
     vectors += (await reader.backup(spaceFolder(to, space))).liveRows;
   }
   await syncFolder(path.join(to, 'spaces'));
@@ -180,7 +182,7 @@ async function copyFrames(
   for (const folder of folders) await mkdir(path.join(to, folder), { recursive: true });
   let missing = 0;
   for (let at = 0; at < ids.length; at += TOGETHER) {
-    throwIfAborted(signal);
+    throwIfAborted(signal, ABORTED);
     const part = ids.slice(at, at + TOGETHER).map(framePath);
     const there = await Promise.all(
       part.map((name) => linkOrCopy(path.join(dir, name), path.join(to, name))),
@@ -207,9 +209,4 @@ async function linkOrCopy(from: string, to: string): Promise<boolean> {
       cause: error,
     });
   }
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted !== true) return;
-  throw makeError('ERR_ABORTED', 'aborted; there is no backup', { cause: signal.reason });
 }

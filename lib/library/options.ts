@@ -15,7 +15,7 @@ import {
   type OptionRules,
   type Rule,
 } from '../base/options';
-import { MAX_EF_SEARCH, MAX_K } from '../search';
+import { MAX_EF, MAX_K } from '../base/limits';
 import type { OpenLibraryOptions } from './types';
 import type { MediaLimits, SearchOptions, SearchQuery, SyncOptions } from '../base/types';
 
@@ -71,7 +71,7 @@ export const VERIFY_OPTIONS: OptionRules<VerifyOptions> = { repair: BOOLEAN };
 
 export const SEARCH_OPTIONS: OptionRules<SearchOptions> = {
   k: integer(1, MAX_K),
-  efSearch: integer(1, MAX_EF_SEARCH),
+  efSearch: integer(1, MAX_EF),
   type: oneOf(['image', 'video']),
   path: TEXT,
   exact: BOOLEAN,

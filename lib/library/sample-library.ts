@@ -5,6 +5,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { checkInteger } from '../base/options';
 import { isLibraryError, makeError } from '../base/errors';
 import { findFfmpeg } from '../media';
 import { drawSampleLibrary } from '../scenes';
@@ -49,8 +50,8 @@ export async function prepareSampleLibrary(
   dir: string,
   options: PrepareOptions = {},
 ): Promise<PreparedSample> {
-  const pictures = checkCount('pictures', options.pictures ?? SAMPLE_PICTURES);
-  const wantedVideos = checkCount('videos', options.videos ?? SAMPLE_VIDEOS);
+  const pictures = checkInteger('pictures', options.pictures ?? SAMPLE_PICTURES, 0, MAX_FILES);
+  const wantedVideos = checkInteger('videos', options.videos ?? SAMPLE_VIDEOS, 0, MAX_FILES);
   const marker = await readMarker(dir);
   if (marker === undefined && existsSync(dir) && readdirSync(dir).length > 0)
     throw makeError(
@@ -77,13 +78,6 @@ export async function prepareSampleLibrary(
     await writeMarker(dir, wanted);
   }
   return { pictures, videos, isReused, videoProblem: ffmpeg.problem };
-}
-
-function checkCount(name: string, value: number): number {
-  if (Number.isInteger(value) && value >= 0 && value <= MAX_FILES) return value;
-  throw makeError('ERR_ARG_RANGE', `${name} must be a whole number from 0 to ${MAX_FILES}`, {
-    details: { name, value },
-  });
 }
 
 async function lookForFfmpeg(): Promise<{ path?: string; problem?: string }> {

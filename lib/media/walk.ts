@@ -8,6 +8,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Dirent, Stats } from 'node:fs';
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { throwIfAborted } from '../base/abort';
 import { makeError, messageOf, type ErrorCode } from '../base/errors';
 import { CATALOG_FILE, LIBRARY_FOLDER } from '../base/names';
 import type { MediaKind } from '../base/types';
@@ -116,7 +117,7 @@ class Walker {
     inherited: IgnoreRules,
     parentDevice: number,
   ): AsyncGenerator<WalkEntry> {
-    this.throwIfAborted();
+    throwIfAborted(this.options.signal, 'the walk was aborted');
     const absDir = path.join(this.root, relDir);
     let listing: Listing;
     try {
@@ -147,7 +148,7 @@ class Walker {
     }
     for (let at = 0; at < taken.length; at += STAT_BATCH) {
       const batch = taken.slice(at, at + STAT_BATCH);
-      this.throwIfAborted();
+      throwIfAborted(this.options.signal, 'the walk was aborted');
       const outcomes = await Promise.all(batch.map((entry) => this.look(absDir, entry)));
       for (const [i, entry] of batch.entries()) {
         if (entry.isFolder && entry.problem === undefined)
@@ -231,11 +232,6 @@ class Walker {
   private isHidden(name: string): boolean {
     if (name === LIBRARY_FOLDER) return true;
     return this.options.hidden !== true && name.startsWith('.');
-  }
-
-  private throwIfAborted(): void {
-    if (this.options.signal?.aborted === true)
-      throw makeError('ERR_ABORTED', 'the walk was aborted');
   }
 }
 

@@ -4,6 +4,8 @@
  * decoded, so a media item is never half there. One item's failure is a recorded state, not the end
  * of the run.
  */
+import { INTERRUPTED } from './progress';
+import { throwIfAborted } from '../base/abort';
 import type { Catalog, IngestedFrame, IngestedItem } from '../catalog';
 import { isLibraryError, makeError, messageOf } from '../base/errors';
 import {
@@ -70,7 +72,7 @@ export async function ingest(
   const videos = items.filter((item) => item.file.kind === 'video');
   const films = await ingestPictures(pictures, parts, options);
   for (const item of [...films, ...videos]) {
-    throwIfAborted(options.signal);
+    throwIfAborted(options.signal, INTERRUPTED);
     const recorded =
       item.file.kind === 'video' && (await contentKind(item.file)) === 'image'
         ? await storePicture(await decodePicture(asKind(item, 'image'), options), parts, options)
@@ -78,7 +80,7 @@ export async function ingest(
     parts.onItem(recorded);
     await commit([recorded], parts);
   }
-  throwIfAborted(options.signal);
+  throwIfAborted(options.signal, INTERRUPTED);
 }
 
 async function ingestPictures(
@@ -109,7 +111,7 @@ async function ingestPictures(
     if (batch.length >= BATCH_ITEMS || performance.now() - batchStarted > BATCH_MS) await flush();
   }
   await flush();
-  throwIfAborted(options.signal);
+  throwIfAborted(options.signal, INTERRUPTED);
   return films;
 }
 
@@ -189,7 +191,7 @@ async function ingestVideo(
       first ??= frame;
     }
   } catch (error) {
-    throwIfAborted(options.signal);
+    throwIfAborted(options.signal, INTERRUPTED);
     damage = error;
   }
   const base = describe(work, hash, sampling);
@@ -331,8 +333,4 @@ function failure(error: unknown, work: WorkItem): Result & { contentHash?: strin
     ...{ state, code, reason, fault: 'decode', note: null, needsDecoding: isPassing },
     ...{ width: null, height: null, capturedAt: null, frames: [] },
   };
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'the sync was interrupted');
 }

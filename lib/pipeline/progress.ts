@@ -3,6 +3,9 @@ import type { IngestedItem, MediaRow } from '../catalog';
 import type { MediaProblem, ProgressEvent, SyncReport } from '../base/types';
 import type { SyncPlan } from './make-plan';
 
+/** What a sync says that was aborted. */
+export const INTERRUPTED = 'the sync was interrupted';
+
 /** Turns what happens into progress events; counts survive so that the report can use them. */
 export class Progress {
   readonly problems: MediaProblem[] = [];

@@ -5,8 +5,9 @@
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
+import { throwIfAborted } from '../base/abort';
 import type { Catalog, MediaRow } from '../catalog';
-import { isLibraryError, makeError, messageOf } from '../base/errors';
+import { isLibraryError, messageOf } from '../base/errors';
 import { contentHash } from '../media';
 import type { MediaId, VerifyReport } from '../base/types';
 import type { VectorStore } from '../stores/vectors';
@@ -80,7 +81,7 @@ async function checkPictures(parts: VerifyParts, found: Found): Promise<number> 
   const store = new FrameStore(dir);
   let checked = 0;
   for (const frame of catalog.frames()) {
-    throwIfAborted(signal);
+    throwIfAborted(signal, 'the check was interrupted');
     checked++;
     const jpeg = await store.read(frame.frameId).catch(() => undefined);
     const what = pictureProblem(jpeg, catalog.frameCrc(frame.frameId));
@@ -106,7 +107,7 @@ function pictureProblem(jpeg: Buffer | undefined, crc: number | null): string | 
 /** Other bytes under the size and times that were recorded: the one change that a sync cannot see. */
 async function checkOriginals(parts: VerifyParts, found: Found): Promise<void> {
   for (const media of parts.catalog.media()) {
-    throwIfAborted(parts.signal);
+    throwIfAborted(parts.signal, 'the check was interrupted');
     if (media.contentHash === null || !(await isAsRecorded(parts.root, media))) continue;
     const absPath = path.join(parts.root, media.path);
     // A file that cannot be read just now, or changes meanwhile, is the next sync's affair.
@@ -141,8 +142,4 @@ async function checkRows({ catalog, index, space }: VerifyParts, found: Found): 
     }
   }
   return agree;
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'the check was interrupted');
 }

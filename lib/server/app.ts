@@ -26,7 +26,7 @@ import type { FieldSchema } from './schemas';
 import { addSecurity, onBrokenRequest } from './security';
 import { convertFields } from './strict-fields';
 import { TokenGuard } from './token';
-import { packageVersion } from './version';
+import { packageVersion } from '../base/package-root';
 
 export interface ServerOptions {
   /** Address it will listen on, for the rule on Host headers; default 127.0.0.1. */

@@ -1,5 +1,6 @@
 /** What the service takes: texts and pictures, checked and copied, and what their keys are made of. */
 import { types } from 'node:util';
+import { MAX_TEXT } from '../base/limits';
 import { checkPresent } from '../base/arrays';
 import { makeError } from '../base/errors';
 import { ANYTHING, type OptionRules } from '../base/options';
@@ -16,8 +17,6 @@ export type Picture = Uint8Array | RawPixels;
 /** Each input is checked by what it is. */
 export const BATCH_INPUT: OptionRules<BatchInput> = { texts: ANYTHING, images: ANYTHING };
 
-/** Longest text: more than any model reads, less than an attack. In UTF-16 units. */
-export const MAX_TEXT = 100_000;
 /** Inputs of one call. */
 export const MAX_BATCH = 1024;
 

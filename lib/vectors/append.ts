@@ -1,4 +1,5 @@
 /** `add` and `update`: cut into commits, so that memory, progress and abort stay small. */
+import { throwIfAborted } from '../base/abort';
 import { makeError } from '../base/errors';
 import type { NativeBinding, NativeHandle, NativeKeys } from '../native';
 import { readOptions } from '../base/options';
@@ -9,13 +10,7 @@ import { toFloats, type VectorInput } from './input';
 import { ADD_OPTIONS, UPDATE_OPTIONS } from './option-rules';
 import { NO_ROW } from './rows';
 import type { AddOptions, UpdateOptions } from './types';
-import {
-  checkKeys,
-  checkVectors,
-  findRepeatedKey,
-  throwIfAborted,
-  type Progress,
-} from './validate';
+import { checkKeys, checkVectors, findRepeatedKey, type Progress } from './validate';
 import { codeIfDue } from './warm';
 
 /** Rows of one commit: 4096, or fewer where rows are long. At most 32 MB are copied at a time. */
@@ -86,7 +81,9 @@ export async function append(
     return [toFloats(vectors), job.keys?.subarray(start, end)];
   };
   const stop = (done: number): void =>
-    throwIfAborted(job.signal, `${done} of ${job.rows} rows were added`, { rows: done });
+    throwIfAborted(job.signal, `aborted after ${done} of ${job.rows} rows were added`, {
+      rows: done,
+    });
   stop(0);
   if (job.rows > partRows) {
     const repeated = job.keys && findRepeatedKey(job.keys);

@@ -14,6 +14,8 @@ export {
   ANYTHING,
   arrayOf,
   BOOLEAN,
+  BOUND,
+  checkInteger,
   FUNCTION,
   integer,
   number,

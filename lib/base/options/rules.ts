@@ -1,22 +1,41 @@
 /** The rules that options have in common. Those of one part stand with that part. */
+import { isWithin, rangeText, type NumberKind } from '../ranges';
 import { outOfRange, wrongType } from './describe';
 import { readOptions, type OptionRules, type Rule } from './read';
 
+/** For single arguments; `integer` and `number` are the same as rules. */
+export function checkInteger(name: string, value: unknown, low: number, high: number): number {
+  return inRange(name, value, low, high, 'integer');
+}
+
 export const integer =
   (low: number, high: number): Rule<number> =>
-  (name, value) => {
-    if (typeof value !== 'number') throw wrongType(name, 'a number', value);
-    if (Number.isInteger(value) && value >= low && value <= high) return value;
-    throw outOfRange(name, `a whole number from ${low} to ${high}`, value);
-  };
+  (name, value) =>
+    inRange(name, value, low, high, 'integer');
 
 export const number =
   (low: number, high: number): Rule<number> =>
-  (name, value) => {
-    if (typeof value !== 'number') throw wrongType(name, 'a number', value);
-    if (value >= low && value <= high) return value;
-    throw outOfRange(name, `a number from ${low} to ${high}`, value);
-  };
+  (name, value) =>
+    inRange(name, value, low, high, 'number');
+
+function inRange(
+  name: string,
+  value: unknown,
+  low: number,
+  high: number,
+  kind: NumberKind,
+): number {
+  if (typeof value !== 'number') throw wrongType(name, 'a number', value);
+  if (isWithin(value, low, high, kind)) return value;
+  throw outOfRange(name, rangeText(low, high, kind), value);
+}
+
+/** Infinity is a bound like any other. */
+export const BOUND: Rule<number> = (name, value) => {
+  if (typeof value !== 'number') throw wrongType(name, 'a number', value);
+  if (!Number.isNaN(value)) return value;
+  throw outOfRange(name, 'a number other than NaN', value);
+};
 
 export const BOOLEAN: Rule<boolean> = (name, value) => {
   if (typeof value === 'boolean') return value;

@@ -1,7 +1,13 @@
 /** Embeddings in this process's memory: least recently used go first, counted in bytes. */
 import { LRUCache } from 'lru-cache';
 import { integer, readOptions, type OptionRules } from '../../base/options';
-import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
+import {
+  CacheCounts,
+  setEach,
+  type CacheReport,
+  type CacheStats,
+  type EmbeddingCache,
+} from './contract';
 import { checkTtl, matcherOf, TTL_SECONDS } from './key';
 
 export interface MemoryCacheOptions {
@@ -54,13 +60,11 @@ export class MemoryCache implements EmbeddingCache {
     return this.entries.has(key);
   }
 
-  async setMany(
+  setMany(
     entries: ReadonlyMap<string, Float32Array>,
     ttlSeconds?: number,
   ): Promise<ReadonlyMap<string, boolean>> {
-    const kept = new Map<string, boolean>();
-    for (const [key, vector] of entries) kept.set(key, await this.set(key, vector, ttlSeconds));
-    return kept;
+    return setEach(this, entries, ttlSeconds);
   }
 
   clearPattern(pattern: string): Promise<number> {

@@ -2,24 +2,13 @@
 import { types } from 'node:util';
 import { checkPresent } from '../../base/arrays';
 import { makeError } from '../../base/errors';
-import { integer, outOfRange, wrongType } from '../../base/options';
+import { outOfRange, wrongType } from '../../base/options';
 import type { Metric, StoreKeys } from './vector-store';
 
-export { outOfRange, wrongType } from '../../base/options';
+export { checkInteger, outOfRange, wrongType } from '../../base/options';
 
 /** Rows of one table; the engine's own limit of a row number. */
 export const MAX_ROWS = 2 ** 32 - 1;
-export const MAX_K = 10_000;
-
-export function checkInteger(name: string, value: unknown, low: number, high: number): number {
-  return integer(low, high)(name, value);
-}
-
-export function checkNumber(name: string, value: unknown): number {
-  if (typeof value !== 'number') throw wrongType(name, 'a number', value);
-  if (Number.isNaN(value)) throw outOfRange(name, 'a number other than NaN', value);
-  return value;
-}
 
 export function checkOneOf<T extends string>(
   name: string,

@@ -6,6 +6,7 @@
  * poolers that hand out another session per transaction.
  */
 import type { Pool, PoolClient, QueryResult } from 'pg';
+import { throwIfAborted } from '../../base/abort';
 import { makeError } from '../../base/errors';
 import { isClientTimeout, isConflict, isConnectionError, toLibraryError } from './pg-errors';
 
@@ -207,8 +208,4 @@ function sqlOf(client: PoolClient, timeoutMs?: number): Sql {
     const result = (await client.query(query)) as QueryResult | QueryResult[];
     return (Array.isArray(result) ? (result.at(-1)?.rows ?? []) : result.rows) as SqlRow[];
   };
-}
-
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'aborted', { cause: signal.reason });
 }

@@ -3,6 +3,7 @@
  * columns: the vector search functions of spec 002. Nothing but the embedding column is written.
  */
 import { types } from 'node:util';
+import { similarityOf } from '../../base/metric';
 import { makeError } from '../../base/errors';
 import {
   ANYTHING,
@@ -34,7 +35,7 @@ import { searchColumn, searchJob } from './pg-search';
 import { columnOf, readTable, type ApplicationTable } from './pg-table-schema';
 import { quote } from './identifiers';
 import { searchDefaults } from './settings';
-import { similarityOf, type Metric } from './vector-store';
+import { type Metric } from './vector-store';
 
 export interface PgEmbeddingTableOptions extends PgConnectionOptions {
   /** As it is called in the database, capitals included. */

@@ -1,6 +1,7 @@
 /** `VectorIndex.importFrom`: an index file of another engine becomes an index of ours, or nothing. */
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import { throwIfAborted } from '../../base/abort';
 import { isLibraryError, makeError } from '../../base/errors';
 import {
   FUNCTION,
@@ -12,7 +13,7 @@ import {
 } from '../../base/options';
 import { CREATE_OPTIONS, THREADS } from '../option-rules';
 import type { CreateOptions, Metric } from '../types';
-import { checkPath, throwIfAborted } from '../validate';
+import { checkPath } from '../validate';
 import type { VectorIndex } from '../vector-index';
 import { ByteFile, unsupported } from './byte-file';
 import type { ForeignFormat, ForeignIndex } from './foreign-index';
@@ -125,7 +126,9 @@ async function fill(
   try {
     let done = 0;
     const mayGoOn = (): void =>
-      throwIfAborted(signal, `${done} of ${source.rows} rows; nothing was kept`, { rows: done });
+      throwIfAborted(signal, `aborted after ${done} of ${source.rows} rows; nothing was kept`, {
+        rows: done,
+      });
     mayGoOn();
     for await (const block of source.blocks()) {
       mayGoOn();
