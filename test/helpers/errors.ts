@@ -13,3 +13,13 @@ export async function errorOf(work: () => unknown): Promise<LibraryError> {
 }
 
 export const codeOf = async (work: () => unknown): Promise<string> => (await errorOf(work)).code;
+
+/** The same where it may succeed, for tables of what is allowed and what is not. */
+export async function outcomeOf(work: () => unknown): Promise<string> {
+  try {
+    await work();
+    return 'no error';
+  } catch (error) {
+    return isLibraryError(error) ? error.code : `not ours: ${String(error)}`;
+  }
+}
