@@ -86,14 +86,14 @@ export async function openSession(
       `${printable(session.shownRoot)} has no library yet: run "sightline sync" on it first`,
     );
   return openLibrary(session.root, {
-    ...(settings.library === undefined ? {} : { dir: settings.library }),
+    dir: settings.library,
     device: settings.device,
     onNotice: (line) => session.io.note(`note: ${printable(line)}`),
-    ...(settings.vectorStore === undefined ? {} : { vectorStore: settings.vectorStore }),
-    ...(options.textModel === undefined ? {} : { textModel: options.textModel }),
-    ...(settings.cache === undefined ? {} : { cache: settings.cache }),
-    ...(origins.model.from === 'default' ? {} : { model: settings.model }),
-    ...(options.readOnly === true ? { readOnly: true } : {}),
+    vectorStore: settings.vectorStore,
+    textModel: options.textModel,
+    cache: settings.cache,
+    model: origins.model.from === 'default' ? undefined : settings.model,
+    readOnly: options.readOnly,
     create,
   });
 }

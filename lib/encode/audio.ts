@@ -63,7 +63,7 @@ export async function openAudioEncoderWithWorker(
   const signature = tap === undefined ? graph.signature : { ...graph.signature, outputs: [states] };
   const { dim, fixedLength } = fitTower(signature, {
     ...{ modality: 'audio', family: 'wav2vec2', file: graph.file },
-    ...(stated === undefined ? {} : { dim: stated }),
+    dim: stated,
   });
   if (fixedLength !== undefined) {
     throw makeError(

@@ -62,7 +62,7 @@ export async function openSentenceEncoderWithWorker(
     file: graph.file,
     maxTokens: text.maxTokens,
     pooling,
-    ...(stated === undefined ? {} : { dim: stated }),
+    dim: stated,
   });
   const settings = towerSettings('text', graph.bytes, options);
   const recipe: TowerRecipe = { modality: 'text', text, family: 'sentence', pooling, dim };

@@ -195,7 +195,7 @@ function infoOf(item: InferenceSession.ValueMetadata): TensorInfo {
 
 function wantOf(setup: WorkerSetup): TowerWant {
   const { modality, family, file, dim, pooling } = setup;
-  const want = { modality, family, file, dim, ...(pooling === undefined ? {} : { pooling }) };
+  const want = { modality, family, file, dim, pooling };
   switch (setup.modality) {
     case 'image':
       return { ...want, size: setup.preprocess.size };

@@ -152,9 +152,9 @@ export class EmbeddedVectors implements VectorStore {
   private optionsOf(options: StoreSearchOptions): SearchOptions {
     const { filter, efSearch, threshold } = options;
     return {
-      ...(efSearch === undefined ? {} : { efSearch }),
-      ...(threshold === undefined ? {} : { threshold }),
-      ...(filter === undefined ? {} : { filter: this.filterOf(filter) }),
+      efSearch,
+      threshold,
+      filter: filter && this.filterOf(filter),
     };
   }
 
@@ -175,7 +175,7 @@ export class EmbeddedVectors implements VectorStore {
 function engineOptions(options: StoreAddOptions): Pick<StoreAddOptions, 'keys' | 'signal'> {
   const { keys, signal, attributes } = options;
   if (attributes !== undefined) throw noAttributes();
-  return { keys, ...(signal && { signal }) };
+  return { keys, signal };
 }
 
 const noAttributes = (): Error =>

@@ -71,9 +71,9 @@ export async function prepareSampleLibrary(
     await drawSampleLibrary(dir, {
       pictures,
       videos,
-      ...(ffmpeg.path === undefined ? {} : { ffmpegPath: ffmpeg.path }),
-      ...(signal === undefined ? {} : { signal }),
-      ...(onProgress === undefined ? {} : { onProgress }),
+      ffmpegPath: ffmpeg.path,
+      signal,
+      onProgress,
     });
     await writeMarker(dir, wanted);
   }

@@ -51,7 +51,7 @@ export async function decodeImage(
   });
   const request = 'bytes' in source ? { bytes: source.bytes } : { absPath: source.absPath };
   const { limits, signal } = options;
-  const picture = await pool.decode({ ...request, maxSize, ...(limits && { limits }) }, signal);
+  const picture = await pool.decode({ ...request, maxSize, limits }, signal);
   return { ...picture, jpeg: asBuffer(picture.jpeg), timestamp: null };
 }
 

@@ -136,9 +136,9 @@ function runOf(
   cwd?: string,
 ): FfmpegRun {
   return {
-    ...(cwd === undefined ? {} : { cwd }),
+    cwd,
     ...{ ffmpeg, args, mediaFd: opened.handle.fd, mediaBytes: Number(opened.identity.size) },
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   };
 }
 

@@ -16,7 +16,7 @@ import {
   type DecodedFrame,
   type DecodedImage,
 } from '../media';
-import type { MediaKind, MediaLimits, MediaState, SyncOptions } from '../base/types';
+import type { MediaKind, MediaState, SyncOptions } from '../base/types';
 import type { FrameStore } from './frame-store';
 import { mapOrdered } from './ordered';
 import { MAX_ATTEMPTS, type FoundFile, type KnownFile } from './plan';
@@ -133,10 +133,11 @@ async function lookAndDecode(work: WorkItem, options: SyncOptions): Promise<Outc
 
 async function decodePicture(work: WorkItem, options: SyncOptions): Promise<PictureOutcome> {
   try {
+    const { limits, signal } = options;
     const { maxSize } = samplingFor(work.known, options);
     return {
       work,
-      frame: await decodeImage(work.file, { maxSize, ...limitsOf(options), ...signalOf(options) }),
+      frame: await decodeImage(work.file, { maxSize, limits, signal }),
     };
   } catch (error) {
     return { work, error };
@@ -170,6 +171,7 @@ async function ingestVideo(
   parts: IngestParts,
   options: SyncOptions,
 ): Promise<IngestedItem> {
+  const { limits, signal } = options;
   const settled = samplingFor(work.known, options);
   const sampling = wordsOf('video', settled);
   const frames: IngestedFrame[] = [];
@@ -178,14 +180,10 @@ async function ingestVideo(
   let first: DecodedFrame | undefined;
   let damage: unknown;
   try {
-    hash = await contentHash(work.file, signalOf(options));
+    hash = await contentHash(work.file, { signal });
     bytes = knownBytes(work, hash, sampling, parts.catalog);
     const writer = new FrameWriter(parts.catalog, parts.store, bytes);
-    for await (const frame of sampleVideo(work.file, {
-      ...settled,
-      ...limitsOf(options),
-      ...signalOf(options),
-    })) {
+    for await (const frame of sampleVideo(work.file, { ...settled, limits, signal })) {
       const timestamp = frame.timestamp ?? 0;
       frames.push(await writer.add({ ...frame, timestamp }));
       first ??= frame;
@@ -217,12 +215,6 @@ function knownBytes(
   const former = catalog.takeFormer({ contentHash: hash, sampling });
   return { stored: [], mediaId: undefined, former };
 }
-
-const limitsOf = ({ limits }: SyncOptions): { limits?: MediaLimits } =>
-  limits === undefined ? {} : { limits };
-
-const signalOf = ({ signal }: SyncOptions): { signal?: AbortSignal } =>
-  signal === undefined ? {} : { signal };
 
 function describe(
   work: WorkItem,

@@ -135,8 +135,8 @@ async function look(
   const replaced = new Set<string>();
   const volumes: Record<string, number> = {};
   for await (const entry of walkMedia(root, {
-    ...(options.ignore === undefined ? {} : { ignore: options.ignore }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ignore: options.ignore,
+    signal: options.signal,
   })) {
     if ('reason' in entry) {
       const { relPath, code, reason, hides } = entry;

@@ -60,7 +60,7 @@ export async function drawSampleLibrary(
     await writeVideo(video.film, path.join(dir, video.path), {
       ffmpegPath,
       encoder: encoders[video.codec],
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     });
     finish(video.path);
   }

@@ -57,7 +57,7 @@ export async function search(
   const find = (wanted: number): StoreHits | Promise<StoreHits> => {
     const settings = {
       efSearch: Math.max(efSearch, wanted),
-      ...(filter && { filter }),
+      filter,
     };
     return options.exact === true
       ? index.searchExact(resolved.vector, wanted, settings)
@@ -93,8 +93,8 @@ export async function search(
 function filterOf(options: SearchOptions): RowFilter | undefined {
   if (options.type === undefined && options.path === undefined) return undefined;
   return {
-    ...(options.type === undefined ? {} : { kind: options.type }),
-    ...(options.path === undefined ? {} : { path: parsePattern(options.path) }),
+    kind: options.type,
+    path: options.path === undefined ? undefined : parsePattern(options.path),
   };
 }
 

@@ -19,8 +19,8 @@ export async function runModelsPull(name: string, options: ModelsFlags, io: Io):
       'stopping (Ctrl-C again stops at once); the next pull resumes here',
       (signal) =>
         pullModel(name, {
-          ...(dtype && { dtype }),
-          ...(revision === undefined ? {} : { revision }),
+          dtype,
+          revision,
           isDryRun: dryRun === true,
           signal,
           onProgress: ({ doneBytes, totalBytes, path }) =>

@@ -122,8 +122,8 @@ function searchOptionsOf(session: Session, flags: Flags): SearchOptions {
     k: settings.k,
     minSimilarity: settings.minSimilarity,
     ...(origins.efSearch.from === 'default' ? {} : { efSearch: settings.efSearch }),
-    ...(type === undefined ? {} : { type }),
-    ...(glob === undefined ? {} : { path: glob }),
+    type,
+    path: glob,
     ...(flags.exact === true ? { exact: true } : {}),
   };
 }

@@ -44,8 +44,8 @@ async function serveEmbeddings(session: Session): Promise<ExitCode> {
   const { model, textModel, cache, device } = session.config.settings;
   await using service = await openEmbeddingService({
     model,
-    ...(textModel === undefined ? {} : { textModel }),
-    ...(cache === undefined ? {} : { cache }),
+    textModel,
+    cache,
     encoder: { device },
     onNotice: (line) => io.note(`note: ${printable(line)}`),
   });
@@ -113,7 +113,7 @@ async function listen(
 ): ReturnType<typeof startServer> {
   const { host, port, token } = address;
   try {
-    return await startServer(served, { host, port, ...(token === undefined ? {} : { token }) });
+    return await startServer(served, { host, port, token });
   } catch (cause) {
     if (!isLibraryError(cause) || cause.code !== 'ERR_PORT_IN_USE') throw cause;
     if (morePorts === 0)

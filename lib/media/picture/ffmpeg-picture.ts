@@ -76,7 +76,7 @@ export async function decodeByFfmpeg(
       ...picture,
       sourceWidth: width || picture.width,
       sourceHeight: height || picture.height,
-      ...(complaint === undefined ? {} : { damaged: complaint }),
+      damaged: complaint,
     };
   if (
     log.complaints.some((line) => /unknown input format|decoder .*not found|no decoder/i.test(line))

@@ -65,9 +65,9 @@ export function searchRoutes(app: FastifyInstance, context: ServerContext): void
       }
       const { text, frame, vector, filters, ...fields } = request.body ?? {};
       const query: SearchQuery = {
-        ...(text === undefined ? {} : { text }),
-        ...(frame === undefined ? {} : { frame }),
-        ...(vector === undefined ? {} : { vector: Float32Array.from(vector) }),
+        text,
+        frame,
+        vector: vector && Float32Array.from(vector),
       };
       return answer(reply, query, toOptions(fields, filters));
     },

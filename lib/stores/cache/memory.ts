@@ -35,7 +35,7 @@ export class MemoryCache implements EmbeddingCache {
     this.entries = new LRUCache({
       maxSize: options.maxBytes ?? DEFAULT_BYTES,
       sizeCalculation: (vector) => vector.byteLength + ENTRY_BYTES,
-      ...(options.ttlSeconds === undefined ? {} : { ttl: options.ttlSeconds * 1000 }),
+      ttl: options.ttlSeconds && options.ttlSeconds * 1000,
     });
   }
 
@@ -55,7 +55,7 @@ export class MemoryCache implements EmbeddingCache {
 
   async set(key: string, vector: Float32Array, ttlSeconds?: number): Promise<boolean> {
     const ttl = checkTtl(ttlSeconds);
-    this.entries.set(key, vector.slice(), ttl === undefined ? {} : { ttl: ttl * 1000 });
+    this.entries.set(key, vector.slice(), { ttl: ttl && ttl * 1000 });
     // What is larger than the whole cache is not kept.
     return this.entries.has(key);
   }

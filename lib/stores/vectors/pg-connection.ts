@@ -71,7 +71,7 @@ export class PgConnection {
     let where: string;
     try {
       const config = {
-        ...(options.url === undefined ? {} : { connectionString: options.url }),
+        connectionString: options.url,
         application_name: 'sightline',
         max: options.poolSize,
         connectionTimeoutMillis: options.connectTimeoutMs,

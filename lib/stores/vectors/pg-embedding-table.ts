@@ -174,8 +174,7 @@ export class PgEmbeddingTable implements AsyncDisposable {
   ): Promise<TableHit[]> {
     const { target, types } = this.parts;
     const { query, topK = searchDefaults().topK, filters = {}, efSearch } = search;
-    const options = efSearch === undefined ? {} : { efSearch };
-    const job = searchJob(target, metric, query, topK, options, false);
+    const job = searchJob(target, metric, query, topK, { efSearch }, false);
     const condition = conditionOf(target.column, types, filters);
     // Asked each time: others build and drop indexes of their table without telling us.
     const indexes = await this.connection.transaction((sql) => findIndexes(sql, target), {

@@ -106,7 +106,7 @@ export function checkSpec(options: PgVectorStoreOptions): TableSpec {
 export function checkConnection(options: PgConnectionOptions): ConnectionOptions {
   const { url, poolSize, maxWaiting, connectTimeoutMs, statementTimeoutMs, reconnectMs } = options;
   return {
-    ...(url === undefined ? {} : { url }),
+    url,
     poolSize: poolSize ?? 4,
     maxWaiting: maxWaiting ?? 1000,
     connectTimeoutMs: connectTimeoutMs ?? 5000,

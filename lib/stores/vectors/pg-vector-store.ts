@@ -370,7 +370,7 @@ function optionsOf(
 ): StoreSearchOptions {
   return {
     threshold,
-    ...(filter === undefined ? {} : { filter }),
-    ...(efSearch === undefined ? {} : { efSearch }),
+    filter,
+    efSearch,
   };
 }
