@@ -1,6 +1,6 @@
 /**
  * Reads settings from environment variables, all with the same words for what is wrong. Pure: may use
- * `errors.ts` only. The settings of the whole package are in `config/`; the parts that can be used
+ * `errors.ts` and `ranges.ts` only. The settings of the whole package are in `config/`; the parts that can be used
  * alone (encoders, service, stores) read the variables of specs 002 and 003 through this.
  */
 import { makeError } from './errors';

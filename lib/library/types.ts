@@ -1,6 +1,6 @@
 /**
  * The facade as a plain interface: everything the server and the command line may ask of a library.
- * `library.ts` implements it. Holds no code, so that importing it loads neither sharp, onnxruntime
+ * `opened-library.ts` implements it. Holds no code, so that importing it loads neither sharp, onnxruntime
  * nor SQLite.
  */
 import type { LibraryBackupOptions, LibraryBackupReport } from './backup';

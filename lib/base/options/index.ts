@@ -6,7 +6,7 @@
  *     export const WARM_OPTIONS: OptionRules<WarmOptions> = { threads: THREADS, rows: BOOLEAN };
  *     const { threads = 0, rows } = readOptions('options', given, WARM_OPTIONS);
  *
- * Layer 0: uses `errors.ts` only.
+ * Uses `errors.ts` and `ranges.ts` only.
  */
 export { outOfRange, wrongType } from './describe';
 export { checkNames, readOptions, type OptionRules, type Rule } from './read';
