@@ -44,3 +44,13 @@ function gone(name: string): LibraryError {
     { details: { name } },
   );
 }
+
+/** @throws ERR_KEY_EXISTS when a key stands twice */
+export function checkDistinct(keys: Iterable<number | bigint>): void {
+  const seen = new Set<number | bigint>();
+  for (const key of keys) {
+    if (seen.has(key))
+      throw makeError('ERR_KEY_EXISTS', `key ${key} is given twice`, { details: { key } });
+    seen.add(key);
+  }
+}

@@ -111,6 +111,10 @@ export function isLibraryError(value: unknown): value is LibraryError {
   );
 }
 
+/** Undefined for what this package did not make. */
+export const codeOf = (error: unknown): ErrorCode | undefined =>
+  isLibraryError(error) ? error.code : undefined;
+
 /** The code for a native status number; an unknown number is ERR_INTERNAL. */
 export function codeOfNativeStatus(status: number): ErrorCode {
   for (const [code, row] of Object.entries(ERROR_CODES) as [ErrorCode, ErrorCodeRow][]) {

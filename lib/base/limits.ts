@@ -15,3 +15,5 @@ export const DEFAULT_K = 20;
 export const DEFAULT_EF = 200;
 /** Longest text to embed: more than any model reads, less than an attack. In UTF-16 units. */
 export const MAX_TEXT = 100_000;
+/** Length of a vector. */
+export const MAX_DIM = 8192;

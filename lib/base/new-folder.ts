@@ -6,7 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError } from './errors';
-import { fileError, syncFolder } from './safe-file';
+import { syncFolder } from './safe-file';
+import { fileError, isNotPermitted } from './system-errors';
 
 export interface NewFolder {
   /** Where to write meanwhile. */
@@ -46,11 +47,8 @@ export async function newFolder(target: string, ...outside: string[]): Promise<N
   return { path: beside, commit, discard };
 }
 
-const NOT_OURS = new Set(['EACCES', 'EPERM', 'EROFS']);
-
 function writeError(full: string, error: unknown): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === undefined || !NOT_OURS.has(code)) return fileError(full, 'written', error);
+  if (!isNotPermitted(error)) return fileError(full, 'written', error);
   return makeError('ERR_READ_ONLY', `${full} may not be written here: choose another folder`, {
     details: { path: full },
     cause: error,

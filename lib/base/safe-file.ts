@@ -2,19 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { isError, makeError, messageOf } from './errors';
-
-/** A system error as one of ours; anything else as it is. */
-export function fileError(path: string, what: string, error: unknown): unknown {
-  if (!isError(error) || !('syscall' in error) || !('code' in error)) return error;
-  const isMissing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
-  const isFull = error.code === 'ENOSPC' || error.code === 'EDQUOT';
-  const code = isMissing ? 'ERR_FILE_MISSING' : isFull ? 'ERR_DISK_FULL' : 'ERR_IO';
-  return makeError(code, `${path} could not be ${what}: ${messageOf(error)}`, {
-    details: { path },
-    cause: error,
-  });
-}
+import { fileError } from './system-errors';
 
 /** A file that is complete and durable under another name. */
 export interface Prepared {

@@ -8,6 +8,7 @@
  */
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { isDiskFull } from '../base/system-errors';
 import { isError, makeError, messageOf } from '../base/errors';
 import { syncFolder } from '../base/safe-file';
 import type { FrameRecord } from '../base/types';
@@ -52,9 +53,8 @@ export async function exportMetadata(
     metadataIsWritten(sql, { bytes: bytes ?? 0, lastId: last, space: spaceName });
   } catch (error) {
     if (!isError(error) || !('syscall' in error)) throw error;
-    const isFull = 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
     throw makeError(
-      isFull ? 'ERR_DISK_FULL' : 'ERR_IO',
+      isDiskFull(error) ? 'ERR_DISK_FULL' : 'ERR_IO',
       `${file} could not be written: ${messageOf(error)}`,
       { cause: error },
     );

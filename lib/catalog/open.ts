@@ -2,11 +2,12 @@
 import { closeSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { isNotPermitted } from '../base/system-errors';
 import { makeError, messageOf } from '../base/errors';
 import { CATALOG_FILE } from '../base/names';
 import { Catalog } from './catalog';
 import { Home } from './home';
-import { mayWrite, NOT_PERMITTED } from './read-only';
+import { mayWrite } from './read-only';
 import { prepareSchema, upgradeOf } from './schema';
 import { catalogError, openSqlite, type SqliteDatabase } from './sqlite';
 
@@ -71,8 +72,7 @@ async function makeWritable(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true });
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? '';
-    if (NOT_PERMITTED.has(code)) refuse(dir, cause);
+    if (isNotPermitted(cause)) refuse(dir, cause);
     throw makeError('ERR_IO', `${dir} could not be made: ${messageOf(cause)}`, { cause });
   }
   if (!mayWrite(dir)) refuse(dir);

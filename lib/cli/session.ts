@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readConfigFile, resolveConfig, samplingOf, SETTING_NAMES } from '../config';
 import type { ResolvedConfig, SettingName } from '../config';
-import { isLibraryError, makeError } from '../base/errors';
+import { codeOf, isLibraryError, makeError } from '../base/errors';
 import { findLibrary, openLibrary } from '../library';
 import { CONFIG_FILE, LIBRARY_FOLDER } from '../base/names';
 import type { Library } from '../library/types';
@@ -136,7 +136,7 @@ async function openWhenMade(session: Session): Promise<Library> {
     try {
       return await openSession(session, { readOnly: true });
     } catch (error) {
-      const isBeingMade = isLibraryError(error) && error.code === 'ERR_LIBRARY_MISSING';
+      const isBeingMade = codeOf(error) === 'ERR_LIBRARY_MISSING';
       if (!isBeingMade || Date.now() > deadline) throw error;
       await delay(LOOK_AGAIN_MS);
     }

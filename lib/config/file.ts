@@ -1,5 +1,6 @@
 /** The settings file of a library. */
 import { readFileSync } from 'node:fs';
+import { isMissing } from '../base/system-errors';
 import { makeError, messageOf } from '../base/errors';
 
 export interface ConfigFile {
@@ -17,8 +18,7 @@ export function readConfigFile(path: string): ConfigFile | undefined {
   try {
     content = readFileSync(path, 'utf8');
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? '';
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (isMissing(cause)) return undefined;
     throw makeError('ERR_IO', `${path} could not be read: ${messageOf(cause)}`, { cause });
   }
   let values: unknown;

@@ -18,7 +18,6 @@ export const AUDIO_VERSION = 1;
 /** Spec 001: memory grows with the square of the length. */
 export const MAX_AUDIO_SECONDS = 90;
 
-const MAX_CONFIG_BYTES = 1 << 20;
 /** A minute and a half of sound takes tens of seconds on two cores. */
 const DEFAULT_TIMEOUT_MS = 120_000;
 /** The published models' convolutions: 400 samples, 25 ms, for one position. */
@@ -92,7 +91,7 @@ function tapOf({ file, sums, signature: { outputs } }: GraphFile): string | unde
 
 async function readWaveRule(folder: string, config: JsonObject, file: string): Promise<WaveRule> {
   const processorFile = path.join(folder, 'preprocessor_config.json');
-  const processor = await readJsonFile(processorFile, MAX_CONFIG_BYTES);
+  const processor = await readJsonFile(processorFile);
   const sampleRate = numberField(processor, 'sampling_rate', processorFile, {
     ...{ low: 1000, high: 192_000, integer: true, fallback: 16_000 },
   });

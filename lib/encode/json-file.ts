@@ -12,12 +12,12 @@ const MAX_DEPTH = 64;
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * Parses a JSON object from a file of at most `maxBytes`.
+ * Parses a JSON object from a file of at most `maxBytes`; default: what no configuration comes near.
  *
  * @throws ERR_MODEL_MISSING when there is no such file; ERR_MODEL_INVALID when it is too large, too
  *   deeply nested, not JSON, or not an object
  */
-export async function readJsonFile(file: string, maxBytes: number): Promise<JsonObject> {
+export async function readJsonFile(file: string, maxBytes = 1 << 20): Promise<JsonObject> {
   const info = await stat(file).catch((cause: unknown) => {
     throw makeError('ERR_MODEL_MISSING', `the model has no file ${file}`, {
       details: { file },

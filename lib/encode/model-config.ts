@@ -10,7 +10,6 @@ import type { PreprocessSpec } from './preprocess';
 import { readPreprocess, SIDE_RANGE } from './preprocess-config';
 import type { TextRule } from './tokenizer';
 
-const MAX_CONFIG_BYTES = 1 << 20;
 /** CLIP clamps its trained scale at 100, and OpenAI's models ended there. */
 const PUBLISHED_LOGIT_SCALE = 100;
 
@@ -45,7 +44,7 @@ export interface ConfigFile {
  */
 export async function readConfig(folder: string, types: readonly string[]): Promise<ConfigFile> {
   const file = path.join(folder, 'config.json');
-  const config = await readJsonFile(file, MAX_CONFIG_BYTES);
+  const config = await readJsonFile(file);
   const type = config['model_type'];
   if (typeof type === 'string' && types.includes(type)) return { file, config };
   const expected = types.map((name) => `"${name}"`).join(' or ');

@@ -17,7 +17,6 @@ export const DEFAULT_SENTENCE_MODEL = 'Xenova/all-MiniLM-L6-v2';
 /** Raised whenever tokens, cut or pooling change; vectors made before and after must not mix. */
 export const SENTENCE_VERSION = 1;
 
-const MAX_CONFIG_BYTES = 1 << 20;
 /** What sentence-transformers uses for all-MiniLM-L6-v2, and where a folder does not say. */
 const DEFAULT_MAX_TOKENS = 256;
 
@@ -103,7 +102,7 @@ async function poolingOf(folder: string): Promise<Pooling> {
 
 async function optionalJson(file: string): Promise<JsonObject | undefined> {
   try {
-    return await readJsonFile(file, MAX_CONFIG_BYTES);
+    return await readJsonFile(file);
   } catch (error) {
     if (isObject(error) && error['code'] === 'ERR_MODEL_MISSING') return undefined;
     throw error;

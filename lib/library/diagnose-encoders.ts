@@ -3,7 +3,7 @@
  * embeds it and a text in the real encoder processes. Parts that load one by one may still fail together.
  */
 import { openClip, type ClipModel } from '../encode';
-import { isLibraryError, type ErrorCode } from '../base/errors';
+import { codeOf } from '../base/errors';
 import { closeImageDecoder, decodeImage } from '../media';
 
 export type CheckState = 'ok' | 'missing' | 'warning';
@@ -81,9 +81,6 @@ export async function diagnoseEncoders(
     await clip.close();
   }
 }
-
-const codeOf = (error: unknown): ErrorCode | undefined =>
-  isLibraryError(error) ? error.code : undefined;
 
 function decoderRemedy(error: unknown): string {
   return codeOf(error) === 'ERR_TIMEOUT'

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Catalog, SpaceRecord } from '../catalog';
 import { openClip, type ClipModel, type ClipOptions } from '../encode';
-import { isLibraryError, makeError, type LibraryError } from '../base/errors';
+import { codeOf, isLibraryError, makeError, type LibraryError } from '../base/errors';
 import { LateClip } from './late-clip';
 import type { ModelIdentity } from '../base/types';
 
@@ -128,6 +128,3 @@ function withRemedy(error: LibraryError, { id }: ModelIdentity): LibraryError {
     { details: error.details, cause: error },
   );
 }
-
-const codeOf = (error: unknown): string | undefined =>
-  isLibraryError(error) ? error.code : undefined;

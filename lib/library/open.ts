@@ -4,6 +4,7 @@
 import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isMissing } from '../base/system-errors';
 import { makeError } from '../base/errors';
 import { CATALOG_FILE, LIBRARY_FOLDER } from '../base/names';
 import { readOptions, TEXT } from '../base/options';
@@ -29,8 +30,7 @@ export function findLibrary(root: string, dir?: string): string | undefined {
     statSync(path.join(folder, CATALOG_FILE));
   } catch (error) {
     // One that the system does not let us see is there; opening it says what is in the way.
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (['ENOENT', 'ENOTDIR'].includes(code)) return undefined;
+    if (isMissing(error)) return undefined;
   }
   return folder;
 }

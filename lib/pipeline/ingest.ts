@@ -4,28 +4,29 @@
  * decoded, so a media item is never half there. One item's failure is a recorded state, not the end
  * of the run.
  */
+import {
+  contentHash,
+  contentKind,
+  type DecodedFrame,
+  type DecodedImage,
+  decodeImage,
+  type MediaFile,
+  sampleVideo,
+} from '../media';
 import { INTERRUPTED } from './progress';
 import { throwIfAborted } from '../base/abort';
 import type { Catalog, IngestedFrame, IngestedItem } from '../catalog';
 import { isLibraryError, makeError, messageOf } from '../base/errors';
-import {
-  contentHash,
-  contentKind,
-  decodeImage,
-  sampleVideo,
-  type DecodedFrame,
-  type DecodedImage,
-} from '../media';
 import type { MediaKind, MediaState, SyncOptions } from '../base/types';
 import type { FrameStore } from './frame-store';
 import { mapOrdered } from './ordered';
-import { MAX_ATTEMPTS, type FoundFile, type KnownFile } from './plan';
+import { MAX_ATTEMPTS, type KnownFile } from './plan';
 import { samplingFor, wordsOf } from './sampling';
 import { FrameWriter, UNKNOWN_BYTES, type KnownBytes } from './store-frames';
 
 /** A file to decode, and what the catalog knew of it before, if anything. */
 export interface WorkItem {
-  readonly file: FoundFile;
+  readonly file: MediaFile;
   readonly known: KnownFile | undefined;
 }
 

@@ -5,20 +5,15 @@
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
+import type { SyncParts } from './sync';
 import { throwIfAborted } from '../base/abort';
-import type { Catalog, MediaRow } from '../catalog';
-import { isLibraryError, messageOf } from '../base/errors';
+import type { MediaRow } from '../catalog';
+import { codeOf, messageOf } from '../base/errors';
 import { contentHash } from '../media';
 import type { MediaId, VerifyReport } from '../base/types';
-import type { VectorStore } from '../stores/vectors';
 import { FrameStore } from './frame-store';
 
-export interface VerifyParts {
-  readonly root: string;
-  readonly dir: string;
-  readonly space: string;
-  readonly catalog: Catalog;
-  readonly index: VectorStore;
+export interface VerifyParts extends Omit<SyncParts, 'encoder'> {
   readonly signal?: AbortSignal;
 }
 
@@ -51,7 +46,7 @@ export async function verifyLibrary(parts: VerifyParts): Promise<VerifyOutcome> 
     await checkOriginals(parts, found);
     rowsAgree = await checkRows(parts, found);
   } catch (error) {
-    if (isLibraryError(error) && error.code === 'ERR_ABORTED') throw error;
+    if (codeOf(error) === 'ERR_ABORTED') throw error;
     problems.push(messageOf(error));
   }
   const counted = catalog.counts(space).frames;

@@ -1,5 +1,5 @@
 /** What the options of the index take: one table for each type of `types.ts`. */
-import { MAX_EF, MAX_HITS } from '../base/limits';
+import { MAX_DIM, MAX_EF, MAX_HITS } from '../base/limits';
 import {
   ANYTHING,
   BOOLEAN,
@@ -23,15 +23,7 @@ import type {
   TuneOptions,
   UpdateOptions,
 } from './types';
-import {
-  checkKeys,
-  checkLabel,
-  checkPath,
-  MAX_DIM,
-  MAX_THREADS,
-  METRIC_NAMES,
-  STORAGES,
-} from './validate';
+import { checkKeys, checkLabel, checkPath, MAX_THREADS, METRIC_NAMES, STORAGES } from './validate';
 
 export const THREADS = integer(1, MAX_THREADS);
 

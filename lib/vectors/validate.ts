@@ -1,6 +1,5 @@
 /** Checks of arguments: the right type, the right range, and a message that says what was received. */
 import { types } from 'node:util';
-import { makeError, type LibraryError } from '../base/errors';
 import type { NativeKeys } from '../native';
 import { checkInteger, outOfRange, wrongType } from '../base/options';
 import { checkPresent } from '../base/arrays';
@@ -16,7 +15,6 @@ export const STORAGES: readonly Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline']
 export const METRIC_NAMES: readonly Metric[] = ['cosine', 'euclidean', 'dot'];
 
 export const MAX_THREADS = 256;
-export const MAX_DIM = 8192;
 export const MAX_ROWS = 2 ** 28;
 const MAX_LABEL_BYTES = 255;
 
@@ -123,16 +121,4 @@ export function checkRows(value: ArrayLike<number>): Uint32Array {
     rows[i] = checkInteger(`rows[${i}]`, value[i], 0, MAX_ROWS);
   }
   return rows;
-}
-
-/** The error for keys that stand twice, or undefined. */
-export function findRepeatedKey(keys: NativeKeys): LibraryError | undefined {
-  const seen = new Set<number | bigint>();
-  for (const key of keys) {
-    if (seen.has(key)) {
-      return makeError('ERR_KEY_EXISTS', `key ${key} is given twice`, { details: { key } });
-    }
-    seen.add(key);
-  }
-  return undefined;
 }

@@ -1,7 +1,7 @@
 /** `demo`: draws a sample library, syncs it as any folder, searches it, serves it. */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { isLibraryError, makeError } from '../../base/errors';
+import { codeOf, makeError } from '../../base/errors';
 import { LIBRARY_FOLDER } from '../../base/names';
 import type { Library } from '../../library/types';
 import { prepareSampleLibrary, type PreparedSample } from '../../library/sample-library';
@@ -160,7 +160,7 @@ async function openSample(session: Session): Promise<Library> {
     return await openSession(session);
   } catch (error) {
     const dir = existingLibrary(session);
-    const isStale = isLibraryError(error) && error.code === 'ERR_MODEL_MISMATCH';
+    const isStale = codeOf(error) === 'ERR_MODEL_MISMATCH';
     if (!isStale || dir === undefined) throw error;
     session.io.note('the sample was embedded with another model: starting afresh');
     await rm(dir, { recursive: true });

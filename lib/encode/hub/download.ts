@@ -8,7 +8,7 @@
  */
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { isLibraryError, makeError } from '../../base/errors';
+import { codeOf, makeError } from '../../base/errors';
 import { Digests, digestsOfFile, feedFile } from '../file-hash';
 import { syncFolder } from '../../base/safe-file';
 import { abortedError, diskError, hubError } from './failures';
@@ -77,8 +77,7 @@ export async function downloadFile(
   }
 }
 
-const isWrong = (error: unknown): boolean =>
-  isLibraryError(error) && error.code === 'ERR_MODEL_HASH';
+const isWrong = (error: unknown): boolean => codeOf(error) === 'ERR_MODEL_HASH';
 
 async function forgetIfWrong(error: unknown, partial: string): Promise<void> {
   if (isWrong(error)) await rm(partial, { force: true });

@@ -44,16 +44,6 @@ export function checkKeys(name: string, value: unknown): StoreKeys {
   return value as StoreKeys;
 }
 
-/** @throws ERR_KEY_EXISTS when a key stands twice */
-export function checkDistinct(keys: StoreKeys): void {
-  const seen = new Set<number>();
-  for (const key of keys) {
-    if (seen.has(key))
-      throw makeError('ERR_KEY_EXISTS', `key ${key} is given twice`, { details: { key } });
-    seen.add(key);
-  }
-}
-
 /**
  * A copy of the vectors, checked; at unit length for cosine, as the engine stores them.
  *

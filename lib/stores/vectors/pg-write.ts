@@ -2,11 +2,12 @@
  * Writing: chunks of bounded size, each one transaction that is durable when it returns. The line of
  * `sightline_spaces` is changed first, so writers of one table follow each other.
  */
+import { checkDistinct } from '../../base/arrays';
 import { throwIfAborted } from '../../base/abort';
 import { isLibraryError, makeError } from '../../base/errors';
 import { checkNames, readOptions } from '../../base/options';
 import { ADD_OPTIONS, ATTRIBUTES } from './option-rules';
-import { checkDistinct, checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
+import { checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
 import { quote } from './identifiers';
 import { keysParameter, vectorArrayParameter } from './pg-binary';
 import { type PgConnection, type Sql, type SqlRow, type SqlValue } from './pg-connection';

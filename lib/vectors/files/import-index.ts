@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../../base/abort';
-import { isLibraryError, makeError } from '../../base/errors';
+import { codeOf, isLibraryError, makeError } from '../../base/errors';
 import {
   FUNCTION,
   oneOf,
@@ -19,7 +19,8 @@ import { ByteFile, unsupported } from './byte-file';
 import type { ForeignFormat, ForeignIndex } from './foreign-index';
 import { isHnswlib, openHnswlib } from './hnswlib-file';
 import { isUsearch, openUsearch } from './usearch-file';
-import { fileError, syncFolder } from '../../base/safe-file';
+import { syncFolder } from '../../base/safe-file';
+import { fileError } from '../../base/system-errors';
 
 export interface ImportOptions extends Omit<CreateOptions, 'dim'> {
   /** Left out: what the file's content says. */
@@ -184,7 +185,7 @@ async function fillFolder(
 async function assertFree(target: string): Promise<boolean> {
   const names = await readdir(target).catch((error: unknown) => {
     const mapped = fileError(target, 'looked into', error);
-    if (isLibraryError(mapped) && mapped.code === 'ERR_FILE_MISSING') return undefined;
+    if (codeOf(mapped) === 'ERR_FILE_MISSING') return undefined;
     throw mapped;
   });
   if (names === undefined) return false;
