@@ -14,7 +14,6 @@ import { FormerTable, type Content } from './former-table';
 import { FrameTable } from './frame-table';
 import type { Home } from './home';
 import { MediaTable } from './media-table';
-import { MetaTable } from './meta-table';
 import { markAllMetadata, markMetadata } from './metadata-mark';
 import type {
   CatalogCounts,
@@ -39,7 +38,6 @@ import { Statements } from './statements';
 /** One connection. Calls are synchronous and short; one writer at a time over all processes. */
 export class Catalog {
   private readonly sql: Statements;
-  private readonly metaTable: MetaTable;
   private readonly spaceTable: SpaceTable;
   private readonly mediaTable: MediaTable;
   private readonly frameTable: FrameTable;
@@ -55,8 +53,7 @@ export class Catalog {
     readonly home: Home,
   ) {
     this.sql = new Statements(db, () => home.assertOurs());
-    this.metaTable = new MetaTable(this.sql);
-    this.spaceTable = new SpaceTable(this.sql, this.metaTable);
+    this.spaceTable = new SpaceTable(this.sql, this);
     this.mediaTable = new MediaTable(this.sql);
     this.frameTable = new FrameTable(this.sql);
     this.encodingTable = new EncodingTable(this.sql);
@@ -65,11 +62,15 @@ export class Catalog {
   }
 
   meta(key: string): string | undefined {
-    return this.metaTable.get(key);
+    return this.sql.get('SELECT value FROM meta WHERE key = ?', key)?.value as string | undefined;
   }
 
   setMeta(key: string, value: string): void {
-    this.metaTable.set(key, value);
+    this.sql.run(
+      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+      key,
+      value,
+    );
   }
 
   // --- spaces

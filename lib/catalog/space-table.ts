@@ -1,6 +1,5 @@
 /** Spaces: the model of each, how many of its rows count, and how often they were renumbered. */
 import { asFrameId, type FrameId, type ModelIdentity } from '../base/types';
-import type { MetaTable } from './meta-table';
 import type { RowEpoch, SpaceRecord } from './records';
 import { raiseRowGeneration } from './row-map';
 import type { Statements } from './statements';
@@ -8,10 +7,16 @@ import type { Statements } from './statements';
 /** What a space has of its own. */
 const TABLES = ['frame_rows', 'pending_frames', 'failed_frames', 'graves', 'encodings'];
 
+/** Names and values of the catalog. */
+interface Entries {
+  meta(key: string): string | undefined;
+  setMeta(key: string, value: string): void;
+}
+
 export class SpaceTable {
   constructor(
     private readonly sql: Statements,
-    private readonly meta: MetaTable,
+    private readonly entries: Entries,
   ) {}
 
   byName(name: string): SpaceRecord | undefined {
@@ -61,16 +66,16 @@ export class SpaceTable {
   }
 
   rowEpoch(name: string): RowEpoch {
-    const value = this.meta.get(epochOf(name)) ?? '0';
+    const value = this.entries.meta(epochOf(name)) ?? '0';
     return { number: Number.parseInt(value), isSettled: !value.endsWith('+') };
   }
 
   beginRenumbering(name: string): void {
-    this.meta.set(epochOf(name), `${this.rowEpoch(name).number}+`);
+    this.entries.setMeta(epochOf(name), `${this.rowEpoch(name).number}+`);
   }
 
   raiseRowEpoch(name: string): void {
-    this.meta.set(epochOf(name), String(this.rowEpoch(name).number + 1));
+    this.entries.setMeta(epochOf(name), String(this.rowEpoch(name).number + 1));
     raiseRowGeneration(this.sql);
   }
 
