@@ -34,7 +34,7 @@ export default tseslint.config(
           selector:
             "BinaryExpression[operator='instanceof'][right.name=/^(Object|Function|Promise|Date|RegExp|Map|Set|Buffer|Blob|File|Request|Response|URL|AbortSignal|\\w*Array|\\w*ArrayBuffer|DataView|(?!Commander)\\w*Error)$/]",
           message:
-            'use util.types, isError() of lib/errors or a name: classes differ between realms',
+            'use util.types, isError() of lib/base/errors or a name: classes differ between realms',
         },
       ],
     },

@@ -22,7 +22,7 @@ import {
   sampleVideo,
 } from '../lib/media';
 import { FrameStore } from '../lib/pipeline/frame-store';
-import { asFrameId } from '../lib/types';
+import { asFrameId } from '../lib/base/types';
 
 const MAX_SIZE = 512;
 

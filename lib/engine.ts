@@ -3,4 +3,4 @@
  * SQLite.
  */
 export * from './vectors';
-export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './errors';
+export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './base/errors';

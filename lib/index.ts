@@ -2,19 +2,8 @@
  * What `require('sightline')` gives. Loads neither sharp, onnxruntime nor SQLite until a call needs
  * them.
  */
-export { findLibrary, openLibrary } from './library';
-export type { Library, MediaFileLocation, OpenLibraryOptions } from './library-types';
-export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './errors';
-export {
-  listModels,
-  pullModel,
-  verifyModels,
-  type InstalledModel,
-  type ModelVerification,
-  type PullOptions,
-  type PullReport,
-  type VerifyOptions,
-} from './models';
+export * from './library';
+export { ERROR_CODES, isLibraryError, type ErrorCode, type LibraryError } from './base/errors';
 export * from './engine';
 export * from './stores/vectors';
 export {
@@ -58,12 +47,6 @@ export {
   type CacheReport,
   type EmbeddingCache,
 } from './stores/cache';
-export {
-  backupLibrary,
-  type LibraryBackupOptions,
-  type LibraryBackupReport,
-} from './library-backup';
-export type { VectorStoreChoice } from './library-vectors';
 export type {
   FrameId,
   FrameRecord,
@@ -82,4 +65,4 @@ export type {
   SyncOptions,
   SyncReport,
   VerifyReport,
-} from './types';
+} from './base/types';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openClip } from '../../lib/encode';
 import { findLibrary, openLibrary } from '../../lib/library';
-import { prepareSampleLibrary } from '../../lib/sample-library';
+import { prepareSampleLibrary } from '../../lib/library/sample-library';
 import { VectorIndex, type Hits } from '../../lib/vectors';
 import type { BenchOptions } from '../options';
 import { recall, round, summarize, timeMs } from '../statistics';

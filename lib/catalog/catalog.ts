@@ -1,7 +1,4 @@
 /** The catalog as the layers above use it: tables composed, transactions drawn. */
-import { closeSync, openSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
 import {
   asFrameId,
   type FrameId,
@@ -9,14 +6,13 @@ import {
   type MediaId,
   type ModelIdentity,
   type Row,
-} from '../types';
-import { makeError, messageOf } from '../errors';
+} from '../base/types';
 import { checkCatalog } from './check';
 import { EncodingTable } from './encoding-table';
 import { exportMetadata } from './export-metadata';
 import { FormerTable, type Content } from './former-table';
 import { FrameTable } from './frame-table';
-import { Home } from './home';
+import type { Home } from './home';
 import { MediaTable } from './media-table';
 import { markAllMetadata, markMetadata } from './metadata-mark';
 import type {
@@ -35,87 +31,14 @@ import type {
   StoredFrame,
 } from './records';
 import { framesThatPass, raiseRowGeneration, RowMap } from './row-map';
-import { prepareSchema, upgradeOf } from './schema';
-import { mayWrite, NOT_PERMITTED } from './read-only';
-import { catalogError, openSqlite, type SqliteDatabase } from './sqlite';
+import { SpaceTable } from './space-table';
+import type { SqliteDatabase } from './sqlite';
 import { Statements } from './statements';
-
-/** File name inside a library's folder. */
-export const CATALOG_FILE = 'catalog.sqlite';
-
-/**
- * Opens or creates the catalog of a library's folder. Does not grow with the catalog's size: the full
- * check is `integrityCheck`, run by `verify`.
- *
- * @throws ERR_CATALOG | ERR_FILE_VERSION | ERR_READ_ONLY | ERR_IO
- */
-export async function openCatalog(
-  dir: string,
-  options: { readonly readOnly?: boolean } = {},
-): Promise<Catalog> {
-  const readOnly = options.readOnly === true;
-  const file = path.join(dir, CATALOG_FILE);
-  if (!readOnly) await makeWritable(dir);
-  const db = openWithReason(file, readOnly);
-  try {
-    prepareSchema(db, readOnly, file);
-    return new Catalog(db, new Home(dir, file, !readOnly));
-  } catch (error) {
-    db.close();
-    throw catalogError(error, file);
-  }
-}
-
-/**
- * Looks at the file itself only where SQLite failed: closing it again gives up the locks that a writer in
- * this process may have on it.
- */
-function openWithReason(file: string, readOnly: boolean): SqliteDatabase {
-  try {
-    return openSqlite(file, readOnly, upgradeOf);
-  } catch (error) {
-    if (readOnly) assertReadable(file);
-    throw error;
-  }
-}
-
-/** SQLite would say of such a file that it cannot be opened, and not why. @throws ERR_IO */
-function assertReadable(file: string): void {
-  try {
-    closeSync(openSync(file, 'r'));
-  } catch (cause) {
-    throw makeError('ERR_IO', `the catalog ${file} may not be read: ${messageOf(cause)}`, {
-      details: { path: file },
-      cause,
-    });
-  }
-}
-
-/** @throws ERR_READ_ONLY with the way round, where the system does not let us write */
-async function makeWritable(dir: string): Promise<void> {
-  const refuse = (target: string, cause?: unknown): never => {
-    throw makeError(
-      'ERR_READ_ONLY',
-      `${target} may not be written: keep the library in another folder, with --library FOLDER on the ` +
-        'command line; one that is there already can be searched without writing',
-      { details: { path: target }, cause },
-    );
-  };
-  try {
-    await mkdir(dir, { recursive: true });
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? '';
-    if (NOT_PERMITTED.has(code)) refuse(dir, cause);
-    throw makeError('ERR_IO', `${dir} could not be made: ${messageOf(cause)}`, { cause });
-  }
-  if (!mayWrite(dir)) refuse(dir);
-  const file = path.join(dir, CATALOG_FILE);
-  if (!mayWrite(file)) refuse(file);
-}
 
 /** One connection. Calls are synchronous and short; one writer at a time over all processes. */
 export class Catalog {
   private readonly sql: Statements;
+  private readonly spaceTable: SpaceTable;
   private readonly mediaTable: MediaTable;
   private readonly frameTable: FrameTable;
   private readonly encodingTable: EncodingTable;
@@ -130,6 +53,7 @@ export class Catalog {
     readonly home: Home,
   ) {
     this.sql = new Statements(db, () => home.assertOurs());
+    this.spaceTable = new SpaceTable(this.sql, this);
     this.mediaTable = new MediaTable(this.sql);
     this.frameTable = new FrameTable(this.sql);
     this.encodingTable = new EncodingTable(this.sql);
@@ -152,24 +76,11 @@ export class Catalog {
   // --- spaces
 
   space(name: string): SpaceRecord | undefined {
-    const row = this.sql.get('SELECT * FROM spaces WHERE name = ?', name);
-    return (
-      row && {
-        name,
-        model: {
-          id: row.model_id as string,
-          revision: row.revision as string,
-          sha256: row.sha256 as string,
-          preprocessVersion: Number(row.preprocess_version),
-        },
-        dim: Number(row.dim),
-        committedRows: Number(row.committed_rows),
-      }
-    );
+    return this.spaceTable.byName(name);
   }
 
   spaceNames(): string[] {
-    return this.sql.all('SELECT name FROM spaces ORDER BY name').map((row) => row.name as string);
+    return this.spaceTable.names();
   }
 
   /**
@@ -187,17 +98,7 @@ export class Catalog {
     return this.sql.transaction(() => {
       if (this.space(name) !== undefined) return false;
       for (const [key, value] of Object.entries(entries)) this.setMeta(key, value);
-      this.sql.run(
-        `INSERT INTO spaces (name, model_id, revision, sha256, preprocess_version, dim, committed_rows)
-         VALUES (?, ?, ?, ?, ?, ?, 0)`,
-        name,
-        model.id,
-        model.revision,
-        model.sha256,
-        model.preprocessVersion,
-        dim,
-      );
-      this.sql.run('INSERT INTO pending_frames SELECT ?, frame_id FROM frames', name);
+      this.spaceTable.add(name, model, dim);
       markAllMetadata(this.sql);
       return true;
     });
@@ -206,12 +107,7 @@ export class Catalog {
   /** Forgets a space's rows and queues, for a rebuild; frames stay. */
   dropSpace(name: string): void {
     this.sql.transaction(() => {
-      const tables = ['frame_rows', 'pending_frames', 'failed_frames', 'graves', 'encodings'];
-      for (const table of tables) {
-        this.sql.run(`DELETE FROM ${table} WHERE space = ?`, name);
-      }
-      this.sql.run('DELETE FROM spaces WHERE name = ?', name);
-      this.raiseRowEpoch(name);
+      this.spaceTable.remove(name);
       markAllMetadata(this.sql);
     });
   }
@@ -403,7 +299,7 @@ export class Catalog {
         const media = failure && this.mediaTable.byId(mediaId);
         if (media !== undefined) troubled.push(media);
       }
-      this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', committedRows, space);
+      this.spaceTable.setCommittedRows(space, committedRows);
       markMetadata(
         this.sql,
         [...rows, ...failures].map(({ frameId }) => frameId),
@@ -432,7 +328,7 @@ export class Catalog {
       this.frameTable.forgetRows(space, firstRow);
       raiseRowGeneration(this.sql);
       markAllMetadata(this.sql);
-      this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', firstRow, space);
+      this.spaceTable.setCommittedRows(space, firstRow);
     });
   }
 
@@ -450,13 +346,12 @@ export class Catalog {
    * same before and after the engine was opened, and is the same now.
    */
   rowEpoch(space: string): RowEpoch {
-    const value = this.meta(`row_epoch:${space}`) ?? '0';
-    return { number: Number.parseInt(value), isSettled: !value.endsWith('+') };
+    return this.spaceTable.rowEpoch(space);
   }
 
   /** To be called before the engine renumbers: a crash from here on is put right by `renumber`. */
   beginRenumbering(space: string): void {
-    this.setMeta(`row_epoch:${space}`, `${this.rowEpoch(space).number}+`);
+    this.spaceTable.beginRenumbering(space);
   }
 
   /** Takes over the rows that the engine has given to frames; those without one wait again. */
@@ -467,26 +362,19 @@ export class Catalog {
   ): void {
     this.sql.transaction(() => {
       this.frameTable.renumber(space, rowOf);
-      this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', committedRows, space);
-      this.raiseRowEpoch(space);
+      this.spaceTable.setCommittedRows(space, committedRows);
+      this.spaceTable.raiseRowEpoch(space);
       markAllMetadata(this.sql);
     });
   }
 
-  private raiseRowEpoch(space: string): void {
-    this.setMeta(`row_epoch:${space}`, String(this.rowEpoch(space).number + 1));
-    raiseRowGeneration(this.sql);
-  }
-
   /** Frames that are gone here and may still have a row in the engine. */
   graves(space: string): FrameId[] {
-    return this.sql
-      .all('SELECT frame_id FROM graves WHERE space = ? ORDER BY frame_id', space)
-      .map((row) => asFrameId(Number(row.frame_id)));
+    return this.spaceTable.graves(space);
   }
 
   clearGraves(space: string): void {
-    this.sql.run('DELETE FROM graves WHERE space = ?', space);
+    this.spaceTable.clearGraves(space);
   }
 
   /** Does the part of `filterRows` that may take long, without keeping others waiting. */

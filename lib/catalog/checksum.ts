@@ -3,7 +3,7 @@
  * with four bytes a row no result is shown whose entry has changed since it was written.
  */
 import { crc32 } from 'node:zlib';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 
 export type Column = string | number | null;
 

@@ -1,7 +1,7 @@
 /** A consistent copy of a catalog, also while another process writes to it: SQLite's VACUUM INTO. */
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { CATALOG_FILE } from './catalog';
+import { CATALOG_FILE } from '../base/names';
 import { catalogError, openSqlite } from './sqlite';
 
 /**

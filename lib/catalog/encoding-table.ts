@@ -3,7 +3,7 @@
  * share one entry, so that 100,000 frames need some 1,600 of them. The only place that knows what the
  * checksum of a row covers.
  */
-import type { FrameId } from '../types';
+import type { FrameId } from '../base/types';
 import { assertChecksum, checksumOf, type Column } from './checksum';
 import type { EmbeddingMetadata, EncodeRun, SpaceRecord } from './records';
 import type { SqlRow } from './sqlite';

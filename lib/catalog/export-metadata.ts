@@ -8,8 +8,10 @@
  */
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { isError, makeError, messageOf } from '../errors';
-import type { FrameRecord } from '../types';
+import { isDiskFull } from '../base/system-errors';
+import { isError, makeError, messageOf } from '../base/errors';
+import { syncFolder } from '../base/safe-file';
+import type { FrameRecord } from '../base/types';
 import { EMBEDDING_COLUMNS, EMBEDDING_JOINS, EncodingTable } from './encoding-table';
 import { framePath } from './frame-path';
 import { frameQuery, toFrame } from './frame-table';
@@ -51,9 +53,8 @@ export async function exportMetadata(
     metadataIsWritten(sql, { bytes: bytes ?? 0, lastId: last, space: spaceName });
   } catch (error) {
     if (!isError(error) || !('syscall' in error)) throw error;
-    const isFull = 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
     throw makeError(
-      isFull ? 'ERR_DISK_FULL' : 'ERR_IO',
+      isDiskFull(error) ? 'ERR_DISK_FULL' : 'ERR_IO',
       `${file} could not be written: ${messageOf(error)}`,
       { cause: error },
     );
@@ -157,15 +158,4 @@ async function writeTo(handle: FileHandle, lines: Iterable<Line>): Promise<numbe
 
 async function sizeOf(file: string): Promise<number | undefined> {
   return (await stat(file).catch(() => undefined))?.size;
-}
-
-/** Makes the rename itself durable. Windows cannot open a folder, and does it by itself. */
-async function syncFolder(dir: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

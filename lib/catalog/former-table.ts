@@ -3,7 +3,7 @@
  * that was out of its folder for a while), media and frames get the ids they had. About 200 bytes a file;
  * the oldest are dropped first.
  */
-import { asFrameId, asMediaId, type FrameId, type MediaId } from '../types';
+import { asFrameId, asMediaId, type FrameId, type MediaId } from '../base/types';
 import { assertChecksum, checksumOf, type Column } from './checksum';
 import type { FormerMedia } from './records';
 import type { SqlRow } from './sqlite';

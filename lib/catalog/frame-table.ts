@@ -7,7 +7,7 @@ import {
   type FrameRecord,
   type MediaId,
   type Row,
-} from '../types';
+} from '../base/types';
 import { assertChecksum, checksumOf, type Column } from './checksum';
 import { assertFrameRow, frameRowColumns } from './encoding-table';
 import { toIdentity } from './media-table';

@@ -8,7 +8,7 @@
  */
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import { makeError, messageOf } from '../errors';
+import { makeError, messageOf } from '../base/errors';
 
 const REMEDY =
   'Nothing was written to what is there now; searches through this handle still answer. Close the ' +

@@ -3,10 +3,11 @@
  * library. The only place that converts between frame ids and rows. Knows no media decoder, no
  * encoder and no engine.
  */
-export { CATALOG_FILE, openCatalog, type Catalog } from './catalog';
+export type { Catalog } from './catalog';
 export { copyCatalog } from './copy';
 export { framePath } from './frame-path';
 export type { Home } from './home';
+export { openCatalog } from './open';
 export { passes } from './row-map';
 export type {
   CatalogCounts,

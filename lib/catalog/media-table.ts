@@ -1,6 +1,6 @@
 /** The media table: one row per media file, its state and the reason for it. */
 import { randomBytes } from 'node:crypto';
-import { asMediaId, type MediaId, type MediaKind, type MediaState } from '../types';
+import { asMediaId, type MediaId, type MediaKind, type MediaState } from '../base/types';
 import { assertChecksum, checksumOf, type Column } from './checksum';
 import type { FrameFailure, IngestedItem, MediaPlace, MediaRow } from './records';
 import type { SqlRow } from './sqlite';

@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { isNotPermitted } from '../base/system-errors';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from './sqlite';
 
 export interface ReadOnlyOpeners {
@@ -29,9 +30,6 @@ export interface ReadOnlyOpeners {
 /** Brings a catalog of an older version to the newest; undefined when it is the newest. */
 export type Upgrade = (db: SqliteDatabase) => (() => void) | undefined;
 
-/** What the system says when something may not be written. */
-export const NOT_PERMITTED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
-
 /** How often the files are looked at. */
 const LOOK_MS = 500;
 
@@ -41,7 +39,7 @@ export function mayWrite(target: string): boolean {
     accessSync(target, constants.W_OK);
     return true;
   } catch (error) {
-    return !NOT_PERMITTED.has((error as NodeJS.ErrnoException).code ?? '');
+    return !isNotPermitted(error);
   }
 }
 

@@ -1,5 +1,5 @@
 /** The records that go into and come out of the catalog. */
-import type { Pattern } from '../patterns';
+import type { Pattern } from '../base/patterns';
 import type {
   FrameId,
   FrameRecord,
@@ -8,7 +8,7 @@ import type {
   MediaState,
   ModelIdentity,
   Row,
-} from '../types';
+} from '../base/types';
 
 export interface MediaRow {
   readonly mediaId: MediaId;

@@ -6,9 +6,9 @@
  * Kept current cheaply: commits of new rows are appended; anything else (removal, rename, rows given
  * up) raises `meta.row_generation`, upon which it is read again as a whole.
  */
-import { makeError } from '../errors';
-import { foldPath, type Pattern } from '../patterns';
-import type { MediaKind } from '../types';
+import { makeError } from '../base/errors';
+import { foldPath, type Pattern } from '../base/patterns';
+import type { MediaKind } from '../base/types';
 import { assertFrameRow } from './encoding-table';
 import { toIdentity } from './media-table';
 import type { RowFilter } from './records';

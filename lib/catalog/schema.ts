@@ -1,5 +1,5 @@
 /** The catalog's tables and their versions. A new version is a new entry of `MIGRATIONS`, never an edit. */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { rewriteMedia } from './rewrite-media';
 import { sqliteDriver, type SqliteDatabase } from './sqlite';
 

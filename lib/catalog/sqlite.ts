@@ -3,7 +3,7 @@
  * Both are used through the few calls of `SqliteDatabase`; nobody else knows which one it is.
  */
 import { pathToFileURL } from 'node:url';
-import { makeError, messageOf, type ErrorCode } from '../errors';
+import { makeError, messageOf, type ErrorCode } from '../base/errors';
 import { openWithoutWriting, type Upgrade } from './read-only';
 
 export type SqlValue = string | number | bigint | null | Uint8Array;

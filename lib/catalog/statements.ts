@@ -1,5 +1,5 @@
 /** Prepared statements, each compiled once per database, and transactions. */
-import { isLibraryError, makeError, type LibraryError } from '../errors';
+import { isLibraryError, makeError, type LibraryError } from '../base/errors';
 import {
   catalogError,
   type SqliteDatabase,

@@ -1,5 +1,5 @@
 /** What the process says when it ends. The numbers are part of the interface: never renumber. */
-import { isLibraryError } from '../errors';
+import { isLibraryError } from '../base/errors';
 
 export const EXIT = {
   ok: 0,

@@ -4,27 +4,18 @@
  * words, runs the verb, turns whatever comes back into an exit code. The verbs use only the facade,
  * the server's starter and (for the demo) the drawn scenes.
  */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { CommanderError } from 'commander';
-import { isError, isLibraryError, messageOf } from '../errors';
+import { isError, isLibraryError, messageOf } from '../base/errors';
+import { packageVersion } from '../base/package-root';
 import { routeArguments } from './arguments';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes';
 import { printable } from './format';
 import { endQuietlyOnClosedPipe, Io } from './io';
 import { buildProgram, type ProgramResult } from './program';
 
-/** dist/lib/cli -> the package's own folder. */
-const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
-
-function ownVersion(): string {
-  const text = readFileSync(path.join(PACKAGE_ROOT, 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
-
 async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const result: ProgramResult = { exitCode: EXIT.ok };
-  const program = buildProgram(ownVersion(), result);
+  const program = buildProgram(packageVersion(), result);
   const routed = routeArguments(args);
   if ('meant' in routed) {
     const word = args[0] ?? '';

@@ -3,7 +3,7 @@
  * seconds elsewhere, one JSON object per event for programs, or nothing.
  */
 import { SingleBar } from 'cli-progress';
-import type { ProgressEvent } from '../types';
+import type { ProgressEvent } from '../base/types';
 import { formatBytes, formatDuration } from './format';
 import type { ProgressStyle } from './progress-style';
 

@@ -5,7 +5,8 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readConfigFile } from '../config';
-import { makeError, messageOf } from '../errors';
+import { makeError, messageOf } from '../base/errors';
+import { CONFIG_FILE } from '../base/names';
 import { printable } from './format';
 import type { Flags, Session } from './session';
 
@@ -23,7 +24,7 @@ export function rememberRules(session: Session, flags: Flags, dir: string): void
   const added = listOf(flags.ignore);
   const removed = listOf(flags.unignore);
   if (added.length + removed.length === 0) return;
-  const file = path.join(dir, 'config.json');
+  const file = path.join(dir, CONFIG_FILE);
   const values = readConfigFile(file)?.values ?? {};
   const before = listOf(values.ignore);
   const stranger = removed.find((rule) => !before.includes(rule));

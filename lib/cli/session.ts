@@ -4,14 +4,13 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readConfigFile, resolveConfig, samplingOf, SETTING_NAMES } from '../config';
 import type { ResolvedConfig, SettingName } from '../config';
-import { isLibraryError, makeError } from '../errors';
+import { codeOf, isLibraryError, makeError } from '../base/errors';
 import { findLibrary, openLibrary } from '../library';
-import type { Library } from '../library-types';
-import type { SyncOptions } from '../types';
+import { CONFIG_FILE, LIBRARY_FOLDER } from '../base/names';
+import type { Library } from '../library/types';
+import type { SyncOptions } from '../base/types';
 import { printable } from './format';
 import type { Io } from './io';
-
-export const LIBRARY_FOLDER = '.sightline';
 
 /** Flags as commander hands them over: setting names, plus those of the single verbs. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -57,8 +56,8 @@ function settle(root: string, flags: Flags): ResolvedConfig {
   if (given.embed === true) delete given.embed;
   const sources = { flags: given, env: process.env };
   const { library } = resolveConfig(sources).settings;
-  const file = readConfigFile(path.join(library ?? path.join(root, LIBRARY_FOLDER), 'config.json'));
-  return resolveConfig({ ...sources, ...(file && { file }) });
+  const file = readConfigFile(path.join(library ?? path.join(root, LIBRARY_FOLDER), CONFIG_FILE));
+  return resolveConfig({ ...sources, file });
 }
 
 /** The library's folder if there is one already. */
@@ -87,14 +86,14 @@ export async function openSession(
       `${printable(session.shownRoot)} has no library yet: run "sightline sync" on it first`,
     );
   return openLibrary(session.root, {
-    ...(settings.library === undefined ? {} : { dir: settings.library }),
+    dir: settings.library,
     device: settings.device,
     onNotice: (line) => session.io.note(`note: ${printable(line)}`),
-    ...(settings.vectorStore === undefined ? {} : { vectorStore: settings.vectorStore }),
-    ...(options.textModel === undefined ? {} : { textModel: options.textModel }),
-    ...(settings.cache === undefined ? {} : { cache: settings.cache }),
-    ...(origins.model.from === 'default' ? {} : { model: settings.model }),
-    ...(options.readOnly === true ? { readOnly: true } : {}),
+    vectorStore: settings.vectorStore,
+    textModel: options.textModel,
+    cache: settings.cache,
+    model: origins.model.from === 'default' ? undefined : settings.model,
+    readOnly: options.readOnly,
     create,
   });
 }
@@ -137,7 +136,7 @@ async function openWhenMade(session: Session): Promise<Library> {
     try {
       return await openSession(session, { readOnly: true });
     } catch (error) {
-      const isBeingMade = isLibraryError(error) && error.code === 'ERR_LIBRARY_MISSING';
+      const isBeingMade = codeOf(error) === 'ERR_LIBRARY_MISSING';
       if (!isBeingMade || Date.now() > deadline) throw error;
       await delay(LOOK_AGAIN_MS);
     }

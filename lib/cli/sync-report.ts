@@ -1,5 +1,5 @@
 /** A sync report in words. Pure functions: nothing is printed here. */
-import type { MediaProblem, SyncReport } from '../types';
+import type { MediaProblem, SyncReport } from '../base/types';
 import { meansMissing } from './exit-codes';
 import { count, formatDuration, printable } from './format';
 

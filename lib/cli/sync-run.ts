@@ -1,7 +1,7 @@
 /** Runs a sync with progress and Ctrl-C; what came of it becomes an exit code. Used by several verbs. */
-import { isLibraryError } from '../errors';
-import type { Library } from '../library-types';
-import type { SyncOptions, SyncReport } from '../types';
+import { codeOf, isLibraryError } from '../base/errors';
+import type { Library } from '../library/types';
+import type { SyncOptions, SyncReport } from '../base/types';
 import { EXIT, meansMissing, type ExitCode } from './exit-codes';
 import { untilInterrupted } from './interrupt';
 import { printable } from './format';
@@ -34,8 +34,7 @@ export async function runSync(
       },
     );
   } catch (error) {
-    if (isLibraryError(error) && error.code === 'ERR_ABORTED')
-      return { report: undefined, isInterrupted: true };
+    if (codeOf(error) === 'ERR_ABORTED') return { report: undefined, isInterrupted: true };
     throw error;
   } finally {
     progress.end();

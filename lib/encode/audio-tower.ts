@@ -1,5 +1,5 @@
 /** Mono samples -> rows, one sound after the other. Loaded inside workers only. */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { TowerSession } from './session';
 import type { WorkerSetup } from './task';
 import { fail, type Tower } from './tower';

@@ -1,6 +1,6 @@
 /** wav2vec2: the sound of speech -> one vector. */
 import path from 'node:path';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { AudioEncoder } from './encoder';
 import { audioKind } from './input-kinds';
 import type { GraphFile } from './model-files';
@@ -18,7 +18,6 @@ export const AUDIO_VERSION = 1;
 /** Spec 001: memory grows with the square of the length. */
 export const MAX_AUDIO_SECONDS = 90;
 
-const MAX_CONFIG_BYTES = 1 << 20;
 /** A minute and a half of sound takes tens of seconds on two cores. */
 const DEFAULT_TIMEOUT_MS = 120_000;
 /** The published models' convolutions: 400 samples, 25 ms, for one position. */
@@ -63,7 +62,7 @@ export async function openAudioEncoderWithWorker(
   const signature = tap === undefined ? graph.signature : { ...graph.signature, outputs: [states] };
   const { dim, fixedLength } = fitTower(signature, {
     ...{ modality: 'audio', family: 'wav2vec2', file: graph.file },
-    ...(stated === undefined ? {} : { dim: stated }),
+    dim: stated,
   });
   if (fixedLength !== undefined) {
     throw makeError(
@@ -92,7 +91,7 @@ function tapOf({ file, sums, signature: { outputs } }: GraphFile): string | unde
 
 async function readWaveRule(folder: string, config: JsonObject, file: string): Promise<WaveRule> {
   const processorFile = path.join(folder, 'preprocessor_config.json');
-  const processor = await readJsonFile(processorFile, MAX_CONFIG_BYTES);
+  const processor = await readJsonFile(processorFile);
   const sampleRate = numberField(processor, 'sampling_rate', processorFile, {
     ...{ low: 1000, high: 192_000, integer: true, fallback: 16_000 },
   });

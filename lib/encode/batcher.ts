@@ -9,7 +9,7 @@
  * some workers run and one is free, do inputs wait for company, `windowMs` at most: whoever is alone
  * waits for nobody. Order is kept; inputs that nobody wants any more are left out.
  */
-import { makeError, type LibraryError } from '../errors';
+import { makeError, type LibraryError } from '../base/errors';
 
 /** What became of one input. */
 export interface ItemResult {

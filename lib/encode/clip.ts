@@ -1,7 +1,7 @@
 /** Opens a CLIP model: finds it, checks it, and stands the two encoders on pools that start later. */
 import path from 'node:path';
-import { makeError } from '../errors';
-import type { ModelIdentity } from '../types';
+import { makeError } from '../base/errors';
+import type { ModelIdentity } from '../base/types';
 import { graphFile } from './dtype';
 import type { ClipModel, ImageEncoder, SentenceEncoder } from './encoder';
 import { IMAGE, TEXT } from './input-kinds';
@@ -77,7 +77,6 @@ function dimOf(
   { family, dim, preprocess, text }: ClipConfig,
   graphs: { vision: GraphFile | undefined; text: GraphFile | undefined },
 ): number {
-  const stated = dim === undefined ? {} : { dim };
   const size = preprocess?.size ?? 0;
   const dims = [
     graphs.vision && { modality: 'image' as const, graph: graphs.vision, size },
@@ -86,7 +85,7 @@ function dimOf(
     if (asked === undefined) return [];
     const { graph, ...want } = asked;
     const { file } = graph;
-    return [fitTower(graph.signature, { ...want, ...stated, family, file }).dim];
+    return [fitTower(graph.signature, { ...want, dim, family, file }).dim];
   });
   const [first, second = first] = dims;
   if (first === undefined || first !== second) {
@@ -115,7 +114,7 @@ function tower<Input>(
   const pictureSize = config.preprocess?.size;
   const setup: WorkerSetup = {
     ...recipe,
-    ...(pictureSize === undefined ? {} : { pictureSize }),
+    pictureSize,
     family: config.family,
     folder,
     file: graph?.file ?? path.join(folder, name),

@@ -5,7 +5,7 @@
  * The only file of this folder that touches sharp; loaded inside worker threads alone.
  */
 import sharp from 'sharp';
-import { isLibraryError, makeError, messageOf } from '../errors';
+import { isLibraryError, makeError, messageOf } from '../base/errors';
 import type { RgbImage } from './preprocess';
 
 /** 40 megapixels: larger than phone cameras make, small enough to decode in 120 MB. */

@@ -2,8 +2,8 @@
  * Where a model runs: the names people use (`--device`), and which of them are worth trying on this
  * machine. Pure; the runtime is asked in `providers.ts`, inside a worker.
  */
-import { makeError } from '../errors';
-import { DEVICES, type Device } from '../types';
+import { makeError } from '../base/errors';
+import { DEVICES, type Device } from '../base/types';
 
 /**
  * What `auto` tries, in this order, before the processor. Not `webgpu`: where there is no graphics

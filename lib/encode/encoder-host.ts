@@ -3,7 +3,7 @@
  * free to answer for it, and dies at once when its parent goes. Started by `EncoderProcess` only.
  */
 import { Piscina } from 'piscina';
-import { messageOf } from '../errors';
+import { messageOf } from '../base/errors';
 import { transferOf } from './task';
 import type { HostReply, HostRequest, TaskInput, WorkerReply } from './task';
 

@@ -5,7 +5,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
-import { modelEnvironment } from '../child-environment';
+import { modelEnvironment } from '../base/child-environment';
 import { MODEL_MARK } from './task';
 import type { HostReply, HostRequest, TaskInput, TaskStage } from './task';
 import type { WorkerReply, WorkerSetup } from './task';

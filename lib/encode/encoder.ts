@@ -1,7 +1,7 @@
 /** The shapes that the rest of the library sees: encoders of each modality, and a CLIP's two. */
-import type { LibraryError } from '../errors';
-import { SIGNAL, type OptionRules } from '../options';
-import type { ModelIdentity } from '../types';
+import type { LibraryError } from '../base/errors';
+import { SIGNAL, type OptionRules } from '../base/options';
+import type { ModelIdentity } from '../base/types';
 import type { EncoderStats } from './stats';
 import type { Modality } from './tower-io';
 

@@ -3,7 +3,8 @@
  * readers that configuration code needs: an object field and a bounded number.
  */
 import { readFile, stat } from 'node:fs/promises';
-import { makeError, messageOf } from '../errors';
+import { isWithin, rangeText } from '../base/ranges';
+import { makeError, messageOf } from '../base/errors';
 
 /** Real configuration nests 6 deep, tokenizer files 9. */
 const MAX_DEPTH = 64;
@@ -11,12 +12,12 @@ const MAX_DEPTH = 64;
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * Parses a JSON object from a file of at most `maxBytes`.
+ * Parses a JSON object from a file of at most `maxBytes`; default: what no configuration comes near.
  *
  * @throws ERR_MODEL_MISSING when there is no such file; ERR_MODEL_INVALID when it is too large, too
  *   deeply nested, not JSON, or not an object
  */
-export async function readJsonFile(file: string, maxBytes: number): Promise<JsonObject> {
+export async function readJsonFile(file: string, maxBytes = 1 << 20): Promise<JsonObject> {
   const info = await stat(file).catch((cause: unknown) => {
     throw makeError('ERR_MODEL_MISSING', `the model has no file ${file}`, {
       details: { file },
@@ -81,16 +82,12 @@ export function numberField(
   range: { low: number; high: number; integer?: boolean; fallback?: number },
 ): number {
   const value = object[name] ?? range.fallback;
-  const ok =
-    typeof value === 'number' &&
-    value >= range.low &&
-    value <= range.high &&
-    (range.integer !== true || Number.isInteger(value));
-  if (!ok) {
+  const { low, high } = range;
+  const kind = range.integer === true ? 'integer' : 'number';
+  if (!isWithin(value, low, high, kind)) {
     throw makeError(
       'ERR_MODEL_INVALID',
-      `${file}: ${name} must be ${range.integer ? 'a whole number' : 'a number'} from ${range.low} to ` +
-        `${range.high}, received ${JSON.stringify(value) ?? 'nothing'}`,
+      `${file}: ${name} must be ${rangeText(low, high, kind)}, received ${JSON.stringify(value) ?? 'nothing'}`,
       { details: { file, name, value } },
     );
   }

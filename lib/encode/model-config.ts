@@ -3,14 +3,13 @@
  * need. Every number is bounded: sizes from outside decide allocations later.
  */
 import path from 'node:path';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { isObject, numberField, readJsonFile, type JsonObject } from './json-file';
 import type { ModelKind } from './model-files';
 import type { PreprocessSpec } from './preprocess';
 import { readPreprocess, SIDE_RANGE } from './preprocess-config';
 import type { TextRule } from './tokenizer';
 
-const MAX_CONFIG_BYTES = 1 << 20;
 /** CLIP clamps its trained scale at 100, and OpenAI's models ended there. */
 const PUBLISHED_LOGIT_SCALE = 100;
 
@@ -45,7 +44,7 @@ export interface ConfigFile {
  */
 export async function readConfig(folder: string, types: readonly string[]): Promise<ConfigFile> {
   const file = path.join(folder, 'config.json');
-  const config = await readJsonFile(file, MAX_CONFIG_BYTES);
+  const config = await readJsonFile(file);
   const type = config['model_type'];
   if (typeof type === 'string' && types.includes(type)) return { file, config };
   const expected = types.map((name) => `"${name}"`).join(' or ');

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { graphFile, type Dtype } from './dtype';
 import { sumOfFile } from './file-hash';
 import { readExternalDataNames } from './onnx-file';

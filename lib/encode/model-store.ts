@@ -5,9 +5,9 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from '../errors';
-import { TEXT } from '../options';
-import { assertUnbundled, PACKAGE_ROOT } from '../package-root';
+import { makeError } from '../base/errors';
+import { TEXT } from '../base/options';
+import { assertUnbundled, PACKAGE_ROOT } from '../base/package-root';
 import { bestDtype, type Dtype } from './dtype';
 import { CachedRepository } from './hub/cache';
 import { checkLocked, commitOf, filesOf, readLock, type ModelLock } from './hub/lock-file';

@@ -6,7 +6,7 @@
  * TensorProto, FunctionProto), which never change.
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { isError, isLibraryError, makeError } from '../errors';
+import { isError, isLibraryError, makeError } from '../base/errors';
 import { FileReader, protoFields, WIRE, type ProtoField } from './protobuf';
 
 type Kind =

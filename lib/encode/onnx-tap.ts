@@ -5,7 +5,7 @@
  * are those of onnx.proto.
  */
 import { readFileSync } from 'node:fs';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { readOnnx } from './onnx-file';
 import { messages, nameOf, textField } from './onnx-signature';
 import { WIRE } from './protobuf';

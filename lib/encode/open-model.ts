@@ -1,6 +1,6 @@
 /** What opening has in common for all kinds of models: the identity, and the pool behind an encoder. */
-import { makeError } from '../errors';
-import type { ModelIdentity } from '../types';
+import { makeError } from '../base/errors';
+import type { ModelIdentity } from '../base/types';
 import { graphFile } from './dtype';
 import type { ItemEncoder } from './encoder';
 import { hashOf, inspectGraph, type GraphFile, type ModelKind } from './model-files';

@@ -2,7 +2,7 @@
  * Encoded pictures -> rows, one picture an item or one clip of several an item. Decodes, prepares,
  * leaves out what failed, runs the rest. Loads the image library, inside workers only.
  */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { decodeRgb } from './decode-rgb';
 import { normalizeTable, preprocessInto } from './preprocess';
 import { TowerSession } from './session';

@@ -6,7 +6,7 @@
  */
 import path from 'node:path';
 import { types } from 'node:util';
-import { isLibraryError, makeError } from '../errors';
+import { isLibraryError, makeError } from '../base/errors';
 import { EncoderProcess, LostWork, type Answer } from './encoder-process';
 import { deadlineMs, type TowerSettings } from './settings';
 import { PoolCounters, type EncoderStats } from './stats';

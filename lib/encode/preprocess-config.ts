@@ -3,11 +3,10 @@
  * PreprocessSpec. Every number is bounded: sizes from outside decide allocations later.
  */
 import path from 'node:path';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { isObject, numberField, readJsonFile, type JsonObject } from './json-file';
 import type { PreprocessSpec } from './preprocess';
 
-const MAX_CONFIG_BYTES = 1 << 20;
 export const SIDE_RANGE = { low: 8, high: 1024, integer: true } as const;
 
 /** What the processor's class does where its file says nothing. */
@@ -27,7 +26,7 @@ export async function readPreprocess(
   defaults: ProcessorDefaults,
 ): Promise<PreprocessSpec> {
   const file = path.join(folder, 'preprocessor_config.json');
-  const config = await readJsonFile(file, MAX_CONFIG_BYTES);
+  const config = await readJsonFile(file);
   const doCrop = config['do_center_crop'] !== false && config['crop_size'] !== undefined;
   const resize = sizeField(config['size'] ?? imageSize ?? 224, file, 'size');
   const crop = doCrop ? sizeField(config['crop_size'], file, 'crop_size') : undefined;

@@ -3,8 +3,8 @@
  * workers only, like the runtime itself.
  */
 import { env, InferenceSession, listSupportedBackends } from 'onnxruntime-node';
-import { messageOf } from '../errors';
-import type { Device } from '../types';
+import { messageOf } from '../base/errors';
+import type { Device } from '../base/types';
 import { fallbackNotice, providersToTry } from './device';
 
 // Failures arrive as exceptions and become typed errors; the runtime's own lines would say them twice.

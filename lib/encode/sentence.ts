@@ -3,7 +3,7 @@
  * the tokens of the text, of unit length.
  */
 import path from 'node:path';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { SentenceEncoder } from './encoder';
 import { TEXT } from './input-kinds';
 import { isObject, numberField, readJsonFile, type JsonObject } from './json-file';
@@ -17,7 +17,6 @@ export const DEFAULT_SENTENCE_MODEL = 'Xenova/all-MiniLM-L6-v2';
 /** Raised whenever tokens, cut or pooling change; vectors made before and after must not mix. */
 export const SENTENCE_VERSION = 1;
 
-const MAX_CONFIG_BYTES = 1 << 20;
 /** What sentence-transformers uses for all-MiniLM-L6-v2, and where a folder does not say. */
 const DEFAULT_MAX_TOKENS = 256;
 
@@ -62,7 +61,7 @@ export async function openSentenceEncoderWithWorker(
     file: graph.file,
     maxTokens: text.maxTokens,
     pooling,
-    ...(stated === undefined ? {} : { dim: stated }),
+    dim: stated,
   });
   const settings = towerSettings('text', graph.bytes, options);
   const recipe: TowerRecipe = { modality: 'text', text, family: 'sentence', pooling, dim };
@@ -103,7 +102,7 @@ async function poolingOf(folder: string): Promise<Pooling> {
 
 async function optionalJson(file: string): Promise<JsonObject | undefined> {
   try {
-    return await readJsonFile(file, MAX_CONFIG_BYTES);
+    return await readJsonFile(file);
   } catch (error) {
     if (isObject(error) && error['code'] === 'ERR_MODEL_MISSING') return undefined;
     throw error;

@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util';
 import { Tensor, type InferenceSession } from 'onnxruntime-node';
-import { makeError, messageOf } from '../errors';
+import { makeError, messageOf } from '../base/errors';
 import type { TensorInfo } from './onnx-signature';
 import { withOutput } from './onnx-tap';
 import { poolStates } from './pooling';
@@ -195,7 +195,7 @@ function infoOf(item: InferenceSession.ValueMetadata): TensorInfo {
 
 function wantOf(setup: WorkerSetup): TowerWant {
   const { modality, family, file, dim, pooling } = setup;
-  const want = { modality, family, file, dim, ...(pooling === undefined ? {} : { pooling }) };
+  const want = { modality, family, file, dim, pooling };
   switch (setup.modality) {
     case 'image':
       return { ...want, size: setup.preprocess.size };

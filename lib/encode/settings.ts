@@ -3,8 +3,8 @@
  * environment of spec 003, then what the machine and the size of the model suggest.
  */
 import { availableParallelism, totalmem } from 'node:os';
-import { numberOf, textOf, truthOf, type Variables } from '../environment';
-import { makeError } from '../errors';
+import { numberOf, textOf, truthOf, type Variables } from '../base/environment';
+import { makeError } from '../base/errors';
 import {
   FUNCTION,
   integer,
@@ -14,8 +14,8 @@ import {
   RECORD,
   STRING,
   type OptionRules,
-} from '../options';
-import type { Device } from '../types';
+} from '../base/options';
+import type { Device } from '../base/types';
 import { parseDevice } from './device';
 import { DTYPES, type Dtype } from './dtype';
 

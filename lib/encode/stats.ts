@@ -1,5 +1,5 @@
 /** What an encoder has done and is doing, for metrics: plain numbers, counted on the main thread. */
-import type { Device } from '../types';
+import type { Device } from '../base/types';
 
 /** Upper bounds of the batch size buckets, for a histogram; the last bucket has no bound. */
 export const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64] as const;

@@ -2,7 +2,7 @@
  * One task of the pool and what becomes of its inputs. With isolation, a task that fails or loses its
  * worker is done again input by input, so that only those at fault fail, each with its own reason.
  */
-import { isLibraryError, makeError, type LibraryError } from '../errors';
+import { isLibraryError, makeError, type LibraryError } from '../base/errors';
 import type { EachResult } from './encoder';
 import type { PoolTask, TowerPool } from './pool';
 import { fromWire } from './task';

@@ -2,8 +2,14 @@
  * What crosses between the pool, its encoder processes and the worker in each: setup, inputs, replies,
  * errors. All sides use this file; it loads nothing heavy.
  */
-import { isLibraryError, makeError, messageOf, type ErrorCode, type LibraryError } from '../errors';
-import type { Device } from '../types';
+import {
+  isLibraryError,
+  makeError,
+  messageOf,
+  type ErrorCode,
+  type LibraryError,
+} from '../base/errors';
+import type { Device } from '../base/types';
 import type { PreprocessSpec } from './preprocess';
 import type { TextRule } from './tokenizer';
 import type { Family, Pooling } from './tower-io';

@@ -8,7 +8,6 @@ import type { EncoderOptions } from './open-model';
 import { openSentenceEncoder } from './sentence';
 import { encoderOptions } from './settings';
 
-const MAX_CONFIG_BYTES = 1 << 20;
 const CLIPS = new Set(['clip', 'siglip']);
 
 /**
@@ -24,7 +23,7 @@ export async function openTextEncoder(
 ): Promise<SentenceEncoder> {
   const options = encoderOptions(given);
   const { folder } = await findModel(model, options.env, { kind: 'any', dtype: options.dtype });
-  const config = await readJsonFile(path.join(folder, 'config.json'), MAX_CONFIG_BYTES);
+  const config = await readJsonFile(path.join(folder, 'config.json'));
   if (!CLIPS.has(String(config['model_type']))) return openSentenceEncoder(model, options);
   // Its image side has no worker to end: closing this one is enough.
   return (await openClip(model, options)).text;

@@ -4,12 +4,11 @@
  */
 import path from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { makeError, messageOf } from '../errors';
+import { makeError, messageOf } from '../base/errors';
 import { isObject, readJsonFile, type JsonObject } from './json-file';
 
 /** The largest in use (multilingual vocabularies) has 17 MB. */
 const MAX_TOKENIZER_BYTES = 32 << 20;
-const MAX_CONFIG_BYTES = 1 << 20;
 /**
  * Text looked at, in code points, at least; the rest is cut off before tokenising, which bounds the
  * work a stranger's query can cause. Several times what 77 tokens hold.
@@ -51,7 +50,7 @@ export class TextTokenizer {
   static async load(folder: string, rule: TextRule): Promise<TextTokenizer> {
     const file = path.join(folder, 'tokenizer.json');
     const rules = await readJsonFile(file, MAX_TOKENIZER_BYTES);
-    const config = await readJsonFile(path.join(folder, 'tokenizer_config.json'), MAX_CONFIG_BYTES);
+    const config = await readJsonFile(path.join(folder, 'tokenizer_config.json'));
     try {
       const tokenizer = new Tokenizer(rules, config);
       return new TextTokenizer(tokenizer, rule, padIdOf(tokenizer, rules, config));

@@ -5,11 +5,11 @@
  */
 import { setMaxListeners } from 'node:events';
 import { types } from 'node:util';
-import { checkPresent } from '../arrays';
-import { isLibraryError, makeError, type LibraryError } from '../errors';
-import { readOptions } from '../options';
-import type { ModelIdentity } from '../types';
-import { abortedError, untilAborted } from './abort';
+import { checkPresent } from '../base/arrays';
+import { isLibraryError, makeError, type LibraryError } from '../base/errors';
+import { readOptions } from '../base/options';
+import type { ModelIdentity } from '../base/types';
+import { throwIfAborted, untilAborted } from '../base/abort';
 import { Batcher } from './batcher';
 import { ENCODE_OPTIONS, type EachResult, type EncodeOptions, type ItemEncoder } from './encoder';
 import type { PoolTask, TowerPool } from './pool';
@@ -17,6 +17,8 @@ import type { TowerSettings } from './settings';
 import type { EncoderStats } from './stats';
 import { taskRunner, type TaskRunner } from './task-runner';
 import type { Modality } from './tower-io';
+
+const ABORTED = 'encoding was aborted';
 
 /** One modality: what its inputs are and how they travel. */
 export interface InputKind<Input> {
@@ -139,7 +141,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
   ): Promise<EachResult> {
     const { signal } = readOptions('options', options, ENCODE_OPTIONS);
     this.checkBatch(batch);
-    if (signal?.aborted === true) throw abortedError(signal);
+    throwIfAborted(signal, ABORTED);
     const stop = new AbortController();
     // One for each input and task of the call, which is no leak: all go with it.
     setMaxListeners(0, stop.signal);
@@ -149,7 +151,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
         ? this.embedTogether(batch, stop.signal)
         : this.embedInTasks(batch, stop.signal, isolate);
     try {
-      return await untilAborted(work, signal);
+      return await untilAborted(work, signal, ABORTED);
     } finally {
       // Whatever ended this call, what is still queued for it is not worth doing.
       stop.abort();

@@ -14,7 +14,8 @@
  * | `videomae` | `last_hidden_state`                                  | position 0 (spec 001)                |
  * | `wav2vec2` | `last_hidden_state`                                  | mean over time (spec 001)            |
  */
-import { makeError } from '../errors';
+import { MAX_DIM } from '../base/limits';
+import { makeError } from '../base/errors';
 import type { Signature, TensorInfo } from './onnx-signature';
 
 export type Modality = 'image' | 'text' | 'video' | 'audio';
@@ -110,7 +111,6 @@ const RULES: Readonly<Record<string, Rule>> = {
 };
 
 /** Longest vector we take. */
-const MAX_DIM = 8192;
 
 /** @throws ERR_MODEL_INVALID saying what the graph has and what was expected */
 export function fitTower({ inputs, outputs }: Signature, want: TowerWant): TowerIo {

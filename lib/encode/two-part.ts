@@ -1,5 +1,5 @@
 /** The text vector of spec 001: one half what is written about a video, one half what is said in it. */
-import { readOptions, STRING, type OptionRules } from '../options';
+import { readOptions, STRING, type OptionRules } from '../base/options';
 import type { EncodeOptions, SentenceEncoder } from './encoder';
 
 /** What is known of a video; what is absent counts as empty. */

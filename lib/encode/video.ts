@@ -52,7 +52,7 @@ export async function openVideoEncoderWithWorker(
   const stated = optionalLength(config, 'hidden_size', file);
   const { dim } = fitTower(graph.signature, {
     ...{ modality: 'video', family: 'videomae', file: graph.file, size, frames },
-    ...(stated === undefined ? {} : { dim: stated }),
+    dim: stated,
   });
   const settings = {
     // One clip a task: its tensor alone is 10 MB.

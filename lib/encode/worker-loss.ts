@@ -1,5 +1,5 @@
 /** Workers that die or are ended: what the caller is told, and when the pool stops trying. */
-import { isLibraryError, makeError, messageOf } from '../errors';
+import { isLibraryError, makeError, messageOf } from '../base/errors';
 import type { LostWork } from './encoder-process';
 import type { WorkerSetup } from './task';
 

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { toUnit } from './pooling';
 import { itemsOf, MODEL_MARK, toWire } from './task';
 import type { TaskInput, TaskStage, WorkerReply, WorkerSetup } from './task';

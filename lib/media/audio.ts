@@ -4,7 +4,7 @@
  *
  * A damaged or cut file gives the samples that decode; `complaint` says what ffmpeg thought of it.
  */
-import { makeError, type LibraryError } from '../errors';
+import { makeError, type LibraryError } from '../base/errors';
 import { sniffAudio, type SniffedAudio } from './audio-sniff';
 import { readMono } from './audio-stream';
 import { findFfmpeg } from './ffmpeg-find';
@@ -64,7 +64,7 @@ export async function decodeAudio(
     const { signal } = options;
     const child = new FfmpegProcess({
       ...{ ffmpeg, args, mediaFd: opened.handle.fd, mediaBytes: Number(opened.identity.size) },
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     });
     const decoded = await run(child, Math.ceil(maxSeconds * sampleRate));
     await assertUnchanged(opened, file.absPath);
@@ -90,7 +90,7 @@ async function run(
     const [complaint] = log.complaints;
     const problem = judge(death, samples?.length ?? 0, complaint, log.isOpened);
     if (problem !== undefined || samples === undefined) throw problem;
-    return { samples, ...(complaint === undefined ? {} : { complaint }) };
+    return { samples, complaint };
   } finally {
     await child.dispose();
   }

@@ -1,5 +1,5 @@
 /** Frames that stand for a whole video, for encoders that look at a clip at once (VideoMAE). */
-import { makeError } from '../errors';
+import { checkInteger } from '../base/options';
 import type { DecodedFrame } from './frame';
 import { probeVideo, sampleVideo } from './video';
 
@@ -28,11 +28,7 @@ export async function sampleClip(
   options: SampleClipOptions = {},
 ): Promise<DecodedFrame[]> {
   const { frames = 16, ...rest } = options;
-  if (!Number.isInteger(frames) || frames < 1 || frames > 64)
-    throw makeError(
-      'ERR_ARG_RANGE',
-      `frames must be a whole number from 1 to 64, received ${frames}`,
-    );
+  checkInteger('frames', frames, 1, 64);
   const { durationSeconds } = await probeVideo(file, rest);
   const hasLength = durationSeconds !== null && durationSeconds > 0;
   const wanted = frames * OVERSAMPLING;

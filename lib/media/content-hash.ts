@@ -1,6 +1,7 @@
 /** The name of a file's bytes: what tells a moved file from a new one. */
 import { createHash } from 'node:crypto';
-import { isError, makeError, messageOf } from '../errors';
+import { throwIfAborted } from '../base/abort';
+import { isError, makeError, messageOf } from '../base/errors';
 import { assertUnchanged, openMedia } from './safe-open';
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -22,7 +23,7 @@ export async function contentHash(
     const size = Number(opened.identity.size);
     const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(CHUNK_BYTES, size)));
     for (;;) {
-      if (options.signal?.aborted === true) throw makeError('ERR_ABORTED', 'reading was aborted');
+      throwIfAborted(options.signal, 'reading was aborted');
       const { bytesRead } = await opened.handle.read(buffer, 0, buffer.length, null);
       if (bytesRead === 0) break;
       hash.update(buffer.subarray(0, bytesRead));

@@ -2,7 +2,7 @@
  * Main file of a picture child: takes one request at a time, answers it, and dies when its parent
  * goes or when it grows too big. Started by `DecodePool` only.
  */
-import { isLibraryError, makeError, messageOf } from '../errors';
+import { isLibraryError, makeError, messageOf } from '../base/errors';
 import { EXIT_MEMORY, type DecodeReply, type DecodeRequest } from './decode-protocol';
 import { decodePicture, prepareDecoder } from './decode-picture';
 import { LIMITS, pictureLimits, type PictureLimits } from './limits';

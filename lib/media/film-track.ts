@@ -4,7 +4,6 @@
  * Pure.
  */
 import { PRIMARIES, TRANSFER, type ColorSignal } from './color/signal';
-import type { Shape } from './video-log';
 
 export interface FilmTrack {
   /** Among all streams of the file, as ffmpeg counts. */
@@ -29,6 +28,14 @@ export interface FilmTrack {
   rotation: number;
   /** Says how bright it is mastered, as only HDR does. */
   hasLightLevels: boolean;
+}
+
+/** Size of a decoded picture as the filters see it: upright, pixels of their own aspect. */
+export interface Shape {
+  readonly width: number;
+  readonly height: number;
+  /** Width of a pixel by its height. */
+  readonly pixelAspect: number;
 }
 
 /** @param text  of the stream's line, behind `Video: ` */

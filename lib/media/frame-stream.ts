@@ -4,7 +4,7 @@
  * bytes; that they begin and end like a JPEG is checked all the same.
  */
 import type { Readable } from 'node:stream';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { LIMITS } from './limits';
 
 export interface IndexedFrame {

@@ -1,9 +1,9 @@
 /**
  * What a walk leaves out: `.sightlineignore` files in the manner of .gitignore, and patterns of the
- * caller. Pure: text and paths in, verdict out. What a pattern means is in `patterns/`.
+ * caller. Pure: text and paths in, verdict out. What a pattern means is in `base/patterns/`.
  */
-import { messageOf } from '../errors';
-import { foldPath, parsePattern, trimEnd, type Pattern } from '../patterns';
+import { messageOf } from '../base/errors';
+import { foldPath, parsePattern, trimEnd, type Pattern } from '../base/patterns';
 
 export const IGNORE_FILE = '.sightlineignore';
 

@@ -1,8 +1,8 @@
 /** Pictures as the layers above ask for them: one pool of children per process, started when needed. */
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { makeError } from '../errors';
-import type { MediaLimits } from '../types';
+import { checkInteger } from '../base/options';
+import type { MediaLimits } from '../base/types';
 import { DecodePool } from './decode-pool';
 import type { DecodedImage } from './frame';
 import { LIMITS } from './limits';
@@ -51,7 +51,7 @@ export async function decodeImage(
   });
   const request = 'bytes' in source ? { bytes: source.bytes } : { absPath: source.absPath };
   const { limits, signal } = options;
-  const picture = await pool.decode({ ...request, maxSize, ...(limits && { limits }) }, signal);
+  const picture = await pool.decode({ ...request, maxSize, limits }, signal);
   return { ...picture, jpeg: asBuffer(picture.jpeg), timestamp: null };
 }
 
@@ -63,13 +63,7 @@ export function closeImageDecoder(): void {
 
 /** @throws ERR_ARG_RANGE */
 export function checkMaxSize(maxSize: number = DEFAULT_MAX_SIZE): number {
-  if (!Number.isInteger(maxSize) || maxSize < 1 || maxSize > LARGEST_MAX_SIZE)
-    throw makeError(
-      'ERR_ARG_RANGE',
-      `maxSize must be a whole number from 1 to ${LARGEST_MAX_SIZE}, received ${String(maxSize)}`,
-      { details: { maxSize } },
-    );
-  return maxSize;
+  return checkInteger('maxSize', maxSize, 1, LARGEST_MAX_SIZE);
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -3,7 +3,7 @@
  * a film; what it is, its first bytes say (`sniff.ts`, `recognise.ts`). So a name decides one thing
  * alone: whether the file is worth opening while walking.
  */
-import type { MediaKind } from '../types';
+import type { MediaKind } from '../base/types';
 
 /** Taken by name: what is wrong with their bytes is said when they are decoded. */
 const IMAGE_EXTENSIONS =

@@ -4,8 +4,8 @@
  *
  * What a person may need to change is a setting (`MediaLimits`); the rest is fixed.
  */
-import { makeError } from '../errors';
-import type { MediaLimits } from '../types';
+import { makeError } from '../base/errors';
+import type { MediaLimits } from '../base/types';
 
 export const LIMITS = {
   /** Encoded bytes of one picture; it is read whole. */

@@ -1,7 +1,7 @@
 /** Pictures that are pixels already: from a camera, a canvas, an array. */
 import { types } from 'node:util';
-import { checkPresent } from '../arrays';
-import { makeError } from '../errors';
+import { checkPresent } from '../base/arrays';
+import { makeError } from '../base/errors';
 import { LIMITS } from './limits';
 
 /** Rows from the top, pixels from the left, channels side by side: the shape [height, width, channels]. */

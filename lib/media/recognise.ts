@@ -1,5 +1,5 @@
 /** What a file is, by opening it: for names that do not say, and before a decoder is chosen. */
-import type { MediaKind } from '../types';
+import type { MediaKind } from '../base/types';
 import { isOtherName, isSharedName, kindOfName } from './kinds';
 import { openMedia } from './safe-open';
 import { isText, sniff, SNIFF_BYTES } from './sniff';

@@ -4,7 +4,8 @@
  */
 import { constants, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { makeError, messageOf } from '../errors';
+import { isMissing } from '../base/system-errors';
+import { makeError, messageOf } from '../base/errors';
 
 /** What must stay the same while a file is read. */
 export interface FileIdentity {
@@ -51,7 +52,7 @@ export async function openMedia(absPath: string): Promise<OpenedFile> {
 function openError(absPath: string, cause: unknown): Error {
   const code = (cause as NodeJS.ErrnoException).code;
   const details = { path: absPath, system: code };
-  if (code === 'ENOENT' || code === 'ENOTDIR')
+  if (isMissing(cause))
     return makeError('ERR_MEDIA_MISSING', `${absPath} is not there`, { details, cause });
   // ELOOP: a symbolic link. ENXIO and ENODEV: a socket, or a device without a driver.
   if (code === 'ELOOP' || code === 'ENXIO' || code === 'ENODEV')

@@ -3,21 +3,13 @@
  * saves a process per video. Lines of the description are told from metadata by their indentation:
  * values, which a file's author controls, always stand deeper.
  */
-import { describeTrack, type FilmTrack } from './film-track';
+import { describeTrack, type FilmTrack, type Shape } from './film-track';
 
 export interface VideoHeader {
   durationSeconds: number | null;
   capturedAt: string | null;
   /** Streams of any kind. */
   streams: number;
-}
-
-/** Size of a decoded picture as the filters see it: upright, pixels of their own aspect. */
-export interface Shape {
-  readonly width: number;
-  readonly height: number;
-  /** Width of a pixel by its height. */
-  readonly pixelAspect: number;
 }
 
 /** Log lines kept for messages; a broken file can make thousands. */

@@ -5,8 +5,8 @@
  * A damaged video: frames that decoded are given first, then the error is thrown. Whether they are
  * kept is the taker's choice (`details.frames` says how many there were).
  */
-import { makeError } from '../errors';
-import type { MediaLimits } from '../types';
+import { makeError } from '../base/errors';
+import type { MediaLimits } from '../base/types';
 import { findFfmpeg } from './ffmpeg-find';
 import { FfmpegProcess, inputName, type FfmpegRun } from './ffmpeg-process';
 import type { DecodedFrame } from './frame';
@@ -136,9 +136,9 @@ function runOf(
   cwd?: string,
 ): FfmpegRun {
   return {
-    ...(cwd === undefined ? {} : { cwd }),
+    cwd,
     ...{ ffmpeg, args, mediaFd: opened.handle.fd, mediaBytes: Number(opened.identity.size) },
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   };
 }
 

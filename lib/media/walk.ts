@@ -8,9 +8,11 @@ import { isUtf8 } from 'node:buffer';
 import type { Dirent, Stats } from 'node:fs';
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError, messageOf, type ErrorCode } from '../errors';
-import type { MediaKind } from '../types';
-import { foldPath, parsePattern } from '../patterns';
+import { throwIfAborted } from '../base/abort';
+import { makeError, messageOf, type ErrorCode } from '../base/errors';
+import { CATALOG_FILE, LIBRARY_FOLDER } from '../base/names';
+import type { MediaKind } from '../base/types';
+import { foldPath, parsePattern } from '../base/patterns';
 import { IGNORE_FILE, IgnoreRules, parseIgnoreFile, type IgnoreFile } from './ignore-rules';
 import { kindOfName } from './kinds';
 import { walkedKind } from './recognise';
@@ -65,9 +67,6 @@ export interface WalkOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A library's own folder by name; one under another name is known by its catalog. */
-const LIBRARY_FOLDER = '.sightline';
-const LIBRARY_FILE = 'catalog.sqlite';
 /** Files asked for their size at once. */
 const STAT_BATCH = 64;
 const IGNORE_FILE_BYTES = 1024 * 1024;
@@ -118,7 +117,7 @@ class Walker {
     inherited: IgnoreRules,
     parentDevice: number,
   ): AsyncGenerator<WalkEntry> {
-    this.throwIfAborted();
+    throwIfAborted(this.options.signal, 'the walk was aborted');
     const absDir = path.join(this.root, relDir);
     let listing: Listing;
     try {
@@ -131,7 +130,7 @@ class Walker {
     const { entries, device } = listing;
     if (device !== parentDevice) yield { relPath: relDir, note: 'volume', device };
     // Frames of a library are pictures, too: indexing them would find everything twice.
-    if (relDir !== '' && entries.some((entry) => entry.name === LIBRARY_FILE)) {
+    if (relDir !== '' && entries.some((entry) => entry.name === CATALOG_FILE)) {
       yield { relPath: relDir, note: 'library' };
       return;
     }
@@ -149,7 +148,7 @@ class Walker {
     }
     for (let at = 0; at < taken.length; at += STAT_BATCH) {
       const batch = taken.slice(at, at + STAT_BATCH);
-      this.throwIfAborted();
+      throwIfAborted(this.options.signal, 'the walk was aborted');
       const outcomes = await Promise.all(batch.map((entry) => this.look(absDir, entry)));
       for (const [i, entry] of batch.entries()) {
         if (entry.isFolder && entry.problem === undefined)
@@ -233,11 +232,6 @@ class Walker {
   private isHidden(name: string): boolean {
     if (name === LIBRARY_FOLDER) return true;
     return this.options.hidden !== true && name.startsWith('.');
-  }
-
-  private throwIfAborted(): void {
-    if (this.options.signal?.aborted === true)
-      throw makeError('ERR_ABORTED', 'the walk was aborted');
   }
 }
 

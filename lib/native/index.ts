@@ -1,12 +1,12 @@
 /**
- * Finds and loads the addon. The only folder that knows there is a binary; uses `lib/errors` alone.
+ * Finds and loads the addon. The only folder that knows there is a binary; uses `lib/base` alone.
  * Loaded at the first call, so that requiring the package never fails.
  */
 import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { resolve as findBinary } from 'node-gyp-build';
-import { codeOfNativeStatus, isError, makeError, messageOf } from '../errors';
-import { BUNDLE_REMEDY, installedRoot, isBundled, PACKAGE_ROOT } from '../package-root';
+import { codeOfNativeStatus, isError, makeError, messageOf } from '../base/errors';
+import { BUNDLE_REMEDY, installedRoot, isBundled, PACKAGE_ROOT } from '../base/package-root';
 import type { NativeBinding } from './binding';
 
 export type {

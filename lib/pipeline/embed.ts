@@ -7,10 +7,12 @@
  * reason, and one for which the encoder as a whole failed with that. The next sync tries them again.
  */
 import { crc32 } from 'node:zlib';
+import { INTERRUPTED } from './progress';
+import { throwIfAborted } from '../base/abort';
 import type { Catalog, EncodeFailure, EncodeRun, FrameRow, MediaRow } from '../catalog';
 import type { EachResult, ImageEncoder } from '../encode';
-import { isLibraryError, makeError, messageOf, type LibraryError } from '../errors';
-import { asRow, type FrameId } from '../types';
+import { isLibraryError, messageOf, type LibraryError } from '../base/errors';
+import { asRow, type FrameId } from '../base/types';
 import type { VectorStore } from '../stores/vectors';
 import type { FrameStore } from './frame-store';
 import type { WakeUp } from './ordered';
@@ -71,7 +73,7 @@ export async function embedPending(
   let inFlight: ReadonlySet<FrameId> = new Set();
   try {
     for (;;) {
-      if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'the sync was interrupted');
+      throwIfAborted(signal, INTERRUPTED);
       const hadMore = more();
       // No cursor: frames that came back or were renewed have low ids.
       const ids = parts.catalog

@@ -6,7 +6,7 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { framePath, type Home } from '../catalog';
-import type { FrameId } from '../types';
+import type { FrameId } from '../base/types';
 
 export class FrameStore {
   private readonly madeFolders = new Set<string>();

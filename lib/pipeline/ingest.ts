@@ -4,26 +4,29 @@
  * decoded, so a media item is never half there. One item's failure is a recorded state, not the end
  * of the run.
  */
-import type { Catalog, IngestedFrame, IngestedItem } from '../catalog';
-import { isLibraryError, makeError, messageOf } from '../errors';
 import {
   contentHash,
   contentKind,
-  decodeImage,
-  sampleVideo,
   type DecodedFrame,
   type DecodedImage,
+  decodeImage,
+  type MediaFile,
+  sampleVideo,
 } from '../media';
-import type { MediaKind, MediaLimits, MediaState, SyncOptions } from '../types';
+import { INTERRUPTED } from './progress';
+import { throwIfAborted } from '../base/abort';
+import type { Catalog, IngestedFrame, IngestedItem } from '../catalog';
+import { isLibraryError, makeError, messageOf } from '../base/errors';
+import type { MediaKind, MediaState, SyncOptions } from '../base/types';
 import type { FrameStore } from './frame-store';
 import { mapOrdered } from './ordered';
-import { MAX_ATTEMPTS, type FoundFile, type KnownFile } from './plan';
+import { MAX_ATTEMPTS, type KnownFile } from './plan';
 import { samplingFor, wordsOf } from './sampling';
 import { FrameWriter, UNKNOWN_BYTES, type KnownBytes } from './store-frames';
 
 /** A file to decode, and what the catalog knew of it before, if anything. */
 export interface WorkItem {
-  readonly file: FoundFile;
+  readonly file: MediaFile;
   readonly known: KnownFile | undefined;
 }
 
@@ -70,7 +73,7 @@ export async function ingest(
   const videos = items.filter((item) => item.file.kind === 'video');
   const films = await ingestPictures(pictures, parts, options);
   for (const item of [...films, ...videos]) {
-    throwIfAborted(options.signal);
+    throwIfAborted(options.signal, INTERRUPTED);
     const recorded =
       item.file.kind === 'video' && (await contentKind(item.file)) === 'image'
         ? await storePicture(await decodePicture(asKind(item, 'image'), options), parts, options)
@@ -78,7 +81,7 @@ export async function ingest(
     parts.onItem(recorded);
     await commit([recorded], parts);
   }
-  throwIfAborted(options.signal);
+  throwIfAborted(options.signal, INTERRUPTED);
 }
 
 async function ingestPictures(
@@ -109,7 +112,7 @@ async function ingestPictures(
     if (batch.length >= BATCH_ITEMS || performance.now() - batchStarted > BATCH_MS) await flush();
   }
   await flush();
-  throwIfAborted(options.signal);
+  throwIfAborted(options.signal, INTERRUPTED);
   return films;
 }
 
@@ -131,10 +134,11 @@ async function lookAndDecode(work: WorkItem, options: SyncOptions): Promise<Outc
 
 async function decodePicture(work: WorkItem, options: SyncOptions): Promise<PictureOutcome> {
   try {
+    const { limits, signal } = options;
     const { maxSize } = samplingFor(work.known, options);
     return {
       work,
-      frame: await decodeImage(work.file, { maxSize, ...limitsOf(options), ...signalOf(options) }),
+      frame: await decodeImage(work.file, { maxSize, limits, signal }),
     };
   } catch (error) {
     return { work, error };
@@ -168,6 +172,7 @@ async function ingestVideo(
   parts: IngestParts,
   options: SyncOptions,
 ): Promise<IngestedItem> {
+  const { limits, signal } = options;
   const settled = samplingFor(work.known, options);
   const sampling = wordsOf('video', settled);
   const frames: IngestedFrame[] = [];
@@ -176,20 +181,16 @@ async function ingestVideo(
   let first: DecodedFrame | undefined;
   let damage: unknown;
   try {
-    hash = await contentHash(work.file, signalOf(options));
+    hash = await contentHash(work.file, { signal });
     bytes = knownBytes(work, hash, sampling, parts.catalog);
     const writer = new FrameWriter(parts.catalog, parts.store, bytes);
-    for await (const frame of sampleVideo(work.file, {
-      ...settled,
-      ...limitsOf(options),
-      ...signalOf(options),
-    })) {
+    for await (const frame of sampleVideo(work.file, { ...settled, limits, signal })) {
       const timestamp = frame.timestamp ?? 0;
       frames.push(await writer.add({ ...frame, timestamp }));
       first ??= frame;
     }
   } catch (error) {
-    throwIfAborted(options.signal);
+    throwIfAborted(options.signal, INTERRUPTED);
     damage = error;
   }
   const base = describe(work, hash, sampling);
@@ -215,12 +216,6 @@ function knownBytes(
   const former = catalog.takeFormer({ contentHash: hash, sampling });
   return { stored: [], mediaId: undefined, former };
 }
-
-const limitsOf = ({ limits }: SyncOptions): { limits?: MediaLimits } =>
-  limits === undefined ? {} : { limits };
-
-const signalOf = ({ signal }: SyncOptions): { signal?: AbortSignal } =>
-  signal === undefined ? {} : { signal };
 
 function describe(
   work: WorkItem,
@@ -331,8 +326,4 @@ function failure(error: unknown, work: WorkItem): Result & { contentHash?: strin
     ...{ state, code, reason, fault: 'decode', note: null, needsDecoding: isPassing },
     ...{ width: null, height: null, capturedAt: null, frames: [] },
   };
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'the sync was interrupted');
 }

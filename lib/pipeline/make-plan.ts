@@ -2,10 +2,10 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { contentHash, type MediaFile, walkMedia } from '../media';
 import type { Catalog, MediaPlace } from '../catalog';
-import { messageOf, isLibraryError } from '../errors';
-import { contentHash, walkMedia } from '../media';
-import type { MediaId, MediaProblem, SyncOptions } from '../types';
+import { messageOf, isLibraryError } from '../base/errors';
+import type { MediaId, MediaProblem, SyncOptions } from '../base/types';
 import { explainAbsence, type Absence, type Sight, type Volumes } from './absence';
 import type { WorkItem } from './ingest';
 import { mapOrdered } from './ordered';
@@ -15,7 +15,6 @@ import {
   needsDecoding,
   resolveContents,
   type Comparison,
-  type FoundFile,
   type KnownAndFound,
   type KnownFile,
 } from './plan';
@@ -127,16 +126,16 @@ async function look(
   root: string,
   options: SyncOptions,
   onScanned: (count: number) => void,
-): Promise<{ found: FoundFile[]; problems: MediaProblem[] } & Sight> {
-  const found: FoundFile[] = [];
+): Promise<{ found: MediaFile[]; problems: MediaProblem[] } & Sight> {
+  const found: MediaFile[] = [];
   const problems: MediaProblem[] = [];
   const ignored = new Set<string>();
   const unseen = new Set<string>();
   const replaced = new Set<string>();
   const volumes: Record<string, number> = {};
   for await (const entry of walkMedia(root, {
-    ...(options.ignore === undefined ? {} : { ignore: options.ignore }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ignore: options.ignore,
+    signal: options.signal,
   })) {
     if ('reason' in entry) {
       const { relPath, code, reason, hides } = entry;
@@ -171,7 +170,7 @@ function isOtherwise(row: KnownFile, options: SyncOptions): boolean {
   return isSampledOtherwise(row, options) || (options.resample === true && row.sampling === null);
 }
 
-const placeOf = ({ relPath: path, mtimeMs, ctimeMs }: FoundFile): MediaPlace => ({
+const placeOf = ({ relPath: path, mtimeMs, ctimeMs }: MediaFile): MediaPlace => ({
   path,
   mtimeMs,
   ctimeMs,
@@ -185,12 +184,12 @@ const inPlace = ({ known, file }: KnownAndFound): KnownAndFound => ({
 
 /** SHA-256 by path; what cannot be read is noted and has none. */
 async function hashAll(
-  files: readonly FoundFile[],
+  files: readonly MediaFile[],
   unreadable: Map<string, MediaProblem>,
   options: SyncOptions,
 ): Promise<Map<string, string | undefined>> {
   const hashes = new Map<string, string | undefined>();
-  const hash = async (file: FoundFile): Promise<void> => {
+  const hash = async (file: MediaFile): Promise<void> => {
     try {
       hashes.set(file.relPath, await contentHash(file, options));
     } catch (error) {
@@ -240,7 +239,7 @@ async function waitOutTick(comparison: Comparison): Promise<void> {
   if (longest > 0) await delay(longest);
 }
 
-function inOrder(found: readonly FoundFile[], items: readonly WorkItem[]): WorkItem[] {
+function inOrder(found: readonly MediaFile[], items: readonly WorkItem[]): WorkItem[] {
   const place = new Map(found.map((file, i) => [file.relPath, i]));
   return [...items].sort(
     (a, b) => (place.get(a.file.relPath) ?? 0) - (place.get(b.file.relPath) ?? 0),

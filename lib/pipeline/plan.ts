@@ -8,17 +8,8 @@
  * longer where they were are looked for among the files that are new, or new under an old name: what is
  * found there has moved (ADR 19).
  */
-import type { MediaId, MediaKind, MediaState } from '../types';
-
-/** What the walk knows of a file. */
-export interface FoundFile {
-  readonly relPath: string;
-  readonly absPath: string;
-  readonly kind: MediaKind;
-  readonly sizeBytes: number;
-  readonly mtimeMs: number;
-  readonly ctimeMs: number;
-}
+import type { MediaFile } from '../media';
+import type { MediaId, MediaKind, MediaState } from '../base/types';
 
 /** What the catalog knows of a file. */
 export interface KnownFile {
@@ -41,7 +32,7 @@ export interface KnownFile {
 
 export interface KnownAndFound {
   readonly known: KnownFile;
-  readonly file: FoundFile;
+  readonly file: MediaFile;
 }
 
 /** By what the file system says alone. */
@@ -54,7 +45,7 @@ export interface Comparison {
   readonly changed: readonly KnownAndFound[];
   /** Untouched and not finished, or failed and worth another attempt: to be decoded. */
   readonly unfinished: readonly KnownAndFound[];
-  readonly added: readonly FoundFile[];
+  readonly added: readonly MediaFile[];
   readonly missing: readonly KnownFile[];
 }
 
@@ -68,7 +59,7 @@ export const MAX_ATTEMPTS = 3;
  * @param retryFailed  also take files that used up their attempts
  */
 export function compareFiles(
-  found: readonly FoundFile[],
+  found: readonly MediaFile[],
   known: Iterable<KnownFile>,
   retryFailed = false,
 ): Comparison {
@@ -78,7 +69,7 @@ export function compareFiles(
   const suspects: KnownAndFound[] = [];
   const changed: KnownAndFound[] = [];
   const unfinished: KnownAndFound[] = [];
-  const added: FoundFile[] = [];
+  const added: MediaFile[] = [];
   for (const file of picturesFirst(found)) {
     const row = byPath.get(file.relPath);
     byPath.delete(file.relPath);
@@ -100,7 +91,7 @@ export function compareFiles(
  * change of the inode cannot. Inode numbers are left out: FAT, FUSE, overlays and network shares make new
  * ones up at every mount, and a replaced file has another time of change as well.
  */
-const hasSameTimes = (row: KnownFile, file: FoundFile): boolean =>
+const hasSameTimes = (row: KnownFile, file: MediaFile): boolean =>
   row.mtimeMs === file.mtimeMs && (row.ctimeMs === null || row.ctimeMs === file.ctimeMs);
 
 /** Whether an untouched file is decoded (again). Frames that only wait to be encoded need no decoder. */
@@ -110,7 +101,7 @@ export function needsDecoding(row: KnownFile, retryFailed = false): boolean {
   return failed && (retryFailed || row.attempts < MAX_ATTEMPTS);
 }
 
-function picturesFirst(found: readonly FoundFile[]): FoundFile[] {
+function picturesFirst(found: readonly MediaFile[]): MediaFile[] {
   return [
     ...found.filter((file) => file.kind === 'image'),
     ...found.filter((file) => file.kind === 'video'),
@@ -122,7 +113,7 @@ export type Hashes = ReadonlyMap<string, string | undefined>;
 
 /** Files that are no longer what they were, or are new; and what is no longer where it was. */
 interface Turnover {
-  readonly arrivals: readonly { readonly file: FoundFile; readonly known?: KnownFile }[];
+  readonly arrivals: readonly { readonly file: MediaFile; readonly known?: KnownFile }[];
   readonly displaced: readonly KnownFile[];
 }
 
@@ -140,13 +131,13 @@ function turnoverOf(comparison: Comparison, hashes: Hashes): Turnover {
 }
 
 /** Bytes that cannot be read just now count as the known ones: nothing is forgotten on a guess. */
-function hasKnownBytes(known: KnownFile, file: FoundFile, hashes: Hashes): boolean {
+function hasKnownBytes(known: KnownFile, file: MediaFile, hashes: Hashes): boolean {
   const hash = hashes.get(file.relPath);
   return hash === undefined || hash === known.contentHash;
 }
 
 /** Arrivals that may hold bytes known from elsewhere, by their size: to be hashed. */
-export function moveCandidates(comparison: Comparison, hashes: Hashes): readonly FoundFile[] {
+export function moveCandidates(comparison: Comparison, hashes: Hashes): readonly MediaFile[] {
   const { arrivals, displaced } = turnoverOf(comparison, hashes);
   const sizes = new Set(
     displaced.filter((row) => row.contentHash !== null).map((row) => row.sizeBytes),
@@ -165,7 +156,7 @@ export interface Resolution {
   readonly unreadable: readonly KnownAndFound[];
   /** New bytes under a known name. */
   readonly changed: readonly KnownAndFound[];
-  readonly added: readonly FoundFile[];
+  readonly added: readonly MediaFile[];
   readonly missing: readonly KnownFile[];
   /** Gone for certain: other bytes that are known have taken their name. */
   readonly overwritten: readonly KnownFile[];
@@ -199,7 +190,7 @@ export function resolveContents(comparison: Comparison, hashes: Hashes): Resolut
     }
   }
   const moved = new Set(moves.map(({ known }) => known.mediaId));
-  const added: FoundFile[] = [];
+  const added: MediaFile[] = [];
   const changed: KnownAndFound[] = [];
   for (const { file, known } of rest) {
     // What was here has moved: the name is that of a new file now.

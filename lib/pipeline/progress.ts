@@ -1,7 +1,10 @@
 /** What a sync tells while it runs, and the report at its end. */
 import type { IngestedItem, MediaRow } from '../catalog';
-import type { MediaProblem, ProgressEvent, SyncReport } from '../types';
+import type { MediaProblem, ProgressEvent, SyncReport } from '../base/types';
 import type { SyncPlan } from './make-plan';
+
+/** What a sync says that was aborted. */
+export const INTERRUPTED = 'the sync was interrupted';
 
 /** Turns what happens into progress events; counts survive so that the report can use them. */
 export class Progress {

@@ -4,8 +4,8 @@
  * that they are right also in between, and a crash in between is put right by `reconcile`.
  */
 import type { Catalog } from '../catalog';
-import { isLibraryError } from '../errors';
-import { asRow, type FrameId, type Row } from '../types';
+import { isLibraryError } from '../base/errors';
+import { asRow, type FrameId, type Row } from '../base/types';
 import type { VectorStore } from '../stores/vectors';
 
 export interface ReclaimParts {

@@ -2,8 +2,8 @@
  * Mends what `verify` found, from what is left: a frame keeps its id, and its vector where that is whole.
  * Run by whoever runs syncs, in its turn; originals, and entries of files that are gone, are left alone.
  */
-import { isLibraryError } from '../errors';
-import type { FrameId, SyncOptions, SyncReport } from '../types';
+import { isLibraryError } from '../base/errors';
+import type { FrameId, SyncOptions, SyncReport } from '../base/types';
 import { compactRows, takeOverRows } from './reclaim';
 import { runSync, sweepGraves, type SyncParts } from './sync';
 import type { VerifyOutcome } from './verify';

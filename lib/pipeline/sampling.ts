@@ -3,7 +3,7 @@
  * decoded again as it was the first time and a sync can say to what its options do not apply.
  */
 import { DEFAULT_MAX_SIZE } from '../media';
-import type { MediaKind, SyncOptions } from '../types';
+import type { MediaKind, SyncOptions } from '../base/types';
 
 const DEFAULT_FPS = 1;
 
@@ -42,8 +42,8 @@ function parse(words: string): Sampling {
   const [fps, everyNFrames] = [number('fps'), number('every')];
   return {
     maxSize: number('max') ?? DEFAULT_MAX_SIZE,
-    ...(fps === undefined ? {} : { fps }),
-    ...(everyNFrames === undefined ? {} : { everyNFrames }),
+    fps,
+    everyNFrames,
     ...(fields.has('keyframes') ? { keyframes: true } : {}),
   };
 }
@@ -57,9 +57,9 @@ export function samplingFor(known: Pick<Known, 'sampling'> | undefined, asked: A
   const { fps, everyNFrames, keyframes } = asksForRate(asked) ? asked : before;
   return {
     maxSize: asked.maxSize ?? before.maxSize,
-    ...(fps === undefined ? {} : { fps }),
-    ...(everyNFrames === undefined ? {} : { everyNFrames }),
-    ...(keyframes === undefined ? {} : { keyframes }),
+    fps,
+    everyNFrames,
+    keyframes,
   };
 }
 

@@ -3,9 +3,9 @@
  * any time, and which disks it saw, so that the next walk notices when one is missing. One entry of
  * the catalog, as text.
  */
-import { isError } from '../errors';
+import { isError } from '../base/errors';
 import type { Catalog } from '../catalog';
-import type { MediaProblem } from '../types';
+import type { MediaProblem } from '../base/types';
 import type { Volumes } from './absence';
 
 export interface ScanMemory {

@@ -6,7 +6,7 @@
 import { crc32 } from 'node:zlib';
 import type { Catalog, FormerMedia, IngestedFrame, StoredFrame } from '../catalog';
 import type { DecodedFrame } from '../media';
-import type { MediaId } from '../types';
+import type { MediaId } from '../base/types';
 import type { FrameStore } from './frame-store';
 
 /** What is known of the bytes that are being decoded. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Catalog } from '../catalog';
 import type { ImageEncoder } from '../encode';
 import { imageConcurrency } from '../media';
-import type { MediaId, SyncOptions, SyncReport } from '../types';
+import type { MediaId, SyncOptions, SyncReport } from '../base/types';
 import type { VectorStore } from '../stores/vectors';
 import { embedPending } from './embed';
 import { FrameStore } from './frame-store';

@@ -5,19 +5,15 @@
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
-import type { Catalog, MediaRow } from '../catalog';
-import { isLibraryError, makeError, messageOf } from '../errors';
+import type { SyncParts } from './sync';
+import { throwIfAborted } from '../base/abort';
+import type { MediaRow } from '../catalog';
+import { codeOf, messageOf } from '../base/errors';
 import { contentHash } from '../media';
-import type { MediaId, VerifyReport } from '../types';
-import type { VectorStore } from '../stores/vectors';
+import type { MediaId, VerifyReport } from '../base/types';
 import { FrameStore } from './frame-store';
 
-export interface VerifyParts {
-  readonly root: string;
-  readonly dir: string;
-  readonly space: string;
-  readonly catalog: Catalog;
-  readonly index: VectorStore;
+export interface VerifyParts extends Omit<SyncParts, 'encoder'> {
   readonly signal?: AbortSignal;
 }
 
@@ -50,7 +46,7 @@ export async function verifyLibrary(parts: VerifyParts): Promise<VerifyOutcome> 
     await checkOriginals(parts, found);
     rowsAgree = await checkRows(parts, found);
   } catch (error) {
-    if (isLibraryError(error) && error.code === 'ERR_ABORTED') throw error;
+    if (codeOf(error) === 'ERR_ABORTED') throw error;
     problems.push(messageOf(error));
   }
   const counted = catalog.counts(space).frames;
@@ -80,7 +76,7 @@ async function checkPictures(parts: VerifyParts, found: Found): Promise<number> 
   const store = new FrameStore(dir);
   let checked = 0;
   for (const frame of catalog.frames()) {
-    throwIfAborted(signal);
+    throwIfAborted(signal, 'the check was interrupted');
     checked++;
     const jpeg = await store.read(frame.frameId).catch(() => undefined);
     const what = pictureProblem(jpeg, catalog.frameCrc(frame.frameId));
@@ -106,7 +102,7 @@ function pictureProblem(jpeg: Buffer | undefined, crc: number | null): string | 
 /** Other bytes under the size and times that were recorded: the one change that a sync cannot see. */
 async function checkOriginals(parts: VerifyParts, found: Found): Promise<void> {
   for (const media of parts.catalog.media()) {
-    throwIfAborted(parts.signal);
+    throwIfAborted(parts.signal, 'the check was interrupted');
     if (media.contentHash === null || !(await isAsRecorded(parts.root, media))) continue;
     const absPath = path.join(parts.root, media.path);
     // A file that cannot be read just now, or changes meanwhile, is the next sync's affair.
@@ -141,8 +137,4 @@ async function checkRows({ catalog, index, space }: VerifyParts, found: Found): 
     }
   }
   return agree;
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'the check was interrupted');
 }

@@ -4,8 +4,9 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { decoderEnvironment } from '../child-environment';
-import { makeError, messageOf } from '../errors';
+import { abortedError } from '../base/abort';
+import { decoderEnvironment } from '../base/child-environment';
+import { makeError, messageOf } from '../base/errors';
 import { filmFrames, sceneAt, type Film } from './motion';
 import { renderPixels } from './render';
 
@@ -88,7 +89,7 @@ export async function writeVideo(
     if (signal?.aborted === true) {
       child.kill('SIGKILL');
       await end.catch(() => undefined);
-      throw makeError('ERR_ABORTED', `writing ${file} was aborted`, { cause: signal.reason });
+      throw abortedError(signal, `writing ${file} was aborted`);
     }
     const side = Math.min(film.width, film.height);
     const { data } = await renderPixels(sceneAt(film, i / film.framesPerSecond), side);

@@ -4,7 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from '../errors';
+import { throwIfAborted } from '../base/abort';
 import { findVideoEncoders, writeVideo } from './film-writer';
 import { renderPicture } from './render';
 import { samplePlan, type SamplePlan } from './sample-plan';
@@ -49,28 +49,20 @@ export async function drawSampleLibrary(
     onProgress?.(done, total, file);
   };
   for (const picture of plan.pictures) {
-    throwIfAborted(signal);
+    throwIfAborted(signal, 'drawing the sample library was aborted');
     const bytes = await renderPicture(picture.scene, picture.side, picture.format);
     await writeFile(path.join(dir, picture.path), bytes);
     finish(picture.path);
   }
   for (const video of plan.videos) {
-    throwIfAborted(signal);
+    throwIfAborted(signal, 'drawing the sample library was aborted');
     if (encoders === undefined) break;
     await writeVideo(video.film, path.join(dir, video.path), {
       ffmpegPath,
       encoder: encoders[video.codec],
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     });
     finish(video.path);
   }
   return plan;
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) {
-    throw makeError('ERR_ABORTED', 'drawing the sample library was aborted', {
-      cause: signal.reason,
-    });
-  }
 }

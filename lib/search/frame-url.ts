@@ -4,7 +4,7 @@
  * address although it may be served at the same host and port.
  */
 import { createHash } from 'node:crypto';
-import type { FrameRecord } from '../types';
+import type { FrameRecord } from '../base/types';
 
 /** Of base64url: 96 bits. */
 const LENGTH = 16;

@@ -2,14 +2,7 @@
  * Search over one library: query -> vector -> hits -> results. May use catalog, media, encode and vectors;
  * knows nothing of HTTP or the command line.
  */
-export {
-  DEFAULT_EF_SEARCH,
-  DEFAULT_K,
-  MAX_EF_SEARCH,
-  MAX_K,
-  search,
-  type SearcherParts,
-} from './searcher';
+export { search, type SearcherParts } from './searcher';
 export { frameVersion } from './frame-url';
 export { MAX_QUERY_CODE_POINTS } from './query-vector';
 export { similarityOfCosine } from './similarity';

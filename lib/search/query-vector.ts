@@ -3,12 +3,12 @@
  * vector of the library's space. Knows decoder, encoders and the index, not the catalog's contents.
  */
 import { types } from 'node:util';
-import { checkPresent } from '../arrays';
-import { makeError } from '../errors';
+import { checkPresent } from '../base/arrays';
+import { makeError } from '../base/errors';
 import type { ImageEncoder } from '../encode';
 import { decodeImage } from '../media';
 import type { VectorStore } from '../stores/vectors';
-import type { SearchQuery } from '../types';
+import type { SearchQuery } from '../base/types';
 
 /** Longest query text in code points; longer ones are refused before any tokenizer sees them. */
 export const MAX_QUERY_CODE_POINTS = 1024;

@@ -2,33 +2,22 @@
  * Query -> hits -> results with metadata, over one vector space of a library. Distance becomes
  * similarity here. Reads index and catalog, writes neither.
  */
+import { DEFAULT_EF, DEFAULT_K, MAX_HITS } from '../base/limits';
 import { passes, type Catalog, type RowFilter } from '../catalog';
 import type { ClipModel } from '../encode';
-import { parsePattern } from '../patterns';
+import { parsePattern } from '../base/patterns';
 import type { StoreFilter, StoreHits, VectorStore } from '../stores/vectors';
-import { asFrameId } from '../types';
+import { asFrameId } from '../base/types';
 import type {
   FrameRecord,
   SearchOptions,
   SearchQuery,
   SearchResponse,
   SearchResult,
-} from '../types';
+} from '../base/types';
 import { frameUrl } from './frame-url';
 import { resolveQuery } from './query-vector';
 import { similarityOfCosine } from './similarity';
-
-export const DEFAULT_K = 20;
-export const MAX_K = 1000;
-export const MAX_EF_SEARCH = 10_000;
-/** What stores take as k at most. */
-const MAX_WANTED = 10_000;
-/**
- * Candidate list size unless the caller says otherwise. Four times the engine's default: words are
- * out of distribution for a graph of pictures, and at 20,000 frames the longer list still answers in
- * a fraction of a millisecond.
- */
-export const DEFAULT_EF_SEARCH = 200;
 
 export interface SearcherParts {
   readonly catalog: Catalog;
@@ -54,7 +43,7 @@ export async function search(
 ): Promise<SearchResponse> {
   const started = performance.now();
   const { k = DEFAULT_K, minSimilarity = 0 } = options;
-  const efSearch = Math.max(options.efSearch ?? DEFAULT_EF_SEARCH, k);
+  const efSearch = Math.max(options.efSearch ?? DEFAULT_EF, k);
   const { catalog, index, clip, space } = parts;
   const wants = filterOf(options);
   const resolved = await resolveQuery(query, {
@@ -68,7 +57,7 @@ export async function search(
   const find = (wanted: number): StoreHits | Promise<StoreHits> => {
     const settings = {
       efSearch: Math.max(efSearch, wanted),
-      ...(filter && { filter }),
+      filter,
     };
     return options.exact === true
       ? index.searchExact(resolved.vector, wanted, settings)
@@ -86,8 +75,8 @@ export async function search(
     // Rows that the catalog does not know (see toResults) must not take the places of those it does.
     const strangers = frames.filter((frame) => frame === undefined).length;
     const isAll = results.length >= k || strangers === 0 || frames.length < wanted;
-    if (isAll || wanted === MAX_WANTED) break;
-    wanted = Math.min(wanted + strangers, MAX_WANTED);
+    if (isAll || wanted === MAX_HITS) break;
+    wanted = Math.min(wanted + strangers, MAX_HITS);
   }
   return {
     query: resolved.label,
@@ -104,8 +93,8 @@ export async function search(
 function filterOf(options: SearchOptions): RowFilter | undefined {
   if (options.type === undefined && options.path === undefined) return undefined;
   return {
-    ...(options.type === undefined ? {} : { kind: options.type }),
-    ...(options.path === undefined ? {} : { path: parsePattern(options.path) }),
+    kind: options.type,
+    path: options.path === undefined ? undefined : parsePattern(options.path),
   };
 }
 

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { isError, isLibraryError, makeError } from '../errors';
-import type { Library } from '../library-types';
+import { isError, isLibraryError, makeError } from '../base/errors';
+import type { Library } from '../library/types';
 import { EmbeddingService } from '../service';
 import { watchConnections } from './connections';
 import type { ServerContext, ServiceContext } from './context';
@@ -26,7 +26,7 @@ import type { FieldSchema } from './schemas';
 import { addSecurity, onBrokenRequest } from './security';
 import { convertFields } from './strict-fields';
 import { TokenGuard } from './token';
-import { packageVersion } from './version';
+import { packageVersion } from '../base/package-root';
 
 export interface ServerOptions {
   /** Address it will listen on, for the rule on Host headers; default 127.0.0.1. */

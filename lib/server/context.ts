@@ -1,6 +1,6 @@
 /** What the routes share: what is served, the limits and what guards them. */
 import type { FastifyReply } from 'fastify';
-import type { Library } from '../library-types';
+import type { Library } from '../library/types';
 import type { EmbeddingService } from '../service';
 import type { Gate } from './gate';
 import type { ServerLimits } from './limits';

@@ -1,6 +1,6 @@
 /** What requests for embeddings have in common: a place for each, bodies that may be large, pictures in JSON. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { BatchInput } from '../service';
 import { clientGone, type ServiceContext } from './context';
 

@@ -1,11 +1,12 @@
 /** Schemas of the embedding routes: what they take and answer. */
-import { MAX_EMBED_INPUTS, MAX_EMBED_TEXT } from './limits';
+import { MAX_TEXT } from '../base/limits';
+import { MAX_EMBED_INPUTS } from './limits';
 import { errors } from './schemas';
 
 const EMBED_TEXT = {
   type: 'string',
   minLength: 1,
-  maxLength: MAX_EMBED_TEXT,
+  maxLength: MAX_TEXT,
   description: 'A text',
 } as const;
 /** A picture file as base64, alone or as a data URL. Its length is bounded by the body's. */

@@ -56,13 +56,10 @@ export const DEFAULT_LIMITS: ServerLimits = {
 };
 
 /** Bounds of request fields; the schemas and so `/openapi.json` are made of these. */
-export const MAX_K = 1000;
-export const DEFAULT_K = 20;
 export const MAX_QUERY_CODE_POINTS = 1024;
+/** Less than a program may ask for: each such search holds the server (RELIABILITY E3). */
 export const MAX_EF_SEARCH = 2000;
 export const MAX_PATH_GLOB = 256;
 export const MAX_VECTOR_DIM = 4096;
 /** Texts or pictures of one request for embeddings. */
 export const MAX_EMBED_INPUTS = 256;
-/** UTF-16 units of one text to embed; models read a few hundred words. */
-export const MAX_EMBED_TEXT = 100_000;

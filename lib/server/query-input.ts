@@ -1,5 +1,5 @@
 /** Checked request fields -> what the facade takes. Wire names are snake_case, ours are not. */
-import type { MediaKind, SearchOptions } from '../types';
+import type { MediaKind, SearchOptions } from '../base/types';
 
 export interface OptionFields {
   readonly k?: number;
@@ -15,11 +15,11 @@ export interface FilterFields {
 
 export function toOptions(fields: OptionFields, filters: FilterFields = {}): SearchOptions {
   return {
-    ...(fields.k === undefined ? {} : { k: fields.k }),
-    ...(fields.exact === undefined ? {} : { exact: fields.exact }),
-    ...(fields.min_similarity === undefined ? {} : { minSimilarity: fields.min_similarity }),
-    ...(fields.ef_search === undefined ? {} : { efSearch: fields.ef_search }),
-    ...(filters.type === undefined ? {} : { type: filters.type }),
-    ...(filters.path === undefined ? {} : { path: filters.path }),
+    k: fields.k,
+    exact: fields.exact,
+    minSimilarity: fields.min_similarity,
+    efSearch: fields.ef_search,
+    type: filters.type,
+    path: filters.path,
   };
 }

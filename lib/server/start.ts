@@ -1,7 +1,7 @@
 /** Opens the port and closes it again in good order. */
 import type { AddressInfo } from 'node:net';
-import { makeError } from '../errors';
-import type { Library } from '../library-types';
+import { makeError } from '../base/errors';
+import type { Library } from '../library/types';
 import type { EmbeddingService } from '../service';
 import { isLoopbackBind } from './access';
 import { createServer, type ServerOptions } from './app';

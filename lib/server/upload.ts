@@ -1,6 +1,6 @@
 /** A multipart form with one picture in field `image` and search options beside it; in memory only. */
 import type { FastifyRequest } from 'fastify';
-import { isLibraryError, makeError } from '../errors';
+import { isLibraryError, makeError } from '../base/errors';
 import type { FilterFields, OptionFields } from './query-input';
 import { UPLOAD_FIELDS } from './schemas';
 import { convertFields } from './strict-fields';

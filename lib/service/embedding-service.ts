@@ -3,12 +3,19 @@
  * that are asked for at the same time are computed once.
  */
 import { types } from 'node:util';
-import { checkPresent } from '../arrays';
-import { isLibraryError, makeError, type LibraryError } from '../errors';
-import { debug } from '../debug';
+import { throwIfAborted, untilAborted } from '../base/abort';
+import { isLibraryError, makeError, type LibraryError } from '../base/errors';
+import { debug } from '../base/debug';
 import type { ImageEncoder, ItemEncoder, SentenceEncoder } from '../encode';
-import { ANYTHING, BOOLEAN, FUNCTION, readOptions, SIGNAL, type OptionRules } from '../options';
-import { checkPixels, pngOf, type RawPixels } from '../media';
+import {
+  ANYTHING,
+  BOOLEAN,
+  FUNCTION,
+  readOptions,
+  SIGNAL,
+  type OptionRules,
+} from '../base/options';
+import { pngOf } from '../media';
 import {
   cacheKey,
   TTL_SECONDS,
@@ -16,6 +23,17 @@ import {
   type EmbeddingCache,
   type EmbeddingKind,
 } from '../stores/cache';
+import {
+  BATCH_INPUT,
+  bytesOf,
+  checkBatch,
+  checkImage,
+  checkText,
+  type BatchInput,
+  type CheckedPicture,
+  type Input,
+  type Picture,
+} from './inputs';
 import type * as Metrics from './metrics';
 
 export interface EmbeddingServiceParts {
@@ -57,17 +75,6 @@ const EMBED_OPTIONS: OptionRules<EmbedOptions> = {
   signal: SIGNAL,
 };
 
-export interface BatchInput {
-  readonly texts?: readonly string[];
-  readonly images?: readonly Picture[];
-}
-
-/** A picture file (JPEG, PNG, WebP, GIF or AVIF), or pixels. */
-export type Picture = Uint8Array | RawPixels;
-
-/** Each input is checked by what it is. */
-const BATCH_INPUT: OptionRules<BatchInput> = { texts: ANYTHING, images: ANYTHING };
-
 export interface BatchOutput {
   /** One a text, in order, each `instructionDim` long and of unit length. */
   readonly textEmbeddings: readonly Float32Array[];
@@ -77,16 +84,9 @@ export interface BatchOutput {
   readonly tokens: number;
 }
 
-/** Longest text: more than any model reads, less than an attack. In UTF-16 units. */
-export const MAX_TEXT = 100_000;
-/** Inputs of one call. */
-export const MAX_BATCH = 1024;
 /** Calls whose vectors are on their way to the cache; those of more are not kept. */
 const MAX_KEEPING = 256;
 
-/** Checked, and ours: the caller may change his while we work. */
-type CheckedPicture = Uint8Array | Required<RawPixels>;
-type Input = string | CheckedPicture;
 /** What became of one input. */
 type Outcome = Float32Array | LibraryError;
 
@@ -228,7 +228,7 @@ export class EmbeddingService implements AsyncDisposable {
     if (this.closing !== undefined) throw makeError('ERR_CLOSED', 'the service is closed');
     if (this.parts.isEnabled === false)
       throw makeError('ERR_CLOSED', 'EMBEDDING_ENABLE_EMBEDDINGS is false: nothing is embedded');
-    if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'aborted');
+    throwIfAborted(signal);
     if (inputs.length === 0) return NOTHING;
     if (!useCache) {
       const { outcomes, tokens } = await this.compute(kind, inputs, signal);
@@ -249,7 +249,7 @@ export class EmbeddingService implements AsyncDisposable {
     });
     const started = missing.size > 0 ? this.start(kind, missing, ttlSeconds) : undefined;
     const outcomes = keys.map((key, i) => cached[i] ?? (this.running.get(key) as Promise<Outcome>));
-    const vectors = whole(await abortable(Promise.all(outcomes), signal));
+    const vectors = whole(await untilAborted(Promise.all(outcomes), signal));
     const { tokens = 0 } = (await started) ?? {};
     // Two callers must not share one array.
     const own = vectors.map((vector, i) => (cached[i] === undefined ? vector.slice() : vector));
@@ -360,8 +360,7 @@ async function encodeEach<T>(
   inputs: readonly T[],
   signal: AbortSignal | undefined,
 ): Promise<Computed> {
-  const options = signal === undefined ? {} : { signal };
-  const { vectors, errors, tokens } = await encoder.encodeEach(inputs, options);
+  const { vectors, errors, tokens } = await encoder.encodeEach(inputs, { signal });
   const { dim } = encoder;
   return {
     outcomes: inputs.map((_, i) => errors[i] ?? vectors.slice(i * dim, (i + 1) * dim)),
@@ -383,56 +382,4 @@ function whole(outcomes: readonly Outcome[]): Float32Array[] {
 
 function first(vectors: readonly Float32Array[]): Float32Array {
   return vectors[0] as Float32Array;
-}
-
-async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(makeError('ERR_ABORTED', 'aborted', { cause: signal.reason }));
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    if (stop !== undefined) signal.removeEventListener('abort', stop);
-  }
-}
-
-function checkBatch<T>(name: string, values: readonly T[]): readonly T[] {
-  if (!Array.isArray(values)) throw makeError('ERR_ARG_TYPE', `${name} must be an array`);
-  if (values.length <= MAX_BATCH) return values;
-  throw makeError('ERR_ARG_RANGE', `${name} has ${values.length} items, at most ${MAX_BATCH} fit`);
-}
-
-function checkText(text: unknown): string {
-  if (typeof text !== 'string' || text.trim() === '')
-    throw makeError('ERR_ARG_TYPE', 'a text must be a string that is not empty');
-  if (text.length > MAX_TEXT)
-    throw makeError(
-      'ERR_ARG_RANGE',
-      `a text has ${text.length} characters, at most ${MAX_TEXT} fit`,
-    );
-  return text;
-}
-
-function checkImage(image: unknown): CheckedPicture {
-  if (types.isUint8Array(image)) checkPresent('an image', image);
-  if (types.isUint8Array(image) && image.length > 0) return image.slice();
-  if (typeof image === 'object' && image !== null && 'data' in image) {
-    const pixels = checkPixels(image as RawPixels);
-    return { ...pixels, data: pixels.data.slice() };
-  }
-  throw makeError(
-    'ERR_ARG_TYPE',
-    'an image must be the bytes of a picture file, or pixels: { data, width, height }',
-  );
-}
-
-/** What the key of an input is made of: no two inputs share it. */
-function bytesOf(input: Input): string | Uint8Array {
-  if (typeof input === 'string' || types.isUint8Array(input)) return input;
-  const { data, width, height, channels } = input;
-  const head = Buffer.from(`pixels ${width} ${height} ${channels}\n`);
-  return Buffer.concat([head, Buffer.from(data.buffer, data.byteOffset, data.length)]);
 }

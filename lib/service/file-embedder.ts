@@ -8,8 +8,8 @@ import {
   type ItemEncoder,
 } from '../encode';
 import { decodeAudio, sampleClip } from '../media';
-import { readOptions, TEXT } from '../options';
-import type { ModelIdentity } from '../types';
+import { readOptions, TEXT } from '../base/options';
+import type { ModelIdentity } from '../base/types';
 
 export interface FileEmbedder extends AsyncDisposable {
   readonly model: ModelIdentity;
@@ -38,7 +38,7 @@ export async function openAudioEmbedder(
   const encoder = await openAudioEncoder(model, options);
   const { sampleRate, maxSeconds } = encoder;
   return embedder(encoder, async (absPath, { signal }) => {
-    const limits = { sampleRate, maxSeconds, ...(signal === undefined ? {} : { signal }) };
+    const limits = { sampleRate, maxSeconds, signal };
     return (await decodeAudio({ absPath }, limits)).samples;
   });
 }
@@ -56,7 +56,7 @@ export async function openVideoEmbedder(
   const encoder = await openVideoEncoder(model, options);
   const { frames } = encoder;
   return embedder(encoder, async (absPath, { signal }) => {
-    const limits = { frames, maxSize: FRAME_SIZE, ...(signal === undefined ? {} : { signal }) };
+    const limits = { frames, maxSize: FRAME_SIZE, signal };
     return (await sampleClip({ absPath }, limits)).map((frame) => frame.jpeg);
   });
 }

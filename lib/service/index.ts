@@ -4,15 +4,12 @@
  */
 export {
   EmbeddingService,
-  MAX_BATCH,
-  MAX_TEXT,
-  type BatchInput,
   type BatchOutput,
   type EmbeddingServiceParts,
   type EmbedOptions,
-  type Picture,
 } from './embedding-service';
 export { openAudioEmbedder, openVideoEmbedder, type FileEmbedder } from './file-embedder';
+export { MAX_BATCH, type BatchInput, type Picture } from './inputs';
 export type { ServiceMetrics } from './metrics';
 export { openCache, openEmbeddingService, type CacheName, type OpenServiceOptions } from './open';
 export { serviceSettings, type ServiceSettings } from './settings';

@@ -8,7 +8,7 @@ import {
   type ClipModel,
   type ClipOptions,
 } from '../encode';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import {
   ANYTHING,
   FUNCTION,
@@ -17,7 +17,7 @@ import {
   RECORD,
   TEXT,
   type OptionRules,
-} from '../options';
+} from '../base/options';
 import { decodeImage } from '../media';
 import {
   DiskCache,

@@ -2,7 +2,7 @@
  * The `EMBEDDING_*` settings of spec 002 that concern the service. Those of models and devices are read by
  * the encoders, those of search by the vector stores.
  */
-import { numberOf, textOf, truthOf, type Variables } from '../environment';
+import { numberOf, textOf, truthOf, type Variables } from '../base/environment';
 
 export interface ServiceSettings {
   /** EMBEDDING_ENABLE_EMBEDDINGS; default true. */

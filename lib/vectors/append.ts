@@ -1,21 +1,16 @@
 /** `add` and `update`: cut into commits, so that memory, progress and abort stay small. */
-import { makeError } from '../errors';
+import { checkDistinct, partOf } from '../base/arrays';
+import { throwIfAborted } from '../base/abort';
+import { makeError } from '../base/errors';
 import type { NativeBinding, NativeHandle, NativeKeys } from '../native';
-import { readOptions } from '../options';
-import { partOf } from '../arrays';
+import { readOptions } from '../base/options';
 import { room } from './room';
 import type { IndexCore } from './core';
 import { toFloats, type VectorInput } from './input';
 import { ADD_OPTIONS, UPDATE_OPTIONS } from './option-rules';
 import { NO_ROW } from './rows';
 import type { AddOptions, UpdateOptions } from './types';
-import {
-  checkKeys,
-  checkVectors,
-  findRepeatedKey,
-  throwIfAborted,
-  type Progress,
-} from './validate';
+import { checkKeys, checkVectors, type Progress } from './validate';
 import { codeIfDue } from './warm';
 
 /** Rows of one commit: 4096, or fewer where rows are long. At most 32 MB are copied at a time. */
@@ -86,11 +81,12 @@ export async function append(
     return [toFloats(vectors), job.keys?.subarray(start, end)];
   };
   const stop = (done: number): void =>
-    throwIfAborted(job.signal, `${done} of ${job.rows} rows were added`, { rows: done });
+    throwIfAborted(job.signal, `aborted after ${done} of ${job.rows} rows were added`, {
+      rows: done,
+    });
   stop(0);
   if (job.rows > partRows) {
-    const repeated = job.keys && findRepeatedKey(job.keys);
-    if (repeated) throw repeated;
+    if (job.keys) checkDistinct(job.keys);
     if (job.update?.insertMissing === false) checkAllThere(binding, handle, job.keys);
     for (let start = 0; start < job.rows; start += partRows) {
       const [vectors, keys] = part(start);

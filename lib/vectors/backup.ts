@@ -1,11 +1,12 @@
 /** `backup`: a consistent copy of an index's folder, made beside its name and renamed when it is whole. */
-import { makeError } from '../errors';
+import { throwIfAborted } from '../base/abort';
+import { makeError } from '../base/errors';
 import { native } from '../native';
-import { readOptions, SIGNAL, type OptionRules } from '../options';
+import { readOptions, SIGNAL, type OptionRules } from '../base/options';
 import { rethrow, type IndexCore } from './core';
-import { newFolder } from './new-folder';
+import { newFolder } from '../base/new-folder';
 import { copyTuning } from './tuning-file';
-import { checkPath, storageNumber, throwIfAborted } from './validate';
+import { checkPath, storageNumber } from './validate';
 
 export interface BackupOptions {
   /** Looked at between the steps; nothing is left behind. */
@@ -45,13 +46,13 @@ export async function backup(core: IndexCore, job: Backup): Promise<BackupReport
   }
   const folder = await newFolder(job.target, source);
   try {
-    throwIfAborted(job.signal, 'nothing was backed up', {});
+    throwIfAborted(job.signal, 'aborted: nothing was backed up');
     await core.binding.copyInto(core.handle, folder.path).catch(rethrow);
     await copyTuning(folder.path, {
       ...(core.measured ? { measured: core.measured } : {}),
       storage: core.storage,
     });
-    throwIfAborted(job.signal, 'nothing was backed up', {});
+    throwIfAborted(job.signal, 'aborted: nothing was backed up');
     const report = await readBack(core, folder.path);
     const path = await folder.commit();
     return { path, ...report };

@@ -1,11 +1,12 @@
 /** `compact`: the live rows in new files beside the old ones, then in their place. */
-import { makeError } from '../errors';
+import { throwIfAborted } from '../base/abort';
+import { makeError } from '../base/errors';
 import type { NativeHandle } from '../native';
-import { readOptions } from '../options';
+import { readOptions } from '../base/options';
 import type { IndexCore } from './core';
 import { COMPACT_OPTIONS } from './option-rules';
 import type { CompactOptions, CompactReport } from './types';
-import { throwIfAborted, type Progress } from './validate';
+import { type Progress } from './validate';
 import { codeIfDue } from './warm';
 
 export interface Compact {
@@ -56,7 +57,9 @@ export async function compact(core: IndexCore, job: Compact): Promise<CompactRep
 }
 
 function mayGoOn(core: IndexCore, job: Compact, row: number, count: number): void {
-  throwIfAborted(job.signal, `${row} of ${count} rows; the index is as it was`, { rows: row });
+  throwIfAborted(job.signal, `aborted after ${row} of ${count} rows; the index is as it was`, {
+    rows: row,
+  });
   // Closing does not wait minutes for work that can be done another day.
   if (core.isClosing) {
     throw makeError('ERR_ABORTED', 'the index is being closed; it is as it was before');

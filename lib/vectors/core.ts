@@ -1,5 +1,5 @@
 /** What the facade's parts share about one index. */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { fromNative, type NativeBinding, type NativeHandle, type NativeInfo } from '../native';
 import type { MeasuredRecall, Metric, Storage } from './types';
 

@@ -1,7 +1,7 @@
 /** Keys and predicates as bits over the rows there are now. */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import type { NativeKeys } from '../native';
-import { wrongType } from '../options';
+import { wrongType } from '../base/options';
 import type { IndexCore } from './core';
 import { NO_ROW } from './rows';
 

@@ -5,10 +5,10 @@
  * they name may be others now.
  */
 import { types } from 'node:util';
-import { isLibraryError, makeError } from '../errors';
+import { codeOf, makeError } from '../base/errors';
 import { fromNative, type NativeKeys } from '../native';
-import { wrongType } from '../options';
-import { checkPresent } from '../arrays';
+import { wrongType } from '../base/options';
+import { checkPresent } from '../base/arrays';
 import { attempt, type IndexCore } from './core';
 import { bitsOfKeys, bitsOfPredicate } from './filter-bits';
 import type { Filter } from './types';
@@ -137,7 +137,7 @@ function asOurs(bits: Uint8Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-const isOutdated = (error: unknown): boolean => isLibraryError(error) && error.code === 'ERR_BUSY';
+const isOutdated = (error: unknown): boolean => codeOf(error) === 'ERR_BUSY';
 
 const stale = (): Error =>
   makeError(

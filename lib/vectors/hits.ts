@@ -1,13 +1,9 @@
 /** Results: from the addon's flat arrays to the facade's, and from distance to similarity. */
 import { types } from 'node:util';
+import { similarityOf } from '../base/metric';
 import { room } from './room';
 import type { NativeBatch, NativeKeys } from '../native';
 import type { BatchHits, Hits, Metric } from './types';
-
-function similarityOf(metric: Metric, distance: number): number {
-  if (metric === 'cosine') return 1 - distance;
-  return metric === 'dot' ? -distance : 1 / (1 + distance);
-}
 
 /** See Hits.similarities. */
 export function similaritiesOf(metric: Metric, distances: Float32Array): Float32Array {

@@ -1,7 +1,7 @@
 /** Vectors as they come: float32, float16 bits or int8, made float32 part by part. */
 import { types } from 'node:util';
-import { wrongType } from '../options';
-import { checkPresent } from '../arrays';
+import { wrongType } from '../base/options';
+import { checkPresent } from '../base/arrays';
 import { room } from './room';
 
 /**

@@ -1,8 +1,8 @@
 /** Makes and opens the native index behind a VectorIndex, with what tuning.json remembers. */
 import path from 'node:path';
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { native, type NativeBinding, type NativeHandle } from '../native';
-import { readOptions } from '../options';
+import { readOptions } from '../base/options';
 import { DEFAULT_EF_SEARCH, rethrow, type IndexCore } from './core';
 import { CREATE_OPTIONS, OPEN_OPTIONS } from './option-rules';
 import { formatTuning, readTuning, TUNING_FILE, type Tuning } from './tuning-file';

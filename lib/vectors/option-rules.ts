@@ -1,7 +1,9 @@
 /** What the options of the index take: one table for each type of `types.ts`. */
+import { MAX_DIM, MAX_EF, MAX_HITS } from '../base/limits';
 import {
   ANYTHING,
   BOOLEAN,
+  BOUND,
   FUNCTION,
   integer,
   number,
@@ -10,7 +12,7 @@ import {
   SIGNAL,
   type OptionRules,
   type Rule,
-} from '../options';
+} from '../base/options';
 import type {
   AddOptions,
   BatchOptions,
@@ -21,18 +23,7 @@ import type {
   TuneOptions,
   UpdateOptions,
 } from './types';
-import {
-  checkKeys,
-  checkLabel,
-  checkPath,
-  checkThreshold,
-  MAX_DIM,
-  MAX_EF,
-  MAX_K,
-  MAX_THREADS,
-  METRIC_NAMES,
-  STORAGES,
-} from './validate';
+import { checkKeys, checkLabel, checkPath, MAX_THREADS, METRIC_NAMES, STORAGES } from './validate';
 
 export const THREADS = integer(1, MAX_THREADS);
 
@@ -73,7 +64,7 @@ export const SEARCH_OPTIONS: OptionRules<SearchOptions> = {
   efSearch: integer(1, MAX_EF),
   // By the index: it takes more than the value.
   filter: ANYTHING,
-  threshold: checkThreshold,
+  threshold: BOUND,
   keys64: BOOLEAN,
 };
 
@@ -86,7 +77,7 @@ export const BATCH_OPTIONS: OptionRules<BatchOptions> = {
 export const TUNE_OPTIONS: OptionRules<TuneOptions> = {
   recall,
   // One below the most: the query itself is a result that does not count.
-  k: integer(1, MAX_K - 1),
+  k: integer(1, MAX_HITS - 1),
   // Against the dim of the index.
   queries: ANYTHING,
   sampleQueries: integer(1, 100_000),

@@ -1,5 +1,5 @@
 /** Room for what the addon fills and callers get. */
-import { makeError } from '../errors';
+import { makeError } from '../base/errors';
 import { native } from '../native';
 
 /** Below this an array is not worth a question. */

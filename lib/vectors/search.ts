@@ -1,15 +1,18 @@
 /** Searches: checks of their options, the sync call, and batches cut so that they can be stopped. */
+import { MAX_HITS } from '../base/limits';
+import { checkInteger } from '../base/options';
+import { throwIfAborted } from '../base/abort';
 import type { NativeBatch } from '../native';
-import { partOf } from '../arrays';
+import { partOf } from '../base/arrays';
 import { room } from './room';
 import { assertOpen, attempt, rethrow, type IndexCore } from './core';
 import { filterOf, searchFiltered, searchFilteredAsync, type RowFilter } from './filters';
 import { batchOf, batchRoom, hitsOf, joinBatches, keysOf, similaritiesOf } from './hits';
-import { checkNames, readOptions } from '../options';
+import { checkNames, readOptions } from '../base/options';
 import { toFloats } from './input';
 import { BATCH_OPTIONS, SEARCH_OPTIONS } from './option-rules';
 import type { BatchHits, BatchOptions, Hits, SearchOptions } from './types';
-import { checkInteger, checkQuery, checkVectors, MAX_K, throwIfAborted } from './validate';
+import { checkQuery, checkVectors } from './validate';
 import { countSearches } from './warm';
 
 /** Queries between two looks at the signal: some tens of milliseconds. */
@@ -25,7 +28,7 @@ export interface CheckedSearch {
 }
 
 export function checkSearch(core: IndexCore, k: number, given: SearchOptions): CheckedSearch {
-  checkInteger('k', k, 1, MAX_K);
+  checkInteger('k', k, 1, MAX_HITS);
   // As `readOptions`, without its copy: that costs a tenth of a short search.
   checkNames('options', given, SEARCH_OPTIONS);
   const { efSearch, threshold, filter, keys64 } = given;
@@ -152,13 +155,13 @@ export async function searchBatch(
   }
   const parts: NativeBatch[] = [];
   for (let start = 0; start < total; start += PART_QUERIES) {
-    throwIfAborted(signal, `${start} of ${total} queries`, { queries: start });
+    throwIfAborted(signal, `aborted after ${start} of ${total} queries`, { queries: start });
     assertOpen(core);
     const end = Math.min(total, start + PART_QUERIES);
     const part = toFloats(partOf('queries', queries, start * core.dim, end * core.dim));
     parts.push(await searchPart(core, part, k, search, exact, threads));
     onProgress?.(end, total);
   }
-  throwIfAborted(signal, `${total} of ${total} queries`, { queries: total });
+  throwIfAborted(signal, `aborted after ${total} of ${total} queries`, { queries: total });
   return batchOf(core.metric, k, joinBatches(parts, search.bigints));
 }

@@ -1,12 +1,13 @@
 /** `tune`: the smallest efSearch that reaches a recall on the user's own rows or queries. */
-import { makeError } from '../errors';
+import { MAX_EF } from '../base/limits';
+import { makeError } from '../base/errors';
 import type { IndexCore } from './core';
-import { outOfRange, readOptions } from '../options';
+import { outOfRange, readOptions } from '../base/options';
 import { toFloats } from './input';
 import { TUNE_OPTIONS } from './option-rules';
 import { findTruth, measureRecall, sampleRows } from './recall';
 import type { MeasuredRecall, TuneOptions, TuneReport, TuneStep } from './types';
-import { checkVectors, MAX_EF } from './validate';
+import { checkVectors } from './validate';
 
 /** Of verify(): enough to see a broken graph, a fraction of a second's work. */
 const VERIFY_QUERIES = 50;

@@ -6,8 +6,10 @@
 import { constants } from 'node:fs';
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { MAX_EF, MAX_HITS } from '../base/limits';
+import { isWithin } from '../base/ranges';
 import type { MeasuredRecall, Storage } from './types';
-import { isStorage, MAX_EF, MAX_K } from './validate';
+import { isStorage } from './validate';
 
 export const TUNING_FILE = 'tuning.json';
 const MAX_BYTES = 4096;
@@ -18,13 +20,14 @@ export interface Tuning {
   readonly storage?: Storage;
 }
 
-const isInteger = (value: unknown, high: number): value is number =>
-  Number.isInteger(value) && (value as number) >= 1 && (value as number) <= high;
-
 function measuredOf(value: Record<string, unknown>): MeasuredRecall | undefined {
   const { efSearch, recall, k, queries } = value;
-  if (typeof recall !== 'number' || !(recall >= 0 && recall <= 1)) return undefined;
-  if (!isInteger(efSearch, MAX_EF) || !isInteger(k, MAX_K) || !isInteger(queries, 2 ** 31)) {
+  if (!isWithin(recall, 0, 1, 'number')) return undefined;
+  if (
+    !isWithin(efSearch, 1, MAX_EF) ||
+    !isWithin(k, 1, MAX_HITS) ||
+    !isWithin(queries, 1, 2 ** 31)
+  ) {
     return undefined;
   }
   return { efSearch, recall, k, queries };

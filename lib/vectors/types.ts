@@ -1,9 +1,10 @@
 /** Types of the engine's facade. */
+import type { Metric } from '../base/metric';
 import type { VectorInput } from './input';
 
 export type { VectorInput } from './input';
 
-export type Metric = 'cosine' | 'euclidean' | 'dot';
+export type { Metric };
 /**
  * What the graph is walked on, in memory beside the rows. Results and their distances are exact in
  * every mode: candidates are priced again from the float32 rows. `f16`, `i8` and `i4` keep a half, a

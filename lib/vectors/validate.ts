@@ -1,9 +1,8 @@
 /** Checks of arguments: the right type, the right range, and a message that says what was received. */
 import { types } from 'node:util';
-import { makeError, type LibraryError } from '../errors';
 import type { NativeKeys } from '../native';
-import { outOfRange, wrongType } from '../options';
-import { checkPresent } from '../arrays';
+import { checkInteger, outOfRange, wrongType } from '../base/options';
+import { checkPresent } from '../base/arrays';
 import { room } from './room';
 import { checkInput, toFloats, type VectorInput } from './input';
 import { wrongLength } from './lengths';
@@ -15,30 +14,13 @@ const METRICS: Record<Metric, number> = { cosine: 0, euclidean: 1, dot: 2 };
 export const STORAGES: readonly Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline'];
 export const METRIC_NAMES: readonly Metric[] = ['cosine', 'euclidean', 'dot'];
 
-export const MAX_K = 10_000;
-export const MAX_EF = 10_000;
 export const MAX_THREADS = 256;
-export const MAX_DIM = 8192;
 export const MAX_ROWS = 2 ** 28;
 const MAX_LABEL_BYTES = 255;
 
 export const metricName = (number: number): Metric => METRIC_NAMES[number] as Metric;
 
 export const metricNumber = (metric: Metric): number => METRICS[metric];
-
-export function checkInteger(name: string, value: unknown, low: number, high: number): number {
-  if (typeof value !== 'number') throw wrongType(name, 'a number', value);
-  if (!Number.isInteger(value) || value < low || value > high) {
-    throw outOfRange(name, `a whole number from ${low} to ${high}`, value);
-  }
-  return value;
-}
-
-export function checkThreshold(name: string, value: unknown): number {
-  if (typeof value !== 'number') throw wrongType(name, 'a number', value);
-  if (Number.isNaN(value)) throw outOfRange(name, 'a number other than NaN', value);
-  return value;
-}
 
 export function checkPath(name: string, value: unknown): string {
   if (typeof value !== 'string') throw wrongType(name, 'a string', value);
@@ -129,16 +111,6 @@ function checkBigints(name: string, values: readonly unknown[]): BigInt64Array {
 
 export type Progress = (done: number, total: number) => void;
 
-/** @throws ERR_ABORTED with `details.done`, if the signal says so */
-export function throwIfAborted(
-  signal: AbortSignal | undefined,
-  what: string,
-  details: Readonly<Record<string, unknown>>,
-): void {
-  if (signal?.aborted !== true) return;
-  throw makeError('ERR_ABORTED', `aborted after ${what}`, { details, cause: signal.reason });
-}
-
 /** A copy as Uint32Array. */
 export function checkRows(value: ArrayLike<number>): Uint32Array {
   const isArrayLike = typeof value === 'object' && value !== null && Number.isInteger(value.length);
@@ -149,16 +121,4 @@ export function checkRows(value: ArrayLike<number>): Uint32Array {
     rows[i] = checkInteger(`rows[${i}]`, value[i], 0, MAX_ROWS);
   }
   return rows;
-}
-
-/** The error for keys that stand twice, or undefined. */
-export function findRepeatedKey(keys: NativeKeys): LibraryError | undefined {
-  const seen = new Set<number | bigint>();
-  for (const key of keys) {
-    if (seen.has(key)) {
-      return makeError('ERR_KEY_EXISTS', `key ${key} is given twice`, { details: { key } });
-    }
-    seen.add(key);
-  }
-  return undefined;
 }

@@ -1,4 +1,5 @@
 /** The typed facade of one native index: checks, converts, orders writers, owns close. */
+import { checkInteger } from '../base/options';
 import { append, checkAppend, checkUpdate } from './append';
 import { backup, checkBackup, type BackupOptions, type BackupReport } from './backup';
 import { checkCompact, compact } from './compact';
@@ -38,7 +39,7 @@ import type {
   VectorInput,
 } from './types';
 import { unlinkIfDue } from './unlink';
-import { checkInteger, checkKeys, MAX_ROWS } from './validate';
+import { checkKeys, MAX_ROWS } from './validate';
 import { checkWarm, warm, type WarmOptions } from './warm';
 import { WriteQueue } from './write-queue';
 

@@ -3,7 +3,7 @@
  * made with the rows that are added and in the background of an index that was opened; and copies of
  * mapped rows in huge pages.
  */
-import { BOOLEAN, readOptions, type OptionRules } from '../options';
+import { BOOLEAN, readOptions, type OptionRules } from '../base/options';
 import type { IndexCore } from './core';
 import { THREADS } from './option-rules';
 

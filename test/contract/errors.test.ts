@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import * as errors from '../../lib/errors';
+import * as errors from '../../lib/base/errors';
 
 const root = path.resolve(__dirname, '../../..');
 const codes = Object.keys(errors.ERROR_CODES).sort();

@@ -1,52 +1,28 @@
-/** Imports point down only: the layers of the style guide, checked on every source file. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+/** Imports point down only, and never in a circle: the layers of the style guide, checked on every source file. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 const root = path.resolve(__dirname, '../../..');
+const LIB = path.join(root, 'lib');
 
-/** Folder or file below lib/ -> layer. A module may import its own folder and lower layers. */
-const LIB_LAYERS: Record<string, number> = {
-  errors: 0,
-  patterns: 0,
-  options: 0,
-  'arrays.ts': 0,
-  'types.ts': 0,
-  'config.ts': 0,
-  'environment.ts': 0,
-  'package-root.ts': 0,
-  'debug.ts': 0,
-  'child-environment.ts': 0,
-  native: 1,
-  vectors: 2,
-  catalog: 2,
-  media: 2,
-  encode: 2,
-  scenes: 2,
-  exr: 2,
-  stores: 2,
-  'engine.ts': 3,
-  pipeline: 3,
-  search: 3,
-  delta: 3,
-  service: 3,
-  'library-options.ts': 4,
-  'library-types.ts': 4,
-  'embedded-vectors.ts': 4,
-  'library-model.ts': 4,
-  'library-vectors.ts': 4,
-  'library-backup.ts': 4,
-  'late-clip.ts': 4,
-  'library.ts': 4,
-  'models.ts': 4,
-  'diagnostics.ts': 4,
-  'diagnose-encoders.ts': 4,
-  'sample-library.ts': 4,
-  'index.ts': 4,
-  server: 5,
-  cli: 6,
-};
+/**
+ * Folders and files of lib/, lowest first. Each may import itself and what stands in a line above; those of
+ * one line are strangers. A folder stands for all that lies below it.
+ */
+const LIB_LAYERS: readonly (readonly string[])[] = [
+  ['base'],
+  ['config'],
+  ['native'],
+  ['models'],
+  ['vectors', 'catalog', 'media', 'encode', 'scenes', 'exr', 'stores'],
+  ['engine', 'pipeline', 'search', 'service', 'delta', 'queue', 'analyze', 'sql'],
+  ['library'],
+  ['index'],
+  ['server'],
+  ['cli'],
+];
 
 const NATIVE_ORDER = [
   'core',
@@ -75,14 +51,71 @@ function unitOf(base: string, file: string): string {
   return path.relative(base, file).split(path.sep)[0] ?? '';
 }
 
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  /** Runs when the importing file is loaded; types are gone by then, `await import()` comes later. */
+  readonly isAtOnce: boolean;
+}
+
+/** Every import of a file of lib/ by another. */
+function libImports(): Import[] {
+  return sources(LIB, /\.ts$/).flatMap((from) => {
+    const text = readFileSync(from, 'utf8');
+    const found = text.matchAll(
+      /(?:(?:import|export)\s+(type\s)?([^;'"]*?)\sfrom|(import|require)\s*\()\s*'(\.[^']*)'/g,
+    );
+    return [...found].map(([, type, names, call, specifier = '']) => {
+      const base = path.resolve(path.dirname(from), specifier.replace(/\.js$/, ''));
+      const to = [`${base}.ts`, `${base}.d.ts`, path.join(base, 'index.ts')].find((file) =>
+        existsSync(file),
+      );
+      assert.ok(to, `${from} imports ${specifier}, which is no file of lib/`);
+      const areTypes = /^\{(\s*type\s[^,}]*,?)*\s*\}$/.test(names ?? '');
+      return { from, to, isAtOnce: type === undefined && call !== 'import' && !areTypes };
+    });
+  });
+}
+
+/** The first circle that is found, as the path through it. */
+export function findCircle(edges: Iterable<readonly [string, string]>): string[] | undefined {
+  const next = new Map<string, Set<string>>();
+  for (const [from, to] of edges) {
+    if (from !== to) next.set(from, (next.get(from) ?? new Set()).add(to));
+  }
+  const done = new Set<string>();
+  const visit = (node: string, way: readonly string[]): string[] | undefined => {
+    if (way.includes(node)) return [...way.slice(way.indexOf(node)), node];
+    if (done.has(node)) return undefined;
+    for (const one of next.get(node) ?? []) {
+      const circle = visit(one, [...way, node]);
+      if (circle !== undefined) return circle;
+    }
+    done.add(node);
+    return undefined;
+  };
+  for (const node of next.keys()) {
+    const circle = visit(node, []);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+}
+
+/** Subfolders of one folder that an import goes from and to; undefined where it stays in one, or leaves it. */
+function neighbors({ from, to }: Import): [string, string] | undefined {
+  const [a, b] = [from, to].map((file) => path.relative(LIB, path.dirname(file)).split(path.sep));
+  const depth = (a as string[]).findIndex((name, i) => name !== b?.[i]);
+  if (depth < 0 || b?.[depth] === undefined) return undefined;
+  return [a, b].map((names) => (names as string[]).slice(0, depth + 1).join('/')) as [
+    string,
+    string,
+  ];
+}
+
 export function wrongLibEdge(from: string, to: string): boolean {
   if (from === to) return false;
-  const a = LIB_LAYERS[from];
-  const b = LIB_LAYERS[to];
-  if (a === undefined || b === undefined) return true;
-  // Layer 0 and layer 4 are single files that may use their own layer; folders of one layer are strangers.
-  if (a === b) return !(a === 0 || a === 4);
-  return a < b;
+  const [a, b] = [from, to].map((unit) => LIB_LAYERS.findIndex((layer) => layer.includes(unit)));
+  return a === undefined || b === undefined || a < 0 || b < 0 || a <= b;
 }
 
 export function wrongNativeEdge(from: string, to: string): boolean {
@@ -94,29 +127,35 @@ export function wrongNativeEdge(from: string, to: string): boolean {
 }
 
 test('lib imports point to lower layers only', () => {
-  const base = path.join(root, 'lib');
-  const wrong: string[] = [];
-  const files = sources(base, /\.ts$/);
-  for (const file of files) {
-    const text = readFileSync(file, 'utf8');
-    for (const match of text.matchAll(/(?:from|import|require)\s*\(?\s*'(\.{1,2}\/[^']*)'/g)) {
-      const resolved = path.resolve(path.dirname(file), match[1] ?? '');
-      if (!resolved.startsWith(base + path.sep)) continue;
-      let to = unitOf(base, resolved);
-      if (LIB_LAYERS[to] === undefined && LIB_LAYERS[`${to}.ts`] !== undefined) to = `${to}.ts`;
-      const from = unitOf(base, file);
-      if (wrongLibEdge(from, to)) wrong.push(`${path.relative(root, file)} imports ${match[1]}`);
-    }
-  }
-  assert.ok(files.length > 20, 'the walk found the sources');
+  const imports = libImports();
+  const unit = (file: string): string => unitOf(LIB, file).replace(/\.ts$/, '');
+  const wrong = imports
+    .filter(({ from, to }) => wrongLibEdge(unit(from), unit(to)))
+    .map(({ from, to }) => `${path.relative(root, from)} imports ${path.relative(root, to)}`);
+  assert.ok(imports.length > 1000, 'the walk found the imports');
   assert.equal(wrong, []);
 });
 
+test('no file of lib loads itself in a circle', () => {
+  const edges = libImports().filter(({ isAtOnce }) => isAtOnce);
+  const circle = findCircle(edges.map(({ from, to }) => [from, to]));
+  assert.is(circle?.map((file) => path.relative(root, file)).join(' -> '), undefined);
+});
+
+test('no folders of lib import each other in a circle; a folder and what lies in it are one', () => {
+  const edges = libImports().map(neighbors);
+  assert.ok(
+    edges.some((edge) => edge?.[0] === 'media/picture'),
+    'subfolders are looked at',
+  );
+  const circle = findCircle(edges.filter((edge) => edge !== undefined));
+  assert.is(circle?.join(' -> '), undefined);
+});
+
 test('only lib/native names the addon binary', () => {
-  const base = path.join(root, 'lib');
-  const wrong = sources(base, /\.ts$/).filter(
+  const wrong = sources(LIB, /\.ts$/).filter(
     (file) =>
-      unitOf(base, file) !== 'native' &&
+      unitOf(LIB, file) !== 'native' &&
       /node-gyp-build|['"`][^'"`\n]*\.node['"`]/.test(readFileSync(file, 'utf8')),
   );
   assert.equal(
@@ -143,9 +182,14 @@ test('native includes point to lower folders only', () => {
 
 test('the rules refuse what they should refuse', () => {
   assert.ok(wrongLibEdge('media', 'catalog'));
-  assert.ok(wrongLibEdge('errors', 'vectors'));
+  assert.ok(wrongLibEdge('base', 'vectors'));
   assert.ok(wrongLibEdge('search', 'server'));
   assert.not.ok(wrongLibEdge('pipeline', 'media'));
+  assert.ok(wrongLibEdge('base', 'config'));
+  assert.ok(wrongLibEdge('nowhere', 'base'));
+  const edge = (text: string): [string, string] => [text.charAt(0), text.charAt(1)];
+  assert.equal(findCircle(['ab', 'ac', 'cb', 'bd', 'dc'].map(edge)), ['b', 'd', 'c', 'b']);
+  assert.is(findCircle(['ab', 'ac', 'cb', 'bd'].map(edge)), undefined);
   assert.ok(wrongNativeEdge('hnsw', 'storage'));
   assert.ok(wrongNativeEdge('core', 'kernels'));
   assert.not.ok(wrongNativeEdge('index', 'hnsw'));

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog } from '../../lib/catalog';
-import { asFrameId, asRow } from '../../lib/types';
+import { asFrameId, asRow } from '../../lib/base/types';
 import { makeTempDir } from '../helpers/temp';
 
 async function openCopy(name: string, readOnly = false): Promise<Catalog> {

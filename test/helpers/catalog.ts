@@ -2,8 +2,8 @@
 import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog, type IngestedItem } from '../../lib/catalog';
 import type { SqliteDatabase } from '../../lib/catalog/sqlite';
-import { isLibraryError } from '../../lib/errors';
-import { asRow } from '../../lib/types';
+import { isLibraryError } from '../../lib/base/errors';
+import { asRow } from '../../lib/base/types';
 
 /** A picture, or with `.mp4` a video, as the decoder would hand it over. */
 export function picture(catalog: Catalog, name: string, frames = 1): IngestedItem {

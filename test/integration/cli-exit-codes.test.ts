@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { MediaProblem, SyncReport } from '../../lib/types';
+import type { MediaProblem, SyncReport } from '../../lib/base/types';
 import { documentOf, errorOf, runCli } from '../helpers/cli';
 import { drawing, drawPictures } from '../helpers/media-folder';
 import { makeTempDir } from '../helpers/temp';

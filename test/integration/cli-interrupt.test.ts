@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { LibraryStats, SearchResponse, SyncReport } from '../../lib/types';
+import type { LibraryStats, SearchResponse, SyncReport } from '../../lib/base/types';
 import { documentOf, runCli, startCli } from '../helpers/cli';
 import { drawPictures, makeFilm } from '../helpers/media-folder';
 import { skip } from '../helpers/shared-data';

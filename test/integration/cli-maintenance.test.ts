@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Check } from '../../lib/diagnostics';
-import type { LibraryStats, SearchResponse, SyncReport, VerifyReport } from '../../lib/types';
+import type { Check } from '../../lib/library/diagnostics';
+import type { LibraryStats, SearchResponse, SyncReport, VerifyReport } from '../../lib/base/types';
 import { documentOf, runCli, startCli } from '../helpers/cli';
 import { drawPictures, makeFilm } from '../helpers/media-folder';
 import { skip } from '../helpers/shared-data';

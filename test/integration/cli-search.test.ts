@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary } from '../../lib/library';
-import type { SearchResponse, SearchResult, SyncReport } from '../../lib/types';
+import type { SearchResponse, SearchResult, SyncReport } from '../../lib/base/types';
 import { documentOf, runCli } from '../helpers/cli';
 import { drawing, drawPictures, makeFilm, MEDIA_SEED } from '../helpers/media-folder';
 import { makeTempDir } from '../helpers/temp';

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { SearchResponse } from '../../lib/types';
+import type { SearchResponse } from '../../lib/base/types';
 import { runCli, startCli } from '../helpers/cli';
 import { drawing, drawPictures } from '../helpers/media-folder';
 import { makeTempDir } from '../helpers/temp';

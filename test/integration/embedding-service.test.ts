@@ -4,12 +4,12 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { MAX_TEXT } from '../../lib/base/limits';
 import { openClip, type ClipModel, type SentenceEncoder } from '../../lib/encode';
-import { makeError } from '../../lib/errors';
+import { makeError } from '../../lib/base/errors';
 import {
   EmbeddingService,
   MAX_BATCH,
-  MAX_TEXT,
   openCache,
   openEmbeddingService,
   serviceSettings,

@@ -14,7 +14,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary, type Library } from '../../lib/library';
-import type { SyncReport } from '../../lib/types';
+import type { SyncReport } from '../../lib/base/types';
 import { writePictures } from '../helpers/media';
 import { asNobody, noNobody } from '../helpers/nobody';
 import { makeTempDir } from '../helpers/temp';

@@ -4,21 +4,12 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError } from '../../lib/errors';
 import { openLibrary } from '../../lib/library';
-import type { LibraryBackupReport } from '../../lib/library-backup';
+import type { LibraryBackupReport } from '../../lib/library/backup';
+import { outcomeOf } from '../helpers/errors';
 import { documentOf, runCli } from '../helpers/cli';
 import { drawPictures } from '../helpers/media-folder';
 import { makeTempDir } from '../helpers/temp';
-
-async function codeOf(work: () => Promise<unknown>): Promise<string> {
-  try {
-    await work();
-    return 'no error';
-  } catch (error) {
-    return isLibraryError(error) ? error.code : `not ours: ${String(error)}`;
-  }
-}
 
 async function answersOf(root: string, dir?: string): Promise<unknown> {
   await using library = await openLibrary(root, { readOnly: true, ...(dir && { dir }) });
@@ -77,11 +68,17 @@ test('a target that exists, or lies in the library or among the media, is refuse
     await using library = await openLibrary(root);
     await library.sync();
     mkdirSync(path.join(away, 'taken/with-something'), { recursive: true });
-    assert.is(await codeOf(() => library.backup(path.join(away, 'taken'))), 'ERR_FILE_EXISTS');
-    assert.is(await codeOf(() => library.backup(path.join(root, '.sightline/b'))), 'ERR_ARG_RANGE');
-    assert.is(await codeOf(() => library.backup(path.join(root, 'b'))), 'ERR_ARG_RANGE');
+    assert.is(await outcomeOf(() => library.backup(path.join(away, 'taken'))), 'ERR_FILE_EXISTS');
+    assert.is(
+      await outcomeOf(() => library.backup(path.join(root, '.sightline/b'))),
+      'ERR_ARG_RANGE',
+    );
+    assert.is(await outcomeOf(() => library.backup(path.join(root, 'b'))), 'ERR_ARG_RANGE');
     const signal = AbortSignal.abort();
-    assert.is(await codeOf(() => library.backup(path.join(away, 'b'), { signal })), 'ERR_ABORTED');
+    assert.is(
+      await outcomeOf(() => library.backup(path.join(away, 'b'), { signal })),
+      'ERR_ABORTED',
+    );
     assert.equal(readdirSync(away), ['taken']);
     // A frame that is gone is counted, the rest is copied.
     rmSync(path.join(root, '.sightline/frames/0/1.jpg'));

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog } from '../../lib/catalog';
-import { isLibraryError, type LibraryError } from '../../lib/errors';
+import { isLibraryError, type LibraryError } from '../../lib/base/errors';
 import { openLibrary, type OpenLibraryOptions } from '../../lib/library';
 import { COLOURS, picture } from '../helpers/media';
 import { makeTempDir } from '../helpers/temp';

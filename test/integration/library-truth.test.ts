@@ -21,7 +21,7 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary, type Library } from '../../lib/library';
-import type { SyncReport } from '../../lib/types';
+import type { SyncReport } from '../../lib/base/types';
 import { ffmpegForTests, writeVideo } from '../helpers/media';
 import { makeTempDir } from '../helpers/temp';
 import { TINY_CLIP } from '../helpers/tiny-clip';

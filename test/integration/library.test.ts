@@ -11,19 +11,10 @@ import {
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError } from '../../lib/errors';
 import { findLibrary, openLibrary, type Library } from '../../lib/library';
+import { outcomeOf } from '../helpers/errors';
 import { COLOURS, ffmpegForTests, picture, writePictures, writeVideo } from '../helpers/media';
 import { makeTempDir } from '../helpers/temp';
-
-async function codeOf(work: () => unknown): Promise<string> {
-  try {
-    await work();
-    return 'no error';
-  } catch (error) {
-    return isLibraryError(error) ? error.code : String(error);
-  }
-}
 
 async function fourDiscs(): Promise<string> {
   const root = makeTempDir('library');
@@ -75,11 +66,11 @@ test('a picture finds itself, a frame finds others and not itself', async () => 
   const like = await library.search({ frame: id }, { k: 10 });
   assert.is(like.results.length, 3);
   assert.ok(like.results.every((hit) => hit.frame_id !== id));
-  assert.is(await codeOf(() => library.search({ frame: 999 })), 'ERR_NOT_FOUND');
-  assert.is(await codeOf(() => library.search({})), 'ERR_ARG_TYPE');
-  assert.is(await codeOf(() => library.search({ text: '  ' })), 'ERR_ARG_RANGE');
-  assert.is(await codeOf(() => library.search({ text: 'x'.repeat(1025) })), 'ERR_ARG_RANGE');
-  assert.is(await codeOf(() => library.search({ text: 'x' }, { k: 0 })), 'ERR_ARG_RANGE');
+  assert.is(await outcomeOf(() => library.search({ frame: 999 })), 'ERR_NOT_FOUND');
+  assert.is(await outcomeOf(() => library.search({})), 'ERR_ARG_TYPE');
+  assert.is(await outcomeOf(() => library.search({ text: '  ' })), 'ERR_ARG_RANGE');
+  assert.is(await outcomeOf(() => library.search({ text: 'x'.repeat(1025) })), 'ERR_ARG_RANGE');
+  assert.is(await outcomeOf(() => library.search({ text: 'x' }, { k: 0 })), 'ERR_ARG_RANGE');
 });
 
 test('the second sync does only what changed: new, changed, moved, removed', async () => {
@@ -126,14 +117,14 @@ test('a library opens again with the same answers, for one writer and any reader
   const first = await openLibrary(root);
   await first.sync();
   const before = await first.search({ text: 'a blue circle' });
-  assert.is(await codeOf(() => openLibrary(root)), 'ERR_FILE_LOCKED');
+  assert.is(await outcomeOf(() => openLibrary(root)), 'ERR_FILE_LOCKED');
   await using reader = await openLibrary(root, { readOnly: true });
   const beside = await reader.search({ text: 'a blue circle' });
   assert.equal(beside.results, before.results);
-  assert.is(await codeOf(() => reader.sync()), 'ERR_READ_ONLY');
+  assert.is(await outcomeOf(() => reader.sync()), 'ERR_READ_ONLY');
   await first.close();
   await first.close();
-  assert.is(await codeOf(() => first.search({ text: 'x' })), 'ERR_CLOSED');
+  assert.is(await outcomeOf(() => first.search({ text: 'x' })), 'ERR_CLOSED');
   await using again = await openLibrary(root);
   assert.equal((await again.search({ text: 'a blue circle' })).results, before.results);
 });
@@ -192,7 +183,7 @@ test('an interrupted sync keeps what it finished and the next one completes it',
   await writePictures(root, 80);
   await using library = await openLibrary(root);
   const controller = new AbortController();
-  const code = await codeOf(() =>
+  const code = await outcomeOf(() =>
     library.sync({
       signal: controller.signal,
       onProgress: (event) => event.done >= 40 && controller.abort(),
@@ -269,7 +260,7 @@ test('a library outside its root serves that root only', async () => {
   const root = await fourDiscs();
   const dir = path.join(makeTempDir('outside'), 'library');
   await (await openLibrary(root, { dir })).close();
-  assert.is(await codeOf(() => openLibrary(makeTempDir('other'), { dir })), 'ERR_ARG_RANGE');
+  assert.is(await outcomeOf(() => openLibrary(makeTempDir('other'), { dir })), 'ERR_ARG_RANGE');
   await using library = await openLibrary(root, { dir });
   assert.is((await library.sync()).indexed, 4);
 });
@@ -277,17 +268,17 @@ test('a library outside its root serves that root only', async () => {
 test('no library, no folder, wrong options: each has its code', async () => {
   const root = makeTempDir('none');
   assert.is(findLibrary(root), undefined);
-  assert.is(await codeOf(() => openLibrary(root, { readOnly: true })), 'ERR_LIBRARY_MISSING');
-  assert.is(await codeOf(() => openLibrary(root, { create: false })), 'ERR_LIBRARY_MISSING');
-  assert.is(await codeOf(() => openLibrary(path.join(root, 'nope'))), 'ERR_NOT_FOUND');
+  assert.is(await outcomeOf(() => openLibrary(root, { readOnly: true })), 'ERR_LIBRARY_MISSING');
+  assert.is(await outcomeOf(() => openLibrary(root, { create: false })), 'ERR_LIBRARY_MISSING');
+  assert.is(await outcomeOf(() => openLibrary(path.join(root, 'nope'))), 'ERR_NOT_FOUND');
   assert.is(
-    await codeOf(() => openLibrary(root, { model: '/no/such/model' })),
+    await outcomeOf(() => openLibrary(root, { model: '/no/such/model' })),
     'ERR_MODEL_MISSING',
   );
   await using library = await openLibrary(root);
-  assert.is(await codeOf(() => library.sync({ fps: 0 })), 'ERR_ARG_RANGE');
+  assert.is(await outcomeOf(() => library.sync({ fps: 0 })), 'ERR_ARG_RANGE');
   const first = library.sync();
-  assert.is(await codeOf(() => library.sync()), 'ERR_BUSY');
+  assert.is(await outcomeOf(() => library.sync()), 'ERR_BUSY');
   assert.is((await first).framesTotal, 0);
   assert.equal((await library.search({ text: 'anything' })).results, []);
   const dry = await library.sync({ dryRun: true });

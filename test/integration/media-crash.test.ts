@@ -6,7 +6,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError } from '../../lib/errors';
+import { isLibraryError } from '../../lib/base/errors';
 import { DecodePool } from '../../lib/media/decode-pool';
 import { makeTempDir } from '../helpers/temp';
 

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError } from '../../lib/errors';
+import { isLibraryError } from '../../lib/base/errors';
 import { closeImageDecoder, decodeImage, type DecodedImage } from '../../lib/media';
 import { ffmpegForTests } from '../helpers/media';
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError } from '../../lib/errors';
+import { isLibraryError } from '../../lib/base/errors';
 import {
   closeImageDecoder,
   decodeImage,

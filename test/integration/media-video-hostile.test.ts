@@ -12,7 +12,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError } from '../../lib/errors';
+import { isLibraryError } from '../../lib/base/errors';
 import { probeVideo, sampleVideo, type DecodedFrame, type SampleOptions } from '../../lib/media';
 import { inputArgs } from '../../lib/media/video-args';
 import { skip } from '../helpers/shared-data';

@@ -2,9 +2,9 @@
 import type { Browser, Page } from 'playwright-core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeError } from '../../lib/errors';
+import { makeError } from '../../lib/base/errors';
 import { openLibrary } from '../../lib/library';
-import type { SearchResult } from '../../lib/types';
+import type { SearchResult } from '../../lib/base/types';
 import { openBrowser, openPage, until } from '../helpers/browser';
 import { makeTestLibrary, serve, withMethods, type TestLibrary } from '../helpers/served-library';
 import { makeTempDir } from '../helpers/temp';

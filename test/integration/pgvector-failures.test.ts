@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import pg from 'pg';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError, type LibraryError } from '../../lib/errors';
+import { isLibraryError, type LibraryError } from '../../lib/base/errors';
 import { startPostgres } from '../helpers/embedded-postgres';
 import { codeOf, errorOf } from '../helpers/errors';
 import { range, usePostgres } from '../helpers/pgvector';

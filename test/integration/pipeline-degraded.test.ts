@@ -14,11 +14,11 @@ import {
   type EmbeddingMetadata,
   type MediaRow,
 } from '../../lib/catalog';
-import { EmbeddedVectors } from '../../lib/embedded-vectors';
+import { EmbeddedVectors } from '../../lib/library/embedded-vectors';
 import { openClipWithWorker } from '../../lib/encode/clip';
 import { openLibrary } from '../../lib/library';
 import { runSync } from '../../lib/pipeline';
-import { asFrameId, type LibraryStats, type SyncReport } from '../../lib/types';
+import { asFrameId, type LibraryStats, type SyncReport } from '../../lib/base/types';
 import { VectorIndex } from '../../lib/vectors';
 import { runCli } from '../helpers/cli';
 import { makeTempDir } from '../helpers/temp';

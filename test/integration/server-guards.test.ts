@@ -1,7 +1,7 @@
 /** Who is answered and how: hosts, origins, tokens, headers on everything, nothing leaked. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError, makeError } from '../../lib/errors';
+import { isLibraryError, makeError } from '../../lib/base/errors';
 import { SECURITY_HEADERS } from '../../lib/server/headers';
 import { startServer } from '../../lib/server';
 import { ask, askJson, exchange } from '../helpers/http';

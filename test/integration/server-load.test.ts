@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError, makeError } from '../../lib/errors';
+import { isLibraryError, makeError } from '../../lib/base/errors';
 import { startServer } from '../../lib/server';
 import { ask, askJson, exchange } from '../helpers/http';
 import { makeTestLibrary, serve, withMethods, type TestLibrary } from '../helpers/served-library';

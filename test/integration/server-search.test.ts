@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { SearchResponse } from '../../lib/types';
+import type { SearchResponse } from '../../lib/base/types';
 import { ask, askJson, form } from '../helpers/http';
 import { makeTestLibrary, PICTURES, serve, type TestLibrary } from '../helpers/served-library';
 

@@ -2,8 +2,8 @@
 import vm from 'node:vm';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkPresent } from '../../lib/arrays';
-import { isLibraryError } from '../../lib/errors';
+import { checkPresent } from '../../lib/base/arrays';
+import { isLibraryError } from '../../lib/base/errors';
 import { checkPixels } from '../../lib/media';
 import { native } from '../../lib/native';
 import { resolveQuery, type QuerySources } from '../../lib/search/query-vector';

@@ -12,11 +12,11 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog } from '../../lib/catalog';
-import { parsePattern } from '../../lib/patterns';
+import { parsePattern } from '../../lib/base/patterns';
 import { catalogError, sqliteDriver, type SqliteDatabase } from '../../lib/catalog/sqlite';
 import { Statements } from '../../lib/catalog/statements';
-import { isLibraryError } from '../../lib/errors';
-import { asFrameId } from '../../lib/types';
+import { isLibraryError } from '../../lib/base/errors';
+import { asFrameId } from '../../lib/base/types';
 import { add, codeOf, filled, raw } from '../helpers/catalog';
 import { makeTempDir } from '../helpers/temp';
 

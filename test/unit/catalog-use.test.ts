@@ -2,8 +2,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog } from '../../lib/catalog';
-import { parsePattern } from '../../lib/patterns';
-import { asFrameId, asRow, type MediaId } from '../../lib/types';
+import { parsePattern } from '../../lib/base/patterns';
+import { asFrameId, asRow, type MediaId } from '../../lib/base/types';
 import { add, codeOf, filled, picture, raw } from '../helpers/catalog';
 import { makeTempDir } from '../helpers/temp';
 

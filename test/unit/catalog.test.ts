@@ -3,9 +3,9 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog, type IngestedItem } from '../../lib/catalog';
-import { parsePattern } from '../../lib/patterns';
-import { isLibraryError } from '../../lib/errors';
-import { asFrameId, asRow, type MediaKind, type MediaId } from '../../lib/types';
+import { parsePattern } from '../../lib/base/patterns';
+import { isLibraryError } from '../../lib/base/errors';
+import { asFrameId, asRow, type MediaKind, type MediaId } from '../../lib/base/types';
 import { makeTempDir } from '../helpers/temp';
 
 const model = { id: 'tiny', revision: '1', sha256: 'ab', preprocessVersion: 1 };

@@ -12,8 +12,8 @@ import {
 } from '../../lib/cli/format';
 import { Pace, PlainView, type Shown } from '../../lib/cli/progress';
 import { describeNews, describeReport } from '../../lib/cli/sync-report';
-import { makeError } from '../../lib/errors';
-import type { MediaProblem, SyncReport } from '../../lib/types';
+import { makeError } from '../../lib/base/errors';
+import type { MediaProblem, SyncReport } from '../../lib/base/types';
 
 test('a bare query is a search, verbs and questions about the program are not', () => {
   const cases: [string[], object][] = [

@@ -10,8 +10,7 @@ import {
   samplingOf,
   SETTING_NAMES,
 } from '../../lib/config';
-import { isLibraryError } from '../../lib/errors';
-import { DEFAULT_EF_SEARCH, DEFAULT_K } from '../../lib/search';
+import { isLibraryError } from '../../lib/base/errors';
 import { makeTempDir } from '../helpers/temp';
 
 const file = { path: '/lib/config.json', values: { fps: 3, k: 7, everyNFrames: null } };
@@ -32,8 +31,8 @@ test('the defaults are what spec 004 and the parts below say', () => {
   assert.is(DEFAULTS.port, 8000);
   assert.is(DEFAULTS.fps, 1);
   assert.is(DEFAULTS.maxSize, 512);
-  assert.is(DEFAULTS.k, DEFAULT_K);
-  assert.is(DEFAULTS.efSearch, DEFAULT_EF_SEARCH);
+  assert.is(DEFAULTS.k, 20);
+  assert.is(DEFAULTS.efSearch, 200);
 });
 
 test('a flag beats the environment, which beats the file, which beats the default', () => {

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LostWork } from '../../lib/encode/encoder-process';
 import { LossCount } from '../../lib/encode/worker-loss';
-import { isLibraryError } from '../../lib/errors';
+import { isLibraryError } from '../../lib/base/errors';
 
 const crash = new LostWork('ended (SIGSEGV)', true);
 const slow = new LostWork('it took too long', true, 120);

@@ -3,7 +3,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cubeText } from '../../lib/media/color/cube';
 import { colorMap, mapPixels } from '../../lib/media/color/map';
-import { needsMapping, signalOf, signalOfProfile } from '../../lib/media/color/signal';
+import { needsMapping } from '../../lib/media/color/signal';
+import { signalOf, signalOfProfile } from '../../lib/media/picture/signal';
 
 const PQ = { primaries: 9, transfer: 16 };
 const HLG = { primaries: 9, transfer: 18 };

@@ -1,7 +1,7 @@
 /** Rules of requests to the hub that need no hub: redirects, waits, who may see the token. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeError } from '../../lib/errors';
+import { makeError } from '../../lib/base/errors';
 import { diskError } from '../../lib/encode/hub/failures';
 import { HubHttp, isNetworkTrouble, nextUrl, waitMs } from '../../lib/encode/hub/http';
 import { hubSettings } from '../../lib/encode/hub/settings';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError } from '../../lib/errors';
+import { isLibraryError } from '../../lib/base/errors';
 import { fromNative, loadFrom, native } from '../../lib/native';
 import { makeTempDir } from '../helpers/temp';
 

@@ -3,7 +3,7 @@ import vm from 'node:vm';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VectorIndex } from '../../lib/engine';
-import type { LibraryError } from '../../lib/errors';
+import type { LibraryError } from '../../lib/base/errors';
 import {
   BOOLEAN,
   integer,
@@ -11,7 +11,7 @@ import {
   STRING,
   suggest,
   type OptionRules,
-} from '../../lib/options';
+} from '../../lib/base/options';
 import { noise } from '../helpers/vectors';
 
 interface Sample {

@@ -1,7 +1,7 @@
 /** The grammar of patterns, line by line, and how long a hostile one may take. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { foldPath, parsePattern, splitPatterns } from '../../lib/patterns';
+import { foldPath, parsePattern, splitPatterns } from '../../lib/base/patterns';
 
 const covers = (pattern: string, path: string): boolean =>
   parsePattern(pattern, false).covers(foldPath(path));

@@ -1,7 +1,7 @@
 /** Every way in which PostgreSQL fails has a code of ours, a remedy, and no password. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeError } from '../../lib/errors';
+import { makeError } from '../../lib/base/errors';
 import {
   readVector,
   vectorArrayParameter,

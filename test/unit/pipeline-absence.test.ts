@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { explainAbsence, type AbsenceQuestion } from '../../lib/pipeline/absence';
 import type { KnownFile } from '../../lib/pipeline/plan';
-import { asMediaId } from '../../lib/types';
+import { asMediaId } from '../../lib/base/types';
 
 const file = (path: string): KnownFile => ({
   mediaId: asMediaId(path),

@@ -1,15 +1,15 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { MediaFile } from '../../lib/media';
 import {
   compareFiles,
   moveCandidates,
   resolveContents,
-  type FoundFile,
   type KnownFile,
 } from '../../lib/pipeline/plan';
-import { asMediaId, type MediaState } from '../../lib/types';
+import { asMediaId, type MediaState } from '../../lib/base/types';
 
-const found = (relPath: string, over: Partial<FoundFile> = {}): FoundFile => ({
+const found = (relPath: string, over: Partial<MediaFile> = {}): MediaFile => ({
   relPath,
   absPath: `/r/${relPath}`,
   kind: relPath.endsWith('.mp4') ? 'video' : 'image',
@@ -90,7 +90,7 @@ test('what must be decoded is a column; failed files are tried until their attem
 });
 
 /** Resolves as `makePlan` does; `bytes` stands for the disk, and a file that is not in it for EACCES. */
-function resolve(files: readonly FoundFile[], rows: readonly KnownFile[], bytes: object) {
+function resolve(files: readonly MediaFile[], rows: readonly KnownFile[], bytes: object) {
   const plan = compareFiles(files, rows);
   const disk = new Map(Object.entries(bytes)) as Map<string, string>;
   const hashes = new Map<string, string | undefined>();

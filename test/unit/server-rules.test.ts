@@ -1,7 +1,7 @@
 /** The server's rules without a server: hosts, origins, tokens, ranges, lines, errors, log lines. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError, makeError } from '../../lib/errors';
+import { isLibraryError, makeError } from '../../lib/base/errors';
 import { hostName, hostRule, isLoopbackBind, isOwnSite } from '../../lib/server/access';
 import { parseRange } from '../../lib/server/byte-range';
 import { Gate } from '../../lib/server/gate';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import vm from 'node:vm';
-import { isLibraryError } from '../../lib/errors';
+import { isLibraryError } from '../../lib/base/errors';
 import { fromNative } from '../../lib/native';
 import { VectorIndex } from '../../lib/vectors';
 

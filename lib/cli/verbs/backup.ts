@@ -1,6 +1,6 @@
 /** `backup`: a copy of the library, also while another process is writing to it. */
-import { makeError } from '../../errors';
-import { backupLibrary, type LibraryBackupReport } from '../../library-backup';
+import { makeError } from '../../base/errors';
+import { backupLibrary, type LibraryBackupReport } from '../../library/backup';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, printable } from '../format';
 import { untilInterrupted } from '../interrupt';

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { EXIT, type ExitCode } from '../exit-codes';
 
 /** dist/lib/cli/verbs -> dist/bench: the suite is not in the published package. */

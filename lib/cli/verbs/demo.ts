@@ -1,24 +1,18 @@
 /** `demo`: draws a sample library, syncs it as any folder, searches it, serves it. */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { isLibraryError, makeError } from '../../errors';
-import type { Library } from '../../library-types';
-import { prepareSampleLibrary, type PreparedSample } from '../../sample-library';
-import type { SearchResponse } from '../../types';
+import { codeOf, makeError } from '../../base/errors';
+import { LIBRARY_FOLDER } from '../../base/names';
+import type { Library } from '../../library/types';
+import { prepareSampleLibrary, type PreparedSample } from '../../library/sample-library';
+import type { SearchResponse } from '../../base/types';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, formatDuration, formatTimestamp, printable } from '../format';
 import { untilInterrupted } from '../interrupt';
 import type { Io } from '../io';
 import { makeProgress } from '../progress';
 import type { ProgressStyle } from '../progress-style';
-import {
-  existingLibrary,
-  LIBRARY_FOLDER,
-  openSession,
-  startSession,
-  type Flags,
-  type Session,
-} from '../session';
+import { existingLibrary, openSession, startSession, type Flags, type Session } from '../session';
 import { describeReport } from '../sync-report';
 import { exitCodeOfSync, runSync, type SyncOutcome } from '../sync-run';
 import { invitation, serveUntilStopped } from './serve';
@@ -166,7 +160,7 @@ async function openSample(session: Session): Promise<Library> {
     return await openSession(session);
   } catch (error) {
     const dir = existingLibrary(session);
-    const isStale = isLibraryError(error) && error.code === 'ERR_MODEL_MISMATCH';
+    const isStale = codeOf(error) === 'ERR_MODEL_MISMATCH';
     if (!isStale || dir === undefined) throw error;
     session.io.note('the sample was embedded with another model: starting afresh');
     await rm(dir, { recursive: true });

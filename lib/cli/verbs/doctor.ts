@@ -1,5 +1,5 @@
 /** `doctor`: what is installed, what is missing, and what to do about it. */
-import { diagnose } from '../../diagnostics';
+import { diagnose } from '../../library/diagnostics';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { printable } from '../format';
 import type { Io } from '../io';

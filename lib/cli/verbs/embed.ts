@@ -4,7 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { ResolvedConfig } from '../../config';
 import { writeVectors } from '../../engine';
-import { isLibraryError, makeError, messageOf } from '../../errors';
+import { isLibraryError, makeError, messageOf } from '../../base/errors';
 import { openAudioEmbedder, openEmbeddingService, openVideoEmbedder } from '../../service';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { printable } from '../format';

@@ -1,5 +1,5 @@
 /** `models pull`: downloads a model, with progress and Ctrl-C. */
-import { pullModel, type PulledFile, type PullReport } from '../../models';
+import { pullModel, type PulledFile, type PullReport } from '../../library/models';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, formatBytes, formatDuration, printable } from '../format';
 import { untilInterrupted } from '../interrupt';
@@ -19,8 +19,8 @@ export async function runModelsPull(name: string, options: ModelsFlags, io: Io):
       'stopping (Ctrl-C again stops at once); the next pull resumes here',
       (signal) =>
         pullModel(name, {
-          ...(dtype && { dtype }),
-          ...(revision === undefined ? {} : { revision }),
+          dtype,
+          revision,
           isDryRun: dryRun === true,
           signal,
           onProgress: ({ doneBytes, totalBytes, path }) =>

@@ -1,5 +1,5 @@
 /** `models verify`: files against their record, answers against golden vectors. */
-import { verifyModels, type ModelVerification } from '../../models';
+import { verifyModels, type ModelVerification } from '../../library/models';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, printable } from '../format';
 import type { Io } from '../io';

@@ -1,6 +1,6 @@
 /** `models`: list, pull and verify. Reads the words, shows the list; the other two have files of their own. */
-import { makeError } from '../../errors';
-import { listModels, type Dtype } from '../../models';
+import { makeError } from '../../base/errors';
+import { listModels, type Dtype } from '../../library/models';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { formatBytes, printable } from '../format';
 import type { Io } from '../io';

@@ -1,9 +1,9 @@
 /** `search`: brings the library up to date, asks it, prints hits. */
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { makeError, messageOf } from '../../errors';
-import type { Library } from '../../library-types';
-import type { SearchOptions, SearchQuery, SearchResponse, SearchResult } from '../../types';
+import { makeError, messageOf } from '../../base/errors';
+import type { Library } from '../../library/types';
+import type { SearchOptions, SearchQuery, SearchResponse, SearchResult } from '../../base/types';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, formatTimestamp, printable, type Column } from '../format';
 import type { Io } from '../io';
@@ -122,8 +122,8 @@ function searchOptionsOf(session: Session, flags: Flags): SearchOptions {
     k: settings.k,
     minSimilarity: settings.minSimilarity,
     ...(origins.efSearch.from === 'default' ? {} : { efSearch: settings.efSearch }),
-    ...(type === undefined ? {} : { type }),
-    ...(glob === undefined ? {} : { path: glob }),
+    type,
+    path: glob,
     ...(flags.exact === true ? { exact: true } : {}),
   };
 }

@@ -1,6 +1,6 @@
 /** `serve`: the HTTP server and its page, until Ctrl-C or SIGTERM. */
-import { isLibraryError, makeError } from '../../errors';
-import type { Library } from '../../library-types';
+import { isLibraryError, makeError } from '../../base/errors';
+import type { Library } from '../../library/types';
 import { startServer } from '../../server';
 import { openEmbeddingService, type EmbeddingService } from '../../service';
 import { EXIT, type ExitCode } from '../exit-codes';
@@ -44,8 +44,8 @@ async function serveEmbeddings(session: Session): Promise<ExitCode> {
   const { model, textModel, cache, device } = session.config.settings;
   await using service = await openEmbeddingService({
     model,
-    ...(textModel === undefined ? {} : { textModel }),
-    ...(cache === undefined ? {} : { cache }),
+    textModel,
+    cache,
     encoder: { device },
     onNotice: (line) => io.note(`note: ${printable(line)}`),
   });
@@ -113,7 +113,7 @@ async function listen(
 ): ReturnType<typeof startServer> {
   const { host, port, token } = address;
   try {
-    return await startServer(served, { host, port, ...(token === undefined ? {} : { token }) });
+    return await startServer(served, { host, port, token });
   } catch (cause) {
     if (!isLibraryError(cause) || cause.code !== 'ERR_PORT_IN_USE') throw cause;
     if (morePorts === 0)

@@ -4,8 +4,9 @@
  * `refs/<revision>` holding a commit.
  */
 import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, open, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
+import { writeBeside } from '../../base/safe-file';
 import { diskError } from './failures';
 import type { HubFile } from './listing';
 import { isCommit } from './names';
@@ -63,33 +64,12 @@ export class CachedRepository {
   }
 }
 
-/** Small files, whole or not at all: written beside, flushed, renamed, folder flushed. */
+/** Small files, whole or not at all. */
 export async function writeWhole(file: string, text: string): Promise<void> {
-  const beside = `${file}.${randomBytes(4).toString('hex')}.tmp`;
-  try {
-    await mkdir(path.dirname(file), { recursive: true });
-    const handle = await open(beside, 'wx');
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(beside, file);
-    await syncFolder(path.dirname(file));
-  } catch (cause) {
-    await rm(beside, { force: true }).catch(() => undefined);
-    throw diskError(file, cause);
-  }
-}
-
-/** Makes a rename durable. Windows cannot open a folder, and does it by itself. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  const asError = (cause: unknown): unknown => diskError(file, cause);
+  await mkdir(path.dirname(file), { recursive: true }).catch((cause: unknown) => {
+    throw asError(cause);
+  });
+  const prepared = await writeBeside(file, (handle) => handle.writeFile(text), asError);
+  await prepared.commit();
 }

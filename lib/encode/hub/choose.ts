@@ -1,5 +1,5 @@
 /** Which files of a repository a model needs, for one number type. Pure. */
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { dtypesIn, graphsIn, type Dtype } from '../dtype';
 import type { HubFile, Repository } from './listing';
 import { SHORT_NAMES } from './names';

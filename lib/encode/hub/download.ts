@@ -8,9 +8,9 @@
  */
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { isLibraryError, makeError } from '../../errors';
+import { codeOf, makeError } from '../../base/errors';
 import { Digests, digestsOfFile, feedFile } from '../file-hash';
-import { syncFolder } from './cache';
+import { syncFolder } from '../../base/safe-file';
 import { abortedError, diskError, hubError } from './failures';
 import { discard, isNetworkTrouble, pause, type Answer, type HubHttp } from './http';
 import type { HubFile } from './listing';
@@ -77,8 +77,7 @@ export async function downloadFile(
   }
 }
 
-const isWrong = (error: unknown): boolean =>
-  isLibraryError(error) && error.code === 'ERR_MODEL_HASH';
+const isWrong = (error: unknown): boolean => codeOf(error) === 'ERR_MODEL_HASH';
 
 async function forgetIfWrong(error: unknown, partial: string): Promise<void> {
   if (isWrong(error)) await rm(partial, { force: true });

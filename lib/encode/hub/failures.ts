@@ -2,7 +2,8 @@
  * Errors of the hub: what went wrong, and the exact commands that help. One place, so that a pull, a
  * load and a listing say the same.
  */
-import { isError, isLibraryError, makeError, type LibraryError } from '../../errors';
+import { isDiskFull } from '../../base/system-errors';
+import { isError, isLibraryError, makeError, type LibraryError } from '../../base/errors';
 
 /** Why the hub did not give what was asked. */
 export type HubTrouble =
@@ -93,7 +94,7 @@ export function abortedError(signal: AbortSignal): LibraryError {
 /** Errors of the file system, with what a full disk leaves behind. */
 export function diskError(file: string, cause: unknown): unknown {
   if (isLibraryError(cause) || !isError(cause) || !('code' in cause)) return cause;
-  if (cause.code === 'ENOSPC' || cause.code === 'EDQUOT') {
+  if (isDiskFull(cause)) {
     return makeError(
       'ERR_DISK_FULL',
       `no space left while writing ${file}: free some, then pull again, which resumes`,

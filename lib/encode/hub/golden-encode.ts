@@ -1,7 +1,7 @@
 /** Lets a model answer the golden inputs on this machine. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { ModelIdentity } from '../../types';
+import type { ModelIdentity } from '../../base/types';
 import { openAudioEncoder } from '../audio';
 import { openClip } from '../clip';
 import type { Dtype } from '../dtype';
@@ -16,7 +16,6 @@ import { openVideoEncoder } from '../video';
 import { GOLDEN_TEXTS, goldenClips, goldenPictures, goldenSounds } from './golden-inputs';
 import { readGolden, type Golden } from './golden';
 
-const MAX_CONFIG_BYTES = 1 << 20;
 const MAX_GOLDEN_BYTES = 1 << 20;
 
 interface Answers {
@@ -46,7 +45,7 @@ export async function encodeGolden(
   env: NodeJS.ProcessEnv,
   name: string,
 ): Promise<Golden | undefined> {
-  const config = await readJsonFile(path.join(found.folder, 'config.json'), MAX_CONFIG_BYTES);
+  const config = await readJsonFile(path.join(found.folder, 'config.json'));
   const type = String(config['model_type']);
   const kinds = Object.keys(ASK) as (keyof typeof ASK)[];
   const kind = kinds.find((candidate) => MODEL_TYPES[candidate].includes(type));

@@ -2,6 +2,8 @@
  * Golden vectors: what a model answered to the golden inputs when it was first verified, and how far
  * another answer is from it. Plain values only.
  */
+import { MAX_DIM } from '../../base/limits';
+import { isWithin } from '../../base/ranges';
 import type { Dtype } from '../dtype';
 import { isDtype } from '../dtype';
 import { isObject } from '../json-file';
@@ -20,7 +22,6 @@ export interface Golden {
 }
 
 /** Vectors of real models have up to 8192 values. */
-const MAX_DIM = 8192;
 const MAX_VECTORS = 64;
 
 /**
@@ -76,7 +77,7 @@ export function readGolden(value: unknown): Golden | undefined {
     if (typeof text !== 'string') return undefined;
     const bytes = Buffer.from(text, 'base64');
     const dim = bytes.length / 4;
-    if (!Number.isInteger(dim) || dim < 1 || dim > MAX_DIM) return undefined;
+    if (!isWithin(dim, 1, MAX_DIM)) return undefined;
     vectors.set(
       name,
       Float32Array.from({ length: dim }, (_, i) => bytes.readFloatLE(i * 4)),

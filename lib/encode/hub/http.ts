@@ -7,7 +7,7 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, request } from 'undici';
-import { isError, messageOf } from '../../errors';
+import { isError, messageOf } from '../../base/errors';
 import { abortedError, hubError } from './failures';
 import type { HubSettings } from './settings';
 

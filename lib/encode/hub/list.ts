@@ -5,7 +5,7 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf } from '../../errors';
+import { messageOf } from '../../base/errors';
 import { dtypesIn, type Dtype } from '../dtype';
 import { BUILTIN_MODEL, findModel } from '../model-store';
 import { CachedRepository } from './cache';

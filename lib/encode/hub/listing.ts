@@ -1,6 +1,6 @@
 /** What a repository holds at a revision, asked through the hub's own client, and checked. */
 import { listFiles, modelInfo } from '@huggingface/hub';
-import { isLibraryError, makeError, messageOf } from '../../errors';
+import { isLibraryError, makeError, messageOf } from '../../base/errors';
 import { hubError } from './failures';
 import type { HubHttp } from './http';
 import { isCommit, isSafeRelativePath, type ModelName } from './names';

@@ -5,7 +5,7 @@
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { isOfOtherDtype, type Dtype } from '../dtype';
 import { sumOfFile } from '../file-hash';
 import { isObject, readJsonFile } from '../json-file';

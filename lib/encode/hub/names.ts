@@ -2,8 +2,8 @@
  * What people call models, and what a hub calls files: short names to repositories, and the rule for
  * paths that a stranger chose. Pure.
  */
-import { makeError } from '../../errors';
-import { STRING } from '../../options';
+import { makeError } from '../../base/errors';
+import { STRING } from '../../base/options';
 
 export interface ModelName {
   /** `owner/repository` on the hub. */

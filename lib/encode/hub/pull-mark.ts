@@ -6,7 +6,7 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { isDtype, type Dtype } from '../dtype';
 import { isObject } from '../json-file';
 import { writeWhole } from './cache';

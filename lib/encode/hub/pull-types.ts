@@ -9,7 +9,7 @@ import {
   SIGNAL,
   TEXT,
   type OptionRules,
-} from '../../options';
+} from '../../base/options';
 import { DTYPES, type Dtype } from '../dtype';
 import type { RetryRule } from './http';
 

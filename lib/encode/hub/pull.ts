@@ -5,8 +5,8 @@
  */
 import { mkdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from '../../errors';
-import { readOptions } from '../../options';
+import { makeError } from '../../base/errors';
+import { readOptions } from '../../base/options';
 import type { Dtype } from '../dtype';
 import { readExternalDataNames } from '../onnx-file';
 import { CachedRepository } from './cache';

@@ -4,7 +4,7 @@
  */
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { makeError, messageOf } from '../../errors';
+import { makeError, messageOf } from '../../base/errors';
 
 export interface HubSettings {
   /** No slash at the end. */

@@ -2,8 +2,8 @@
  * Verifies models: every file against the lock entry, then the answers to the golden inputs against
  * those that were recorded first, for this machine, provider and number type.
  */
-import { isLibraryError, makeError, messageOf } from '../../errors';
-import { oneOf, readOptions, RECORD, type OptionRules } from '../../options';
+import { isLibraryError, makeError, messageOf } from '../../base/errors';
+import { oneOf, readOptions, RECORD, type OptionRules } from '../../base/options';
 import { DTYPES, dtypesIn, type Dtype } from '../dtype';
 import { BUILTIN_MODEL, findModel, meansFolder, type ModelFolder } from '../model-store';
 import { CachedRepository } from './cache';

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { makeError, messageOf } from '../../errors';
+import { makeError, messageOf } from '../../base/errors';
 import { findFfmpeg } from '../ffmpeg-find';
 import { ffmpegEnvironment, limitedCommand } from '../ffmpeg-process';
 import type { PictureLimits } from '../limits';
@@ -76,7 +76,7 @@ export async function decodeByFfmpeg(
       ...picture,
       sourceWidth: width || picture.width,
       sourceHeight: height || picture.height,
-      ...(complaint === undefined ? {} : { damaged: complaint }),
+      damaged: complaint,
     };
   if (
     log.complaints.some((line) => /unknown input format|decoder .*not found|no decoder/i.test(line))

@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import type { ServerContext } from '../context';
 import { etagOf, matchesEtag } from '../page-assets';
 import { FRAME, FRAME_OF_VERSION } from '../schemas';

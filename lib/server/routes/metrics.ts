@@ -1,9 +1,10 @@
 /** `GET /metrics` for Prometheus, `GET /info` for people and clients. */
 import type { FastifyInstance } from 'fastify';
+import { MAX_TEXT } from '../../base/limits';
 import type { ServiceContext } from '../context';
-import { MAX_EMBED_INPUTS, MAX_EMBED_TEXT } from '../limits';
+import { MAX_EMBED_INPUTS } from '../limits';
 import { INFO } from '../embed-schemas';
-import { packageVersion } from '../version';
+import { packageVersion } from '../../base/package-root';
 
 export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: ServiceContext): void {
   app.get(
@@ -30,7 +31,7 @@ export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: Serv
       cache: embeddings.cache.stats(),
       limits: {
         inputs: MAX_EMBED_INPUTS,
-        text_length: MAX_EMBED_TEXT,
+        text_length: MAX_TEXT,
         json_bytes: limits.jsonBytes,
         upload_bytes: limits.uploadBytes,
         active_requests: limits.activeEmbeds,

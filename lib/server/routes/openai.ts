@@ -1,6 +1,6 @@
 /** `POST /v1/embeddings` and `GET /v1/models`, in the shape of the OpenAI API, for clients made for it. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import type { ServiceContext } from '../context';
 import { EmbedRequests, isDataUrl, pictureOf } from '../embed-requests';
 import { OPENAI_EMBEDDINGS, OPENAI_MODELS } from '../embed-schemas';

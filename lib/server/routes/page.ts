@@ -1,6 +1,6 @@
 /** `GET /` and the files of the page, and `POST /session` by which the page shows its token once. */
 import type { FastifyInstance } from 'fastify';
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import type { ServerContext } from '../context';
 import { loadAssets, matchesEtag } from '../page-assets';
 import { SESSION } from '../schemas';

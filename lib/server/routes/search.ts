@@ -1,6 +1,6 @@
 /** `GET /search`, `POST /search`, `GET /similar/:frame_id`. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { SearchOptions, SearchQuery, SearchResponse } from '../../types';
+import type { SearchOptions, SearchQuery, SearchResponse } from '../../base/types';
 import { clientGone, type ServerContext } from '../context';
 import { toOptions, type FilterFields, type OptionFields } from '../query-input';
 import { SEARCH, SEARCH_POST, SIMILAR } from '../schemas';
@@ -65,9 +65,9 @@ export function searchRoutes(app: FastifyInstance, context: ServerContext): void
       }
       const { text, frame, vector, filters, ...fields } = request.body ?? {};
       const query: SearchQuery = {
-        ...(text === undefined ? {} : { text }),
-        ...(frame === undefined ? {} : { frame }),
-        ...(vector === undefined ? {} : { vector: Float32Array.from(vector) }),
+        text,
+        frame,
+        vector: vector && Float32Array.from(vector),
       };
       return answer(reply, query, toOptions(fields, filters));
     },

@@ -4,7 +4,7 @@ import type { ServerContext, ServiceContext } from '../context';
 import { toPublicError } from '../public-error';
 import { HEALTH, PROBE } from '../schemas';
 import { isAuthorized } from '../security';
-import { packageVersion } from '../version';
+import { packageVersion } from '../../base/package-root';
 
 export function healthRoutes(app: FastifyInstance, context: ServerContext): void {
   const { library } = context;

@@ -6,7 +6,7 @@ import { constants, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { parseRange } from '../byte-range';
 import type { ServerContext } from '../context';
 import { matchesEtag } from '../page-assets';

@@ -70,3 +70,14 @@ export class CacheCounts {
     return value;
   }
 }
+
+/** `setMany` of stores that keep one at a time. */
+export async function setEach(
+  cache: Pick<EmbeddingCache, 'set'>,
+  entries: ReadonlyMap<string, Float32Array>,
+  ttlSeconds: number | undefined,
+): Promise<ReadonlyMap<string, boolean>> {
+  const kept = new Map<string, boolean>();
+  for (const [key, vector] of entries) kept.set(key, await cache.set(key, vector, ttlSeconds));
+  return kept;
+}

@@ -9,8 +9,14 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
-import { integer, readOptions, TEXT, type OptionRules } from '../../options';
-import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
+import { integer, readOptions, TEXT, type OptionRules } from '../../base/options';
+import {
+  CacheCounts,
+  setEach,
+  type CacheReport,
+  type CacheStats,
+  type EmbeddingCache,
+} from './contract';
 import { checkTtl, matcherOf, TTL_SECONDS } from './key';
 import { fromBytes, toBytes } from './value';
 
@@ -103,13 +109,11 @@ export class DiskCache implements EmbeddingCache {
     return true;
   }
 
-  async setMany(
+  setMany(
     entries: ReadonlyMap<string, Float32Array>,
     ttlSeconds?: number,
   ): Promise<ReadonlyMap<string, boolean>> {
-    const kept = new Map<string, boolean>();
-    for (const [key, vector] of entries) kept.set(key, await this.set(key, vector, ttlSeconds));
-    return kept;
+    return setEach(this, entries, ttlSeconds);
   }
 
   async clearPattern(pattern: string): Promise<number> {

@@ -1,7 +1,7 @@
 /** Names of cached embeddings: kind, and a hash over the model and the input. */
 import { createHash } from 'node:crypto';
-import { number } from '../../options';
-import type { ModelIdentity } from '../../types';
+import { number } from '../../base/options';
+import type { ModelIdentity } from '../../base/types';
 
 export type EmbeddingKind = 'instruction' | 'image';
 

@@ -1,7 +1,13 @@
 /** Embeddings in this process's memory: least recently used go first, counted in bytes. */
 import { LRUCache } from 'lru-cache';
-import { integer, readOptions, type OptionRules } from '../../options';
-import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
+import { integer, readOptions, type OptionRules } from '../../base/options';
+import {
+  CacheCounts,
+  setEach,
+  type CacheReport,
+  type CacheStats,
+  type EmbeddingCache,
+} from './contract';
 import { checkTtl, matcherOf, TTL_SECONDS } from './key';
 
 export interface MemoryCacheOptions {
@@ -29,7 +35,7 @@ export class MemoryCache implements EmbeddingCache {
     this.entries = new LRUCache({
       maxSize: options.maxBytes ?? DEFAULT_BYTES,
       sizeCalculation: (vector) => vector.byteLength + ENTRY_BYTES,
-      ...(options.ttlSeconds === undefined ? {} : { ttl: options.ttlSeconds * 1000 }),
+      ttl: options.ttlSeconds && options.ttlSeconds * 1000,
     });
   }
 
@@ -49,18 +55,16 @@ export class MemoryCache implements EmbeddingCache {
 
   async set(key: string, vector: Float32Array, ttlSeconds?: number): Promise<boolean> {
     const ttl = checkTtl(ttlSeconds);
-    this.entries.set(key, vector.slice(), ttl === undefined ? {} : { ttl: ttl * 1000 });
+    this.entries.set(key, vector.slice(), { ttl: ttl && ttl * 1000 });
     // What is larger than the whole cache is not kept.
     return this.entries.has(key);
   }
 
-  async setMany(
+  setMany(
     entries: ReadonlyMap<string, Float32Array>,
     ttlSeconds?: number,
   ): Promise<ReadonlyMap<string, boolean>> {
-    const kept = new Map<string, boolean>();
-    for (const [key, vector] of entries) kept.set(key, await this.set(key, vector, ttlSeconds));
-    return kept;
+    return setEach(this, entries, ttlSeconds);
   }
 
   clearPattern(pattern: string): Promise<number> {

@@ -4,8 +4,8 @@
  * all callers, finds out when it is back. One notice when it goes, one when it is back.
  */
 import type * as Ioredis from 'ioredis';
-import { isError, makeError, messageOf } from '../../errors';
-import { FUNCTION, integer, readOptions, TEXT, type OptionRules } from '../../options';
+import { isError, makeError, messageOf } from '../../base/errors';
+import { FUNCTION, integer, readOptions, TEXT, type OptionRules } from '../../base/options';
 import { CacheCounts, type CacheReport, type CacheStats, type EmbeddingCache } from './contract';
 import { checkTtl, matcherOf, TTL_SECONDS, wholePattern } from './key';
 import { fromBytes, toBytes } from './value';

@@ -1,25 +1,14 @@
 /** Checks of arguments before anything is sent: right type, right range, and what was received. */
 import { types } from 'node:util';
-import { checkPresent } from '../../arrays';
-import { makeError } from '../../errors';
-import { integer, outOfRange, wrongType } from '../../options';
+import { checkPresent } from '../../base/arrays';
+import { makeError } from '../../base/errors';
+import { outOfRange, wrongType } from '../../base/options';
 import type { Metric, StoreKeys } from './vector-store';
 
-export { outOfRange, wrongType } from '../../options';
+export { checkInteger, outOfRange, wrongType } from '../../base/options';
 
 /** Rows of one table; the engine's own limit of a row number. */
 export const MAX_ROWS = 2 ** 32 - 1;
-export const MAX_K = 10_000;
-
-export function checkInteger(name: string, value: unknown, low: number, high: number): number {
-  return integer(low, high)(name, value);
-}
-
-export function checkNumber(name: string, value: unknown): number {
-  if (typeof value !== 'number') throw wrongType(name, 'a number', value);
-  if (Number.isNaN(value)) throw outOfRange(name, 'a number other than NaN', value);
-  return value;
-}
 
 export function checkOneOf<T extends string>(
   name: string,
@@ -53,16 +42,6 @@ export function checkKeys(name: string, value: unknown): StoreKeys {
       throw outOfRange(`${name}[${i}]`, 'a whole number of at most 2^53 - 1', key);
   }
   return value as StoreKeys;
-}
-
-/** @throws ERR_KEY_EXISTS when a key stands twice */
-export function checkDistinct(keys: StoreKeys): void {
-  const seen = new Set<number>();
-  for (const key of keys) {
-    if (seen.has(key))
-      throw makeError('ERR_KEY_EXISTS', `key ${key} is given twice`, { details: { key } });
-    seen.add(key);
-  }
 }
 
 /**

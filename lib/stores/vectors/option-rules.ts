@@ -1,6 +1,8 @@
 /** What the calls of a vector store take: one table for each of their types. */
+import { MAX_EF, MAX_HITS } from '../../base/limits';
 import {
   ANYTHING,
+  BOUND,
   integer,
   number,
   objectOf,
@@ -9,8 +11,7 @@ import {
   SIGNAL,
   type OptionRules,
   type Rule,
-} from '../../options';
-import { checkNumber, MAX_K } from './checks';
+} from '../../base/options';
 import type { DistanceQuery, Embedding, SimilarityQuery } from './pg-vector-store';
 import type { Attributes, StoreAddOptions, StoreFilter, StoreSearchOptions } from './vector-store';
 
@@ -22,12 +23,12 @@ const FILTER: OptionRules<StoreFilter> = {
   metadata: RECORD,
 };
 
-const EF_SEARCH = integer(1, 10_000);
+const EF_SEARCH = integer(1, MAX_EF);
 
 export const SEARCH_OPTIONS: OptionRules<StoreSearchOptions> = {
   efSearch: EF_SEARCH,
   filter: objectOf(FILTER),
-  threshold: checkNumber,
+  threshold: BOUND,
 };
 
 export const ADD_OPTIONS: OptionRules<StoreAddOptions> = {
@@ -48,13 +49,13 @@ export const EMBEDDING: OptionRules<Embedding> = {
 
 export const QUERY = {
   query: ANYTHING,
-  topK: integer(1, MAX_K),
+  topK: integer(1, MAX_HITS),
   filters: objectOf(FILTER),
   efSearch: EF_SEARCH,
 } as const;
 
 export const MAX_DISTANCE: Rule<number> = (name, value) => {
-  const distance = checkNumber(name, value);
+  const distance = BOUND(name, value);
   if (distance >= 0) return distance;
   throw outOfRange(name, 'a distance of 0 or more', value);
 };

@@ -6,7 +6,8 @@
  * poolers that hand out another session per transaction.
  */
 import type { Pool, PoolClient, QueryResult } from 'pg';
-import { makeError } from '../../errors';
+import { throwIfAborted } from '../../base/abort';
+import { makeError } from '../../base/errors';
 import { isClientTimeout, isConflict, isConnectionError, toLibraryError } from './pg-errors';
 
 export interface ConnectionOptions {
@@ -70,7 +71,7 @@ export class PgConnection {
     let where: string;
     try {
       const config = {
-        ...(options.url === undefined ? {} : { connectionString: options.url }),
+        connectionString: options.url,
         application_name: 'sightline',
         max: options.poolSize,
         connectionTimeoutMillis: options.connectTimeoutMs,
@@ -207,8 +208,4 @@ function sqlOf(client: PoolClient, timeoutMs?: number): Sql {
     const result = (await client.query(query)) as QueryResult | QueryResult[];
     return (Array.isArray(result) ? (result.at(-1)?.rows ?? []) : result.rows) as SqlRow[];
   };
-}
-
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw makeError('ERR_ABORTED', 'aborted', { cause: signal.reason });
 }

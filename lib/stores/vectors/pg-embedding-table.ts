@@ -3,7 +3,8 @@
  * columns: the vector search functions of spec 002. Nothing but the embedding column is written.
  */
 import { types } from 'node:util';
-import { makeError } from '../../errors';
+import { similarityOf } from '../../base/metric';
+import { makeError } from '../../base/errors';
 import {
   ANYTHING,
   arrayOf,
@@ -14,7 +15,7 @@ import {
   readOptions,
   RECORD,
   type OptionRules,
-} from '../../options';
+} from '../../base/options';
 import { checkText, checkVectors, outOfRange, wrongType } from './checks';
 import { vectorArrayParameter } from './pg-binary';
 import { PgConnection, type SqlRow, type SqlValue } from './pg-connection';
@@ -34,7 +35,7 @@ import { searchColumn, searchJob } from './pg-search';
 import { columnOf, readTable, type ApplicationTable } from './pg-table-schema';
 import { quote } from './identifiers';
 import { searchDefaults } from './settings';
-import { similarityOf, type Metric } from './vector-store';
+import { type Metric } from './vector-store';
 
 export interface PgEmbeddingTableOptions extends PgConnectionOptions {
   /** As it is called in the database, capitals included. */
@@ -173,8 +174,7 @@ export class PgEmbeddingTable implements AsyncDisposable {
   ): Promise<TableHit[]> {
     const { target, types } = this.parts;
     const { query, topK = searchDefaults().topK, filters = {}, efSearch } = search;
-    const options = efSearch === undefined ? {} : { efSearch };
-    const job = searchJob(target, metric, query, topK, options, false);
+    const job = searchJob(target, metric, query, topK, { efSearch }, false);
     const condition = conditionOf(target.column, types, filters);
     // Asked each time: others build and drop indexes of their table without telling us.
     const indexes = await this.connection.transaction((sql) => findIndexes(sql, target), {

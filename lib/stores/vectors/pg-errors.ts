@@ -9,7 +9,7 @@ import {
   messageOf,
   type ErrorCode,
   type LibraryError,
-} from '../../errors';
+} from '../../base/errors';
 
 interface DriverError extends Error {
   readonly code?: string;
@@ -175,7 +175,7 @@ export function extensionMissing(where: string, why: string, cause?: unknown): L
     `${where} has no usable pgvector (${why}): ${EXTENSION_REMEDY}`,
     {
       details: { where },
-      ...(cause === undefined ? {} : { cause }),
+      cause,
     },
   );
 }

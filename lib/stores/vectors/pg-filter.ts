@@ -3,7 +3,7 @@
  * are bound.
  */
 import { types } from 'node:util';
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { checkKeys, checkText, wrongType } from './checks';
 import { quote } from './identifiers';
 import { keysParameter } from './pg-binary';

@@ -4,8 +4,8 @@
  * parameters than asked for is an error or, if told so, replaced: never taken for what was asked.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeError } from '../../errors';
-import { BOOLEAN, integer, oneOf, readOptions, type OptionRules } from '../../options';
+import { makeError } from '../../base/errors';
+import { BOOLEAN, integer, oneOf, readOptions, type OptionRules } from '../../base/options';
 import { checkInteger, outOfRange } from './checks';
 import { quote } from './identifiers';
 import type { VectorColumn } from './pg-column';

@@ -1,5 +1,5 @@
 /** What a store can be told, its defaults and ranges. */
-import { BOOLEAN, integer, oneOf, RECORD, readOptions, type OptionRules } from '../../options';
+import { BOOLEAN, integer, oneOf, RECORD, readOptions, type OptionRules } from '../../base/options';
 import { checkOneOf, checkText, outOfRange } from './checks';
 import { checkIdentifier, checkTableName } from './identifiers';
 import type { ConnectionOptions } from './pg-connection';
@@ -106,7 +106,7 @@ export function checkSpec(options: PgVectorStoreOptions): TableSpec {
 export function checkConnection(options: PgConnectionOptions): ConnectionOptions {
   const { url, poolSize, maxWaiting, connectTimeoutMs, statementTimeoutMs, reconnectMs } = options;
   return {
-    ...(url === undefined ? {} : { url }),
+    url,
     poolSize: poolSize ?? 4,
     maxWaiting: maxWaiting ?? 1000,
     connectTimeoutMs: connectTimeoutMs ?? 5000,

@@ -5,7 +5,7 @@
  * Every writer changes that line first in its transaction, so two writers of one table wait for each
  * other and row numbers have no gaps.
  */
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { quote } from './identifiers';
 import type { PgConnection, Sql } from './pg-connection';
 import { extensionMissing } from './pg-errors';

@@ -2,8 +2,10 @@
  * Searches. By an index where one serves the metric; then, if filters starved it, by comparing all
  * rows, so that there are always `min(k, matches)` results.
  */
-import { readOptions } from '../../options';
-import { checkInteger, checkVectors, MAX_K } from './checks';
+import { MAX_HITS } from '../../base/limits';
+import { similarityOf } from '../../base/metric';
+import { readOptions } from '../../base/options';
+import { checkInteger, checkVectors } from './checks';
 import { SEARCH_OPTIONS } from './option-rules';
 import { vectorParameter } from './pg-binary';
 import type { PgConnection, Sql, SqlRow, SqlValue } from './pg-connection';
@@ -11,10 +13,11 @@ import { compileFilter, FEW_ROWS, type Condition } from './pg-filter';
 import { OPERATORS, type FoundIndex } from './pg-index';
 import type { VectorColumn } from './pg-column';
 import type { TableSpec } from './pg-schema';
-import { similarityOf, type Metric, type StoreHits, type StoreSearchOptions } from './vector-store';
+import { type Metric, type StoreHits, type StoreSearchOptions } from './vector-store';
 
 /** What pgvector takes at most. */
-const MAX_EF_SEARCH = 1000;
+/** What pgvector's `hnsw.ef_search` takes; more is cut down to it. */
+const PGVECTOR_MAX_EF = 1000;
 export const DEFAULT_EF_SEARCH = 100;
 
 export interface SearchJob {
@@ -34,7 +37,7 @@ export function searchJob(
   given: StoreSearchOptions,
   isExact: boolean,
 ): SearchJob {
-  checkInteger('k', k, 1, MAX_K);
+  checkInteger('k', k, 1, MAX_HITS);
   const options = readOptions('options', given, SEARCH_OPTIONS);
   const checked = checkVectors('query', query, { n: 1, dim, metric });
   return { metric, query: checked, k, options, isExact };
@@ -69,7 +72,7 @@ export async function searchColumn(
   // A walk without iterative scan gives at most ef_search rows, before the filter.
   const isFew = condition.most <= Math.max(k, FEW_ROWS);
   const canWalk =
-    fitting.length > 0 && !isFew && (target.version.hasIterativeScan || k <= MAX_EF_SEARCH);
+    fitting.length > 0 && !isFew && (target.version.hasIterativeScan || k <= PGVECTOR_MAX_EF);
   const run = (sql: Sql, byIndex: boolean): Promise<SqlRow[]> => {
     const text = statement(target, job.metric, condition.sql, byIndex);
     const values: SqlValue[] = [vectorParameter(job.query), k, ...condition.values];
@@ -101,7 +104,7 @@ function settingsOf(
   const settings: string[] = [];
   const hasHnsw = fitting.some(({ kind }) => kind === 'hnsw');
   if (hasHnsw) {
-    const ef = Math.min(Math.max(efSearch, k), MAX_EF_SEARCH);
+    const ef = Math.min(Math.max(efSearch, k), PGVECTOR_MAX_EF);
     settings.push(`SET LOCAL hnsw.ef_search = ${ef}`);
     if (version.hasIterativeScan) settings.push('SET LOCAL hnsw.iterative_scan = strict_order');
   }

@@ -2,7 +2,7 @@
  * What a table of somebody's application looks like. Nothing is changed in it but what the caller asks for;
  * names in statements are those the database itself told, quoted.
  */
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { checkInteger, checkText, outOfRange } from './checks';
 import { quote } from './identifiers';
 import type { VectorColumn } from './pg-column';

@@ -1,8 +1,8 @@
 /** Vectors in a table of PostgreSQL with pgvector. */
 import { types } from 'node:util';
-import { checkPresent } from '../../arrays';
-import { makeError } from '../../errors';
-import { checkNames, readOptions } from '../../options';
+import { checkPresent } from '../../base/arrays';
+import { makeError } from '../../base/errors';
+import { checkNames, readOptions } from '../../base/options';
 import { checkInteger, checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
 import { BATCH_OPTIONS, DISTANCE_QUERY, EMBEDDING, SIMILARITY_QUERY } from './option-rules';
 import { keysParameter, readVector } from './pg-binary';
@@ -370,7 +370,7 @@ function optionsOf(
 ): StoreSearchOptions {
   return {
     threshold,
-    ...(filter === undefined ? {} : { filter }),
-    ...(efSearch === undefined ? {} : { efSearch }),
+    filter,
+    efSearch,
   };
 }

@@ -1,5 +1,5 @@
 /** The full check of a table: reads every vector, so it takes as long as the table is large. */
-import { messageOf } from '../../errors';
+import { messageOf } from '../../base/errors';
 import type { PgConnection } from './pg-connection';
 import type { TableSpec, TableState } from './pg-schema';
 import type { StoreReport } from './vector-store';

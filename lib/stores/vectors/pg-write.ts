@@ -2,19 +2,15 @@
  * Writing: chunks of bounded size, each one transaction that is durable when it returns. The line of
  * `sightline_spaces` is changed first, so writers of one table follow each other.
  */
-import { isLibraryError, makeError } from '../../errors';
-import { checkNames, readOptions } from '../../options';
+import { checkDistinct } from '../../base/arrays';
+import { throwIfAborted } from '../../base/abort';
+import { isLibraryError, makeError } from '../../base/errors';
+import { checkNames, readOptions } from '../../base/options';
 import { ADD_OPTIONS, ATTRIBUTES } from './option-rules';
-import { checkDistinct, checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
+import { checkKeys, checkVectors, MAX_ROWS, wrongType } from './checks';
 import { quote } from './identifiers';
 import { keysParameter, vectorArrayParameter } from './pg-binary';
-import {
-  throwIfAborted,
-  type PgConnection,
-  type Sql,
-  type SqlRow,
-  type SqlValue,
-} from './pg-connection';
+import { type PgConnection, type Sql, type SqlRow, type SqlValue } from './pg-connection';
 import { checkValue, columnType, jsonOf } from './pg-filter';
 import type { TableSpec, TableState } from './pg-schema';
 import type { Attributes, StoreAddOptions, StoreKeys } from './vector-store';

@@ -1,5 +1,5 @@
 /** The `EMBEDDING_*` variables of spec 002 that concern similarity search and its indexes. */
-import { numberOf, truthOf, type Variables } from '../../environment';
+import { numberOf, truthOf, type Variables } from '../../base/environment';
 
 export interface SearchDefaults {
   /** EMBEDDING_SIMILARITY_TOP_K; default 10. */

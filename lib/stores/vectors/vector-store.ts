@@ -1,9 +1,10 @@
+import type { Metric } from '../../base/metric';
 /**
  * What a library asks of a place for its vectors. The embedded engine and PostgreSQL both serve it,
  * in the engine's words: a vector has a key (given) and a row (0, 1, 2, ... in the order of adding).
  */
 
-export type Metric = 'cosine' | 'euclidean' | 'dot';
+export type { Metric };
 
 /** Whole numbers from -(2^53 - 1) to 2^53 - 1. */
 export type StoreKeys = readonly number[] | Float64Array;
@@ -168,10 +169,4 @@ export interface VectorStore extends AsyncDisposable {
   figures(): StoreFigures;
 
   close(): Promise<void>;
-}
-
-/** See StoreHits.similarities. */
-export function similarityOf(metric: Metric, distance: number): number {
-  if (metric === 'cosine') return 1 - distance;
-  return metric === 'dot' ? -distance : 1 / (1 + distance);
 }

@@ -1,11 +1,12 @@
 /** `addFile`: rows of a vector file into an index, block by block, each block one commit. */
-import { makeError } from '../../errors';
+import { throwIfAborted } from '../../base/abort';
+import { makeError } from '../../base/errors';
 import type { NativeKeys } from '../../native';
-import { integer, oneOf, readOptions, type OptionRules } from '../../options';
+import { integer, oneOf, readOptions, type OptionRules } from '../../base/options';
 import type { IndexCore } from '../core';
 import { ADD_OPTIONS } from '../option-rules';
 import type { AddOptions, Keys } from '../types';
-import { checkKeys, checkPath, throwIfAborted, type Progress } from '../validate';
+import { checkKeys, checkPath, type Progress } from '../validate';
 import { FORMATS, type VectorFormat } from './formats';
 import { readKeys } from './key-file';
 import { openVectors, type VectorFile } from './vector-file';
@@ -107,7 +108,9 @@ async function eachBlock(
   const size = source.blockRows;
   for (let at = 0; at < span.rows; at += size) {
     const done = at * step;
-    throwIfAborted(job.signal, `${done} of ${span.rows} rows were added`, { rows: done });
+    throwIfAborted(job.signal, `aborted after ${done} of ${span.rows} rows were added`, {
+      rows: done,
+    });
     const count = Math.min(size, span.rows - at);
     const vectors = await source.read(span.first + at, count);
     const added = await work(vectors, keys?.subarray(at, at + count), at);

@@ -1,6 +1,7 @@
 /** A file read by position, whose length is known: no count from inside a file is believed before it fits. */
 import { open, stat, type FileHandle } from 'node:fs/promises';
-import { isError, makeError, messageOf, type LibraryError } from '../../errors';
+import { makeError, type LibraryError } from '../../base/errors';
+import { fileError } from '../../base/system-errors';
 
 /** One read asks the system for at most this much: more than 2 GiB at once is refused. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
@@ -17,18 +18,6 @@ export function corrupt(
 /** The error for a file that may be sound, of a kind that is not read. */
 export function unsupported(path: string, what: string): LibraryError {
   return makeError('ERR_FILE_UNSUPPORTED', `${path}: ${what}`, { details: { path } });
-}
-
-/** A system error as one of ours; anything else as it is. */
-export function fileError(path: string, what: string, error: unknown): unknown {
-  if (!isError(error) || !('syscall' in error) || !('code' in error)) return error;
-  const isMissing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
-  const isFull = error.code === 'ENOSPC' || error.code === 'EDQUOT';
-  const code = isMissing ? 'ERR_FILE_MISSING' : isFull ? 'ERR_DISK_FULL' : 'ERR_IO';
-  return makeError(code, `${path} could not be ${what}: ${messageOf(error)}`, {
-    details: { path },
-    cause: error,
-  });
 }
 
 /**

@@ -1,8 +1,9 @@
 /** `exportFile`: the live rows of an index and their keys, as two files numpy reads. */
 import path from 'node:path';
+import { throwIfAborted } from '../../base/abort';
 import { attempt, type IndexCore } from '../core';
-import { FUNCTION, outOfRange, readOptions, SIGNAL, type OptionRules } from '../../options';
-import { checkPath, throwIfAborted, type Progress } from '../validate';
+import { FUNCTION, outOfRange, readOptions, SIGNAL, type OptionRules } from '../../base/options';
+import { checkPath, type Progress } from '../validate';
 import { prepareVectors } from './write-vectors';
 
 /** Rows of one step: copied on the calling thread, in about a millisecond. */
@@ -87,7 +88,9 @@ async function* liveVectors(core: IndexCore, job: ExportFile): AsyncGenerator<Fl
   const total = core.binding.count(core.handle);
   let looked = 0;
   for (const { rows, done } of liveSteps(core, total)) {
-    throwIfAborted(job.signal, `${looked} of ${total} rows; nothing was written`, { rows: looked });
+    throwIfAborted(job.signal, `aborted after ${looked} of ${total} rows; nothing was written`, {
+      rows: looked,
+    });
     looked = done;
     const vectors = new Float32Array(rows.length * core.dim);
     attempt(() => core.binding.copyRows(core.handle, rows, vectors));

@@ -1,6 +1,6 @@
 /** The formats of plain vector files: which one a file is, and where its rows lie. */
 import path from 'node:path';
-import { oneOf } from '../../options';
+import { oneOf } from '../../base/options';
 import { corrupt, unsupported, type ByteFile } from './byte-file';
 import { widthOf, type Dtype } from './dtypes';
 import { isNpy, npyTextSpan, NPY_PREFIX_BYTES, parseNpyText } from './npy-header';

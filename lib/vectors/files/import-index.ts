@@ -1,17 +1,26 @@
 /** `VectorIndex.importFrom`: an index file of another engine becomes an index of ours, or nothing. */
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import { isLibraryError, makeError } from '../../errors';
-import { FUNCTION, oneOf, readOptions, SIGNAL, wrongType, type OptionRules } from '../../options';
+import { throwIfAborted } from '../../base/abort';
+import { codeOf, isLibraryError, makeError } from '../../base/errors';
+import {
+  FUNCTION,
+  oneOf,
+  readOptions,
+  SIGNAL,
+  wrongType,
+  type OptionRules,
+} from '../../base/options';
 import { CREATE_OPTIONS, THREADS } from '../option-rules';
 import type { CreateOptions, Metric } from '../types';
-import { checkPath, throwIfAborted } from '../validate';
+import { checkPath } from '../validate';
 import type { VectorIndex } from '../vector-index';
-import { ByteFile, fileError, unsupported } from './byte-file';
+import { ByteFile, unsupported } from './byte-file';
 import type { ForeignFormat, ForeignIndex } from './foreign-index';
 import { isHnswlib, openHnswlib } from './hnswlib-file';
 import { isUsearch, openUsearch } from './usearch-file';
-import { syncFolder } from './write-beside';
+import { syncFolder } from '../../base/safe-file';
+import { fileError } from '../../base/system-errors';
 
 export interface ImportOptions extends Omit<CreateOptions, 'dim'> {
   /** Left out: what the file's content says. */
@@ -118,7 +127,9 @@ async function fill(
   try {
     let done = 0;
     const mayGoOn = (): void =>
-      throwIfAborted(signal, `${done} of ${source.rows} rows; nothing was kept`, { rows: done });
+      throwIfAborted(signal, `aborted after ${done} of ${source.rows} rows; nothing was kept`, {
+        rows: done,
+      });
     mayGoOn();
     for await (const block of source.blocks()) {
       mayGoOn();
@@ -174,7 +185,7 @@ async function fillFolder(
 async function assertFree(target: string): Promise<boolean> {
   const names = await readdir(target).catch((error: unknown) => {
     const mapped = fileError(target, 'looked into', error);
-    if (isLibraryError(mapped) && mapped.code === 'ERR_FILE_MISSING') return undefined;
+    if (codeOf(mapped) === 'ERR_FILE_MISSING') return undefined;
     throw mapped;
   });
   if (names === undefined) return false;

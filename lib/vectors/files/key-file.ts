@@ -1,7 +1,7 @@
 /** `readKeys` and `writeKeys`: the keys of rows, as one axis of whole numbers beside the vectors. */
 import { types } from 'node:util';
 import path from 'node:path';
-import { outOfRange } from '../../options';
+import { outOfRange } from '../../base/options';
 import type { Keys } from '../types';
 import { checkKeys, checkPath } from '../validate';
 import { allocate, unsupported } from './byte-file';

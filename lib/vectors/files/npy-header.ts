@@ -3,7 +3,7 @@
  * written. The header is the text of a Python dictionary; only the three keys numpy writes are
  * understood, nothing is ever evaluated, and pickled objects are refused.
  */
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import { corrupt, unsupported } from './byte-file';
 import { isDtype, type Dtype } from './dtypes';
 

@@ -2,7 +2,7 @@
  * Every format that is read here is records of one length, one after another, with a vector in each:
  * this is the part they share. A record may hold more, such as a label or links.
  */
-import { checkInteger } from '../validate';
+import { checkInteger } from '../../base/options';
 import { corrupt, type ByteFile } from './byte-file';
 import { valuesOf, widthOf, type StoredType, type Values } from './dtypes';
 

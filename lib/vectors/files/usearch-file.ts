@@ -12,7 +12,7 @@
  *
  * A removed row has the largest key there is. Of nodes only keys and lengths are read, never links.
  */
-import { makeError } from '../../errors';
+import { makeError } from '../../base/errors';
 import type { Metric } from '../types';
 import { corrupt, unsupported, type ByteFile } from './byte-file';
 import { Cursor } from './cursor';

@@ -1,8 +1,9 @@
 /** `openVectors` and `readVectors`: rows of a vector file, by position, in blocks, or all at once. */
 import path from 'node:path';
-import { makeError } from '../../errors';
-import { oneOf, readOptions, type OptionRules } from '../../options';
-import { checkInteger, checkPath } from '../validate';
+import { checkInteger } from '../../base/options';
+import { makeError } from '../../base/errors';
+import { oneOf, readOptions, type OptionRules } from '../../base/options';
+import { checkPath } from '../validate';
 import { allocate, ByteFile, unsupported } from './byte-file';
 import { floatsOf, hasFloats, type Dtype, type Values } from './dtypes';
 import { checkFormat, FORMATS, layoutOf, type PlainLayout, type VectorFormat } from './formats';

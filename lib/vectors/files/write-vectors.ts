@@ -1,14 +1,15 @@
 /** `writeVectors`: an array, or blocks as they come, as a vector file. */
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { oneOf, outOfRange, readOptions, wrongType, type OptionRules } from '../../options';
+import { checkInteger } from '../../base/options';
+import { oneOf, outOfRange, readOptions, wrongType, type OptionRules } from '../../base/options';
 import { withoutHalfType } from '../input';
 import { wrongLength } from '../lengths';
-import { checkInteger, checkPath } from '../validate';
+import { checkPath } from '../validate';
 import { dtypeOf, type Dtype, type Values } from './dtypes';
 import { checkFormat, FORMATS, typeOfFormat, type VectorFormat } from './formats';
 import { NPY_HEADER_BYTES, npyHeader } from './npy-header';
-import { writeAll, writeBeside, type Prepared } from './write-beside';
+import { writeAll, writeBeside, type Prepared } from '../../base/safe-file';
 
 /** Rows are copied between their dims for TEXMEX files, about this many bytes at a time. */
 const CHUNK_BYTES = 1024 * 1024;

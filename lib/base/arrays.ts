@@ -1,0 +1,56 @@
+/** Typed arrays as callers give them. */
+import { makeError, type LibraryError } from './errors';
+
+type TypedArray = NodeJS.TypedArray;
+
+/**
+ * Refuses memory that went away (transferred, or a resizable buffer that shrank), which would look like an
+ * empty array. A SharedArrayBuffer is taken: what is read is copied first.
+ *
+ * @throws ERR_ARG_TYPE
+ */
+export function checkPresent<T extends TypedArray>(name: string, array: T): T {
+  if (array.length === 0 && isGone(array)) throw gone(name);
+  return array;
+}
+
+/** Elements [start, end) of what was checked before the caller had another turn. @throws ERR_ARG_TYPE */
+export function partOf<T extends TypedArray>(
+  name: string,
+  array: T,
+  start: number,
+  end: number,
+): T {
+  const part = array.length === 0 && end > 0 ? undefined : (array.subarray(start, end) as T);
+  if (part?.length !== end - start) throw gone(name);
+  return part;
+}
+
+/** Typed arrays whose memory is gone or out of bounds refuse every method; empty ones do not. */
+function isGone(array: TypedArray): boolean {
+  try {
+    array.keys();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function gone(name: string): LibraryError {
+  return makeError(
+    'ERR_ARG_TYPE',
+    `${name} was detached or its buffer shrank: its memory was transferred (postMessage, structuredClone) ` +
+      'or resized. Pass a copy, or wait for the call to end',
+    { details: { name } },
+  );
+}
+
+/** @throws ERR_KEY_EXISTS when a key stands twice */
+export function checkDistinct(keys: Iterable<number | bigint>): void {
+  const seen = new Set<number | bigint>();
+  for (const key of keys) {
+    if (seen.has(key))
+      throw makeError('ERR_KEY_EXISTS', `key ${key} is given twice`, { details: { key } });
+    seen.add(key);
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Where the package's own files lie: the addon, the built-in model, the page, the workers' programs. A
+ * bundler makes one file of the code and leaves these behind; then there is no such folder, and what
+ * needs one says so with a remedy that helps. Layer 0: uses `errors.ts` only.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { makeError } from './errors';
+
+const NAME = 'sightline';
+
+/** From dist/lib/base to the package; of a bundle any folder. */
+export const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
+
+function manifestOf(root: string): { name?: unknown; version?: unknown } {
+  return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as object;
+}
+
+let version: string | undefined;
+
+/** Of a package that is not bundled. */
+export function packageVersion(): string {
+  version ??= String(manifestOf(PACKAGE_ROOT).version);
+  return version;
+}
+
+function isOurs(root: string): boolean {
+  try {
+    return manifestOf(root).name === NAME;
+  } catch {
+    return false;
+  }
+}
+
+let bundled: boolean | undefined;
+
+/** True where a bundler has moved this code away from its package. */
+export function isBundled(): boolean {
+  bundled ??= !isOurs(PACKAGE_ROOT);
+  return bundled;
+}
+
+/** The package as it is installed beside or above the program, for code that a bundler has moved. */
+export function installedRoot(): string | undefined {
+  const places = [__filename, process.argv[1], path.join(process.cwd(), 'x.js')];
+  for (const place of places) {
+    if (place === undefined || !path.isAbsolute(place)) continue;
+    try {
+      return path.dirname(createRequire(place).resolve(`${NAME}/package.json`));
+    } catch {
+      // Not from there.
+    }
+  }
+  return undefined;
+}
+
+export const BUNDLE_REMEDY =
+  `this code runs from a bundle (${path.basename(__filename)}), which cannot hold a binary. Leave the ` +
+  'package out of the bundle and install it beside it: esbuild --external:sightline or ' +
+  "--packages=external; rollup external: [/^sightline/]; webpack externals: [/^sightline/] with externalsType 'commonjs'; Next.js " +
+  "serverExternalPackages: ['sightline']; Vite ssr: { external: ['sightline'] }. The engine alone " +
+  'also works in a bundle when SIGHTLINE_ADDON names its file (.node)';
+
+/**
+ * For parts that need more of the package than the addon.
+ *
+ * @throws ERR_ADDON_LOAD
+ */
+export function assertUnbundled(): void {
+  if (!isBundled()) return;
+  throw makeError('ERR_ADDON_LOAD', `sightline needs the files of its package: ${BUNDLE_REMEDY}`);
+}

@@ -1,0 +1,80 @@
+/** Files that appear whole or not at all: written beside, flushed, renamed, folder flushed. */
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { fileError } from './system-errors';
+
+/** A file that is complete and durable under another name. */
+export interface Prepared {
+  /** Takes the place of what was there. */
+  commit(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+/**
+ * Calls `write` with a new file in the target's folder.
+ *
+ * @param asError  what is thrown for a system error; default `fileError`
+ * @throws ERR_DISK_FULL | ERR_IO | ERR_FILE_MISSING (the folder), and what `write` throws; nothing is
+ *   left behind then
+ */
+export async function writeBeside(
+  target: string,
+  write: (handle: FileHandle) => Promise<void>,
+  asError = (error: unknown): unknown => fileError(target, 'written', error),
+): Promise<Prepared> {
+  // A name of its own, so that two who write the same target cannot mix: the last rename wins.
+  const beside = `${target}.${randomBytes(4).toString('hex')}.tmp`;
+  const discard = (): Promise<void> => rm(beside, { force: true }).catch(() => undefined);
+  try {
+    const handle = await open(beside, 'wx');
+    try {
+      await write(handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await discard();
+    throw asError(error);
+  }
+  const commit = async (): Promise<void> => {
+    try {
+      await rename(beside, target);
+      await syncFolder(path.dirname(target));
+    } catch (error) {
+      await discard();
+      throw asError(error);
+    }
+  };
+  return { commit, discard };
+}
+
+/** Makes renames in a folder durable. Windows cannot open a folder, and does it by itself. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes what a file holds durable. */
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** All of the bytes, at the end of what was written before. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Settings: their defaults, their checks, and where each value came from.
+ * Order: flag, then environment, then `config.json` of the library, then default.
+ * One table row per setting, so that flag, environment variable and file key give the same message.
+ * Uses `base/` only.
+ */
+export { readConfigFile } from './file';
+export {
+  resolveConfig,
+  rulesOfLibrary,
+  type ConfigSources,
+  type Origin,
+  type ResolvedConfig,
+} from './resolve';
+export { samplingOf, type Sampling } from './sampling';
+export {
+  DEFAULTS,
+  isSecret,
+  SETTING_NAMES,
+  sourcesOf,
+  type SettingName,
+  type Settings,
+} from './settings';

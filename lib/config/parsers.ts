@@ -1,0 +1,64 @@
+/** What settings take: text as typed, or values of a file that are typed already. */
+import { asTruth } from '../base/environment';
+import { messageOf } from '../base/errors';
+import { parsePattern, splitPatterns } from '../base/patterns';
+import { isWithin, rangeText, type NumberKind } from '../base/ranges';
+
+/** What a setting takes, for the message of whoever knows where the value came from. */
+export class Expected extends Error {}
+
+export const number =
+  (low: number, high: number, kind: NumberKind = 'number') =>
+  (value: unknown): number => {
+    const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    if (isWithin(parsed, low, high, kind)) return parsed;
+    throw new Expected(rangeText(low, high, kind));
+  };
+
+export const integer = (low: number, high: number): ((value: unknown) => number) =>
+  number(low, high, 'integer');
+
+export function oneOf<T extends string>(choices: readonly T[]): (value: unknown) => T {
+  return (value) => {
+    const chosen = choices.find((choice) => choice === String(value).toLowerCase());
+    if (chosen === undefined) throw new Expected(`one of ${choices.join(', ')}`);
+    return chosen;
+  };
+}
+
+export function text(value: unknown): string {
+  if (typeof value !== 'string' || value === '') throw new Expected('a text');
+  return value;
+}
+
+export function boolean(value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  const truth = asTruth(String(value));
+  if (truth !== undefined) return truth;
+  throw new Expected('true or false');
+}
+
+export function globs(value: unknown): readonly string[] {
+  const list: unknown = typeof value === 'string' ? splitPatterns(value) : value;
+  if (!Array.isArray(list) || list.some((item) => typeof item !== 'string'))
+    throw new Expected('a list of glob patterns');
+  const patterns = (list as string[]).filter((item) => item !== '');
+  try {
+    for (const pattern of patterns) parsePattern(pattern);
+  } catch (error) {
+    throw new Expected(`patterns of which each names something (${messageOf(error)})`);
+  }
+  return patterns;
+}
+
+export const postgresUrl = (value: unknown): string => {
+  if (typeof value !== 'string' || !/^postgres(ql)?:\/\//.test(value))
+    throw new Expected('a URL such as postgres://user:password@host:5432/database');
+  return value;
+};
+
+export const cacheName = (value: unknown): string => {
+  if (typeof value !== 'string' || !/^(none|memory|disk|disk:.+|rediss?:\/\/.+)$/.test(value))
+    throw new Expected('none, memory, disk, disk:FOLDER or redis://HOST:PORT');
+  return value;
+};

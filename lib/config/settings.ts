@@ -1,0 +1,194 @@
+/** Every setting: what it means, where it can be given, its default, and what it takes. */
+import { DEFAULT_EF, DEFAULT_K, MAX_EF, MAX_K } from '../base/limits';
+import { DEVICES, type Device } from '../base/types';
+import { boolean, cacheName, globs, integer, number, oneOf, postgresUrl, text } from './parsers';
+
+export interface Settings {
+  /** `builtin`, a folder in the Hugging Face layout, or a repository id of the model store. */
+  readonly model: string;
+  /** What embeds the texts of `embed` and the server's `/embed/text`; undefined: `model`. */
+  readonly textModel: string | undefined;
+  /** False: a sync stores frames and leaves embedding them to `index`. */
+  readonly embed: boolean;
+  /** Folder of the library; undefined: `.sightline` beneath the root. */
+  readonly library: string | undefined;
+  /** Where the model runs; see `DEVICES`. */
+  readonly device: Device;
+  /** `postgres://...`: vectors in PostgreSQL; undefined: in the library's folder. */
+  readonly vectorStore: string | undefined;
+  /** Where vectors of texts and pictures are kept: `none`, `memory`, `disk`, `disk:FOLDER`, `redis://...`. */
+  readonly cache: string | undefined;
+  /** Frames per second taken from videos. */
+  readonly fps: number;
+  /** Every n-th frame instead of `fps`. */
+  readonly everyNFrames: number | undefined;
+  /** Key frames instead of `fps`. */
+  readonly keyframes: boolean;
+  /** Longest side of stored frames in pixels. */
+  readonly maxSize: number;
+  /** What one file may cost: million pixels, megabytes, seconds of a picture, frames of a video. */
+  readonly maxMegapixels: number;
+  readonly maxMemory: number;
+  readonly maxSeconds: number;
+  readonly maxFrames: number;
+  /** Globs of paths to leave out. */
+  readonly ignore: readonly string[];
+  readonly k: number;
+  readonly efSearch: number;
+  readonly minSimilarity: number;
+  readonly host: string;
+  readonly port: number;
+  /** Secret that HTTP clients must send; undefined: none. */
+  readonly token: string | undefined;
+}
+
+export type SettingName = keyof Settings;
+
+interface SettingRow<T> {
+  readonly flag: string;
+  /** Environment variables, first one set wins. A `_FILE` twin of the first names a file with the value. */
+  readonly env: readonly string[];
+  readonly default: T;
+  /** Must not be shown. */
+  readonly secret?: boolean;
+  /** Cannot stand in the library's own file, because it says where that file is. */
+  readonly notInFile?: boolean;
+  /** @throws Error with the expectation, for example `a number from 1 to 65535` */
+  readonly parse: (value: unknown) => T;
+}
+
+/** Limits follow RELIABILITY section 2.E (k, ef) and what the parts below accept. */
+export const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> } = {
+  model: {
+    flag: '--model',
+    env: ['SIGHTLINE_MODEL', 'CLIP_MODEL_NAME', 'EMBEDDING_IMAGE_MODEL_NAME'],
+    default: 'builtin',
+    parse: text,
+  },
+  textModel: {
+    flag: '--text-model',
+    env: ['SIGHTLINE_TEXT_MODEL', 'EMBEDDING_TEXT_MODEL_NAME'],
+    default: undefined,
+    parse: text,
+  },
+  embed: {
+    flag: '--no-embed',
+    env: ['SIGHTLINE_EMBED', 'CLIP_ENABLED'],
+    default: true,
+    parse: boolean,
+  },
+  library: {
+    flag: '--library',
+    env: ['SIGHTLINE_LIBRARY'],
+    default: undefined,
+    notInFile: true,
+    parse: text,
+  },
+  device: {
+    flag: '--device',
+    env: ['SIGHTLINE_DEVICE', 'CLIP_DEVICE', 'EMBEDDING_DEVICE'],
+    default: 'cpu',
+    parse: oneOf(DEVICES),
+  },
+  vectorStore: {
+    flag: '--vector-store',
+    env: ['SIGHTLINE_VECTOR_STORE'],
+    default: undefined,
+    secret: true,
+    parse: postgresUrl,
+  },
+  cache: {
+    flag: '--cache',
+    env: ['SIGHTLINE_CACHE', 'EMBEDDING_REDIS_URL'],
+    default: undefined,
+    secret: true,
+    parse: cacheName,
+  },
+  fps: { flag: '--fps', env: ['SIGHTLINE_FPS'], default: 1, parse: number(0.001, 240) },
+  everyNFrames: {
+    flag: '--every-n-frames',
+    env: ['SIGHTLINE_EVERY_N_FRAMES'],
+    default: undefined,
+    parse: integer(1, 1_000_000),
+  },
+  keyframes: {
+    flag: '--keyframes',
+    env: ['SIGHTLINE_KEYFRAMES'],
+    default: false,
+    parse: boolean,
+  },
+  maxSize: {
+    flag: '--max-size',
+    env: ['SIGHTLINE_MAX_SIZE', 'CLIP_MAX_IMAGE_SIZE'],
+    default: 512,
+    parse: integer(32, 4096),
+  },
+  maxMegapixels: {
+    flag: '--max-megapixels',
+    env: ['SIGHTLINE_MAX_MEGAPIXELS'],
+    default: 400,
+    parse: number(1, 10_000),
+  },
+  maxMemory: {
+    flag: '--max-memory',
+    env: ['SIGHTLINE_MAX_MEMORY'],
+    default: 1024,
+    parse: integer(256, 65_536),
+  },
+  maxSeconds: {
+    flag: '--max-seconds',
+    env: ['SIGHTLINE_MAX_SECONDS'],
+    default: 30,
+    parse: number(1, 3600),
+  },
+  maxFrames: {
+    flag: '--max-frames',
+    env: ['SIGHTLINE_MAX_FRAMES'],
+    default: 200_000,
+    parse: integer(1, 10_000_000),
+  },
+  ignore: { flag: '--ignore', env: ['SIGHTLINE_IGNORE'], default: [], parse: globs },
+  k: {
+    flag: '-k',
+    env: ['SIGHTLINE_K', 'EMBEDDING_SIMILARITY_TOP_K'],
+    default: DEFAULT_K,
+    parse: integer(1, MAX_K),
+  },
+  efSearch: {
+    flag: '--ef-search',
+    env: ['SIGHTLINE_EF_SEARCH'],
+    default: DEFAULT_EF,
+    parse: integer(1, MAX_EF),
+  },
+  minSimilarity: {
+    flag: '--min-similarity',
+    env: ['SIGHTLINE_MIN_SIMILARITY'],
+    default: 0,
+    parse: number(0, 1),
+  },
+  host: { flag: '--host', env: ['SIGHTLINE_HOST'], default: '127.0.0.1', parse: text },
+  port: { flag: '--port', env: ['SIGHTLINE_PORT'], default: 8000, parse: integer(0, 65_535) },
+  token: {
+    flag: '--token',
+    env: ['SIGHTLINE_TOKEN'],
+    default: undefined,
+    secret: true,
+    parse: text,
+  },
+};
+
+export const SETTING_NAMES = Object.keys(ROWS) as readonly SettingName[];
+
+/** True for values that must never be printed. */
+export const isSecret = (name: SettingName): boolean => ROWS[name].secret === true;
+
+/** Where a setting can be given: its flag and its environment variables, strongest first. */
+export const sourcesOf = (name: SettingName): { flag: string; env: readonly string[] } => ({
+  flag: ROWS[name].flag,
+  env: ROWS[name].env,
+});
+
+/** The value a setting has when nobody says anything. */
+export const DEFAULTS: Settings = Object.fromEntries(
+  SETTING_NAMES.map((name) => [name, ROWS[name].default]),
+) as unknown as Settings;

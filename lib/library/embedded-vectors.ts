@@ -1,0 +1,185 @@
+/**
+ * The embedded engine as a `VectorStore`. An adapter and no more: the engine's own checks, results
+ * and errors pass through, and a search stays one synchronous call.
+ */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { makeError } from '../base/errors';
+import { COMMIT_LOG } from '../base/names';
+import type {
+  StoreAddOptions,
+  StoreFigures,
+  StoreFilter,
+  StoreHits,
+  StoreKeys,
+  StoreReport,
+  StoreSearchOptions,
+  VectorStore,
+} from '../stores/vectors';
+import type { Filter, Metric, SearchOptions, VectorIndex } from '../vectors';
+
+/** Rows that one query may compare while there are no codes: a tenth of a second of reading. */
+const SCANNED_BYTES = 1 << 30;
+
+export class EmbeddedVectors implements VectorStore {
+  readonly dim: number;
+  readonly metric: Metric;
+  private stamp: string | undefined;
+
+  /**
+   * @param index  owned from here on
+   * @param reopen  gives another reader of the same folder; only for read-only indexes
+   */
+  constructor(
+    private index: VectorIndex,
+    private readonly reopen?: () => Promise<VectorIndex>,
+  ) {
+    this.dim = index.dim;
+    this.metric = index.metric;
+  }
+
+  get count(): number {
+    return this.index.count;
+  }
+
+  get liveCount(): number {
+    return this.index.liveCount;
+  }
+
+  /** A writer knows what it did; a reader opens again when the commit log has changed. */
+  async refresh(expectedRows?: number): Promise<void> {
+    const { path: folder } = this.index;
+    if (this.reopen === undefined || folder === undefined) return;
+    const info = await stat(path.join(folder, COMMIT_LOG)).catch(() => undefined);
+    const stamp = info && `${info.ino}:${info.size}:${info.mtimeMs}`;
+    if (stamp === undefined || stamp === this.stamp) return;
+    const isCurrent = this.stamp === undefined && this.count === expectedRows;
+    if (!isCurrent) {
+      const old = this.index;
+      this.index = await this.reopen();
+      await old.close();
+    }
+    // Only now: a look that failed must not count as one.
+    this.stamp = stamp;
+  }
+
+  async add(
+    vectors: Float32Array,
+    options: StoreAddOptions,
+  ): Promise<{ firstRow: number; rows: number }> {
+    return this.index.add(vectors, engineOptions(options));
+  }
+
+  async upsert(
+    vectors: Float32Array,
+    options: StoreAddOptions,
+  ): Promise<{ firstRow: number; rows: number }> {
+    const { keys, ...more } = engineOptions(options);
+    return this.index.update(keys, vectors, { insertMissing: true, ...more });
+  }
+
+  remove(keys: StoreKeys): Promise<number> {
+    return this.index.remove(keys);
+  }
+
+  rollbackTo(rowCount: number): Promise<void> {
+    return this.index.rollbackTo(rowCount);
+  }
+
+  /**
+   * At once where the engine's codes are made: words among pictures are recognised then, and answered
+   * as completely as pictures. Before (`warm`, or some hundred searches) a walk would miss a third of what
+   * words ask for, so that all rows are compared, off this thread, unless they are very many.
+   */
+  search(
+    query: Float32Array,
+    k: number,
+    options: StoreSearchOptions = {},
+  ): StoreHits | Promise<StoreHits> {
+    const checked = this.optionsOf(options);
+    const isCold = !this.index.isWarm && this.index.count * this.dim * 4 <= SCANNED_BYTES;
+    return isCold
+      ? this.index.searchExactAsync(query, k, checked)
+      : this.index.search(query, k, checked);
+  }
+
+  warm(): Promise<void> {
+    return this.index.warm({ threads: 1 });
+  }
+
+  async searchExact(
+    query: Float32Array,
+    k: number,
+    options: StoreSearchOptions = {},
+  ): Promise<StoreHits> {
+    return this.index.searchExactAsync(query, k, this.optionsOf(options));
+  }
+
+  async get(keys: StoreKeys): Promise<(Float32Array | undefined)[]> {
+    const rows = await this.rowsOf(keys);
+    return rows.map((row) => (row === undefined ? undefined : this.index.vectors([row])));
+  }
+
+  async rowsOf(keys: StoreKeys): Promise<(number | undefined)[]> {
+    return Array.from(keys, (key) => this.index.rowOf(key));
+  }
+
+  save(): Promise<void> {
+    return this.index.save();
+  }
+
+  async compact(options: { readonly signal?: AbortSignal }): Promise<void> {
+    await this.index.compact(options);
+  }
+
+  verify(): Promise<StoreReport> {
+    return this.index.verify();
+  }
+
+  figures(): StoreFigures {
+    const { graphRows, maxLevel, kernel, bytesOnDisk } = this.index.stats();
+    return { where: 'embedded', indexedRows: graphRows, maxLevel, kernel, bytesOnDisk };
+  }
+
+  close(): Promise<void> {
+    return this.index.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private optionsOf(options: StoreSearchOptions): SearchOptions {
+    const { filter, efSearch, threshold } = options;
+    return {
+      efSearch,
+      threshold,
+      filter: filter && this.filterOf(filter),
+    };
+  }
+
+  private filterOf(filter: StoreFilter): Filter {
+    const { rows, keys, columns, metadata } = filter;
+    if (columns !== undefined || metadata !== undefined) throw noAttributes();
+    // Rows are those of this moment: nothing is awaited since the catalog named them.
+    if (keys === undefined) {
+      return this.index.compileFilter(rows ?? new Uint8Array((this.count + 7) >> 3).fill(0xff));
+    }
+    if (rows === undefined) return keys;
+    const both = this.index.compileFilter(keys);
+    for (let i = 0; i < both.length; i++) both[i] = (both[i] as number) & (rows[i] ?? 0);
+    return both;
+  }
+}
+
+function engineOptions(options: StoreAddOptions): Pick<StoreAddOptions, 'keys' | 'signal'> {
+  const { keys, signal, attributes } = options;
+  if (attributes !== undefined) throw noAttributes();
+  return { keys, signal };
+}
+
+const noAttributes = (): Error =>
+  makeError(
+    'ERR_ARG_RANGE',
+    'the embedded engine keeps keys and vectors only: filter by `keys` or `rows`, or use PostgreSQL',
+  );

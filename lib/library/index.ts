@@ -1,0 +1,19 @@
+/**
+ * The facade: one folder of media and its library. `openLibrary(root)` gives sync, search, verify and
+ * close; everything above this layer (server, command line, your program) uses nothing below it.
+ * Diagnosis and the sample library are imported by file: they load what no other call needs.
+ */
+export { findLibrary, openLibrary } from './open';
+export type { Library, MediaFileLocation, OpenLibraryOptions } from './types';
+export { backupLibrary, type LibraryBackupOptions, type LibraryBackupReport } from './backup';
+export type { VectorStoreChoice } from './vectors';
+export {
+  listModels,
+  pullModel,
+  verifyModels,
+  type InstalledModel,
+  type ModelVerification,
+  type PullOptions,
+  type PullReport,
+  type VerifyOptions,
+} from './models';

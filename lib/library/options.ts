@@ -1,0 +1,101 @@
+/** What the library's calls take: one table of rules for each of their types. */
+import { VECTOR_STORE_CHOICE, type VectorStoreChoice } from './vectors';
+import {
+  arrayOf,
+  BOOLEAN,
+  FUNCTION,
+  integer,
+  number,
+  objectOf,
+  oneOf,
+  SIGNAL,
+  STRING,
+  TEXT,
+  wrongType,
+  type OptionRules,
+  type Rule,
+} from '../base/options';
+import { MAX_EF, MAX_K } from '../base/limits';
+import type { OpenLibraryOptions } from './types';
+import type { MediaLimits, SearchOptions, SearchQuery, SyncOptions } from '../base/types';
+
+const vectorStore: Rule<VectorStoreChoice> = (name, value) =>
+  typeof value === 'string' ? TEXT(name, value) : VECTOR_STORE_CHOICE(name, value);
+
+export const OPEN_LIBRARY_OPTIONS: OptionRules<OpenLibraryOptions> = {
+  dir: TEXT,
+  model: TEXT,
+  readOnly: BOOLEAN,
+  vectorStore,
+  textModel: TEXT,
+  cache: TEXT,
+  create: BOOLEAN,
+  device: STRING,
+  onNotice: FUNCTION,
+};
+
+const MEDIA_LIMITS: OptionRules<MediaLimits> = {
+  megapixels: number(0.001, 10_000),
+  memoryMb: number(1, 1_000_000),
+  seconds: number(0.001, 86_400),
+  videoFrames: integer(1, 10_000_000),
+};
+
+export const SYNC_OPTIONS: OptionRules<SyncOptions> = {
+  fps: number(0.001, 240),
+  everyNFrames: integer(1, 1_000_000),
+  keyframes: BOOLEAN,
+  maxSize: integer(32, 4096),
+  ignore: arrayOf(STRING),
+  dryRun: BOOLEAN,
+  resample: BOOLEAN,
+  retryFailed: BOOLEAN,
+  confirmRemovals: BOOLEAN,
+  embed: BOOLEAN,
+  limits: objectOf(MEDIA_LIMITS),
+  signal: SIGNAL,
+  onProgress: FUNCTION,
+};
+
+export interface IndexOptions extends SyncOptions {
+  readonly rebuild?: boolean;
+}
+
+export const INDEX_OPTIONS: OptionRules<IndexOptions> = { ...SYNC_OPTIONS, rebuild: BOOLEAN };
+
+export interface VerifyOptions {
+  readonly repair?: boolean;
+}
+
+export const VERIFY_OPTIONS: OptionRules<VerifyOptions> = { repair: BOOLEAN };
+
+export const SEARCH_OPTIONS: OptionRules<SearchOptions> = {
+  k: integer(1, MAX_K),
+  efSearch: integer(1, MAX_EF),
+  type: oneOf(['image', 'video']),
+  path: TEXT,
+  exact: BOOLEAN,
+  minSimilarity: number(0, 1),
+};
+
+/** By their names, because arrays of other realms have other classes. */
+const classOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+
+const image: Rule<Uint8Array> = (name, value) => {
+  if (classOf(value) === 'Uint8Array') return value as Uint8Array;
+  const remedy = typeof value === 'string' ? ': for a file, what `await readFile(path)` gives' : '';
+  throw wrongType(name, `the bytes of a picture file (Uint8Array or Buffer)${remedy}`, value);
+};
+
+const vector: Rule<Float32Array> = (name, value) => {
+  if (classOf(value) === 'Float32Array') return value as Float32Array;
+  throw wrongType(name, 'a Float32Array', value);
+};
+
+/** That it is exactly one of these is seen to where the vector is made. */
+export const SEARCH_QUERY: OptionRules<SearchQuery> = {
+  text: STRING,
+  image,
+  frame: integer(0, Number.MAX_SAFE_INTEGER),
+  vector,
+};
