@@ -10,14 +10,12 @@
 //     give the same levels whatever the number of threads, and levels need not be stored. Level l
 //     has probability M^-l, which is the paper's mL = 1 / ln(M), computed with integers so that
 //     every machine agrees.
-//  2. The candidate list of an unfiltered search is one sorted array with an "expanded" flag
-//  instead
-//     of two heaps: same result, no allocation.
+//  2. The candidate list of an unfiltered search is one sorted array with an "expanded" flag in
+//     place of two heaps: same result, no allocation.
 //  3. All levels are searched before any link is written; then forward links on all levels, then
 //     backward ones. A node that others can see can be walked on from, on every level it has.
-//  4. Of several copies of the new node's vector only one is chosen, so that copies of one picture
-//  do
-//     not fill a list: select.cc.
+//  4. Of several copies of the new node's vector only one is chosen: copies of one picture do not
+//     fill a list (select.cc).
 //  5. keepPrunedConnections only for the new node's own list, see select.cc.
 //  6. A node that no neighbor kept is spliced into its nearest neighbor's list, see insert.cc:
 //     without it copies beyond the 2M-th can end up with no way in. Nodes that lose their last way
@@ -28,6 +26,8 @@
 //     recall falls by 0.003; figures in docs/adr/0008.
 //  9. An insertion may walk on codes of the rows; what it chooses from then gets exact distances, a
 //     few candidates at a time, until enough are chosen (insert.cc).
+// 10. A search enters level 0 at many nodes, one for every four places of its candidate list, and
+//     not at the nearest alone (search.h, docs/adr/0020).
 //
 // Memory: 8 * M bytes per node on level 0, 4 for the place of its upper lists, and 4 * M per level
 // above 0 (one node in M). Readers take no lock; writers lock the one list they change.

@@ -86,14 +86,11 @@ class Walker {
     passed_.clear();
   }
 
-  Walk Run(const Neighbor& start) {
+  Walk Run() {
     expanded_.Begin(limits_.places);
-    if (limits_.distinct) {
-      scratch_->visited.Begin(nodes_);
-      scratch_->visited.Add(start.row);
-    }
-    expanded_.Add(start.row);
-    for (uint32_t node = start.row; node != kNoRow;) {
+    if (limits_.distinct) scratch_->visited.Begin(nodes_);
+    for (const Neighbor& start : scratch_->starts) Offer(start.distance, start.row);
+    for (uint32_t node = Next(); node != kNoRow;) {
       uint32_t next = Next();
       const Walk walk = Expand(node, next);
       if (walk != Walk::kOk) return walk;
@@ -231,13 +228,11 @@ Walk WalkInline(const Graph& graph, const Space& space, const InlineRows& rows, 
   const EntryPoint entry = graph.entry();
   const uint32_t nodes = graph.size();
   if (!entry.exists()) return Walk::kOk;
-  if (!space.Trusted(entry.node)) return Walk::kRowDamaged;
-  Neighbor start{space.Distance(query, space.row(entry.node)), entry.node};
-  Walk walk = Descend(graph, space, query, entry.level, std::min(entry.level, kEntryLevel), nodes,
-                      scratch, &start.row, &start.distance);
+  Walk walk =
+      Approach(graph, space, query, entry, kEntryLevel, StartsOf(limits.places), nodes, scratch);
   if (walk != Walk::kOk) return walk;
   Walker walker(graph, space, rows, query, prepared, limits, nodes, scratch, out);
-  walk = walker.Run(start);
+  walk = walker.Run();
   if (walk != Walk::kOk) return walk;
   const size_t kept = std::min(limits.keep, out->size());
   std::partial_sort(out->begin(), out->begin() + static_cast<std::ptrdiff_t>(kept), out->end());

@@ -121,7 +121,8 @@ Walk Inserter::Plan(const Space& given, const Space& exact, uint32_t node, uint3
   limits.expand = ExpandedOf(ef_construction_);
   std::vector<Neighbor>& pool = scratch->pool;
   for (uint32_t l = top + 1; l-- > 0;) {
-    walk = SearchLayer(*graph_, space, row, l, limits, nearest, nodes, scratch);
+    scratch->starts.assign(1, nearest);
+    walk = SearchLayer(*graph_, space, row, l, limits, nodes, scratch);
     if (walk != Walk::kOk) return walk;
     // Another thread may have linked to this node already if it is being linked again.
     pool.erase(std::remove_if(pool.begin(), pool.end(),

@@ -1,6 +1,7 @@
 #include "hnsw/reconnect.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace sightline {
@@ -30,7 +31,8 @@ int LastPlace(const LinkList& list) {
   return place;
 }
 
-void PutBehind(Graph* graph, uint32_t near, uint32_t node) {
+// Links `near` to `node`. Nodes that lose a link by it are added to *displaced.
+void PutBehind(Graph* graph, uint32_t near, uint32_t node, std::vector<uint32_t>* displaced) {
   const LinkList from = graph->Links(near, 0);
   const LinkList own = graph->Links(node, 0);
   graph->Touch(near);
@@ -41,12 +43,14 @@ void PutBehind(Graph* graph, uint32_t near, uint32_t node) {
     return;
   }
   const uint32_t moved = from.ids[last];
+  displaced->push_back(moved);
   bool linked = moved == node;
   for (uint32_t i = 0; i < own.capacity; ++i) linked |= own.ids[i] == moved;
   if (!linked) {
     // Nothing within reach was met through this node, so any of its own links may go.
     const int end = LastPlace(own);
     const int place = end + 1 < static_cast<int>(own.capacity) ? end + 1 : end;
+    if (place == end) displaced->push_back(own.ids[place]);
     StoreLink(&own.ids[place], moved);
   }
   StoreLink(&from.ids[last], node);
@@ -75,6 +79,7 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
   std::vector<bool> seen(graph->size());
   Mark(*graph, entry.node, &seen);
   std::vector<Neighbor> near;
+  std::vector<uint32_t> displaced;  // within reach all the same: they are now behind the node
   for (uint32_t node = 0; node < seen.size(); ++node) {
     if (seen[node] || space.live.Gone(node)) continue;
     if (!space.Trusted(node)) return Walk::kRowDamaged;
@@ -86,13 +91,13 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
     // A search comes down from upper levels, where the node may be linked although not below.
     for (const Neighbor& candidate : near) {
       if (!seen[candidate.row] || space.live.Gone(candidate.row)) continue;
-      PutBehind(graph, candidate.row, node);
+      PutBehind(graph, candidate.row, node, &displaced);
       ++*reconnected;
       Mark(*graph, node, &seen);
       break;
     }
     if (!seen[node]) {
-      PutBehind(graph, entry.node, node);
+      PutBehind(graph, entry.node, node, &displaced);
       ++*reconnected;
       Mark(*graph, node, &seen);
     }
@@ -116,27 +121,41 @@ void FewLinksTo(const Graph& graph, uint32_t nodes, uint8_t few, std::vector<uin
   }
 }
 
-Walk FindLost(Graph* graph, const Space& space, const std::vector<uint32_t>& nodes,
-              Scratch* scratch, uint64_t* lost) {
-  *lost = 0;
+Walk FindLost(Graph* graph, const Space& space, std::vector<uint32_t>* nodes, Scratch* scratch,
+              LostNodes* lost) {
+  *lost = LostNodes{};
+  std::vector<uint32_t> again;
   std::vector<Neighbor> found;
-  SearchLimits limits;
-  limits.k = 1;
-  limits.ef = kFindEf;
-  for (const uint32_t own : nodes) {
+  Walk walk = Walk::kOk;
+  // From so many starts, or from as many as is usual.
+  const auto finds = [&](uint32_t own, size_t starts) {
+    const float* row = space.row(own);
+    SearchLimits limits;
+    limits.k = 1;
+    limits.ef = kFindEf;
+    limits.starts = starts;
+    walk = SearchGraph(*graph, space, row, limits, scratch, &found);
+    return walk != Walk::kOk || found.empty() || IsAmong(found, own, space.Distance(row, row));
+  };
+  for (const uint32_t own : *nodes) {
     if (space.live.Gone(own)) continue;
     if (!space.Trusted(own)) return Walk::kRowDamaged;
-    const float* row = space.row(own);
-    const Walk walk = SearchGraph(*graph, space, row, limits, scratch, &found);
+    const bool usual = finds(own, 0);
     if (walk != Walk::kOk) return walk;
-    if (found.empty() || IsAmong(found, own, space.Distance(row, row))) continue;
-    ++*lost;
+    if (usual) continue;
+    // The link comes from where the wider search ended: nearer, if anything.
+    const bool hidden = !finds(own, kFindEf);
+    if (walk != Walk::kOk) return walk;
+    ++lost->all;
+    lost->hidden += hidden;
     // A near node with room in its list, so that no other loses its place there.
     const size_t most = std::min(found.size(), kRoomAmong);
     size_t at = 0;
     while (at < most && !HasRoom(graph->Links(found[at].row, 0))) ++at;
-    PutBehind(graph, found[at < most ? at : 0].row, own);
+    PutBehind(graph, found[at < most ? at : 0].row, own, &again);
+    again.push_back(own);
   }
+  *nodes = std::move(again);
   return Walk::kOk;
 }
 

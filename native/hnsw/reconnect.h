@@ -31,16 +31,21 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
 // Cost: as Reconnect's.
 void FewLinksTo(const Graph& graph, uint32_t nodes, uint8_t few, std::vector<uint32_t>* out);
 
+struct LostNodes {
+  uint64_t all = 0;     // were not found, and are linked now
+  uint64_t hidden = 0;  // of those: a search that began at many more nodes did not find them either
+};
+
 // Being reachable is not being found: rows that came cluster by cluster are linked to their own
 // cluster alone, and a search that ends in the wrong one stays there. Searches for `nodes` as a
 // query would; one that is not found gets a link from the node where its search ended, which also
 // leads to those around it.
 //
-// lost     how many were not found.
+// nodes    afterwards those to be searched for again: not found, or lost a link to one of these.
 // Returns  kRowDamaged if a row that is needed is damaged.
 // Threads  not together with Insert; readers may search.
-Walk FindLost(Graph* graph, const Space& space, const std::vector<uint32_t>& nodes,
-              Scratch* scratch, uint64_t* lost);
+Walk FindLost(Graph* graph, const Space& space, std::vector<uint32_t>* nodes, Scratch* scratch,
+              LostNodes* lost);
 
 }  // namespace sightline
 

@@ -97,6 +97,7 @@ struct InlineWalk {
 struct Scratch {
   Visited visited;
   std::vector<Neighbor> pool;      // candidates of an unfiltered search, sorted
+  std::vector<Neighbor> starts;    // where a search of a level begins
   std::vector<Neighbor> frontier;  // min-heap of a filtered search
   std::vector<uint32_t> ids;
   std::vector<uint32_t> others;  // neighbors that a filter does not allow, to be looked behind

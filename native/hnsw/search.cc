@@ -99,19 +99,21 @@ Walk Expand(const Graph& graph, const Space& space, const float* query, uint32_t
 // Collects only allowed nodes but walks through all: leaving the others out would cut the graph
 // into pieces. Ends when the nearest open node is farther than the worst of ef collected.
 Walk SearchFiltered(const Graph& graph, const Space& space, const float* query,
-                    const SearchLimits& limits, const Neighbor& start, uint32_t nodes,
-                    Scratch* scratch, std::vector<Neighbor>* out) {
+                    const SearchLimits& limits, uint32_t nodes, Scratch* scratch,
+                    std::vector<Neighbor>* out) {
   // Nodes that came after the bitset was made lie beyond it.
   const auto allowed = [&](uint32_t id) {
     return id < limits.allowed_rows && ((limits.allowed[id >> 6] >> (id & 63)) & 1) != 0;
   };
   std::vector<Neighbor>& open = scratch->frontier;
   TopK found(limits.ef);
-  open.assign(1, start);
+  open = scratch->starts;  // sorted, so a heap
   scratch->visited.Begin(nodes);
-  scratch->visited.Add(start.row);
-  if (allowed(start.row)) found.push(start.distance, start.row);
-  size_t compared = 1;
+  for (const Neighbor& start : open) {
+    scratch->visited.Add(start.row);
+    if (allowed(start.row)) found.push(start.distance, start.row);
+  }
+  size_t compared = open.size();
   while (!open.empty()) {
     const Neighbor nearest = open.front();
     if (found.full() && nearest.distance > found.worst()) break;
@@ -250,15 +252,16 @@ class Pool {
 }  // namespace
 
 Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uint32_t level,
-                 const PoolLimits& limits, const Neighbor& start, uint32_t nodes,
-                 Scratch* scratch) {
+                 const PoolLimits& limits, uint32_t nodes, Scratch* scratch) {
   std::vector<Neighbor>& pool = scratch->pool;
   Pool places(limits, space.live, &pool);
-  size_t first = 0;
-  places.Offer(start.distance, start.row, &first);
   scratch->visited.Begin(nodes);
-  scratch->visited.Add(start.row);
-  size_t compared = 1;
+  for (const Neighbor& start : scratch->starts) {
+    size_t first = 0;
+    places.Offer(start.distance, start.row, &first);
+    scratch->visited.Add(start.row);
+  }
+  size_t compared = pool.size();
   // `next` is the best candidate that was not expanded yet; everything before it was.
   for (size_t next = 0; next < places.wanted();) {
     const uint32_t node = pool[next].row & kRowBits;
@@ -285,6 +288,26 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
   return Walk::kOk;
 }
 
+Walk Approach(const Graph& graph, const Space& space, const float* query, const EntryPoint& entry,
+              uint32_t level, size_t wanted, uint32_t nodes, Scratch* scratch) {
+  if (!space.Trusted(entry.node)) return Walk::kRowDamaged;
+  level = std::min(level, entry.level);
+  Neighbor nearest{0, entry.node};
+  space.Distances(query, &entry.node, 1, &nearest.distance);
+  Walk walk = Descend(graph, space, query, entry.level, level, nodes, scratch, &nearest.row,
+                      &nearest.distance);
+  if (walk != Walk::kOk) return walk;
+  std::vector<Neighbor>& starts = scratch->starts;
+  starts.assign(1, nearest);
+  // Where there is no level but the last, the search itself is all there is to do.
+  if (wanted < 2 || level == 0) return walk;
+  walk = SearchLayer(graph, space, query, level, PoolLimits::For(wanted, 1), nodes, scratch);
+  if (walk != Walk::kOk) return walk;
+  starts = scratch->pool;
+  starts.resize(std::min(starts.size(), wanted));
+  return walk;
+}
+
 Walk SearchGraph(const Graph& graph, const Space& space, const float* query,
                  const SearchLimits& limits, Scratch* scratch, std::vector<Neighbor>* out) {
   out->clear();
@@ -298,19 +321,15 @@ Walk SearchGraph(const Graph& graph, const Space& space, const float* query,
     nodes = static_cast<uint32_t>(std::min<uint64_t>(nodes, space.codes->rows()));
     if (entry.node >= nodes) return Walk::kBudget;
   }
-  if (!space.Trusted(entry.node)) return Walk::kRowDamaged;
-  uint32_t node = entry.node;
-  float distance;
-  space.Distances(query, &node, 1, &distance);
-  const Walk walk = Descend(graph, space, query, entry.level, 0, nodes, scratch, &node, &distance);
+  const size_t starts = limits.starts > 0 ? limits.starts : StartsOf(limits.ef);
+  const Walk walk = Approach(graph, space, query, entry, 1, starts, nodes, scratch);
   if (walk != Walk::kOk) return walk;
-  const Neighbor start{distance, node};
   if (limits.allowed != nullptr) {
-    return SearchFiltered(graph, space, query, limits, start, nodes, scratch, out);
+    return SearchFiltered(graph, space, query, limits, nodes, scratch, out);
   }
   PoolLimits places = PoolLimits::For(limits.ef, limits.k);
   places.budget = limits.budget;
-  const Walk layer = SearchLayer(graph, space, query, 0, places, start, nodes, scratch);
+  const Walk layer = SearchLayer(graph, space, query, 0, places, nodes, scratch);
   if (layer == Walk::kOk) out->assign(scratch->pool.begin(), scratch->pool.end());
   return layer;
 }

@@ -393,6 +393,8 @@ class Index {
   std::vector<uint32_t> leaving_;
   uint64_t unlink_at_ = 0;
   uint64_t searched_all_at_ = 0;        // rows when all were last searched for (writer_)
+  uint64_t probed_ = 0;                 // rows that were searched for as a sample (writer_)
+  uint64_t hidden_ = 0;                 // of those: hidden by the links (writer_)
   std::unique_ptr<InlineRows> inline_;  // Storage::kInline only
   std::atomic<bool> walks_inline_{false};
   std::atomic<bool> copies_crowd_{false};

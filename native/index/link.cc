@@ -15,16 +15,23 @@ constexpr uint64_t kLinkedAlone = 64;
 
 // One in so many rows is searched for to see whether rows are found; below kFoundFrom rows searches
 // scan.
-constexpr uint64_t kProbed = 64;
-// Where a row was lost, so many times more are searched for before it is decided whether all are.
-constexpr uint64_t kProbedMore = 8;
-constexpr uint64_t kLostPart = 300;
+constexpr uint64_t kProbed = 32;
+// Where that suggests too many hidden ones, so many times more are searched for before it is
+// decided whether all are, which takes about as long as linking them.
+constexpr uint64_t kProbedMore = 4;
+// They are where more than one in so many is hidden: one in ten of some rows that came cluster by
+// cluster, one in 300 of independent values (64 dimensions), one in 4,000 of 100,000 CLIP-like
+// rows.
+constexpr uint64_t kHiddenPart = 400;
+constexpr uint64_t kHiddenAtLeast = 3;  // fewer may be chance
+constexpr uint64_t kProbesEnough = 1000;
 constexpr uint64_t kFoundFrom = 1000;
-// A link that is made for one row can take another's place.
-constexpr int kRounds = 3;
+// A link that is made for one row can take another's place, which is then searched for.
+constexpr int kRounds = 4;
 // Half a hundredth to a hundredth of CLIP-like rows, a fourteenth of 64 independent values; of
 // these one in fifteen is lost, of the others one in two hundred.
 constexpr uint8_t kFewLinks = 8;
+constexpr size_t kFewAtLeast = 64;
 
 size_t ThreadCount(size_t wanted, uint64_t items) {
   return static_cast<size_t>(
@@ -105,68 +112,65 @@ Status Index::Tidy(bool now, const LiveRows& kept) {
   return CheckCut();
 }
 
-// Rows to which few others link are searched for, and a sample of all others. Where the sample has
-// lost ones too, all new rows are searched for, and more of the old ones, which later links may
-// have pushed out of sight.
+// Rows to which few others link are searched for, and a sample of all others. Where links
+// hide some of the sample too, all new rows are searched for, and more of the old ones, which later
+// links may have pushed out of sight.
 Status Index::MendLost(const Space& space, uint64_t first, uint64_t rows, Scratch* scratch,
                        uint64_t* lost) {
   *lost = 0;
   // Walks on the largest inner product do not look for the row itself.
   if (parameters_.metric == Metric::kDot || rows < kFoundFrom) return Status::Ok();
   std::vector<uint32_t> wanted;
-  const auto search = [&](uint64_t* some) {
-    const Walk walk = FindLost(graph_.get(), space, wanted, scratch, some);
-    *lost += *some;
-    return walk == Walk::kOk ? Status::Ok()
-                             : Status(StatusCode::kFileCorrupt,
-                                      path_ + ": a row that the graph needs is damaged");
+  // *hidden: how many of those wanted were.
+  const auto mend = [&](uint64_t* hidden) {
+    for (int round = 0; round < kRounds && !wanted.empty(); ++round) {
+      LostNodes now;
+      if (FindLost(graph_.get(), space, &wanted, scratch, &now) != Walk::kOk) {
+        return Status(StatusCode::kFileCorrupt, path_ + ": a row that the graph needs is damaged");
+      }
+      *lost += now.all;
+      if (round == 0) *hidden = now.hidden;
+    }
+    wanted.clear();
+    return Status::Ok();
   };
   const auto take = [&](uint64_t from, uint64_t to, uint64_t step) {
     for (uint64_t row = from; row < to; row += step) wanted.push_back(static_cast<uint32_t>(row));
   };
-  uint64_t some = 0;
+  uint64_t hidden = 0;
   FewLinksTo(*graph_, static_cast<uint32_t>(rows), kFewLinks, &wanted);
-  // Of the old ones as many as of the new, others each time.
+  // Of the old ones as many as of the new, others each time: both counts are small.
   const auto fresh = std::lower_bound(wanted.begin(), wanted.end(), static_cast<uint32_t>(first));
   const size_t old = static_cast<size_t>(fresh - wanted.begin());
-  const size_t most = static_cast<size_t>(rows - first);
+  const size_t most = std::max<size_t>(kFewAtLeast, static_cast<size_t>(wanted.end() - fresh));
   if (old > most) {
     std::rotate(wanted.begin(), wanted.begin() + static_cast<std::ptrdiff_t>(rows % old), fresh);
     wanted.erase(wanted.begin() + static_cast<std::ptrdiff_t>(most), fresh);
   }
-  SL_RETURN_IF_ERROR(search(&some));
+  SL_RETURN_IF_ERROR(mend(&hidden));
   // Another start each time, so that in the end every old row was probed.
   const uint64_t old_step =
       std::max<uint64_t>(1, kProbed * first / std::max<uint64_t>(1, rows - first));
-  uint64_t probed = 0;
-  uint64_t lost_of_probed = 0;
   for (const uint64_t more : {uint64_t{1}, kProbedMore}) {
     const uint64_t step = std::max<uint64_t>(1, old_step / more);
-    wanted.clear();
     take(first + more - 1, rows, kProbed / more);
     if (first > 0) take((rows + more) % std::min(step, first), first, step);
-    probed += wanted.size();
-    SL_RETURN_IF_ERROR(search(&some));
-    lost_of_probed += some;
-    if (*lost == 0) return Status::Ok();
+    probed_ += wanted.size();
+    SL_RETURN_IF_ERROR(mend(&hidden));
+    hidden_ += hidden;
+    if (hidden_ * kHiddenPart <= probed_) return Status::Ok();
+    // What earlier rows were like, later ones are.
+    if (hidden_ >= kHiddenAtLeast && probed_ > kProbesEnough) break;
   }
-  // Sets that are merely hard lose one in six hundred, which is not worth a search for every row (a
-  // build of CLIP-like rows took three times as long).
-  if (lost_of_probed * kLostPart <= probed) return Status::Ok();
+  if (hidden_ < kHiddenAtLeast) return Status::Ok();
   // All old ones each time there are a fifth more: six searches a row in all.
   const bool all = 5 * rows >= 6 * searched_all_at_;
-  const uint64_t denser = std::max<uint64_t>(1, old_step / kProbed / 2);
-  wanted.clear();
   if (!all && first > 0) {
+    const uint64_t denser = std::max<uint64_t>(1, old_step / kProbed / 2);
     take(rows % std::min(denser, first), first, denser);
-    SL_RETURN_IF_ERROR(search(&some));
   }
-  wanted.clear();
   take(all ? 0 : first, rows, 1);
-  for (int round = 0; round < kRounds; ++round) {
-    SL_RETURN_IF_ERROR(search(&some));
-    if (some <= rows / 1000) break;
-  }
+  SL_RETURN_IF_ERROR(mend(&hidden));
   if (all) searched_all_at_ = rows;
   return Status::Ok();
 }

@@ -284,6 +284,8 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   unsaved_ = true;
   tidied_ = 0;
   searched_all_at_ = 0;
+  probed_ = 0;
+  hidden_ = 0;
   dropping.End();
   const Status tidied = TidyIfThereIsRoom(true, kept.kept());
   return tidied.ok() ? CheckCut() : tidied;
