@@ -63,10 +63,10 @@ Napi::Value Call(const Napi::CallbackInfo& info) {
     return entry->verb(info);
   } catch (const Napi::Error&) {
     throw;
-  } catch (const std::bad_alloc&) {
-    Throw(info.Env(), Status(StatusCode::kNoMemory, "not enough memory"));
   } catch (const std::exception& error) {
-    Throw(info.Env(), Status(StatusCode::kInternal, error.what()));
+    // Nothing may be thrown from here: nobody catches it.
+    napi_throw(info.Env(), ErrorValue(info.Env(), error));
+    return {};
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <new>
 
 namespace sightline::addon {
 namespace {
@@ -61,6 +62,20 @@ template Span<float> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
 template Span<uint32_t> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
 template Span<int64_t> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
 template Span<double> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
+
+napi_value ErrorValue(napi_env env, const std::exception& error) noexcept {
+  const bool full = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  const StatusCode code = full ? StatusCode::kNoMemory : StatusCode::kInternal;
+  napi_value message = nullptr;
+  napi_value number = nullptr;
+  napi_value value = nullptr;
+  napi_create_string_utf8(env, full ? "not enough memory" : error.what(), NAPI_AUTO_LENGTH,
+                          &message);
+  napi_create_error(env, nullptr, message, &value);
+  napi_create_int32(env, static_cast<int32_t>(code), &number);
+  napi_set_named_property(env, value, "status", number);
+  return value;
+}
 
 Napi::Error MakeError(Napi::Env env, const Status& status) {
   Napi::Error error = Napi::Error::New(env, status.message());

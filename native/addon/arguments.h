@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace sightline::addon {
 
 // A plain Error with the number of the status code as `status`; lib/native makes ours of it.
 Napi::Error MakeError(Napi::Env env, const Status& status);
+// The same of what is no error of JavaScript, for handlers: takes no memory of C++'s, throws
+// nothing.
+napi_value ErrorValue(napi_env env, const std::exception& error) noexcept;
 [[noreturn]] void Throw(Napi::Env env, const Status& status);
 
 // The caller's memory: good until the verb returns to JavaScript, no longer.

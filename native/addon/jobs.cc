@@ -50,15 +50,6 @@ void EndIfIdle(Environment* environment) {
   napi_remove_async_cleanup_hook(environment->hook);
 }
 
-// What was thrown while a value was made, as an error of ours or the caller's.
-Napi::Value ErrorOf(Napi::Env env, const std::exception& error) {
-  const auto* thrown = dynamic_cast<const Napi::Error*>(&error);
-  if (thrown != nullptr) return thrown->Value();
-  const bool full = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
-  const StatusCode code = full ? StatusCode::kNoMemory : StatusCode::kInternal;
-  return MakeError(env, Status(code, error.what())).Value();
-}
-
 class Job {
  public:
   Job(napi_env env, std::function<Status()> work, std::function<Napi::Value(Napi::Env)> convert)
@@ -138,8 +129,10 @@ class Job {
       } else {
         napi_reject_deferred(env_, deferred_, MakeError(env, status_).Value());
       }
+    } catch (const Napi::Error& error) {
+      napi_reject_deferred(env_, deferred_, error.Value());
     } catch (const std::exception& error) {
-      napi_reject_deferred(env_, deferred_, ErrorOf(env, error));
+      napi_reject_deferred(env_, deferred_, ErrorValue(env_, error));
     }
   }
 
