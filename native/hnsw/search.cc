@@ -292,15 +292,16 @@ Walk Approach(const Graph& graph, const Space& space, const float* query, const 
               uint32_t level, size_t wanted, uint32_t nodes, Scratch* scratch) {
   if (!space.Trusted(entry.node)) return Walk::kRowDamaged;
   level = std::min(level, entry.level);
+  // Where there is no level but the last, the search itself is all there is to do.
+  const bool one = wanted < 2 || level == 0;
   Neighbor nearest{0, entry.node};
   space.Distances(query, &entry.node, 1, &nearest.distance);
-  Walk walk = Descend(graph, space, query, entry.level, level, nodes, scratch, &nearest.row,
-                      &nearest.distance);
+  Walk walk = Descend(graph, space, query, entry.level, one && level > 0 ? level - 1 : level, nodes,
+                      scratch, &nearest.row, &nearest.distance);
   if (walk != Walk::kOk) return walk;
   std::vector<Neighbor>& starts = scratch->starts;
   starts.assign(1, nearest);
-  // Where there is no level but the last, the search itself is all there is to do.
-  if (wanted < 2 || level == 0) return walk;
+  if (one) return walk;
   walk = SearchLayer(graph, space, query, level, PoolLimits::For(wanted, 1), nodes, scratch);
   if (walk != Walk::kOk) return walk;
   starts = scratch->pool;
