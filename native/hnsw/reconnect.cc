@@ -126,25 +126,25 @@ Walk FindLost(Graph* graph, const Space& space, std::vector<uint32_t>* nodes, Sc
   *lost = LostNodes{};
   std::vector<uint32_t> again;
   std::vector<Neighbor> found;
+  std::vector<Neighbor> from_many;
   Walk walk = Walk::kOk;
-  // From so many starts, or from as many as is usual.
-  const auto finds = [&](uint32_t own, size_t starts) {
+  // Whether a search that enters at so many nodes, or as many as is usual, finds it.
+  const auto finds = [&](uint32_t own, size_t starts, std::vector<Neighbor>* met) {
     const float* row = space.row(own);
     SearchLimits limits;
     limits.k = 1;
     limits.ef = kFindEf;
     limits.starts = starts;
-    walk = SearchGraph(*graph, space, row, limits, scratch, &found);
-    return walk != Walk::kOk || found.empty() || IsAmong(found, own, space.Distance(row, row));
+    walk = SearchGraph(*graph, space, row, limits, scratch, met);
+    return walk != Walk::kOk || met->empty() || IsAmong(*met, own, space.Distance(row, row));
   };
   for (const uint32_t own : *nodes) {
     if (space.live.Gone(own)) continue;
     if (!space.Trusted(own)) return Walk::kRowDamaged;
-    const bool usual = finds(own, 0);
+    const bool usual = finds(own, 0, &found);
     if (walk != Walk::kOk) return walk;
     if (usual) continue;
-    // The link comes from where the wider search ended: nearer, if anything.
-    const bool hidden = !finds(own, kFindEf);
+    const bool hidden = !finds(own, kFindEf, &from_many);
     if (walk != Walk::kOk) return walk;
     ++lost->all;
     lost->hidden += hidden;
