@@ -19,9 +19,8 @@ constexpr uint64_t kProbed = 32;
 // Where that suggests too many hidden ones, so many times more are searched for before it is
 // decided whether all are, which takes about as long as linking them.
 constexpr uint64_t kProbedMore = 4;
-// They are where more than one in so many is hidden: one in ten of some rows that came cluster by
-// cluster, one in 300 of independent values (64 dimensions), one in 4,000 of 100,000 CLIP-like
-// rows.
+// They are where more than one in so many of the sample is hidden: about one in 500 of independent
+// values (64 dimensions) is, one in 1,000 of 100,000 CLIP-like rows.
 constexpr uint64_t kHiddenPart = 400;
 constexpr uint64_t kHiddenAtLeast = 3;  // fewer may be chance
 constexpr uint64_t kProbesEnough = 1000;
