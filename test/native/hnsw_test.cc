@@ -266,6 +266,46 @@ SL_TEST(graph_with_hostile_links_is_walked_without_leaving_its_bounds) {
   }
 }
 
+// Clusters one after another: each is linked to little but itself.
+SL_TEST(a_search_that_starts_at_many_nodes_finds_rows_that_one_start_hides) {
+  constexpr uint32_t kClusters = 400;
+  constexpr uint32_t kRows = 6000;
+  const std::vector<float> centres = RandomRows(kClusters, 5);
+  std::vector<float> rows = RandomRows(kRows, 6);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const size_t cluster = i / kDim * kClusters / kRows;
+    rows[i] = centres[cluster * kDim + i % kDim] + 0.02f * rows[i];
+  }
+  Fixture f(8, 60, std::move(rows));
+  CHECK(f.Add(kRows));
+  std::vector<Neighbor> found;
+  const auto lost = [&](size_t starts) {
+    SearchLimits limits;
+    limits.k = 1;
+    limits.ef = 64;
+    limits.starts = starts;
+    uint32_t count = 0;
+    for (uint32_t node = 0; node < kRows; ++node) {
+      const Walk walk =
+          SearchGraph(f.graph, f.space, f.space.row(node), limits, &f.scratch, &found);
+      count += walk != Walk::kOk || found.empty() || found[0].row != node;
+    }
+    return count;
+  };
+  const uint32_t from_one = lost(1);
+  const uint32_t as_usual = lost(0);
+  CHECK(from_one > 0);
+  CHECK(2 * as_usual < from_one);
+  // Who is lost is linked, and to others only.
+  std::vector<uint32_t> nodes(kRows);
+  for (uint32_t node = 0; node < kRows; ++node) nodes[node] = node;
+  LostNodes mended;
+  CHECK(FindLost(&f.graph, f.space, &nodes, &f.scratch, &mended) == Walk::kOk);
+  CHECK(mended.all > 0 && mended.hidden <= mended.all);
+  CHECK_EQ(f.FirstProblem(), "");
+  CHECK(lost(0) <= as_usual / 4);
+}
+
 // Nodes may be linked between the making of the bitset and the walk.
 SL_TEST(a_filtered_search_does_not_read_behind_its_bitset) {
   Fixture f(4, 20, RandomRows(300, 1));
