@@ -127,6 +127,7 @@ export interface NativeBinding {
     vectors: Float32Array,
     keys: NativeKeys | undefined,
     threads: number,
+    more: boolean,
   ): Promise<{ firstRow: number; rows: number }>;
   update(
     handle: NativeHandle,
@@ -134,11 +135,12 @@ export interface NativeBinding {
     keys: NativeKeys,
     insertMissing: boolean,
     threads: number,
+    more: boolean,
   ): Promise<{ firstRow: number; rows: number }>;
   remove(handle: NativeHandle, keys: NativeKeys): Promise<number>;
   rollback(handle: NativeHandle, rows: number, threads: number): Promise<void>;
-  /** After the last part of an append. */
-  settle(handle: NativeHandle): Promise<void>;
+  /** After the last part of an append whose parts said that more follows. */
+  settle(handle: NativeHandle, threads: number): Promise<void>;
   /** Nodes whose links have no current codes; 0 unless storage is inline. */
   uncoded(handle: NativeHandle): number;
   /** Gives the node to go on from; the number of nodes when all is done. */

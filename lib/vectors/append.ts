@@ -99,14 +99,15 @@ export async function append(
     for (let start = 0; start < job.rows; start += partRows) {
       stop(start);
       const [vectors, keys] = part(start);
+      const more = start + partRows < job.rows;
       const added =
         job.update && keys
-          ? await binding.update(handle, vectors, keys, job.update.insertMissing, job.threads)
-          : await binding.add(handle, vectors, keys, job.threads);
+          ? await binding.update(handle, vectors, keys, job.update.insertMissing, job.threads, more)
+          : await binding.add(handle, vectors, keys, job.threads, more);
       job.onProgress?.(start + added.rows, job.rows);
     }
   } finally {
-    if (job.rows > partRows) await binding.settle(handle);
+    if (job.rows > partRows) await binding.settle(handle, job.threads);
   }
   await codeIfDue(core, job.threads);
   return { firstRow, rows: job.rows };

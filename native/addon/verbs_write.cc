@@ -58,18 +58,20 @@ Napi::Value Check(const Napi::CallbackInfo& info) {
       nullptr);
 }
 
-// add(handle, vectors, keys, threads): Promise<{ firstRow, rows }>
+// add(handle, vectors, keys, threads, more): Promise<{ firstRow, rows }>
 Napi::Value Add(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   std::shared_ptr<Rows> rows = RowsAt1(info, *index);
   const size_t threads = static_cast<size_t>(IntegerAt(info, 3, 0, kMaxThreads));
+  const bool more = BoolAt(info, 4);
   ReportMemory(info);
   return RunAsync(
-      info.Env(), [=] { return index->Add(&rows->vectors, rows->keys, threads, &rows->result); },
+      info.Env(),
+      [=] { return index->Add(&rows->vectors, rows->keys, threads, &rows->result, more); },
       [=](Napi::Env env) { return ResultOf(env, rows->result); });
 }
 
-// update(handle, vectors, keys, insertMissing, threads): Promise<{ firstRow, rows }>
+// update(handle, vectors, keys, insertMissing, threads, more): Promise<{ firstRow, rows }>
 Napi::Value Update(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   std::shared_ptr<Rows> rows = RowsAt1(info, *index);
@@ -78,11 +80,13 @@ Napi::Value Update(const Napi::CallbackInfo& info) {
   }
   const bool insert_missing = BoolAt(info, 3);
   const size_t threads = static_cast<size_t>(IntegerAt(info, 4, 0, kMaxThreads));
+  const bool more = BoolAt(info, 5);
   ReportMemory(info);
   return RunAsync(
       info.Env(),
       [=] {
-        return index->Update(&rows->vectors, rows->keys, insert_missing, threads, &rows->result);
+        return index->Update(&rows->vectors, rows->keys, insert_missing, threads, &rows->result,
+                             more);
       },
       [=](Napi::Env env) { return ResultOf(env, rows->result); });
 }
@@ -108,16 +112,12 @@ Napi::Value Rollback(const Napi::CallbackInfo& info) {
       info.Env(), [=] { return index->Rollback(rows, threads); }, nullptr);
 }
 
-// settle(handle): Promise<void>
+// settle(handle, threads): Promise<void>
 Napi::Value Settle(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
+  const size_t threads = static_cast<size_t>(IntegerAt(info, 1, 0, kMaxThreads));
   return RunAsync(
-      info.Env(),
-      [=] {
-        index->Settle();
-        return Status::Ok();
-      },
-      nullptr);
+      info.Env(), [=] { return index->Settle(threads); }, nullptr);
 }
 
 // uncoded(handle): number of nodes

@@ -105,8 +105,8 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
   return Walk::kOk;
 }
 
-void FewLinksTo(const Graph& graph, uint32_t nodes, uint8_t few, std::vector<uint32_t>* out) {
-  std::vector<uint8_t> links(nodes);
+void FewLinksTo(const Graph& graph, uint32_t nodes, uint32_t few, std::vector<uint32_t>* out) {
+  std::vector<uint16_t> links(nodes);
   for (uint32_t node = 0; node < nodes; ++node) {
     const LinkList list = graph.Links(node, 0);
     for (uint32_t i = 0; i < list.capacity; ++i) {
@@ -121,42 +121,41 @@ void FewLinksTo(const Graph& graph, uint32_t nodes, uint8_t few, std::vector<uin
   }
 }
 
-Walk FindLost(Graph* graph, const Space& space, std::vector<uint32_t>* nodes, Scratch* scratch,
-              LostNodes* lost) {
-  *lost = LostNodes{};
-  std::vector<uint32_t> again;
+Walk LookFor(const Graph& graph, const Space& space, uint32_t node, Scratch* scratch, bool* is_lost,
+             LostNode* lost) {
+  *is_lost = false;
+  if (space.live.Gone(node)) return Walk::kOk;
+  if (!space.Trusted(node)) return Walk::kRowDamaged;
+  const float* row = space.row(node);
   std::vector<Neighbor> found;
-  std::vector<Neighbor> from_many;
-  Walk walk = Walk::kOk;
-  // Whether a search that enters at so many nodes, or as many as is usual, finds it.
-  const auto finds = [&](uint32_t own, size_t starts, std::vector<Neighbor>* met) {
-    const float* row = space.row(own);
-    SearchLimits limits;
-    limits.k = 1;
-    limits.ef = kFindEf;
-    limits.starts = starts;
-    walk = SearchGraph(*graph, space, row, limits, scratch, met);
-    return walk != Walk::kOk || met->empty() || IsAmong(*met, own, space.Distance(row, row));
+  SearchLimits limits;
+  limits.k = 1;
+  limits.ef = kFindEf;
+  const auto finds = [&](Walk* walk) {
+    *walk = SearchGraph(graph, space, row, limits, scratch, &found);
+    return *walk != Walk::kOk || found.empty() || IsAmong(found, node, space.Distance(row, row));
   };
-  for (const uint32_t own : *nodes) {
-    if (space.live.Gone(own)) continue;
-    if (!space.Trusted(own)) return Walk::kRowDamaged;
-    const bool usual = finds(own, 0, &found);
-    if (walk != Walk::kOk) return walk;
-    if (usual) continue;
-    const bool hidden = !finds(own, kFindEf, &from_many);
-    if (walk != Walk::kOk) return walk;
-    ++lost->all;
-    lost->hidden += hidden;
-    // A near node with room in its list, so that no other loses its place there.
-    const size_t most = std::min(found.size(), kRoomAmong);
-    size_t at = 0;
-    while (at < most && !HasRoom(graph->Links(found[at].row, 0))) ++at;
-    PutBehind(graph, found[at < most ? at : 0].row, own, &again);
-    again.push_back(own);
+  Walk walk = Walk::kOk;
+  if (finds(&walk)) return walk;
+  *is_lost = true;
+  lost->node = node;
+  lost->found.clear();
+  for (const Neighbor& hit : found) {
+    if (lost->found.size() == kRoomAmong) break;
+    lost->found.push_back(hit.row);
   }
-  *nodes = std::move(again);
-  return Walk::kOk;
+  limits.starts = kFindEf;
+  lost->hidden = !finds(&walk);
+  return walk;
+}
+
+void LinkLost(Graph* graph, const LostNode& lost, std::vector<uint32_t>* again) {
+  // A near node with room in its list, so that no other loses its place there.
+  const auto roomy = std::find_if(lost.found.begin(), lost.found.end(), [graph](uint32_t near) {
+    return HasRoom(graph->Links(near, 0));
+  });
+  PutBehind(graph, roomy != lost.found.end() ? *roomy : lost.found[0], lost.node, again);
+  again->push_back(lost.node);
 }
 
 }  // namespace sightline

@@ -29,23 +29,30 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
 // The nodes below `nodes` to which at most `few` others link on level 0. In many dimensions some
 // rows are near to nobody although others are near to them; who is not found is mostly among these.
 // Cost: as Reconnect's.
-void FewLinksTo(const Graph& graph, uint32_t nodes, uint8_t few, std::vector<uint32_t>* out);
+void FewLinksTo(const Graph& graph, uint32_t nodes, uint32_t few, std::vector<uint32_t>* out);
 
-struct LostNodes {
-  uint64_t all = 0;     // were not found, and are linked now
-  uint64_t hidden = 0;  // of those: a search that began at many more nodes did not find them either
+// A node that a search for its own row does not find.
+struct LostNode {
+  uint32_t node = 0;
+  bool hidden = false;          // nor does one that starts at many more nodes
+  std::vector<uint32_t> found;  // the nearest of what it finds
 };
 
 // Being reachable is not being found: rows that came cluster by cluster are linked to their own
-// cluster alone, and a search that ends in the wrong one stays there. Searches for `nodes` as a
-// query would; one that is not found gets a link from the node where its search ended, which also
-// leads to those around it.
+// cluster alone, and a search that ends in the wrong one stays there. Searches for `node` as a
+// query would.
 //
-// nodes    afterwards those to be searched for again: not found, or lost a link to one of these.
+// lost     replaced if the node is lost, else `*is_lost` is false.
 // Returns  kRowDamaged if a row that is needed is damaged.
+// Threads  many at once, each with its own scratch.
+Walk LookFor(const Graph& graph, const Space& space, uint32_t node, Scratch* scratch, bool* is_lost,
+             LostNode* lost);
+
+// Links a lost node from where the search for it ended, and so to those around it.
+//
+// again    gets the nodes to search for again: the lost one and those that lost a link.
 // Threads  not together with Insert; readers may search.
-Walk FindLost(Graph* graph, const Space& space, std::vector<uint32_t>* nodes, Scratch* scratch,
-              LostNodes* lost);
+void LinkLost(Graph* graph, const LostNode& lost, std::vector<uint32_t>* again);
 
 }  // namespace sightline
 

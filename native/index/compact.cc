@@ -67,7 +67,7 @@ Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* n
   SL_RETURN_IF_ERROR(CopyRows(rows.data(), rows.size(), vectors.data()));
   SL_RETURN_IF_ERROR(CopyKeys(rows.data(), rows.size(), keys.data()));
   AddResult ignored;
-  return fresh->Add(&vectors, keys, threads, &ignored);
+  return fresh->Add(&vectors, keys, threads, &ignored, true);
 }
 
 Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {

@@ -121,13 +121,15 @@ class Index {
   // Appends rows, durably, then links them. All or nothing.
   // vectors  rows * dim floats; changed (cosine: normalised).
   // keys     one per row, or empty for the row numbers.
+  // more     another part of the same rows follows, and after the last one Settle: what is done
+  //          for the graph as a whole waits until then.
   Status Add(std::vector<float>* vectors, const std::vector<int64_t>& keys, size_t threads,
-             AddResult* result);
+             AddResult* result, bool more = false);
   // The same for keys that have a row: one commit brings the new rows and removes the old ones, and
   // every search sees either all of the old or all of the new. kNotFound for a key without a row,
   // unless `insert_missing`.
   Status Update(std::vector<float>* vectors, const std::vector<int64_t>& keys, bool insert_missing,
-                size_t threads, AddResult* result);
+                size_t threads, AddResult* result, bool more = false);
   // How many of the keys named a live row; these are removed, durably.
   Status Remove(const std::vector<int64_t>& keys, uint64_t* removed);
   // Drops the rows from `rows` on, durably.
@@ -170,8 +172,9 @@ class Index {
   // kNoMemory. Does nothing for an index in memory.
   Status Promote(bool* more);
 
-  // An append is over: what was kept from one part of it to the next goes.
-  void Settle();
+  // An append in parts is over: what was kept from one part to the next goes, and what was put off
+  // is done.
+  Status Settle(size_t threads);
 
   // Compaction, in steps so that the caller can report and stop between them; searches go on, other
   // writers must not: CreateBeside, CopyLive until *next is count(), then Adopt or Abandon.
@@ -263,14 +266,27 @@ class Index {
   Status MayStore() const;  // the same, wherever the path leads
   Status Store(const float* vectors, uint64_t rows, LogRecord* record);
   Status Commit(LogRecord* record);
-  Status Append(std::vector<float>* vectors, LogRecord* record, size_t threads, AddResult* result);
+  Status Append(std::vector<float>* vectors, LogRecord* record, size_t threads, bool more,
+                AddResult* result);
   Status NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>* inserter) const;
   Status Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCopy& now,
               size_t threads) const;
 
   // Reconnects the graph if enough rows came since the last time; `now`: if any came.
-  Status Tidy(bool now, const LiveRows& kept);
-  Status TidyIfThereIsRoom(bool now, const LiveRows& kept);
+  Status Tidy(bool now, size_t threads, const LiveRows& kept);
+  Status TidyIfThereIsRoom(bool now, size_t threads, const LiveRows& kept);
+  // Rows that were searched for, and how many of them links hid.
+  struct Counted {
+    uint64_t rows = 0;
+    uint64_t hidden = 0;
+  };
+  Status FindLost(const Space& space, const std::vector<uint32_t>& nodes, size_t threads,
+                  std::vector<LostNode>* lost) const;
+  // Searches for the nodes and links those that are lost; empties *nodes.
+  Status LinkLostOf(const Space& space, std::vector<uint32_t>* nodes, size_t threads,
+                    Counted* counted, uint64_t* linked);
+  Status MendLost(const Space& space, uint64_t first, uint64_t rows, size_t threads,
+                  uint64_t* lost);
 
   // Bound to the end of `log`.
   Status WriteSnapshot(const CommitLog& log);
@@ -291,9 +307,7 @@ class Index {
   void ForgetUnlinked(uint64_t from);
   void FindUnlinked();
   void GuessUnlinked();
-  Status FinishUnlink(const LiveRows& kept);
-  Status MendLost(const Space& space, uint64_t first, uint64_t rows, Scratch* scratch,
-                  uint64_t* lost);
+  Status FinishUnlink(size_t threads, const LiveRows& kept);
 
   // inline.cc
   Status ReserveInline();
@@ -393,8 +407,8 @@ class Index {
   std::vector<uint32_t> leaving_;
   uint64_t unlink_at_ = 0;
   uint64_t searched_all_at_ = 0;        // rows when all were last searched for (writer_)
-  uint64_t probed_ = 0;                 // rows that were searched for as a sample (writer_)
-  uint64_t hidden_ = 0;                 // of those: hidden by the links (writer_)
+  Counted few_;                         // of rows with few links to them (writer_)
+  Counted probed_;                      // of a sample (writer_)
   std::unique_ptr<InlineRows> inline_;  // Storage::kInline only
   std::atomic<bool> walks_inline_{false};
   std::atomic<bool> copies_crowd_{false};

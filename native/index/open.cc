@@ -322,7 +322,7 @@ Status Index::LoadGraph(bool usable, size_t threads) {
     unsaved_ = true;
     linked_ = rows;
     FindUnlinked();
-    linked = Tidy(false, now.kept());
+    linked = Tidy(false, threads, now.kept());
   }
   return linked.code() == StatusCode::kFileCorrupt ? GoWithoutGraph(linked) : linked;
 }

@@ -134,11 +134,11 @@ Status Index::Unlink(uint64_t first, size_t threads, uint64_t* next) {
     return Status(StatusCode::kFileCorrupt, path_ + ": a row that the graph needs is damaged");
   }
   *next = unlink_at_ = end;
-  return end < nodes ? CheckCut() : FinishUnlink(now.kept());
+  return end < nodes ? CheckCut() : FinishUnlink(threads, now.kept());
 }
 
 // Nothing leads to the leaving nodes any more, but a search may stand on one.
-Status Index::FinishUnlink(const LiveRows& kept) {
+Status Index::FinishUnlink(size_t threads, const LiveRows& kept) {
   MoveEntry(graph_.get(), kept);
   readers_.Wait();
   for (const uint32_t node : leaving_) {
@@ -151,7 +151,7 @@ Status Index::FinishUnlink(const LiveRows& kept) {
   CountInline();
   // Some were the only way to a live one.
   tidied_ = 0;
-  return Tidy(true, kept);
+  return Tidy(true, threads, kept);
 }
 
 }  // namespace sightline

@@ -65,7 +65,7 @@ Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked)
   problems->clear();
   // What is due at the next save is no finding. Damage is, below.
   const LiveCopy now(keys_, keys_.rows());
-  const Status tidied = Tidy(true, now.kept());
+  const Status tidied = Tidy(true, 0, now.kept());
   if (!tidied.ok() && tidied.code() != StatusCode::kFileCorrupt) return tidied;
   *rows_checked = rows_.count();
   if (!path_.empty()) {

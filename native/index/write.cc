@@ -101,7 +101,7 @@ Status Index::Store(const float* vectors, uint64_t rows, LogRecord* record) {
 }
 
 Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given, size_t threads,
-                  AddResult* result) {
+                  AddResult* result, bool more) {
   const std::lock_guard<std::mutex> writing(writer_);
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
@@ -117,11 +117,11 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
     }
   }
   SL_RETURN_IF_ERROR(keys_.CheckNew(record.keys.data(), record.keys.size()));
-  return Append(vectors, &record, threads, result);
+  return Append(vectors, &record, threads, more, result);
 }
 
 Status Index::Update(std::vector<float>* vectors, const std::vector<int64_t>& keys,
-                     bool insert_missing, size_t threads, AddResult* result) {
+                     bool insert_missing, size_t threads, AddResult* result, bool more) {
   const std::lock_guard<std::mutex> writing(writer_);
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
@@ -131,11 +131,11 @@ Status Index::Update(std::vector<float>* vectors, const std::vector<int64_t>& ke
   record.type = RecordType::kReplace;
   record.keys = keys;
   SL_RETURN_IF_ERROR(keys_.FindReplaced(keys.data(), keys.size(), insert_missing, &record.rows));
-  return Append(vectors, &record, threads, result);
+  return Append(vectors, &record, threads, more, result);
 }
 
 // The common part of Add and Update; type, keys and replaced rows of the record are set.
-Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t threads,
+Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t threads, bool more,
                      AddResult* result) {
   const uint64_t rows = record->keys.size();
   const uint64_t first = keys_.rows();
@@ -173,7 +173,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
                            : keys_.Append(record->keys.data(), rows);
   if (linked.ok()) linked = MarkInline(first + rows);
   if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, now, threads);
-  if (linked.ok()) linked = TidyIfThereIsRoom(false, now.kept());
+  if (linked.ok() && !more) linked = TidyIfThereIsRoom(false, threads, now.kept());
   if (!linked.ok()) {
     broken_ = linked;
     return linked;
@@ -189,14 +189,18 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
 }
 
 // Behind a commit. The graph is only better for it: without memory the next time will do.
-Status Index::TidyIfThereIsRoom(bool now, const LiveRows& kept) {
-  const Status tidied = Caught([&] { return Tidy(now, kept); });
+Status Index::TidyIfThereIsRoom(bool now, size_t threads, const LiveRows& kept) {
+  const Status tidied = Caught([&] { return Tidy(now, threads, kept); });
   return tidied.code() == StatusCode::kNoMemory ? Status::Ok() : tidied;
 }
 
-void Index::Settle() {
+Status Index::Settle(size_t threads) {
   const std::lock_guard<std::mutex> writing(writer_);
   link_codes_.reset();
+  Reading reading;
+  SL_RETURN_IF_ERROR(Enter(&reading));
+  if (!broken_.ok()) return Status::Ok();
+  return TidyIfThereIsRoom(false, threads, LiveCopy(keys_, keys_.rows()).kept());
 }
 
 Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
@@ -284,10 +288,10 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   unsaved_ = true;
   tidied_ = 0;
   searched_all_at_ = 0;
-  probed_ = 0;
-  hidden_ = 0;
+  few_ = Counted{};
+  probed_ = Counted{};
   dropping.End();
-  const Status tidied = TidyIfThereIsRoom(true, kept.kept());
+  const Status tidied = TidyIfThereIsRoom(true, threads, kept.kept());
   return tidied.ok() ? CheckCut() : tidied;
 }
 
@@ -296,7 +300,7 @@ Status Index::Save(bool closing) {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
   SL_RETURN_IF_ERROR(MayStore());
-  SL_RETURN_IF_ERROR(Tidy(true, LiveCopy(keys_, keys_.rows()).kept()));
+  SL_RETURN_IF_ERROR(Tidy(true, 0, LiveCopy(keys_, keys_.rows()).kept()));
   if (path_.empty() || (closing && !unsaved_ && !FoldIsDue(closing))) return Status::Ok();
   // Nothing was written to this copy: what it lacks is to be told again.
   if (closing && !owns_) return Status::Ok();

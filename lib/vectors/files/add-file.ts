@@ -89,10 +89,15 @@ export async function addFile(
     await binding.check(core.handle, vectors, part, span.first + at);
     return 0;
   });
-  await eachBlock(job, source, span, keys, 1, async (vectors, part) => {
-    const added = await binding.add(core.handle, vectors, part, job.threads);
-    return added.rows;
-  });
+  try {
+    await eachBlock(job, source, span, keys, 1, async (vectors, part, at) => {
+      const more = at + vectors.length / core.dim < span.rows;
+      const added = await binding.add(core.handle, vectors, part, job.threads, more);
+      return added.rows;
+    });
+  } finally {
+    await binding.settle(core.handle, job.threads);
+  }
   return { firstRow, rows: span.rows };
 }
 
