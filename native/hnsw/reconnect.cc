@@ -64,8 +64,13 @@ constexpr size_t kRoomAmong = 8;
 bool HasRoom(const LinkList& list) { return LastPlace(list) + 1 < static_cast<int>(list.capacity); }
 
 // Whether `node`, or a copy of it, was found. For inner products others may be nearer.
-bool IsAmong(const std::vector<Neighbor>& found, uint32_t node, float own) {
-  if (found[0].distance <= own) return true;
+bool IsAmong(const std::vector<Neighbor>& found, const Space& exact, uint32_t node) {
+  const float* row = exact.row(node);
+  const float own = exact.Distance(row, row);
+  for (size_t i = 0; i < std::min(found.size(), kRoomAmong); ++i) {
+    const uint32_t near = found[i].row;
+    if (exact.Trusted(near) && exact.Distance(row, exact.row(near)) <= own) return true;
+  }
   return std::any_of(found.begin(), found.end(),
                      [node](const Neighbor& hit) { return hit.row == node; });
 }
@@ -124,19 +129,28 @@ void FewLinksTo(const Graph& graph, uint32_t nodes, uint32_t few, std::vector<ui
 Walk LookFor(const Graph& graph, const Space& space, uint32_t node, Scratch* scratch, bool* is_lost,
              LostNode* lost) {
   *is_lost = false;
+  Space exact = space;
+  exact.codes = nullptr;
   if (space.live.Gone(node)) return Walk::kOk;
-  if (!space.Trusted(node)) return Walk::kRowDamaged;
+  if (!exact.Trusted(node)) return Walk::kRowDamaged;
   const float* row = space.row(node);
   std::vector<Neighbor> found;
   SearchLimits limits;
   limits.k = 1;
   limits.ef = kFindEf;
-  const auto finds = [&](Walk* walk) {
-    *walk = SearchGraph(graph, space, row, limits, scratch, &found);
-    return *walk != Walk::kOk || found.empty() || IsAmong(found, node, space.Distance(row, row));
-  };
   Walk walk = Walk::kOk;
-  if (finds(&walk)) return walk;
+  const auto finds = [&](const Space& on) {
+    walk = SearchGraph(graph, on, row, limits, scratch, &found);
+    return walk != Walk::kOk || found.empty() || IsAmong(found, exact, node);
+  };
+  const Space* on = &exact;
+  bool finds_it = finds(exact);
+  if (finds_it && walk == Walk::kOk && space.codes != nullptr && node < space.codes->rows()) {
+    on = &space;
+    space.codes->Prepare(row, &scratch->query_code);
+    finds_it = finds(space);
+  }
+  if (finds_it) return walk;
   *is_lost = true;
   lost->node = node;
   lost->found.clear();
@@ -145,7 +159,7 @@ Walk LookFor(const Graph& graph, const Space& space, uint32_t node, Scratch* scr
     lost->found.push_back(hit.row);
   }
   limits.starts = kFindEf;
-  lost->hidden = !finds(&walk);
+  lost->hidden = !finds(*on);
   return walk;
 }
 

@@ -40,7 +40,7 @@ struct LostNode {
 
 // Being reachable is not being found: rows that came cluster by cluster are linked to their own
 // cluster alone, and a search that ends in the wrong one stays there. Searches for `node` as a
-// query would.
+// query would, on rows and, where space.codes is set, on codes too.
 //
 // lost     replaced if the node is lost, else `*is_lost` is false.
 // Returns  kRowDamaged if a row that is needed is damaged.

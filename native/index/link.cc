@@ -121,10 +121,14 @@ Status Index::Tidy(bool now, size_t threads, const LiveRows& kept) {
 Status Index::FindLost(const Space& space, const std::vector<uint32_t>& nodes, size_t threads,
                        std::vector<LostNode>* lost) const {
   lost->clear();
+  const std::shared_ptr<const RowCodes> codes = Codes();
   std::mutex adding;
   std::atomic<size_t> next{0};
   const auto work = [&] {
     ScratchPool::Lease scratch(&scratches_);
+    Space as_searched = space;
+    as_searched.codes = codes.get();
+    as_searched.query_code = &scratch->query_code;
     std::vector<LostNode> own;
     LostNode node;
     bool is_lost = false;
@@ -132,7 +136,7 @@ Status Index::FindLost(const Space& space, const std::vector<uint32_t>& nodes, s
          at = next.fetch_add(kSearchedAtOnce)) {
       if (Exiting()) return ExitingStatus();
       for (size_t i = at; i < std::min(nodes.size(), at + kSearchedAtOnce); ++i) {
-        if (LookFor(*graph_, space, nodes[i], &*scratch, &is_lost, &node) != Walk::kOk) {
+        if (LookFor(*graph_, as_searched, nodes[i], &*scratch, &is_lost, &node) != Walk::kOk) {
           next = nodes.size();
           return Status(StatusCode::kFileCorrupt,
                         path_ + ": a row that the graph needs is damaged");
