@@ -29,12 +29,13 @@ constexpr uint64_t kFewAtLeast = 64;
 // CLIP-like rows.
 constexpr uint64_t kHiddenFew = 3000;
 // The same where links to a scene hide it from all others: one in kProbed rows is searched for, and
-// kProbedMore times as many where of these more than one in kHiddenPart is hidden.
+// kProbedMore times as many where of these more than one in kHiddenPart is hidden. A link to one of
+// them leads to others, so twice that part of the first sample is enough.
 constexpr uint64_t kProbed = 32;
 constexpr uint64_t kProbedMore = 4;
 constexpr uint64_t kHiddenPart = 400;
 constexpr uint64_t kHiddenAtLeast = 3;  // fewer may be chance
-constexpr uint64_t kProbesEnough = 1000;
+constexpr uint64_t kProbesEnough = 4000;
 // What was counted longer ago counts less.
 constexpr uint64_t kCountedAtMost = 16 * 1024;
 constexpr uint64_t kSearchedAtOnce = 16;
@@ -212,7 +213,8 @@ Status Index::MendLost(const Space& space, uint64_t first, uint64_t rows, size_t
     SL_RETURN_IF_ERROR(LinkLostOf(space, &wanted, threads, &probed_, lost));
     if (probed_.hidden * kHiddenPart <= probed_.rows) return Status::Ok();
     // What earlier rows were like, later ones are.
-    hides = probed_.hidden >= kHiddenAtLeast && (more > 1 || probed_.rows > kProbesEnough);
+    hides = probed_.hidden >= kHiddenAtLeast && (more > 1 || probed_.rows > kProbesEnough ||
+                                                 probed_.hidden * kHiddenPart > 2 * probed_.rows);
   }
   if (!hides) return Status::Ok();
   // All old ones each time there are a fifth more: six searches a row in all.
