@@ -2,14 +2,14 @@
  * Models as the command line and programs see them: list, pull, verify. What needs the network or the
  * runtime is loaded by the call.
  */
-import { listModels, type InstalledModel, type ModelState } from '../encode/hub/list';
-import type { PullOptions, PullReport } from '../encode/hub/pull-types';
-import type { ModelVerification, VerifyOptions } from '../encode/hub/verify';
+import { listModels, type InstalledModel, type ModelState } from '../models/store/list';
+import type { PullOptions, PullReport } from '../models/hub/pull-types';
+import type { ModelVerification, VerifyOptions } from '../encode/golden/verify';
 
 export { listModels, type InstalledModel, type ModelState };
-export type { Dtype } from '../encode/dtype';
-export type { Drift, ModelVerification, VerifyOptions } from '../encode/hub/verify';
-export type { PulledFile, PullOptions, PullProgress, PullReport } from '../encode/hub/pull-types';
+export type { Dtype } from '../models/dtype';
+export type { Drift, ModelVerification, VerifyOptions } from '../encode/golden/verify';
+export type { PulledFile, PullOptions, PullProgress, PullReport } from '../models/hub/pull-types';
 
 /**
  * Downloads a model into the hub's cache, resuming what an earlier try left, and records its sums.
@@ -19,7 +19,7 @@ export type { PulledFile, PullOptions, PullProgress, PullReport } from '../encod
  *   ERR_MODEL_INVALID | ERR_DISK_FULL | ERR_IO | ERR_FILE_LOCKED | ERR_ABORTED
  */
 export async function pullModel(name: string, options?: PullOptions): Promise<PullReport> {
-  return (await import('../encode/hub/index.js')).pullModel(name, options);
+  return (await import('../models/index.js')).pullModel(name, options);
 }
 
 /**
@@ -32,5 +32,5 @@ export async function verifyModels(
   name?: string,
   options?: VerifyOptions,
 ): Promise<readonly ModelVerification[]> {
-  return (await import('../encode/hub/index.js')).verifyModels(name, options);
+  return (await import('../encode/golden/verify.js')).verifyModels(name, options);
 }
