@@ -4,9 +4,9 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { abortedError } from '../base/abort';
-import { decoderEnvironment } from '../base/child-environment';
-import { makeError, messageOf } from '../base/errors';
+import { abortedError } from '../lib/base/abort';
+import { decoderEnvironment } from '../lib/base/child-environment';
+import { makeError, messageOf } from '../lib/base/errors';
 import { filmFrames, sceneAt, type Film } from './motion';
 import { renderPixels } from './render';
 

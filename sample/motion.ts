@@ -2,7 +2,7 @@
  * Scenes that move: a film is a list of shots, each a scene whose things sway and drift while the
  * camera stays. What a caption says of the scene holds in every frame of its shot.
  */
-import { makeError } from '../base/errors';
+import { makeError } from '../lib/base/errors';
 import { Random } from './random';
 import { randomScene, type Scene, type SceneOptions } from './scene';
 

@@ -2,7 +2,7 @@
  * A scene as plain data: up to three groups of equal things on a background. Pure: a seed goes in,
  * the same scene comes out. Nothing is drawn here.
  */
-import { makeError } from '../base/errors';
+import { makeError } from '../lib/base/errors';
 import { hashText, Random } from './random';
 import {
   BACKGROUNDS,
