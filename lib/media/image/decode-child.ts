@@ -2,11 +2,11 @@
  * Main file of a picture child: takes one request at a time, answers it, and dies when its parent
  * goes or when it grows too big. Started by `DecodePool` only.
  */
-import { isLibraryError, makeError, messageOf } from '../base/errors';
+import { isLibraryError, makeError, messageOf } from '../../base/errors';
 import { EXIT_MEMORY, type DecodeReply, type DecodeRequest } from './decode-protocol';
 import { decodePicture, prepareDecoder } from './decode-picture';
-import { LIMITS, pictureLimits, type PictureLimits } from './limits';
-import { assertUnchanged, openMedia } from './safe-open';
+import { LIMITS, pictureLimits, type PictureLimits } from '../limits';
+import { assertUnchanged, openMedia } from '../safe-open';
 
 /** Short against the time a decoder needs to fill the memory between two looks. */
 const MEMORY_CHECK_MS = 25;

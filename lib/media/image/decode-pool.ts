@@ -5,8 +5,8 @@
  */
 import { types } from 'node:util';
 import { fork, type ChildProcess } from 'node:child_process';
-import { decoderEnvironment } from '../base/child-environment';
-import { ERROR_CODES, makeError, type LibraryError } from '../base/errors';
+import { decoderEnvironment } from '../../base/child-environment';
+import { ERROR_CODES, makeError, type LibraryError } from '../../base/errors';
 import {
   EXIT_MEMORY,
   type DecodedPicture,

@@ -7,9 +7,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { decoderEnvironment } from '../base/child-environment';
-import { makeError, messageOf, type LibraryError } from '../base/errors';
-import { LIMITS } from './limits';
+import { decoderEnvironment } from '../../base/child-environment';
+import { makeError, messageOf, type LibraryError } from '../../base/errors';
+import { LIMITS } from '../limits';
 
 /** Descriptor of the media file inside the child; 3 is the frame index. */
 const MEDIA_FD = 4;

@@ -5,11 +5,11 @@
  */
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { makeError, messageOf } from '../../base/errors';
-import { findFfmpeg } from '../ffmpeg-find';
-import { ffmpegEnvironment, limitedCommand } from '../ffmpeg-process';
-import type { PictureLimits } from '../limits';
-import { FfmpegLog, MOST_LOG_BYTES } from '../video-log';
+import { makeError, messageOf } from '../../../base/errors';
+import { findFfmpeg } from '../../ffmpeg/ffmpeg-find';
+import { ffmpegEnvironment, limitedCommand } from '../../ffmpeg/ffmpeg-process';
+import type { PictureLimits } from '../../limits';
+import { FfmpegLog, MOST_LOG_BYTES } from '../../ffmpeg/video-log';
 import type { RawPicture } from './raw-picture';
 
 export interface FfmpegPictureOptions {

@@ -2,17 +2,17 @@
  * Runs ffmpeg for one video and judges how it went: which frames come out, and what is said at the
  * end when something was wrong.
  */
-import { makeError, type LibraryError } from '../base/errors';
-import type { FfmpegProcess } from './ffmpeg-process';
-import { filmTracks, matrixOfTrack, signalOfTrack, squareSize } from './film-track';
-import type { FilmTrack, Shape } from './film-track';
-import { cubeFile } from './color/cube';
-import { needsMapping } from './color/signal';
-import type { DecodedFrame } from './frame';
+import { makeError, type LibraryError } from '../../base/errors';
+import type { FfmpegProcess } from '../ffmpeg/ffmpeg-process';
+import { filmTracks, matrixOfTrack, signalOfTrack, squareSize } from '../ffmpeg/film-track';
+import type { FilmTrack, Shape } from '../ffmpeg/film-track';
+import { cubeFile } from '../color/cube';
+import { needsMapping } from '../color/signal';
+import type { DecodedFrame } from '../frame';
 import { FrameStream, type IndexedFrame } from './frame-stream';
-import { LIMITS } from './limits';
+import { LIMITS } from '../limits';
 import { frameSize, type FilmView } from './video-args';
-import { FfmpegLog, MOST_LOG_BYTES } from './video-log';
+import { FfmpegLog, MOST_LOG_BYTES } from '../ffmpeg/video-log';
 
 export interface FollowedLog {
   readonly log: FfmpegLog;

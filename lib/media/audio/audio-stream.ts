@@ -6,7 +6,7 @@
  * channels the file has. Header: magic, offset of the data, its length, encoding, rate, channels.
  */
 import type { Readable } from 'node:stream';
-import { makeError } from '../base/errors';
+import { makeError } from '../../base/errors';
 
 const MAGIC = 0x2e736e64;
 const HEADER_BYTES = 24;

@@ -1,6 +1,6 @@
 /** What the parent and a picture child say to each other. Plain data, cloned by the IPC channel. */
-import type { ErrorCode } from '../base/errors';
-import type { MediaLimits } from '../base/types';
+import type { ErrorCode } from '../../base/errors';
+import type { MediaLimits } from '../../base/types';
 
 export interface DecodeRequest {
   readonly id: number;

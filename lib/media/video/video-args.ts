@@ -1,11 +1,11 @@
 /** The command line of one sampling run. Pure: options in, arguments out. */
 import { availableParallelism } from 'node:os';
-import { makeError } from '../base/errors';
-import type { AudioFormat } from './audio-sniff';
-import type { Ffmpeg } from './ffmpeg-find';
-import { INDEX_NAME } from './ffmpeg-process';
-import { LIMITS } from './limits';
-import type { Shape } from './film-track';
+import { makeError } from '../../base/errors';
+import type { AudioFormat } from '../audio-sniff';
+import type { Ffmpeg } from '../ffmpeg/ffmpeg-find';
+import { INDEX_NAME } from '../ffmpeg/ffmpeg-process';
+import { LIMITS } from '../limits';
+import type { Shape } from '../ffmpeg/film-track';
 
 /** Which frames to take; exactly one way counts: `keyframes`, else `everyNFrames`, else `fps`. */
 export interface SamplingOptions {

@@ -7,15 +7,15 @@
  */
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
-import { isError, makeError, messageOf } from '../base/errors';
-import { mapPixels } from './color/map';
-import type { ColorSignal } from './color/signal';
+import { isError, makeError, messageOf } from '../../base/errors';
+import { mapPixels } from '../color/map';
+import type { ColorSignal } from '../color/signal';
 import type { DecodedPicture } from './decode-protocol';
 import { exifDate } from './exif-date';
-import { LIMITS, pictureLimits, type PictureLimits } from './limits';
+import { LIMITS, pictureLimits, type PictureLimits } from '../limits';
 import { openPicture, openRepairedPng, WHITE, type Context, type Opened } from './open-picture';
-import { largestPreview } from './picture/raw-preview';
-import { sniff, SNIFF_BYTES, type ImageFormat } from './sniff';
+import { largestPreview } from './formats/raw-preview';
+import { sniff, SNIFF_BYTES, type ImageFormat } from '../sniff';
 
 /**
  * Every loader of libvips is switched off but these: even a verdict of `sniff` that is wrong cannot

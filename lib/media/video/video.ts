@@ -5,16 +5,16 @@
  * A damaged video: frames that decoded are given first, then the error is thrown. Whether they are
  * kept is the taker's choice (`details.frames` says how many there were).
  */
-import { makeError } from '../base/errors';
-import type { MediaLimits } from '../base/types';
-import { findFfmpeg } from './ffmpeg-find';
-import { FfmpegProcess, inputName, type FfmpegRun } from './ffmpeg-process';
-import type { DecodedFrame } from './frame';
-import { checkMaxSize } from './image';
-import { LIMITS } from './limits';
-import { assertUnchanged, openMedia, type OpenedFile } from './safe-open';
-import { sniff, SNIFF_BYTES, type VideoFormat } from './sniff';
-import { filmTracks, uprightSize } from './film-track';
+import { makeError } from '../../base/errors';
+import type { MediaLimits } from '../../base/types';
+import { findFfmpeg } from '../ffmpeg/ffmpeg-find';
+import { FfmpegProcess, inputName, type FfmpegRun } from '../ffmpeg/ffmpeg-process';
+import type { DecodedFrame } from '../frame';
+import { checkMaxSize } from '../image/image';
+import { LIMITS } from '../limits';
+import { assertUnchanged, openMedia, type OpenedFile } from '../safe-open';
+import { sniff, SNIFF_BYTES, type VideoFormat } from '../sniff';
+import { filmTracks, uprightSize } from '../ffmpeg/film-track';
 import {
   inputArgs,
   outputArgs,

@@ -3,19 +3,19 @@
  * Runs in a child only, see `decode-picture.ts`.
  */
 import sharp from 'sharp';
-import { makeError } from '../base/errors';
-import { needsMapping, type ColorSignal } from './color/signal';
-import { checkPicture, type PictureLimits } from './limits';
-import { primaryItem } from './picture/bmff';
-import { bmpSize, decodeBmp } from './picture/bmp';
-import { decodeByFfmpeg } from './picture/ffmpeg-picture';
-import { decodeHeic } from './picture/heic';
-import { largestOfIcon } from './picture/ico';
-import { repairPng } from './picture/png-repair';
-import type { RawPicture } from './picture/raw-picture';
-import { isRawTiff, largestPreview, tiffOrientation } from './picture/raw-preview';
-import { signalOf, signalOfProfile } from './picture/signal';
-import { PIPE_DEMUXERS, sniff, type ImageFormat, type PipeFormat } from './sniff';
+import { makeError } from '../../base/errors';
+import { needsMapping, type ColorSignal } from '../color/signal';
+import { checkPicture, type PictureLimits } from '../limits';
+import { primaryItem } from './formats/bmff';
+import { bmpSize, decodeBmp } from './formats/bmp';
+import { decodeByFfmpeg } from './formats/ffmpeg-picture';
+import { decodeHeic } from './formats/heic';
+import { largestOfIcon } from './formats/ico';
+import { repairPng } from './formats/png-repair';
+import type { RawPicture } from './formats/raw-picture';
+import { isRawTiff, largestPreview, tiffOrientation } from './formats/raw-preview';
+import { signalOf, signalOfProfile } from './formats/signal';
+import { PIPE_DEMUXERS, sniff, type ImageFormat, type PipeFormat } from '../sniff';
 
 /** Behind what is transparent or missing. */
 export const WHITE = '#ffffff';

@@ -1,8 +1,8 @@
 /** Pictures that are pixels already: from a camera, a canvas, an array. */
 import { types } from 'node:util';
-import { checkPresent } from '../base/arrays';
-import { makeError } from '../base/errors';
-import { LIMITS } from './limits';
+import { checkPresent } from '../../base/arrays';
+import { makeError } from '../../base/errors';
+import { LIMITS } from '../limits';
 
 /** Rows from the top, pixels from the left, channels side by side: the shape [height, width, channels]. */
 export interface RawPixels {

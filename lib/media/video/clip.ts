@@ -1,6 +1,6 @@
 /** Frames that stand for a whole video, for encoders that look at a clip at once (VideoMAE). */
-import { checkInteger } from '../base/options';
-import type { DecodedFrame } from './frame';
+import { checkInteger } from '../../base/options';
+import type { DecodedFrame } from '../frame';
 import { probeVideo, sampleVideo } from './video';
 
 export interface SampleClipOptions {

@@ -4,7 +4,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { makeError, messageOf } from '../base/errors';
+import { makeError, messageOf } from '../../base/errors';
 import { ffmpegEnvironment } from './ffmpeg-process';
 
 export interface Ffmpeg {

@@ -3,7 +3,7 @@
  * code points. A file may hold more items (thumbnails, depth, a gain map with a signal of its own), so
  * the properties are followed from the primary item and not looked for. Pure; every length is checked.
  */
-import type { ColorSignal } from '../color/signal';
+import type { ColorSignal } from '../../color/signal';
 
 export interface PrimaryItem {
   readonly width: number | undefined;

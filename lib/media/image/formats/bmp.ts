@@ -3,7 +3,7 @@
  * mask of icons. In JavaScript, because libvips has no reader and ffmpeg's refuses most bit fields; a
  * hostile file can cost it no more than the size that was checked before.
  */
-import { makeError } from '../../base/errors';
+import { makeError } from '../../../base/errors';
 import type { RawPicture } from './raw-picture';
 
 export interface BmpHeader {

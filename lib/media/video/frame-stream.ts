@@ -4,8 +4,8 @@
  * bytes; that they begin and end like a JPEG is checked all the same.
  */
 import type { Readable } from 'node:stream';
-import { makeError } from '../base/errors';
-import { LIMITS } from './limits';
+import { makeError } from '../../base/errors';
+import { LIMITS } from '../limits';
 
 export interface IndexedFrame {
   /** A JPEG, or pixels of three bytes where those were asked for. */

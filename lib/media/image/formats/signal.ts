@@ -3,7 +3,7 @@
  * `cICP` chunk of a PNG, the `nclx` box of AVIF and HEIC, the `cicp` tag of an ICC profile. libvips
  * reads none of the three. Pure; every length is checked.
  */
-import type { ColorSignal } from '../color/signal';
+import type { ColorSignal } from '../../color/signal';
 import { primaryItem } from './bmff';
 
 /** What the file's own boxes and chunks say; undefined where they say nothing. */

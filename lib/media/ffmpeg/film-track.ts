@@ -3,7 +3,7 @@
  * more than one: a cover, a thumbnail strip, a small picture for previews, tracks that are switched off.
  * Pure.
  */
-import { PRIMARIES, TRANSFER, type ColorSignal } from './color/signal';
+import { PRIMARIES, TRANSFER, type ColorSignal } from '../color/signal';
 
 export interface FilmTrack {
   /** Among all streams of the file, as ffmpeg counts. */

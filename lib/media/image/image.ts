@@ -1,11 +1,11 @@
 /** Pictures as the layers above ask for them: one pool of children per process, started when needed. */
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { checkInteger } from '../base/options';
-import type { MediaLimits } from '../base/types';
+import { checkInteger } from '../../base/options';
+import type { MediaLimits } from '../../base/types';
 import { DecodePool } from './decode-pool';
-import type { DecodedImage } from './frame';
-import { LIMITS } from './limits';
+import type { DecodedImage } from '../frame';
+import { LIMITS } from '../limits';
 
 /** A file on disk, or encoded bytes that came another way, for example by HTTP. */
 export type ImageSource = { readonly absPath: string } | { readonly bytes: Uint8Array };

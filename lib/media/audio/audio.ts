@@ -4,16 +4,16 @@
  *
  * A damaged or cut file gives the samples that decode; `complaint` says what ffmpeg thought of it.
  */
-import { makeError, type LibraryError } from '../base/errors';
-import { sniffAudio, type SniffedAudio } from './audio-sniff';
+import { makeError, type LibraryError } from '../../base/errors';
+import { sniffAudio, type SniffedAudio } from '../audio-sniff';
 import { readMono } from './audio-stream';
-import { findFfmpeg } from './ffmpeg-find';
-import { FfmpegProcess, inputName } from './ffmpeg-process';
-import { LIMITS } from './limits';
-import { assertUnchanged, openMedia, type OpenedFile } from './safe-open';
-import { SNIFF_BYTES } from './sniff';
-import { inputArgs } from './video-args';
-import { followLog } from './video-run';
+import { findFfmpeg } from '../ffmpeg/ffmpeg-find';
+import { FfmpegProcess, inputName } from '../ffmpeg/ffmpeg-process';
+import { LIMITS } from '../limits';
+import { assertUnchanged, openMedia, type OpenedFile } from '../safe-open';
+import { SNIFF_BYTES } from '../sniff';
+import { inputArgs } from '../video/video-args';
+import { followLog } from '../video/video-run';
 
 /** What wav2vec2 models were trained with. */
 export const DEFAULT_SAMPLE_RATE = 16_000;

@@ -3,7 +3,7 @@
  * ffmpegs read the grids of phones. The memory of the module is all that hostile bytes can reach.
  * Runs in a picture child only.
  */
-import { makeError, messageOf } from '../../base/errors';
+import { makeError, messageOf } from '../../../base/errors';
 import type { RawPicture } from './raw-picture';
 
 interface HeifImage {
