@@ -1,9 +1,9 @@
 /** A multipart form with one picture in field `image` and search options beside it; in memory only. */
 import type { FastifyRequest } from 'fastify';
-import { isLibraryError, makeError } from '../base/errors';
-import type { FilterFields, OptionFields } from './query-input';
-import { UPLOAD_FIELDS } from './schemas';
-import { convertFields } from './strict-fields';
+import { isLibraryError, makeError } from '../../base/errors';
+import type { FilterFields, OptionFields } from '../schemas/query-input';
+import { UPLOAD_FIELDS } from '../schemas/schemas';
+import { convertFields } from '../schemas/strict-fields';
 
 export interface Upload {
   readonly image: Uint8Array;

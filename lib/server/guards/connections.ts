@@ -9,7 +9,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { SECURITY_HEADERS } from './headers';
-import type { ServerLimits } from './limits';
+import type { ServerLimits } from '../limits';
 
 export interface Connections {
   /** Whether requests on this socket may be answered; false: it has no place, tell it to come again. */

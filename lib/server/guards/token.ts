@@ -4,7 +4,7 @@
  * `<img>` and `<video>` cannot send headers. Never read from a URL, never logged.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { makeError } from '../base/errors';
+import { makeError } from '../../base/errors';
 import type { RequestHeaders } from './access';
 
 export const COOKIE_NAME = 'sightline_session';

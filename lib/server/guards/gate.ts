@@ -1,5 +1,5 @@
 /** Bounded concurrency: so many at once, so many in line, the rest are told to come back. */
-import { makeError } from '../base/errors';
+import { makeError } from '../../base/errors';
 
 interface Waiter {
   readonly start: () => void;

@@ -1,5 +1,5 @@
 /** Checked request fields -> what the facade takes. Wire names are snake_case, ours are not. */
-import type { MediaKind, SearchOptions } from '../base/types';
+import type { MediaKind, SearchOptions } from '../../base/types';
 
 export interface OptionFields {
   readonly k?: number;

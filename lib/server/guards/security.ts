@@ -5,9 +5,9 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { makeError, type ErrorCode } from '../base/errors';
+import { makeError, type ErrorCode } from '../../base/errors';
 import { hostRule, isOwnSite } from './access';
-import type { ServiceContext } from './context';
+import type { ServiceContext } from '../context';
 import { SECURITY_HEADERS } from './headers';
 
 declare module 'fastify' {

@@ -3,8 +3,8 @@
  * stacks. Everything thrown anywhere in the server passes through here.
  */
 import os from 'node:os';
-import { suggest } from '../base/options';
-import { ERROR_CODES, isLibraryError, type ErrorCode } from '../base/errors';
+import { suggest } from '../../base/options';
+import { ERROR_CODES, isLibraryError, type ErrorCode } from '../../base/errors';
 
 export interface PublicError {
   readonly status: number;

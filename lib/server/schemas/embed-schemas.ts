@@ -1,6 +1,6 @@
 /** Schemas of the embedding routes: what they take and answer. */
-import { MAX_TEXT } from '../base/limits';
-import { MAX_EMBED_INPUTS } from './limits';
+import { MAX_TEXT } from '../../base/limits';
+import { MAX_EMBED_INPUTS } from '../limits';
 import { errors } from './schemas';
 
 const EMBED_TEXT = {

@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { makeError } from '../base/errors';
-import { PACKAGE_ROOT } from '../base/package-root';
+import { makeError } from '../../base/errors';
+import { PACKAGE_ROOT } from '../../base/package-root';
 
 export interface Asset {
   readonly bytes: Buffer;

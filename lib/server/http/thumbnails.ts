@@ -2,7 +2,7 @@
  * Smaller copies of frames, made when asked for and kept in memory within a byte budget. Input is
  * always a JPEG this library wrote itself.
  */
-import { Gate } from './gate';
+import { Gate } from '../guards/gate';
 
 /** Widths that are made; others are rounded up, so that a client cannot fill the cache with variants. */
 const WIDTHS = [96, 160, 256, 384, 512, 768, 1024] as const;

@@ -1,8 +1,8 @@
 /** What requests for embeddings have in common: a place for each, bodies that may be large, pictures in JSON. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { makeError } from '../base/errors';
-import type { BatchInput } from '../service';
-import { clientGone, type ServiceContext } from './context';
+import { makeError } from '../../base/errors';
+import type { BatchInput } from '../../service';
+import { clientGone, type ServiceContext } from '../context';
 
 /** Base64 takes four characters for three bytes; some more for the JSON around it. */
 const BASE64_SHARE = 4 / 3;
