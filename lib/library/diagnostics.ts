@@ -5,7 +5,7 @@
  */
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { sqliteDriver, openSqlite } from '../catalog/sqlite';
+import { sqliteDriver, openSqlite } from '../catalog/sqlite/sqlite';
 import {
   diagnoseDecoder,
   diagnoseEncoders,

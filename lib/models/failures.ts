@@ -2,7 +2,7 @@
  * Errors of the hub: what went wrong, and the exact commands that help. One place, so that a pull, a
  * load and a listing say the same.
  */
-import { isDiskFull } from '../base/system-errors';
+import { isDiskFull } from '../base/files/system-errors';
 import { isError, isLibraryError, makeError, type LibraryError } from '../base/errors';
 
 /** Why the hub did not give what was asked. */

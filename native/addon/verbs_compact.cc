@@ -1,4 +1,4 @@
-// The steps of a compaction; index/compact.cc says what they do, lib/vectors/compact.ts in what
+// The steps of a compaction; index/compact.cc says what they do, lib/vectors/write/compact.ts in what
 // order.
 #include <memory>
 

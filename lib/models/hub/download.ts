@@ -10,7 +10,7 @@ import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises
 import path from 'node:path';
 import { codeOf, makeError } from '../../base/errors';
 import { Digests, digestsOfFile, feedFile } from '../file-hash';
-import { syncFolder } from '../../base/safe-file';
+import { syncFolder } from '../../base/files/safe-file';
 import { abortedError, diskError, hubError } from '../failures';
 import { discard, isNetworkTrouble, pause, type Answer, type HubHttp } from './http';
 import type { HubFile } from '../store/cache';

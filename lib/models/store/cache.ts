@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { writeBeside } from '../../base/safe-file';
+import { writeBeside } from '../../base/files/safe-file';
 import { diskError } from '../failures';
 import { isCommit } from '../names';
 
