@@ -8,7 +8,7 @@ import { abortedError } from '../lib/base/abort';
 import { decoderEnvironment } from '../lib/base/child-environment';
 import { makeError, messageOf } from '../lib/base/errors';
 import { filmFrames, sceneAt, type Film } from './motion';
-import { renderPixels } from './render';
+import { renderPixels } from './draw/render';
 
 export type VideoCodec = 'h264' | 'vp9';
 

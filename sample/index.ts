@@ -27,9 +27,15 @@ export {
   type Claim,
   type GroupClaim,
 } from './caption';
-export { drawSvg } from './draw-svg';
-export { renderPicture, renderPixels, sizeOf, type PictureFormat, type Pixels } from './render';
-export { drawRaster, type RasterStyle } from './draw-raster';
+export { drawSvg } from './draw/draw-svg';
+export {
+  renderPicture,
+  renderPixels,
+  sizeOf,
+  type PictureFormat,
+  type Pixels,
+} from './draw/render';
+export { drawRaster, type RasterStyle } from './draw/draw-raster';
 export {
   filmFrames,
   filmSeconds,

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../lib/base/abort';
 import { findVideoEncoders, writeVideo } from './film-writer';
-import { renderPicture } from './render';
+import { renderPicture } from './draw/render';
 import { samplePlan, type SamplePlan } from './sample-plan';
 
 export interface SampleLibraryOptions {

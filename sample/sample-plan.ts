@@ -4,7 +4,7 @@
  */
 import { randomFilm, type Film } from './motion';
 import { Random } from './random';
-import type { PictureFormat } from './render';
+import type { PictureFormat } from './draw/render';
 import { randomScene, type Scene } from './scene';
 import { BACKGROUNDS, type Background } from './vocabulary';
 

@@ -2,9 +2,9 @@
  * Backgrounds of the pixel renderer: a function from place to colour, built on smooth noise where
  * the SVG renderer strews strokes and dots. The shorter side of the picture is 1.
  */
-import type { Random } from './random';
-import { scramble } from './random';
-import { BACKGROUND_RGB, type Background, type Rgb } from './vocabulary';
+import type { Random } from '../random';
+import { scramble } from '../random';
+import { BACKGROUND_RGB, type Background, type Rgb } from '../vocabulary';
 
 /** Writes the colour at (x, y) into `out`. */
 export type Painter = (x: number, y: number, out: [number, number, number]) => void;

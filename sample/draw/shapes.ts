@@ -2,7 +2,7 @@
  * Outlines of the shapes for the SVG renderer, in a frame where every shape fits a circle of
  * radius 1 around the origin and y points down.
  */
-import type { Shape } from './vocabulary';
+import type { Shape } from '../vocabulary';
 
 /** SVG path data; filled with the even-odd rule. */
 export const SHAPE_PATHS: Readonly<Record<Shape, string>> = {

@@ -4,12 +4,12 @@
  * that was trained may ever have seen its pictures: it is what "drawn in another style" means in
  * the tests.
  */
-import { Random } from './random';
+import { Random } from '../random';
 import { backgroundPainter } from './raster-backgrounds';
 import { signedDistance } from './raster-shapes';
 import type { Pixels } from './render';
-import type { Item, ObjectGroup, Scene } from './scene';
-import { COLOUR_RGB, SECOND_RGB, type Pattern, type Rgb } from './vocabulary';
+import type { Item, ObjectGroup, Scene } from '../scene';
+import { COLOUR_RGB, SECOND_RGB, type Pattern, type Rgb } from '../vocabulary';
 
 export interface RasterStyle {
   /** Standard deviation of the grain, in steps of 255; default 0. */

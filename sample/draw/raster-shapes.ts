@@ -3,7 +3,7 @@
  * shape fits a circle of radius 1 around the origin, y down. Proportions differ from the SVG
  * renderer's on purpose.
  */
-import type { Shape } from './vocabulary';
+import type { Shape } from '../vocabulary';
 
 type Point = readonly [number, number];
 

@@ -2,8 +2,8 @@
  * Backgrounds as SVG: plain colours, sometimes with a gentle gradient, and eight textures. Units
  * are those of the picture's view box, whose shorter side is 100.
  */
-import type { Random } from './random';
-import { BACKGROUND_RGB, type Background, type Rgb } from './vocabulary';
+import type { Random } from '../random';
+import { BACKGROUND_RGB, type Background, type Rgb } from '../vocabulary';
 
 /** `rgb(...)`, each channel moved by up to `spread` and kept in range. */
 export function rgbText(random: Random, rgb: Rgb, spread: number, shift = 0): string {

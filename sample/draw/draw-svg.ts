@@ -4,10 +4,10 @@
  * mentions (shade, outline, shadow, stripe angle) follow from the scene's seed.
  */
 import { backgroundSvg, rgbText } from './backgrounds';
-import { Random } from './random';
-import type { Item, ObjectGroup, Scene } from './scene';
+import { Random } from '../random';
+import type { Item, ObjectGroup, Scene } from '../scene';
 import { SHAPE_PATHS } from './shapes';
-import { COLOUR_RGB, SECOND_RGB } from './vocabulary';
+import { COLOUR_RGB, SECOND_RGB } from '../vocabulary';
 
 /**
  * Draws a scene.

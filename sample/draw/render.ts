@@ -3,7 +3,7 @@
  */
 import sharp from 'sharp';
 import { drawSvg } from './draw-svg';
-import type { Scene } from './scene';
+import type { Scene } from '../scene';
 
 /** RGB, 8 bit, rows from top to bottom without padding. */
 export interface Pixels {
