@@ -26,7 +26,7 @@ export default tseslint.config(
   },
   {
     // A class of another realm (vm context, test runner, worker) is another class.
-    files: ['lib/**'],
+    files: ['lib/**', 'sample/**'],
     rules: {
       'no-restricted-syntax': [
         'error',

@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
-const { findModel } = require('../dist/lib/encode/model-store.js');
-const { encodeGolden } = require('../dist/lib/encode/hub/golden-encode.js');
-const { writeGolden } = require('../dist/lib/encode/hub/golden.js');
+const { findModel } = require('../dist/lib/models/store/model-store.js');
+const { encodeGolden } = require('../dist/lib/encode/golden/golden-encode.js');
+const { writeGolden } = require('../dist/lib/models/store/golden.js');
 
 const found = await findModel('builtin');
 const golden = await encodeGolden(found, found.dtype, process.env, 'builtin');

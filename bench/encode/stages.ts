@@ -1,8 +1,8 @@
 /** The stages apart: decode, prepare, and a text in process, plain and from the cache. */
 import { openClip } from '../../lib/encode';
-import { decodeRgb } from '../../lib/encode/decode-rgb';
-import type { PreprocessSpec } from '../../lib/encode/preprocess';
-import { normalizeTable, preprocessInto } from '../../lib/encode/preprocess';
+import { decodeRgb } from '../../lib/encode/preprocess/decode-rgb';
+import type { PreprocessSpec } from '../../lib/encode/preprocess/preprocess';
+import { normalizeTable, preprocessInto } from '../../lib/encode/preprocess/preprocess';
 import { openEmbeddingService } from '../../lib/service';
 import { median } from './trials';
 

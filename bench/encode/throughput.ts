@@ -6,11 +6,11 @@
 import { availableParallelism } from 'node:os';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { openClip } from '../../lib/encode';
-import { decodeRgb } from '../../lib/encode/decode-rgb';
-import { readClipConfig } from '../../lib/encode/model-config';
-import { inspectClip } from '../../lib/encode/model-files';
-import { findModel } from '../../lib/encode/model-store';
-import { normalizeTable, preprocessInto } from '../../lib/encode/preprocess';
+import { decodeRgb } from '../../lib/encode/preprocess/decode-rgb';
+import { readClipConfig } from '../../lib/encode/kinds/model-config';
+import { inspectClip } from '../../lib/models/store/model-files';
+import { findModel } from '../../lib/models/store/model-store';
+import { normalizeTable, preprocessInto } from '../../lib/encode/preprocess/preprocess';
 import { towerSettings } from '../../lib/encode/settings';
 import { fastest, inTurns, median, speedRatio, type Trial } from './trials';
 

@@ -8,13 +8,13 @@ import {
   type Row,
 } from '../base/types';
 import { checkCatalog } from './check';
-import { EncodingTable } from './encoding-table';
+import { EncodingTable } from './tables/encoding-table';
 import { exportMetadata } from './export-metadata';
-import { FormerTable, type Content } from './former-table';
-import { FrameTable } from './frame-table';
+import { FormerTable, type Content } from './tables/former-table';
+import { FrameTable } from './tables/frame-table';
 import type { Home } from './home';
-import { MediaTable } from './media-table';
-import { markAllMetadata, markMetadata } from './metadata-mark';
+import { MediaTable } from './tables/media-table';
+import { markAllMetadata, markMetadata } from './tables/metadata-mark';
 import type {
   CatalogCounts,
   EmbeddingMetadata,
@@ -30,10 +30,10 @@ import type {
   SpaceRecord,
   StoredFrame,
 } from './records';
-import { framesThatPass, raiseRowGeneration, RowMap } from './row-map';
-import { SpaceTable } from './space-table';
-import type { SqliteDatabase } from './sqlite';
-import { Statements } from './statements';
+import { framesThatPass, raiseRowGeneration, RowMap } from './tables/row-map';
+import { SpaceTable } from './tables/space-table';
+import type { SqliteDatabase } from './sqlite/sqlite';
+import { Statements } from './sqlite/statements';
 
 /** One connection. Calls are synchronous and short; one writer at a time over all processes. */
 export class Catalog {

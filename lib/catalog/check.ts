@@ -1,9 +1,9 @@
 /** The full check of a catalog, for `verify`: SQLite's own, every checksum, and what must fit together. */
-import type { EncodingTable } from './encoding-table';
-import type { FormerTable } from './former-table';
-import type { FrameTable } from './frame-table';
-import type { MediaTable } from './media-table';
-import type { Statements } from './statements';
+import type { EncodingTable } from './tables/encoding-table';
+import type { FormerTable } from './tables/former-table';
+import type { FrameTable } from './tables/frame-table';
+import type { MediaTable } from './tables/media-table';
+import type { Statements } from './sqlite/statements';
 
 /** Enough to see what is wrong; a broken disk would fill the screen. */
 const MOST_FINDINGS = 100;

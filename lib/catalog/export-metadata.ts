@@ -8,16 +8,16 @@
  */
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { isDiskFull } from '../base/system-errors';
+import { isDiskFull } from '../base/files/system-errors';
 import { isError, makeError, messageOf } from '../base/errors';
-import { syncFolder } from '../base/safe-file';
+import { syncFolder } from '../base/files/safe-file';
 import type { FrameRecord } from '../base/types';
-import { EMBEDDING_COLUMNS, EMBEDDING_JOINS, EncodingTable } from './encoding-table';
+import { EMBEDDING_COLUMNS, EMBEDDING_JOINS, EncodingTable } from './tables/encoding-table';
 import { framePath } from './frame-path';
-import { frameQuery, toFrame } from './frame-table';
-import { dirtyFrom, metadataIsWritten, writtenMetadata } from './metadata-mark';
+import { frameQuery, toFrame } from './tables/frame-table';
+import { dirtyFrom, metadataIsWritten, writtenMetadata } from './tables/metadata-mark';
 import type { EmbeddingMetadata, SpaceRecord } from './records';
-import type { Statements } from './statements';
+import type { Statements } from './sqlite/statements';
 
 const CHUNK_CHARACTERS = 64 * 1024;
 

@@ -4,11 +4,11 @@
  * encoder and no engine.
  */
 export type { Catalog } from './catalog';
-export { copyCatalog } from './copy';
+export { copyCatalog } from './sqlite/copy';
 export { framePath } from './frame-path';
 export type { Home } from './home';
 export { openCatalog } from './open';
-export { passes } from './row-map';
+export { passes } from './tables/row-map';
 export type {
   CatalogCounts,
   EmbeddingMetadata,

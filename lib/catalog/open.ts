@@ -2,14 +2,14 @@
 import { closeSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { isNotPermitted } from '../base/system-errors';
+import { isNotPermitted } from '../base/files/system-errors';
 import { makeError, messageOf } from '../base/errors';
-import { CATALOG_FILE } from '../base/names';
+import { CATALOG_FILE } from '../base/files/names';
 import { Catalog } from './catalog';
 import { Home } from './home';
-import { mayWrite } from './read-only';
-import { prepareSchema, upgradeOf } from './schema';
-import { catalogError, openSqlite, type SqliteDatabase } from './sqlite';
+import { mayWrite } from './sqlite/read-only';
+import { prepareSchema, upgradeOf } from './migrations/schema';
+import { catalogError, openSqlite, type SqliteDatabase } from './sqlite/sqlite';
 
 /**
  * Opens or creates the catalog of a library's folder. Does not grow with the catalog's size: the full

@@ -1,6 +1,6 @@
 /** Ctrl-C: the first asks the work to stop at the next safe point, the second ends the process. */
 import { EXIT } from './exit-codes';
-import type { Io } from './io';
+import type { Io } from './output/io';
 
 /**
  * Runs `work` with a signal that SIGINT and SIGTERM raise.

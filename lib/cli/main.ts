@@ -9,8 +9,8 @@ import { isError, isLibraryError, messageOf } from '../base/errors';
 import { packageVersion } from '../base/package-root';
 import { routeArguments } from './arguments';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes';
-import { printable } from './format';
-import { endQuietlyOnClosedPipe, Io } from './io';
+import { printable } from './output/format';
+import { endQuietlyOnClosedPipe, Io } from './output/io';
 import { buildProgram, type ProgramResult } from './program';
 
 async function run(args: readonly string[], io: Io): Promise<ExitCode> {

@@ -4,9 +4,9 @@
  */
 import { Argument, Command, Option } from 'commander';
 import type { ExitCode } from './exit-codes';
-import { printableLines } from './format';
-import { Io } from './io';
-import { PROGRESS_STYLES } from './progress-style';
+import { printableLines } from './output/format';
+import { Io } from './output/io';
+import { PROGRESS_STYLES } from './output/progress-style';
 import type { Flags } from './session';
 
 export interface ProgramResult {
@@ -137,7 +137,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
   );
   withProgress(
     verb('models', 'list, pull (download) and verify models', async (w, f, io) =>
-      (await import('./verbs/models.js')).runModelsVerb(w, f, io),
+      (await import('./verbs/models/models.js')).runModelsVerb(w, f, io),
     )
       .addArgument(new Argument('[action]').choices(['list', 'pull', 'verify']).default('list'))
       .argument('[name]', 'a short name, or owner/repository of the hub, either with @revision'),

@@ -6,8 +6,8 @@ import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readConfigFile } from '../config';
 import { makeError, messageOf } from '../base/errors';
-import { CONFIG_FILE } from '../base/names';
-import { printable } from './format';
+import { CONFIG_FILE } from '../base/files/names';
+import { printable } from './output/format';
 import type { Flags, Session } from './session';
 
 const listOf = (value: unknown): readonly string[] =>

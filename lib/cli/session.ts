@@ -6,11 +6,11 @@ import { readConfigFile, resolveConfig, samplingOf, SETTING_NAMES } from '../con
 import type { ResolvedConfig, SettingName } from '../config';
 import { codeOf, isLibraryError, makeError } from '../base/errors';
 import { findLibrary, openLibrary } from '../library';
-import { CONFIG_FILE, LIBRARY_FOLDER } from '../base/names';
+import { CONFIG_FILE, LIBRARY_FOLDER } from '../base/files/names';
 import type { Library } from '../library/types';
 import type { SyncOptions } from '../base/types';
-import { printable } from './format';
-import type { Io } from './io';
+import { printable } from './output/format';
+import type { Io } from './output/io';
 
 /** Flags as commander hands them over: setting names, plus those of the single verbs. */
 export type Flags = Readonly<Record<string, unknown>>;

@@ -4,11 +4,11 @@ import type { Library } from '../library/types';
 import type { SyncOptions, SyncReport } from '../base/types';
 import { EXIT, meansMissing, type ExitCode } from './exit-codes';
 import { untilInterrupted } from './interrupt';
-import { printable } from './format';
-import type { Io } from './io';
-import { makeProgress } from './progress';
-import type { ProgressStyle } from './progress-style';
-import { describeNews } from './sync-report';
+import { printable } from './output/format';
+import type { Io } from './output/io';
+import { makeProgress } from './output/progress';
+import type { ProgressStyle } from './output/progress-style';
+import { describeNews } from './output/sync-report';
 
 export interface SyncOutcome {
   /** Undefined when it was interrupted before there was a report. */

@@ -1,6 +1,6 @@
 /** The settings file of a library. */
 import { readFileSync } from 'node:fs';
-import { isMissing } from '../base/system-errors';
+import { isMissing } from '../base/files/system-errors';
 import { makeError, messageOf } from '../base/errors';
 
 export interface ConfigFile {

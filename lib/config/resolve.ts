@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Variables } from '../base/environment';
 import { makeError, messageOf } from '../base/errors';
-import { CONFIG_FILE } from '../base/names';
+import { CONFIG_FILE } from '../base/files/names';
 import { readConfigFile, type ConfigFile } from './file';
 import { Expected } from './parsers';
 import { ROWS, SETTING_NAMES, type SettingName, type Settings } from './settings';

@@ -1,12 +1,13 @@
 /**
- * Encoders: pictures, texts, videos and sounds to unit vectors. Holds the model store (folders on disk,
- * no network), preprocessing, tokenizer, and the pools of processes in which the ONNX runtime runs.
+ * Encoders: pictures, texts, videos and sounds to unit vectors. One file a kind of model (`kinds/`),
+ * preprocessing and tokenizer (`preprocess/`), the pools of processes in which the ONNX runtime runs
+ * (`pool/`, `towers/`), and checks of a model's answers (`golden/`).
  *
- * Knows nothing of catalogs, indexes or media files. May use errors and plain types. This process
+ * Knows nothing of catalogs, indexes or media files. May use `lib/models` and `lib/base`. This process
  * loads neither the runtime nor the image library: both live in encoder processes (ADR 11).
  */
-export { DEFAULT_AUDIO_MODEL, MAX_AUDIO_SECONDS, openAudioEncoder } from './audio';
-export { openClip } from './clip';
+export { DEFAULT_AUDIO_MODEL, MAX_AUDIO_SECONDS, openAudioEncoder } from './kinds/audio';
+export { openClip } from './kinds/clip';
 export { ENCODE_OPTIONS } from './encoder';
 export type { AudioEncoder, ClipModel, EachResult, EncodeOptions, Encoder } from './encoder';
 export type {
@@ -16,13 +17,18 @@ export type {
   VideoClip,
   VideoEncoder,
 } from './encoder';
-export { BUILTIN_MODEL, findModel, hubCacheDir, type ModelFolder } from './model-store';
-export { missingFiles, type ModelKind } from './model-files';
-export type { EncoderOptions } from './open-model';
-export { PREPROCESS_VERSION } from './preprocess';
-export { DEFAULT_SENTENCE_MODEL, openSentenceEncoder } from './sentence';
+export {
+  BUILTIN_MODEL,
+  findModel,
+  hubCacheDir,
+  type ModelFolder,
+} from '../models/store/model-store';
+export { missingFiles, type ModelKind } from '../models/store/model-files';
+export type { EncoderOptions } from './kinds/open-model';
+export { PREPROCESS_VERSION } from './preprocess/preprocess';
+export { DEFAULT_SENTENCE_MODEL, openSentenceEncoder } from './kinds/sentence';
 export { CLIP_OPTIONS, type ClipOptions } from './settings';
 export { BATCH_BUCKETS, type EncoderStats } from './stats';
-export { openTextEncoder } from './text-model';
-export { encodeTwoPart, metaText, type TwoPartText } from './two-part';
-export { DEFAULT_VIDEO_MODEL, openVideoEncoder } from './video';
+export { openTextEncoder } from './kinds/text-model';
+export { encodeTwoPart, metaText, type TwoPartText } from './kinds/two-part';
+export { DEFAULT_VIDEO_MODEL, openVideoEncoder } from './kinds/video';

@@ -17,7 +17,7 @@ import {
 } from '../base/options';
 import type { Device } from '../base/types';
 import { parseDevice } from './device';
-import { DTYPES, type Dtype } from './dtype';
+import { DTYPES, type Dtype } from '../models/dtype';
 
 export interface ClipOptions {
   /** Number type of the weights; default the best that is there. */

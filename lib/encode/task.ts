@@ -10,10 +10,10 @@ import {
   type LibraryError,
 } from '../base/errors';
 import type { Device } from '../base/types';
-import type { PreprocessSpec } from './preprocess';
-import type { TextRule } from './tokenizer';
+import type { PreprocessSpec } from './preprocess/preprocess';
+import type { TextRule } from './preprocess/tokenizer';
 import type { Family, Pooling } from './tower-io';
-import type { WaveRule } from './waveform';
+import type { WaveRule } from './preprocess/waveform';
 
 /** How the inputs of one modality become tensors. */
 export type Recipe =

@@ -16,7 +16,7 @@
  */
 import { MAX_DIM } from '../base/limits';
 import { makeError } from '../base/errors';
-import type { Signature, TensorInfo } from './onnx-signature';
+import type { Signature, TensorInfo } from '../models/onnx/onnx-signature';
 
 export type Modality = 'image' | 'text' | 'video' | 'audio';
 export type Family = 'clip' | 'siglip' | 'sentence' | 'videomae' | 'wav2vec2';

@@ -15,12 +15,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { throwIfAborted } from '../base/abort';
 import { copyCatalog, framePath, openCatalog, type Catalog } from '../catalog';
 import { makeError } from '../base/errors';
-import { CATALOG_FILE, COMMIT_LOG } from '../base/names';
+import { CATALOG_FILE, COMMIT_LOG } from '../base/files/names';
 import { FUNCTION, readOptions, SIGNAL, TEXT, type OptionRules } from '../base/options';
 import type { FrameId } from '../base/types';
 import { VectorIndex } from '../vectors';
-import { syncFile, syncFolder } from '../base/safe-file';
-import { newFolder } from '../base/new-folder';
+import { syncFile, syncFolder } from '../base/files/safe-file';
+import { newFolder } from '../base/files/new-folder';
 
 export interface LibraryBackupOptions {
   /** The folder with the media; a copy in there would be taken for media by the next sync. */

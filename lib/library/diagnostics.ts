@@ -5,7 +5,7 @@
  */
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { sqliteDriver, openSqlite } from '../catalog/sqlite';
+import { sqliteDriver, openSqlite } from '../catalog/sqlite/sqlite';
 import {
   diagnoseDecoder,
   diagnoseEncoders,
@@ -15,8 +15,8 @@ import {
   type Finding,
 } from './diagnose-encoders';
 import { openClip } from '../encode';
-import { listModels } from '../encode/hub/list';
-import { BUILTIN_MODEL, hubCacheDir } from '../encode/model-store';
+import { listModels } from '../models/store/list';
+import { BUILTIN_MODEL, hubCacheDir } from '../models/store/model-store';
 import { messageOf } from '../base/errors';
 import { findFfmpeg } from '../media';
 import { VectorIndex } from '../vectors';

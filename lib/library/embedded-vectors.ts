@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError } from '../base/errors';
-import { COMMIT_LOG } from '../base/names';
+import { COMMIT_LOG } from '../base/files/names';
 import type {
   StoreAddOptions,
   StoreFigures,

@@ -16,4 +16,4 @@ export {
   type PullOptions,
   type PullReport,
   type VerifyOptions,
-} from './models';
+} from './model/models';

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { checkInteger } from '../base/options';
 import { isLibraryError, makeError } from '../base/errors';
 import { findFfmpeg } from '../media';
-import { drawSampleLibrary } from '../scenes';
+import { drawSampleLibrary } from '../../sample';
 
 export interface PrepareOptions {
   readonly pictures?: number;

@@ -9,10 +9,10 @@ import path from 'node:path';
 import type { Catalog } from '../catalog';
 import { EmbeddedVectors } from './embedded-vectors';
 import { makeError } from '../base/errors';
-import { COMMIT_LOG } from '../base/names';
+import { COMMIT_LOG } from '../base/files/names';
 import { objectOf } from '../base/options';
 import { PgVectorStore, type PgVectorStoreOptions, type VectorStore } from '../stores/vectors';
-import { CONNECTION_OPTIONS } from '../stores/vectors/pg-options';
+import { CONNECTION_OPTIONS } from '../stores/vectors/pg/pg-options';
 import type { ModelIdentity } from '../base/types';
 import { VectorIndex } from '../vectors';
 

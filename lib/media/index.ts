@@ -3,10 +3,10 @@
  * ffmpeg) into upright JPEGs of bounded size, and sound (by ffmpeg) into mono samples. Knows no catalog, no model and no index. Nothing here
  * parses hostile bytes in this process: it reads the first 4 KiB, and what its children answer.
  */
-export { decodeAudio, type DecodeAudioOptions, type DecodedAudio } from './audio';
-export { sampleClip, type SampleClipOptions } from './clip';
+export { decodeAudio, type DecodeAudioOptions, type DecodedAudio } from './audio/audio';
+export { sampleClip, type SampleClipOptions } from './video/clip';
 export { contentHash } from './content-hash';
-export { findFfmpeg, type Ffmpeg } from './ffmpeg-find';
+export { findFfmpeg, type Ffmpeg } from './ffmpeg/ffmpeg-find';
 export type { DecodedFrame, DecodedImage } from './frame';
 export {
   closeImageDecoder,
@@ -15,13 +15,13 @@ export {
   imageConcurrency,
   type DecodeImageOptions,
   type ImageSource,
-} from './image';
+} from './image/image';
 export { IGNORE_FILE } from './ignore-rules';
 export { kindOfName } from './kinds';
 export { contentKind } from './recognise';
 export { LIMITS } from './limits';
-export { checkPixels, pngOf, type RawPixels } from './pixels';
-export { probeVideo, sampleVideo, type SampleOptions, type VideoInfo } from './video';
+export { checkPixels, pngOf, type RawPixels } from './image/pixels';
+export { probeVideo, sampleVideo, type SampleOptions, type VideoInfo } from './video/video';
 export {
   walkMedia,
   type MediaFile,

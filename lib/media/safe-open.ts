@@ -4,7 +4,7 @@
  */
 import { constants, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { isMissing } from '../base/system-errors';
+import { isMissing } from '../base/files/system-errors';
 import { makeError, messageOf } from '../base/errors';
 
 /** What must stay the same while a file is read. */

@@ -10,7 +10,7 @@ import { lstat, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../base/abort';
 import { makeError, messageOf, type ErrorCode } from '../base/errors';
-import { CATALOG_FILE, LIBRARY_FOLDER } from '../base/names';
+import { CATALOG_FILE, LIBRARY_FOLDER } from '../base/files/names';
 import type { MediaKind } from '../base/types';
 import { foldPath, parsePattern } from '../base/patterns';
 import { IGNORE_FILE, IgnoreRules, parseIgnoreFile, type IgnoreFile } from './ignore-rules';

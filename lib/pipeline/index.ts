@@ -2,7 +2,7 @@
  * The delta run of a library: plan (pure) -> decode -> store -> encode -> append -> record. May use
  * catalog, media, encode and vectors, which do not know each other. Knows no CLI and no HTTP.
  */
-export { recallScan } from './scan-memory';
+export { recallScan } from './plan/scan-memory';
 export { repairLibrary } from './repair';
 export { reconcile, runSync, type Halves, type SyncParts } from './sync';
 export { verifyLibrary, type VerifyOutcome } from './verify';

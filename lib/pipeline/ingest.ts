@@ -20,8 +20,8 @@ import { isLibraryError, makeError, messageOf } from '../base/errors';
 import type { MediaKind, MediaState, SyncOptions } from '../base/types';
 import type { FrameStore } from './frame-store';
 import { mapOrdered } from './ordered';
-import { MAX_ATTEMPTS, type KnownFile } from './plan';
-import { samplingFor, wordsOf } from './sampling';
+import { MAX_ATTEMPTS, type KnownFile } from './plan/plan';
+import { samplingFor, wordsOf } from './plan/sampling';
 import { FrameWriter, UNKNOWN_BYTES, type KnownBytes } from './store-frames';
 
 /** A file to decode, and what the catalog knew of it before, if anything. */

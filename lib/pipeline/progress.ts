@@ -1,7 +1,7 @@
 /** What a sync tells while it runs, and the report at its end. */
 import type { IngestedItem, MediaRow } from '../catalog';
 import type { MediaProblem, ProgressEvent, SyncReport } from '../base/types';
-import type { SyncPlan } from './make-plan';
+import type { SyncPlan } from './plan/make-plan';
 
 /** What a sync says that was aborted. */
 export const INTERRUPTED = 'the sync was interrupted';

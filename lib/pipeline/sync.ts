@@ -11,11 +11,11 @@ import type { VectorStore } from '../stores/vectors';
 import { embedPending } from './embed';
 import { FrameStore } from './frame-store';
 import { ingest } from './ingest';
-import { EMPTY_PLAN, makePlan, type SyncPlan } from './make-plan';
+import { EMPTY_PLAN, makePlan, type SyncPlan } from './plan/make-plan';
 import { WakeUp } from './ordered';
 import { makeReport, Progress } from './progress';
 import { reclaim, takeOverRows } from './reclaim';
-import { rememberScan } from './scan-memory';
+import { rememberScan } from './plan/scan-memory';
 
 export interface SyncParts {
   readonly root: string;

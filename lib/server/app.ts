@@ -6,13 +6,13 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { isError, isLibraryError, makeError } from '../base/errors';
 import type { Library } from '../library/types';
 import { EmbeddingService } from '../service';
-import { watchConnections } from './connections';
+import { watchConnections } from './guards/connections';
 import type { ServerContext, ServiceContext } from './context';
-import { Gate } from './gate';
-import { SECURITY_HEADERS } from './headers';
+import { Gate } from './guards/gate';
+import { SECURITY_HEADERS } from './guards/headers';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits';
 import type { Log } from './log';
-import { toPublicError } from './public-error';
+import { toPublicError } from './http/public-error';
 import { Readiness } from './readiness';
 import { embedRoutes } from './routes/embed';
 import { frameRoutes } from './routes/frames';
@@ -22,10 +22,10 @@ import { pageRoutes } from './routes/page';
 import { searchRoutes } from './routes/search';
 import { healthRoutes, probeRoutes } from './routes/status';
 import { videoRoutes } from './routes/videos';
-import type { FieldSchema } from './schemas';
-import { addSecurity, onBrokenRequest } from './security';
-import { convertFields } from './strict-fields';
-import { TokenGuard } from './token';
+import type { FieldSchema } from './schemas/schemas';
+import { addSecurity, onBrokenRequest } from './guards/security';
+import { convertFields } from './schemas/strict-fields';
+import { TokenGuard } from './guards/token';
 import { packageVersion } from '../base/package-root';
 
 export interface ServerOptions {

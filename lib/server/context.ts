@@ -2,11 +2,11 @@
 import type { FastifyReply } from 'fastify';
 import type { Library } from '../library/types';
 import type { EmbeddingService } from '../service';
-import type { Gate } from './gate';
+import type { Gate } from './guards/gate';
 import type { ServerLimits } from './limits';
 import type { Log } from './log';
 import type { Readiness } from './readiness';
-import type { TokenGuard } from './token';
+import type { TokenGuard } from './guards/token';
 
 /** What a server has that only embeds. */
 export interface ServiceContext {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { makeError } from '../base/errors';
 import type { Library } from '../library/types';
 import type { EmbeddingService } from '../service';
-import { isLoopbackBind } from './access';
+import { isLoopbackBind } from './guards/access';
 import { createServer, type ServerOptions } from './app';
 import { DEFAULT_LIMITS } from './limits';
 import { ndjsonLog } from './log';

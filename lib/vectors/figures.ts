@@ -1,6 +1,6 @@
 /** `stats` and `verify`: the native figures with what the facade knows. */
 import { attempt, type IndexCore } from './core';
-import { measureDefault } from './tune';
+import { measureDefault } from './search/tune';
 import type { IndexStats, IndexVerifyReport } from './types';
 
 export function statsOf(core: IndexCore): IndexStats {

@@ -3,7 +3,7 @@
  * nothing of media, catalogs or encoders. May use `lib/native` and `lib/base`.
  */
 export { VectorIndex } from './vector-index';
-export type { BackupOptions, BackupReport } from './backup';
+export type { BackupOptions, BackupReport } from './write/backup';
 export type {
   AddOptions,
   BatchHits,

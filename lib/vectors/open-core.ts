@@ -4,10 +4,16 @@ import { makeError } from '../base/errors';
 import { native, type NativeBinding, type NativeHandle } from '../native';
 import { readOptions } from '../base/options';
 import { DEFAULT_EF_SEARCH, rethrow, type IndexCore } from './core';
-import { CREATE_OPTIONS, OPEN_OPTIONS } from './option-rules';
+import { CREATE_OPTIONS, OPEN_OPTIONS } from './arguments/option-rules';
 import { formatTuning, readTuning, TUNING_FILE, type Tuning } from './tuning-file';
 import type { CreateOptions, OpenOptions } from './types';
-import { checkPath, metricName, metricNumber, storageName, storageNumber } from './validate';
+import {
+  checkPath,
+  metricName,
+  metricNumber,
+  storageName,
+  storageNumber,
+} from './arguments/validate';
 
 /** @throws ERR_IO | ERR_DISK_FULL | ERR_FILE_REPLACED | ERR_FILE_MISSING (the folder is another, or gone) */
 export async function keepTuning(core: IndexCore, tuning: Tuning): Promise<void> {

@@ -1,7 +1,7 @@
 /** Rows: reading their vectors and keys back, the row of a key, and giving the last ones up. */
 import { room, type ArrayType } from './room';
 import { assertOpen, attempt, type IndexCore } from './core';
-import { checkKeys, checkRows } from './validate';
+import { checkKeys, checkRows } from './arguments/validate';
 
 /** What the addon gives for a key that no live row has. */
 export const NO_ROW = 0xffffffff;

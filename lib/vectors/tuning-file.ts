@@ -9,7 +9,7 @@ import path from 'node:path';
 import { MAX_EF, MAX_HITS } from '../base/limits';
 import { isWithin } from '../base/ranges';
 import type { MeasuredRecall, Storage } from './types';
-import { isStorage } from './validate';
+import { isStorage } from './arguments/validate';
 
 export const TUNING_FILE = 'tuning.json';
 const MAX_BYTES = 4096;

@@ -1,8 +1,8 @@
 /** Types of the engine's facade. */
 import type { Metric } from '../base/metric';
-import type { VectorInput } from './input';
+import type { VectorInput } from './arguments/input';
 
-export type { VectorInput } from './input';
+export type { VectorInput } from './arguments/input';
 
 export type { Metric };
 /**

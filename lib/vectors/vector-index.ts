@@ -1,8 +1,8 @@
 /** The typed facade of one native index: checks, converts, orders writers, owns close. */
 import { checkInteger } from '../base/options';
-import { append, checkAppend, checkUpdate } from './append';
-import { backup, checkBackup, type BackupOptions, type BackupReport } from './backup';
-import { checkCompact, compact } from './compact';
+import { append, checkAppend, checkUpdate } from './write/append';
+import { backup, checkBackup, type BackupOptions, type BackupReport } from './write/backup';
+import { checkCompact, compact } from './write/compact';
 import { assertOpen, assertWritable, attempt, inBackground, rethrow, type IndexCore } from './core';
 import { statsOf, verify } from './figures';
 import { addFile, checkAddFile, type AddFileOptions } from './files/add-file';
@@ -12,12 +12,12 @@ import {
   type ExportOptions,
   type ExportReport,
 } from './files/export-file';
-import { importIndex, type ImportOptions } from './files/import-index';
-import { compileFilter } from './filters';
+import { importIndex, type ImportOptions } from './files/indexes/import-index';
+import { compileFilter } from './search/filters';
 import { createCore, keepTuning, openCore } from './open-core';
 import { copyKeys, copyVectors, rollBack, rowOf } from './rows';
-import { searchBatch, searchOne, searchSync } from './search';
-import { checkTune, tune } from './tune';
+import { searchBatch, searchOne, searchSync } from './search/search';
+import { checkTune, tune } from './search/tune';
 import type {
   AddOptions,
   BatchHits,
@@ -38,10 +38,10 @@ import type {
   UpdateOptions,
   VectorInput,
 } from './types';
-import { unlinkIfDue } from './unlink';
-import { checkKeys, MAX_ROWS } from './validate';
+import { unlinkIfDue } from './write/unlink';
+import { checkKeys, MAX_ROWS } from './arguments/validate';
 import { checkWarm, warm, type WarmOptions } from './warm';
-import { WriteQueue } from './write-queue';
+import { WriteQueue } from './write/write-queue';
 
 const NO_OPTIONS = {};
 

@@ -5,7 +5,7 @@
  */
 import { BOOLEAN, readOptions, type OptionRules } from '../base/options';
 import type { IndexCore } from './core';
-import { THREADS } from './option-rules';
+import { THREADS } from './arguments/option-rules';
 
 /** After this many searches of an opened index its codes are worth their making, 10 to 20 us a row. */
 const SEARCHES_BEFORE = 256;

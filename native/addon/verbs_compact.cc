@@ -1,5 +1,5 @@
-// The steps of a compaction; index/compact.cc says what they do, lib/vectors/compact.ts in what
-// order.
+// The steps of a compaction; index/compact.cc says what they do, lib/vectors/write/compact.ts in
+// what order.
 #include <memory>
 
 #include "addon/arguments.h"

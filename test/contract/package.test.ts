@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -209,6 +210,28 @@ test('what is packed holds no tests and no sources of ours but the addon', () =>
     readFileSync(path.join(project, 'node_modules/sightline/dist/lib/engine.d.mts'), 'utf8'),
     /engine\.js/,
   );
+});
+
+test('what the packed code loads is packed, also where no test of the package goes', () => {
+  const dist = path.join(project, 'node_modules', 'sightline', 'dist');
+  const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.js'),
+  );
+  const missing = files.flatMap((name) => {
+    const file = path.join(dist, name);
+    const found = readFileSync(file, 'utf8').matchAll(/(?:require|import)\(['"](\.[^'"]*)['"]\)/g);
+    const { resolve } = createRequire(file);
+    return [...found].flatMap(([, specifier = '']) => {
+      try {
+        resolve(specifier);
+        return [];
+      } catch {
+        return [`${name} loads ${specifier}`];
+      }
+    });
+  });
+  assert.ok(files.length > 300, 'the walk found the code');
+  assert.equal(missing, []);
 });
 
 test.run();

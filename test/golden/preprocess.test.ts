@@ -5,14 +5,14 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodeRgb } from '../../lib/encode/decode-rgb';
+import { decodeRgb } from '../../lib/encode/preprocess/decode-rgb';
 import {
   normalizeTable,
   preprocessInto,
   resizeAndCrop,
   type PreprocessSpec,
   type RgbImage,
-} from '../../lib/encode/preprocess';
+} from '../../lib/encode/preprocess/preprocess';
 import { sharedData, skip } from '../helpers/shared-data';
 
 const folder = path.resolve(__dirname, '../../../test/golden/preprocess');

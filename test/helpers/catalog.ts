@@ -1,7 +1,7 @@
 /** Catalogs with a few files in them, for tests. */
 import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog, type IngestedItem } from '../../lib/catalog';
-import type { SqliteDatabase } from '../../lib/catalog/sqlite';
+import type { SqliteDatabase } from '../../lib/catalog/sqlite/sqlite';
 import { isLibraryError } from '../../lib/base/errors';
 import { asRow } from '../../lib/base/types';
 

@@ -4,7 +4,7 @@
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import type { TaskInput, WorkerReply } from '../../lib/encode/task';
-import { handle as real } from '../../lib/encode/worker';
+import { handle as real } from '../../lib/encode/pool/worker';
 
 export async function handle(input: TaskInput): Promise<WorkerReply> {
   const orders = ordersOf(input);

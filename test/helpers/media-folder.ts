@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { randomScene, renderPicture } from '../../lib/scenes';
+import { randomScene, renderPicture } from '../../sample';
 
 /** Printed by the tests that use it. */
 export const MEDIA_SEED = 7;

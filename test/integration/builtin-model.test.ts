@@ -3,7 +3,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openClip, type ClipModel } from '../../lib/encode';
-import { randomScene, renderPicture } from '../../lib/scenes';
+import { randomScene, renderPicture } from '../../sample';
 import { examineHeldOut, examineOtherStyle } from '../../tools/train-builtin/exam';
 import { productExaminee } from '../../tools/train-builtin/product-examinee';
 

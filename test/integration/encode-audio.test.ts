@@ -4,8 +4,8 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openAudioEncoder, type AudioEncoder } from '../../lib/encode';
-import { statesBehind } from '../../lib/encode/onnx-tap';
-import { prepareWave, receptiveField } from '../../lib/encode/waveform';
+import { statesBehind } from '../../lib/models/onnx/onnx-tap';
+import { prepareWave, receptiveField } from '../../lib/encode/preprocess/waveform';
 import { codeOf, errorOf } from '../helpers/tiny-clip';
 import {
   assertSameRows,

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findModel, missingFiles, openClip, type ClipModel } from '../../lib/encode';
-import { readClipConfig } from '../../lib/encode/model-config';
+import { readClipConfig } from '../../lib/encode/kinds/model-config';
 import { makeTempDir } from '../helpers/temp';
 import { assertRow, codeOf, copyTinyClip, errorOf, pictures, texts } from '../helpers/tiny-clip';
 import {

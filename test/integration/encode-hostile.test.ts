@@ -13,8 +13,8 @@ import {
   openVideoEncoder,
   type SentenceEncoder,
 } from '../../lib/encode';
-import { readSignature } from '../../lib/encode/onnx-signature';
-import { TextTokenizer } from '../../lib/encode/tokenizer';
+import { readSignature } from '../../lib/models/onnx/onnx-signature';
+import { TextTokenizer } from '../../lib/encode/preprocess/tokenizer';
 import { decodeAudio, sampleClip } from '../../lib/media';
 import { ffmpegForTests, writeVideo } from '../helpers/media';
 import { externalTensor, field, model } from '../helpers/onnx-bytes';

@@ -5,7 +5,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ClipModel } from '../../lib/encode';
-import { openClipWithWorker } from '../../lib/encode/clip';
+import { openClipWithWorker } from '../../lib/encode/kinds/clip';
 import type { ClipOptions } from '../../lib/encode/settings';
 import { FAULTY, heldCall, order } from '../helpers/encode-faults';
 import { assertRow, codeOf, errorOf, pictures, texts, TINY_CLIP } from '../helpers/tiny-clip';

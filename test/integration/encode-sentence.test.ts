@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeTwoPart, metaText, openSentenceEncoder } from '../../lib/encode';
 import type { SentenceEncoder } from '../../lib/encode';
-import { TextTokenizer } from '../../lib/encode/tokenizer';
+import { TextTokenizer } from '../../lib/encode/preprocess/tokenizer';
 import { codeOf, errorOf } from '../helpers/tiny-clip';
 import {
   assertSameRows,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openVideoEncoder, type VideoEncoder } from '../../lib/encode';
-import { uniformIndices } from '../../lib/encode/clip-frames';
+import { uniformIndices } from '../../lib/encode/preprocess/clip-frames';
 import { codeOf, errorOf } from '../helpers/tiny-clip';
 import {
   assertSameRows,

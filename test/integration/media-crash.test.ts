@@ -7,7 +7,7 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError } from '../../lib/base/errors';
-import { DecodePool } from '../../lib/media/decode-pool';
+import { DecodePool } from '../../lib/media/image/decode-pool';
 import { makeTempDir } from '../helpers/temp';
 
 const dir = makeTempDir('crash');
@@ -200,7 +200,7 @@ async function slowPicture(): Promise<string> {
   return file;
 }
 
-const REAL = path.resolve(__dirname, '../../lib/media/decode-child.js');
+const REAL = path.resolve(__dirname, '../../lib/media/image/decode-child.js');
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function killNextChild(pool: DecodePool, not: number | undefined): Promise<number> {

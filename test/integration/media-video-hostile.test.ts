@@ -14,7 +14,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError } from '../../lib/base/errors';
 import { probeVideo, sampleVideo, type DecodedFrame, type SampleOptions } from '../../lib/media';
-import { inputArgs } from '../../lib/media/video-args';
+import { inputArgs } from '../../lib/media/video/video-args';
 import { skip } from '../helpers/shared-data';
 import { makeTempDir } from '../helpers/temp';
 import { childrenOfSelf, ffmpegPath, openFilesBelow, runFfmpeg } from '../helpers/video';

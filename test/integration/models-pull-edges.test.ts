@@ -14,7 +14,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { listModels } from '../../lib/library/models';
+import { listModels } from '../../lib/library/model/models';
 import { REPOSITORY, TEXT, tinyFiles, VISION, withServedModel } from '../helpers/served-model';
 import type { Served } from '../helpers/served-model';
 import { codeOf, errorOf, TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';

@@ -15,7 +15,7 @@ import {
   type MediaRow,
 } from '../../lib/catalog';
 import { EmbeddedVectors } from '../../lib/library/embedded-vectors';
-import { openClipWithWorker } from '../../lib/encode/clip';
+import { openClipWithWorker } from '../../lib/encode/kinds/clip';
 import { openLibrary } from '../../lib/library';
 import { runSync } from '../../lib/pipeline';
 import { asFrameId, type LibraryStats, type SyncReport } from '../../lib/base/types';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { drawSampleLibrary } from '../../lib/scenes';
+import { drawSampleLibrary } from '../../sample';
 import { ffmpegForTests } from '../helpers/media';
 import { makeTempDir } from '../helpers/temp';
 

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError, makeError } from '../../lib/base/errors';
-import { SECURITY_HEADERS } from '../../lib/server/headers';
+import { SECURITY_HEADERS } from '../../lib/server/guards/headers';
 import { startServer } from '../../lib/server';
 import { ask, askJson, exchange } from '../helpers/http';
 import { makeTestLibrary, serve, withMethods, type TestLibrary } from '../helpers/served-library';

@@ -9,9 +9,9 @@ import {
   formatTable,
   formatTimestamp,
   printable,
-} from '../../lib/cli/format';
-import { Pace, PlainView, type Shown } from '../../lib/cli/progress';
-import { describeNews, describeReport } from '../../lib/cli/sync-report';
+} from '../../lib/cli/output/format';
+import { Pace, PlainView, type Shown } from '../../lib/cli/output/progress';
+import { describeNews, describeReport } from '../../lib/cli/output/sync-report';
 import { makeError } from '../../lib/base/errors';
 import type { MediaProblem, SyncReport } from '../../lib/base/types';
 

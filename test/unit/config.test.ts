@@ -61,7 +61,7 @@ test('every setting has a value and an origin', () => {
 
 test('the names of specs 002 and 003 are accepted unchanged', () => {
   const clip = resolveConfig({ env: { CLIP_MODEL_NAME: 'ViT-B-32' } });
-  // The model store knows it: see lib/encode/hub/names.ts.
+  // The model store knows it: see lib/models/names.ts.
   assert.is(clip.settings.model, 'ViT-B-32');
   assert.is(clip.origins.model.name, 'CLIP_MODEL_NAME');
   const embedding = resolveConfig({

@@ -1,8 +1,8 @@
 /** When a pool that loses workers goes on, and when it rests. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LostWork } from '../../lib/encode/encoder-process';
-import { LossCount } from '../../lib/encode/worker-loss';
+import { LostWork } from '../../lib/encode/pool/encoder-process';
+import { LossCount } from '../../lib/encode/pool/worker-loss';
 import { isLibraryError } from '../../lib/base/errors';
 
 const crash = new LostWork('ended (SIGSEGV)', true);

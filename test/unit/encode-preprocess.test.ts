@@ -2,16 +2,16 @@
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodeRgb, sniffPicture } from '../../lib/encode/decode-rgb';
+import { decodeRgb, sniffPicture } from '../../lib/encode/preprocess/decode-rgb';
 import {
   normalizeTable,
   preprocessInto,
   resizeAndCrop,
   type PreprocessSpec,
   type RgbImage,
-} from '../../lib/encode/preprocess';
-import { resizeRgb, setSimd } from '../../lib/encode/resize';
-import { loadPasses } from '../../lib/encode/resize-simd';
+} from '../../lib/encode/preprocess/preprocess';
+import { resizeRgb, setSimd } from '../../lib/encode/preprocess/resize';
+import { loadPasses } from '../../lib/encode/preprocess/resize-simd';
 import { deadlineMs, towerSettings } from '../../lib/encode/settings';
 import { codeOf } from '../helpers/tiny-clip';
 

@@ -3,8 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cutText, MIN_TEXT_CODE_POINTS, TextTokenizer } from '../../lib/encode/tokenizer';
-import type { TextRule } from '../../lib/encode/tokenizer';
+import {
+  cutText,
+  MIN_TEXT_CODE_POINTS,
+  TextTokenizer,
+} from '../../lib/encode/preprocess/tokenizer';
+import type { TextRule } from '../../lib/encode/preprocess/tokenizer';
 import { sharedData, skip } from '../helpers/shared-data';
 import { codeOf, copyTinyClip, texts, TINY_CLIP } from '../helpers/tiny-clip';
 

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { cubeText } from '../../lib/media/color/cube';
 import { colorMap, mapPixels } from '../../lib/media/color/map';
 import { needsMapping } from '../../lib/media/color/signal';
-import { signalOf, signalOfProfile } from '../../lib/media/picture/signal';
+import { signalOf, signalOfProfile } from '../../lib/media/image/formats/signal';
 
 const PQ = { primaries: 9, transfer: 16 };
 const HLG = { primaries: 9, transfer: 18 };

@@ -7,7 +7,7 @@ import {
   matrixOfTrack,
   signalOfTrack,
   type FilmTrack,
-} from '../../lib/media/film-track';
+} from '../../lib/media/ffmpeg/film-track';
 
 const THUMBNAIL =
   'mjpeg (Baseline) (jpeg / 0x6765706A), yuvj420p(pc, bt470bg/unknown/unknown), 64x48 [SAR 1:1 DAR 4:3], 25 fps, 25 tbr, 12800 tbn';

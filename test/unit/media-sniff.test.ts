@@ -1,7 +1,7 @@
 /** The verdict on first bytes, and the reader of EXIF dates, on hand-made and on hostile bytes. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { exifDate } from '../../lib/media/exif-date';
+import { exifDate } from '../../lib/media/image/exif-date';
 import { sniff } from '../../lib/media/sniff';
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');

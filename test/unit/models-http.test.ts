@@ -2,9 +2,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeError } from '../../lib/base/errors';
-import { diskError } from '../../lib/encode/hub/failures';
-import { HubHttp, isNetworkTrouble, nextUrl, waitMs } from '../../lib/encode/hub/http';
-import { hubSettings } from '../../lib/encode/hub/settings';
+import { diskError } from '../../lib/models/failures';
+import { HubHttp, isNetworkTrouble, nextUrl, waitMs } from '../../lib/models/hub/http';
+import { hubSettings } from '../../lib/models/settings';
 
 test('a redirect never leaves TLS, nor the web', () => {
   const from = new URL('https://hub.example/a/b');

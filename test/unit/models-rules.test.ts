@@ -1,19 +1,19 @@
 /** Rules without a hub: names, which files are taken, settings, golden vectors. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { chooseFiles } from '../../lib/encode/hub/choose';
-import { cosineOf, leastCosine, readGolden, writeGolden } from '../../lib/encode/hub/golden';
-import type { Golden } from '../../lib/encode/hub/golden';
+import { chooseFiles } from '../../lib/models/hub/choose';
+import { cosineOf, leastCosine, readGolden, writeGolden } from '../../lib/models/store/golden';
+import type { Golden } from '../../lib/models/store/golden';
 import {
   GOLDEN_TEXTS,
   goldenClips,
   goldenPictures,
   goldenSounds,
-} from '../../lib/encode/hub/golden-inputs';
-import type { HubFile } from '../../lib/encode/hub/listing';
-import { isSafeRelativePath, parseModelName, SHORT_NAMES } from '../../lib/encode/hub/names';
-import { hubSettings } from '../../lib/encode/hub/settings';
-import type { Dtype } from '../../lib/encode/dtype';
+} from '../../lib/encode/golden/golden-inputs';
+import type { HubFile } from '../../lib/models/store/cache';
+import { isSafeRelativePath, parseModelName, SHORT_NAMES } from '../../lib/models/names';
+import { hubSettings } from '../../lib/models/settings';
+import type { Dtype } from '../../lib/models/dtype';
 
 const repository = (names: readonly string[]): Parameters<typeof chooseFiles>[0] => ({
   repository: 'a/b',

@@ -57,7 +57,7 @@ test('the engine alone loads neither sharp nor onnxruntime nor SQLite', () => {
   assert.match(stdout, /lib\/vectors/);
   assert.not.match(
     stdout,
-    /sharp|onnxruntime|sqlite|fastify|piscina|lib\/catalog|lib\/media|lib\/encode/,
+    /sharp|onnxruntime|sqlite|fastify|piscina|lib\/catalog|lib\/media|lib\/encode|lib\/models/,
   );
 });
 

@@ -6,9 +6,9 @@ import {
   readVector,
   vectorArrayParameter,
   vectorParameter,
-} from '../../lib/stores/vectors/pg-binary';
-import { isConnectionError, toLibraryError } from '../../lib/stores/vectors/pg-errors';
-import { readVersion } from '../../lib/stores/vectors/pg-schema';
+} from '../../lib/stores/vectors/pg/pg-binary';
+import { isConnectionError, toLibraryError } from '../../lib/stores/vectors/pg/pg-errors';
+import { readVersion } from '../../lib/stores/vectors/pg/schema/pg-schema';
 
 const driverError = (code: string, message = 'because', detail?: string): Error =>
   Object.assign(new Error(message), { code, ...(detail === undefined ? {} : { detail }) });

@@ -1,8 +1,8 @@
 /** Files that the walk did not list: which are forgotten, which are kept, and the reason that is given. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { explainAbsence, type AbsenceQuestion } from '../../lib/pipeline/absence';
-import type { KnownFile } from '../../lib/pipeline/plan';
+import { explainAbsence, type AbsenceQuestion } from '../../lib/pipeline/plan/absence';
+import type { KnownFile } from '../../lib/pipeline/plan/plan';
 import { asMediaId } from '../../lib/base/types';
 
 const file = (path: string): KnownFile => ({

@@ -6,7 +6,7 @@ import {
   moveCandidates,
   resolveContents,
   type KnownFile,
-} from '../../lib/pipeline/plan';
+} from '../../lib/pipeline/plan/plan';
 import { asMediaId, type MediaState } from '../../lib/base/types';
 
 const found = (relPath: string, over: Partial<MediaFile> = {}): MediaFile => ({

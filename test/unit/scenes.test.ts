@@ -25,7 +25,7 @@ import {
   type Pixels,
   type Scene,
   type Shape,
-} from '../../lib/scenes';
+} from '../../sample';
 
 const SEED = 4000;
 

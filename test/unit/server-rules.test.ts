@@ -2,14 +2,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError, makeError } from '../../lib/base/errors';
-import { hostName, hostRule, isLoopbackBind, isOwnSite } from '../../lib/server/access';
-import { parseRange } from '../../lib/server/byte-range';
-import { Gate } from '../../lib/server/gate';
+import { hostName, hostRule, isLoopbackBind, isOwnSite } from '../../lib/server/guards/access';
+import { parseRange } from '../../lib/server/http/byte-range';
+import { Gate } from '../../lib/server/guards/gate';
 import { ndjsonLog, toLine } from '../../lib/server/log';
-import { toPublicError } from '../../lib/server/public-error';
-import { convertFields } from '../../lib/server/strict-fields';
-import { Thumbnails, widthStep } from '../../lib/server/thumbnails';
-import { TokenGuard } from '../../lib/server/token';
+import { toPublicError } from '../../lib/server/http/public-error';
+import { convertFields } from '../../lib/server/schemas/strict-fields';
+import { Thumbnails, widthStep } from '../../lib/server/http/thumbnails';
+import { TokenGuard } from '../../lib/server/guards/token';
 
 const codeOf = (work: () => unknown): string => {
   try {

@@ -17,7 +17,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import * as scenes from '../../lib/scenes';
+import * as scenes from '../../sample';
 
 const SIDE = 64;
 const VARIANTS = 4;

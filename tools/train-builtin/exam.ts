@@ -12,7 +12,7 @@ import {
   renderPicture,
   sizeOf,
   type Scene,
-} from '../../lib/scenes';
+} from '../../sample';
 
 export interface Examinee {
   /** Shape [pictures.length, dim], unit rows. */

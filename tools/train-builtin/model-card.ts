@@ -1,5 +1,5 @@
 /** The model card: what the built-in model is, knows and does not, and what it measured. */
-import { BACKGROUNDS, COLOURS, COUNTS, isHeldOut, PATTERNS, SHAPES, SIZES } from '../../lib/scenes';
+import { BACKGROUNDS, COLOURS, COUNTS, isHeldOut, PATTERNS, SHAPES, SIZES } from '../../sample';
 import type { RecallReport, StyleReport } from './exam';
 
 export interface Figures {
@@ -33,7 +33,7 @@ export function modelCard(figures: Figures): string {
 
 A small CLIP: two towers that put pictures and texts into one space of 256 dimensions. It exists so
 that the demo, the tests and a first try need no download. It was trained from nothing, only on
-pictures that \`lib/scenes\` draws; no photograph and no other model took part.
+pictures that \`sample/\` draws; no photograph and no other model took part.
 
 ## What it knows
 

@@ -2,11 +2,11 @@
 import { makeError } from '../../base/errors';
 import { backupLibrary, type LibraryBackupReport } from '../../library/backup';
 import { EXIT, type ExitCode } from '../exit-codes';
-import { count, printable } from '../format';
+import { count, printable } from '../output/format';
 import { untilInterrupted } from '../interrupt';
-import type { Io } from '../io';
-import { makeProgress } from '../progress';
-import type { ProgressStyle } from '../progress-style';
+import type { Io } from '../output/io';
+import { makeProgress } from '../output/progress';
+import type { ProgressStyle } from '../output/progress-style';
 import { existingLibrary, startSession, type Flags } from '../session';
 
 export async function runBackupVerb(

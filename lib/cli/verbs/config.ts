@@ -1,8 +1,8 @@
 /** `config print`: the settings in force and, when asked, where each one comes from. */
 import { isSecret, SETTING_NAMES, type Origin } from '../../config';
 import { EXIT, type ExitCode } from '../exit-codes';
-import { printable } from '../format';
-import type { Io } from '../io';
+import { printable } from '../output/format';
+import type { Io } from '../output/io';
 import { startSession, type Flags } from '../session';
 
 export async function runConfigVerb(

@@ -2,18 +2,18 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf, makeError } from '../../base/errors';
-import { LIBRARY_FOLDER } from '../../base/names';
+import { LIBRARY_FOLDER } from '../../base/files/names';
 import type { Library } from '../../library/types';
 import { prepareSampleLibrary, type PreparedSample } from '../../library/sample-library';
 import type { SearchResponse } from '../../base/types';
 import { EXIT, type ExitCode } from '../exit-codes';
-import { count, formatDuration, formatTimestamp, printable } from '../format';
+import { count, formatDuration, formatTimestamp, printable } from '../output/format';
 import { untilInterrupted } from '../interrupt';
-import type { Io } from '../io';
-import { makeProgress } from '../progress';
-import type { ProgressStyle } from '../progress-style';
+import type { Io } from '../output/io';
+import { makeProgress } from '../output/progress';
+import type { ProgressStyle } from '../output/progress-style';
 import { existingLibrary, openSession, startSession, type Flags, type Session } from '../session';
-import { describeReport } from '../sync-report';
+import { describeReport } from '../output/sync-report';
 import { exitCodeOfSync, runSync, type SyncOutcome } from '../sync-run';
 import { invitation, serveUntilStopped } from './serve';
 

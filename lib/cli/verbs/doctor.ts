@@ -1,8 +1,8 @@
 /** `doctor`: what is installed, what is missing, and what to do about it. */
 import { diagnose } from '../../library/diagnostics';
 import { EXIT, type ExitCode } from '../exit-codes';
-import { printable } from '../format';
-import type { Io } from '../io';
+import { printable } from '../output/format';
+import type { Io } from '../output/io';
 import { startSession, type Flags } from '../session';
 
 export async function runDoctorVerb(

@@ -7,8 +7,8 @@ import { writeVectors } from '../../engine';
 import { isLibraryError, makeError, messageOf } from '../../base/errors';
 import { openAudioEmbedder, openEmbeddingService, openVideoEmbedder } from '../../service';
 import { EXIT, type ExitCode } from '../exit-codes';
-import { printable } from '../format';
-import type { Io } from '../io';
+import { printable } from '../output/format';
+import type { Io } from '../output/io';
 import { startSession, type Flags } from '../session';
 
 type Kind = 'text' | 'image' | 'audio' | 'video';

@@ -1,8 +1,8 @@
 /** `stats`: figures about a library, or the list of everything that was left out and why. */
 import type { ExitCode } from '../exit-codes';
 import { EXIT } from '../exit-codes';
-import { formatBytes, formatFacts, printable } from '../format';
-import type { Io } from '../io';
+import { formatBytes, formatFacts, printable } from '../output/format';
+import type { Io } from '../output/io';
 import { openSession, startSession, type Flags } from '../session';
 
 export async function runStatsVerb(

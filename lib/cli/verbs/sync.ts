@@ -1,10 +1,10 @@
 /** `sync`, `ingest` and `index`: the whole update of a library, and its two halves. */
 import { EXIT, type ExitCode } from '../exit-codes';
-import type { Io } from '../io';
-import type { ProgressStyle } from '../progress-style';
+import type { Io } from '../output/io';
+import type { ProgressStyle } from '../output/progress-style';
 import { rememberRules } from '../remembered-rules';
 import { openSession, startSession, syncOptionsOf, type Flags } from '../session';
-import { describeReport } from '../sync-report';
+import { describeReport } from '../output/sync-report';
 import { exitCodeOfSync, runSync } from '../sync-run';
 
 export type SyncVerb = 'sync' | 'ingest' | 'index';

@@ -1,7 +1,7 @@
 /** `verify`: reads everything and says what is wrong. */
 import { EXIT, type ExitCode } from '../exit-codes';
-import { count, printable } from '../format';
-import type { Io } from '../io';
+import { count, printable } from '../output/format';
+import type { Io } from '../output/io';
 import { openSession, startSession, type Flags } from '../session';
 
 export async function runVerifyVerb(

@@ -1,9 +1,9 @@
 /** `POST /embed/text` and `POST /embed/image`: the embedding service over HTTP. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ServiceContext } from '../context';
-import { checkSize, EmbedRequests, pictureOf } from '../embed-requests';
-import { EMBED_IMAGE_POST, EMBED_TEXT_POST } from '../embed-schemas';
-import { readUpload } from '../upload';
+import { checkSize, EmbedRequests, pictureOf } from '../http/embed-requests';
+import { EMBED_IMAGE_POST, EMBED_TEXT_POST } from '../schemas/embed-schemas';
+import { readUpload } from '../http/upload';
 
 interface Answer {
   readonly model: string;

@@ -7,9 +7,9 @@ import { readFile } from 'node:fs/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { makeError } from '../../base/errors';
 import type { ServerContext } from '../context';
-import { etagOf, matchesEtag } from '../page-assets';
-import { FRAME, FRAME_OF_VERSION } from '../schemas';
-import { Thumbnails, widthStep } from '../thumbnails';
+import { etagOf, matchesEtag } from '../http/page-assets';
+import { FRAME, FRAME_OF_VERSION } from '../schemas/schemas';
+import { Thumbnails, widthStep } from '../http/thumbnails';
 
 const KEPT = 'private, max-age=31536000, immutable';
 const ASKED_FOR = 'private, no-cache';

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { MAX_TEXT } from '../../base/limits';
 import type { ServiceContext } from '../context';
 import { MAX_EMBED_INPUTS } from '../limits';
-import { INFO } from '../embed-schemas';
+import { INFO } from '../schemas/embed-schemas';
 import { packageVersion } from '../../base/package-root';
 
 export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: ServiceContext): void {

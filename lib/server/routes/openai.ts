@@ -2,8 +2,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { makeError } from '../../base/errors';
 import type { ServiceContext } from '../context';
-import { EmbedRequests, isDataUrl, pictureOf } from '../embed-requests';
-import { OPENAI_EMBEDDINGS, OPENAI_MODELS } from '../embed-schemas';
+import { EmbedRequests, isDataUrl, pictureOf } from '../http/embed-requests';
+import { OPENAI_EMBEDDINGS, OPENAI_MODELS } from '../schemas/embed-schemas';
 
 interface Body {
   readonly input: string | readonly string[];

@@ -2,8 +2,8 @@
 import type { FastifyInstance } from 'fastify';
 import { makeError } from '../../base/errors';
 import type { ServerContext } from '../context';
-import { loadAssets, matchesEtag } from '../page-assets';
-import { SESSION } from '../schemas';
+import { loadAssets, matchesEtag } from '../http/page-assets';
+import { SESSION } from '../schemas/schemas';
 
 export function pageRoutes(app: FastifyInstance, context: ServerContext): void {
   for (const [address, asset] of loadAssets()) {

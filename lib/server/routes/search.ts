@@ -2,9 +2,9 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { SearchOptions, SearchQuery, SearchResponse } from '../../base/types';
 import { clientGone, type ServerContext } from '../context';
-import { toOptions, type FilterFields, type OptionFields } from '../query-input';
-import { SEARCH, SEARCH_POST, SIMILAR } from '../schemas';
-import { readUpload } from '../upload';
+import { toOptions, type FilterFields, type OptionFields } from '../schemas/query-input';
+import { SEARCH, SEARCH_POST, SIMILAR } from '../schemas/schemas';
+import { readUpload } from '../http/upload';
 
 type JsonQuery = OptionFields & {
   readonly text?: string;

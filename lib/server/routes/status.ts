@@ -1,9 +1,9 @@
 /** `GET /health`, `/livez`, `/readyz`, `/openapi.json`. */
 import type { FastifyInstance } from 'fastify';
 import type { ServerContext, ServiceContext } from '../context';
-import { toPublicError } from '../public-error';
-import { HEALTH, PROBE } from '../schemas';
-import { isAuthorized } from '../security';
+import { toPublicError } from '../http/public-error';
+import { HEALTH, PROBE } from '../schemas/schemas';
+import { isAuthorized } from '../guards/security';
 import { packageVersion } from '../../base/package-root';
 
 export function healthRoutes(app: FastifyInstance, context: ServerContext): void {

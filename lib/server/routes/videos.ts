@@ -7,10 +7,10 @@ import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { makeError } from '../../base/errors';
-import { parseRange } from '../byte-range';
+import { parseRange } from '../http/byte-range';
 import type { ServerContext } from '../context';
-import { matchesEtag } from '../page-assets';
-import { VIDEO } from '../schemas';
+import { matchesEtag } from '../http/page-assets';
+import { VIDEO } from '../schemas/schemas';
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.mp4': 'video/mp4',

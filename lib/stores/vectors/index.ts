@@ -3,8 +3,8 @@
  * too, and PostgreSQL with pgvector. Every name in a statement comes from an allow-list and every value
  * is bound. Knows vectors, keys and rows; nothing of media, catalogs or encoders. May use `lib/base`.
  */
-export { PgVectorStore } from './pg-vector-store';
-export type { DistanceQuery, Embedding, SimilarityQuery } from './pg-vector-store';
+export { PgVectorStore } from './pg/pg-vector-store';
+export type { DistanceQuery, Embedding, SimilarityQuery } from './pg/pg-vector-store';
 export {
   PgEmbeddingTable,
   type ColumnValue,
@@ -14,10 +14,10 @@ export {
   type TableFilters,
   type TableHit,
   type TableSimilarityQuery,
-} from './pg-embedding-table';
-export type { HnswOptions, IvfflatOptions } from './pg-index';
-export type { PgConnectionOptions, PgVectorStoreOptions } from './pg-options';
-export type { ColumnType, VectorType } from './pg-schema';
+} from './pg/pg-embedding-table';
+export type { HnswOptions, IvfflatOptions } from './pg/schema/pg-index';
+export type { PgConnectionOptions, PgVectorStoreOptions } from './pg/pg-options';
+export type { ColumnType, VectorType } from './pg/schema/pg-schema';
 export type {
   Attributes,
   AttributeValue,

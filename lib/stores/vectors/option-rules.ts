@@ -12,7 +12,7 @@ import {
   type OptionRules,
   type Rule,
 } from '../../base/options';
-import type { DistanceQuery, Embedding, SimilarityQuery } from './pg-vector-store';
+import type { DistanceQuery, Embedding, SimilarityQuery } from './pg/pg-vector-store';
 import type { Attributes, StoreAddOptions, StoreFilter, StoreSearchOptions } from './vector-store';
 
 /** Vectors, keys and values of columns are held against the table's shape where they are used. */

@@ -1,7 +1,7 @@
 /** A file read by position, whose length is known: no count from inside a file is believed before it fits. */
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { makeError, type LibraryError } from '../../base/errors';
-import { fileError } from '../../base/system-errors';
+import { fileError } from '../../base/files/system-errors';
 
 /** One read asks the system for at most this much: more than 2 GiB at once is refused. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;

@@ -1,6 +1,6 @@
 /** Types of numbers in files: their width, the array that holds them as they are, and as floats. */
 import { types } from 'node:util';
-import { toFloats } from '../input';
+import { toFloats } from '../arguments/input';
 
 /** numpy's short names. `f2` is held as the 16 bits of an IEEE 754 binary16. */
 export type Dtype = 'f4' | 'f2' | 'f8' | 'i1' | 'u1' | 'i4' | 'u4' | 'i8' | 'u8';

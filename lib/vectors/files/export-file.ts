@@ -3,7 +3,7 @@ import path from 'node:path';
 import { throwIfAborted } from '../../base/abort';
 import { attempt, type IndexCore } from '../core';
 import { FUNCTION, outOfRange, readOptions, SIGNAL, type OptionRules } from '../../base/options';
-import { checkPath, type Progress } from '../validate';
+import { checkPath, type Progress } from '../arguments/validate';
 import { prepareVectors } from './write-vectors';
 
 /** Rows of one step: copied on the calling thread, in about a millisecond. */

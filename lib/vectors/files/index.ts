@@ -7,9 +7,9 @@
 export type { AddFileOptions } from './add-file';
 export type { Dtype, Values } from './dtypes';
 export type { ExportOptions, ExportReport } from './export-file';
-export type { ForeignFormat } from './foreign-index';
+export type { ForeignFormat } from './indexes/foreign-index';
 export type { VectorFormat } from './formats';
-export type { ImportOptions } from './import-index';
+export type { ImportOptions } from './indexes/import-index';
 export { readKeys, writeKeys } from './key-file';
 export {
   openVectors,

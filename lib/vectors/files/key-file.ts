@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import path from 'node:path';
 import { outOfRange } from '../../base/options';
 import type { Keys } from '../types';
-import { checkKeys, checkPath } from '../validate';
+import { checkKeys, checkPath } from '../arguments/validate';
 import { allocate, unsupported } from './byte-file';
 import type { Dtype, Values } from './dtypes';
 import { checkFormat } from './formats';

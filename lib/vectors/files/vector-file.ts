@@ -3,7 +3,7 @@ import path from 'node:path';
 import { checkInteger } from '../../base/options';
 import { makeError } from '../../base/errors';
 import { oneOf, readOptions, type OptionRules } from '../../base/options';
-import { checkPath } from '../validate';
+import { checkPath } from '../arguments/validate';
 import { allocate, ByteFile, unsupported } from './byte-file';
 import { floatsOf, hasFloats, type Dtype, type Values } from './dtypes';
 import { checkFormat, FORMATS, layoutOf, type PlainLayout, type VectorFormat } from './formats';

@@ -3,13 +3,13 @@ import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { checkInteger } from '../../base/options';
 import { oneOf, outOfRange, readOptions, wrongType, type OptionRules } from '../../base/options';
-import { withoutHalfType } from '../input';
-import { wrongLength } from '../lengths';
-import { checkPath } from '../validate';
+import { withoutHalfType } from '../arguments/input';
+import { wrongLength } from '../arguments/lengths';
+import { checkPath } from '../arguments/validate';
 import { dtypeOf, type Dtype, type Values } from './dtypes';
 import { checkFormat, FORMATS, typeOfFormat, type VectorFormat } from './formats';
 import { NPY_HEADER_BYTES, npyHeader } from './npy-header';
-import { writeAll, writeBeside, type Prepared } from '../../base/safe-file';
+import { writeAll, writeBeside, type Prepared } from '../../base/files/safe-file';
 
 /** Rows are copied between their dims for TEXMEX files, about this many bytes at a time. */
 const CHUNK_BYTES = 1024 * 1024;

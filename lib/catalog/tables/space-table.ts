@@ -1,0 +1,93 @@
+/** Spaces: the model of each, how many of its rows count, and how often they were renumbered. */
+import { asFrameId, type FrameId, type ModelIdentity } from '../../base/types';
+import type { RowEpoch, SpaceRecord } from '../records';
+import { raiseRowGeneration } from './row-map';
+import type { Statements } from '../sqlite/statements';
+
+/** What a space has of its own. */
+const TABLES = ['frame_rows', 'pending_frames', 'failed_frames', 'graves', 'encodings'];
+
+/** Names and values of the catalog. */
+interface Entries {
+  meta(key: string): string | undefined;
+  setMeta(key: string, value: string): void;
+}
+
+export class SpaceTable {
+  constructor(
+    private readonly sql: Statements,
+    private readonly entries: Entries,
+  ) {}
+
+  byName(name: string): SpaceRecord | undefined {
+    const row = this.sql.get('SELECT * FROM spaces WHERE name = ?', name);
+    return (
+      row && {
+        name,
+        model: {
+          id: row.model_id as string,
+          revision: row.revision as string,
+          sha256: row.sha256 as string,
+          preprocessVersion: Number(row.preprocess_version),
+        },
+        dim: Number(row.dim),
+        committedRows: Number(row.committed_rows),
+      }
+    );
+  }
+
+  names(): string[] {
+    return this.sql.all('SELECT name FROM spaces ORDER BY name').map((row) => row.name as string);
+  }
+
+  /** Every frame waits for it. */
+  add(name: string, model: ModelIdentity, dim: number): void {
+    this.sql.run(
+      `INSERT INTO spaces (name, model_id, revision, sha256, preprocess_version, dim, committed_rows)
+       VALUES (?, ?, ?, ?, ?, ?, 0)`,
+      name,
+      model.id,
+      model.revision,
+      model.sha256,
+      model.preprocessVersion,
+      dim,
+    );
+    this.sql.run('INSERT INTO pending_frames SELECT ?, frame_id FROM frames', name);
+  }
+
+  remove(name: string): void {
+    for (const table of TABLES) this.sql.run(`DELETE FROM ${table} WHERE space = ?`, name);
+    this.sql.run('DELETE FROM spaces WHERE name = ?', name);
+    this.raiseRowEpoch(name);
+  }
+
+  setCommittedRows(name: string, rows: number): void {
+    this.sql.run('UPDATE spaces SET committed_rows = ? WHERE name = ?', rows, name);
+  }
+
+  rowEpoch(name: string): RowEpoch {
+    const value = this.entries.meta(epochOf(name)) ?? '0';
+    return { number: Number.parseInt(value), isSettled: !value.endsWith('+') };
+  }
+
+  beginRenumbering(name: string): void {
+    this.entries.setMeta(epochOf(name), `${this.rowEpoch(name).number}+`);
+  }
+
+  raiseRowEpoch(name: string): void {
+    this.entries.setMeta(epochOf(name), String(this.rowEpoch(name).number + 1));
+    raiseRowGeneration(this.sql);
+  }
+
+  graves(name: string): FrameId[] {
+    return this.sql
+      .all('SELECT frame_id FROM graves WHERE space = ? ORDER BY frame_id', name)
+      .map((row) => asFrameId(Number(row.frame_id)));
+  }
+
+  clearGraves(name: string): void {
+    this.sql.run('DELETE FROM graves WHERE space = ?', name);
+  }
+}
+
+const epochOf = (name: string): string => `row_epoch:${name}`;

@@ -1,0 +1,112 @@
+/** A sync report in words. Pure functions: nothing is printed here. */
+import type { MediaProblem, SyncReport } from '../../base/types';
+import { meansMissing } from '../exit-codes';
+import { count, formatDuration, printable } from './format';
+
+const PROBLEMS_SHOWN = 5;
+const REASONS_SHOWN = 3;
+
+/** `12 files indexed (340 frames) in 4.2 s; 1 moved, 2 failed`. */
+export function summaryOf(report: SyncReport): string {
+  const also = (
+    [
+      ['unchanged', report.unchanged],
+      ['moved', report.moved],
+      ['removed', report.removed],
+      ['left out by a rule', report.ignored],
+      ['skipped', report.skipped],
+      ['failed', report.failed],
+      [
+        report.framesFailed === 1 ? 'frame not embedded' : 'frames not embedded',
+        report.framesFailed,
+      ],
+    ] as const
+  )
+    .filter(([, n]) => n > 0)
+    .map(([word, n]) => `${n.toLocaleString('en-US')} ${word}`);
+  const tail = also.length > 0 ? `; ${also.join(', ')}` : '';
+  if (report.dryRun) {
+    const work = `${count(report.added, 'new file')}, ${report.changed} changed`;
+    return `dry run, nothing written: ${work}${tail}`;
+  }
+  const work = `${count(report.indexed, 'file')} indexed (${count(report.framesAdded, 'frame')})`;
+  return `${work} in ${formatDuration(report.elapsedMs)}${tail}`;
+}
+
+/** All that a person should read after a sync: summary, first problems, where to see the rest. */
+export function describeReport(report: SyncReport): string {
+  return [
+    summaryOf(report),
+    ...(report.dryRun ? [] : [`${count(report.framesTotal, 'frame')} can be searched now`]),
+    ...describeAbsent(report),
+    ...describeOtherSampling(report),
+    ...describeMissing(report.problems),
+    ...describeProblems(report.problems.filter((problem) => !meansMissing(problem.code))),
+  ].join('\n');
+}
+
+/** The short form before a search: undefined when nothing happened that is worth a line. */
+export function describeNews(report: SyncReport): string | undefined {
+  const { added, changed, moved, removed, ignored, indexed, failed, heldBack, unreachable } =
+    report;
+  const forgotten = removed + ignored;
+  const kept = heldBack + unreachable;
+  if (added + changed + moved + forgotten + indexed + failed + kept === 0) return undefined;
+  const hasProblems = report.failed > 0 || report.skipped > 0;
+  return [
+    summaryOf(report),
+    ...describeAbsent(report),
+    ...describeMissing(report.problems),
+    ...(hasProblems ? ['  "sightline stats --problems" lists what was left out and why'] : []),
+  ].join('\n');
+}
+
+/** Says that files which are gone or cannot be seen were kept, why, and how to insist. */
+function describeAbsent({ heldBack, heldBackReasons, unreachable }: SyncReport): string[] {
+  const lines: string[] = [];
+  if (heldBack > 0) {
+    const reasons = heldBackReasons.slice(0, REASONS_SHOWN).map(printable).join('; ');
+    const more = heldBackReasons.length > REASONS_SHOWN ? '; ...' : '';
+    lines.push(
+      `  ${count(heldBack, 'file')} gone at once, kept in case a disk is missing (${reasons}${more}); ` +
+        'if they are really gone: sightline sync --confirm-removals',
+    );
+  }
+  if (unreachable > 0)
+    lines.push(
+      `  ${count(unreachable, 'file')} kept that could not be looked at: what keeps their folder from ` +
+        'being read is in "sightline stats --problems"',
+    );
+  return lines;
+}
+
+/** Says to what the options did not apply, and how to insist. */
+function describeOtherSampling({ otherSampling }: SyncReport): string[] {
+  if (otherSampling === 0) return [];
+  const files = count(otherSampling, 'file');
+  const keep = otherSampling === 1 ? 'keeps its frames' : 'keep their frames';
+  return [
+    `  ${files} indexed before with other options ${keep}; ` +
+      'to take them anew: the same command with --resample',
+  ];
+}
+
+/** A missing ffmpeg is one line with its remedy, not one for each video. */
+function describeMissing(problems: readonly MediaProblem[]): string[] {
+  const missing = problems.filter((problem) => meansMissing(problem.code));
+  const first = missing[0];
+  if (first === undefined) return [];
+  const files = `${count(missing.length, 'file')} left out`;
+  return [`  ${files}: ${printable(first.reason)} (${first.code})`];
+}
+
+function describeProblems(problems: readonly MediaProblem[]): string[] {
+  const lines = problems
+    .slice(0, PROBLEMS_SHOWN)
+    .map((p) => `  ${p.state}: ${printable(p.path)}: ${printable(p.reason)} (${p.code})`);
+  const rest = problems.length - PROBLEMS_SHOWN;
+  if (rest > 0) lines.push(`  and ${rest} more: "sightline stats --problems" lists all`);
+  else if (rest > -PROBLEMS_SHOWN)
+    lines.push('  "sightline stats --problems" shows this again at any time');
+  return lines;
+}

@@ -1,0 +1,65 @@
+/** VideoMAE: a clip of frames -> one vector of what happens in it. */
+import type { VideoEncoder } from '../encoder';
+import { videoKind } from './input-kinds';
+import { numberField } from '../../models/json-file';
+import { MODEL_TYPES, optionalLength, readConfig } from './model-config';
+import { openSingle, openTower, type EncoderOptions, type TowerRecipe } from './open-model';
+import { readPreprocess, SIDE_RANGE } from '../preprocess/preprocess-config';
+import { encoderOptions, towerSettings } from '../settings';
+import { fitTower } from '../tower-io';
+
+export const DEFAULT_VIDEO_MODEL = 'MCG-NJU/videomae-base';
+/** Raised whenever frames, tensors or pooling change; vectors before and after must not mix. */
+export const VIDEO_VERSION = 1;
+
+/** A clip is sixteen pictures and a second or more of inference on a processor. */
+const DEFAULT_TIMEOUT_MS = 120_000;
+
+/**
+ * Opens a video encoder without loading it.
+ *
+ * Of a clip the model's number of frames is taken (`num_frames`, 16), evenly spread, first and last
+ * included; a shorter clip repeats its last frame (spec 001). Frames are resized on their shorter
+ * side and cropped as `preprocessor_config.json` says, bilinear where it does not. The vector is
+ * position 0 of `last_hidden_state`, as spec 001 takes it (see `tower-io.ts`), of unit length. A
+ * clip with one damaged frame fails as a whole.
+ *
+ * @param model  a folder in the Hugging Face layout, or a repository id in the local hub cache
+ * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_INVALID | ERR_ARG_RANGE
+ */
+export function openVideoEncoder(
+  model: string = DEFAULT_VIDEO_MODEL,
+  options: EncoderOptions = {},
+): Promise<VideoEncoder> {
+  return openVideoEncoderWithWorker(model, options);
+}
+
+/** `openVideoEncoder` with another worker file, through which tests bring faults in. */
+export async function openVideoEncoderWithWorker(
+  model: string,
+  given: EncoderOptions,
+  workerFile?: string,
+): Promise<VideoEncoder> {
+  const options = encoderOptions(given);
+  const single = await openSingle(model, 'video', VIDEO_VERSION, options);
+  const { folder, graph } = single;
+  const { file, config } = await readConfig(folder, MODEL_TYPES.video);
+  const frames = numberField(config, 'num_frames', file, {
+    ...{ low: 1, high: 64, integer: true, fallback: 16 },
+  });
+  const size = numberField(config, 'image_size', file, { ...SIDE_RANGE, fallback: 224 });
+  const preprocess = await readPreprocess(folder, size, { resample: 2 });
+  const stated = optionalLength(config, 'hidden_size', file);
+  const { dim } = fitTower(graph.signature, {
+    ...{ modality: 'video', family: 'videomae', file: graph.file, size, frames },
+    dim: stated,
+  });
+  const settings = {
+    // One clip a task: its tensor alone is 10 MB.
+    ...towerSettings('image', graph.bytes, { timeoutMs: DEFAULT_TIMEOUT_MS, ...options }),
+    batchSize: 1,
+  };
+  const recipe: TowerRecipe = { modality: 'video', preprocess, frames, family: 'videomae', dim };
+  const encoder = openTower(videoKind(frames), recipe, single, settings, options, workerFile);
+  return Object.assign(encoder, { frames });
+}

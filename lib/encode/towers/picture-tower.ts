@@ -1,0 +1,124 @@
+/**
+ * Encoded pictures -> rows, one picture an item or one clip of several an item. Decodes, prepares,
+ * leaves out what failed, runs the rest. Loads the image library, inside workers only.
+ */
+import { makeError } from '../../base/errors';
+import { decodeRgb } from '../preprocess/decode-rgb';
+import { normalizeTable, preprocessInto } from '../preprocess/preprocess';
+import { TowerSession } from './session';
+import { fromWire, toWire, type Packed, type WorkerSetup } from '../task';
+import { fail, type ItemErrors, type Tower } from './tower';
+
+/** One is being resized on this thread while the other is decoded on a thread of libuv. */
+const DECODES_AT_ONCE = 2;
+
+type PictureSetup = WorkerSetup & { modality: 'image' | 'video' };
+
+export async function loadPictureTower(setup: PictureSetup): Promise<Tower> {
+  const session = await TowerSession.load(setup);
+  const perItem = setup.modality === 'video' ? setup.frames : 1;
+  return {
+    session,
+    embed: async ({ pictures, clips }, errors) => {
+      if (pictures === undefined) return { vectors: new Float32Array(0) };
+      const places = clips === undefined ? undefined : placesOf(clips, perItem, errors);
+      const items = (clips ?? pictures.offsets).length - 1;
+      const work = { pictures, places, items, perItem };
+      const pixels = await decodeAll(setup, work, errors);
+      return { vectors: await runGood(session, setup, { pixels, items, perItem }, errors) };
+    },
+  };
+}
+
+interface Decoding {
+  readonly pictures: Packed<ArrayBuffer>;
+  /** Items and places in them of each picture; undefined: picture i is item i. */
+  readonly places: readonly (readonly Place[])[] | undefined;
+  readonly items: number;
+  readonly perItem: number;
+}
+
+interface Place {
+  readonly item: number;
+  readonly frame: number;
+}
+
+/** Where each picture goes: the last one of a short clip goes to all places behind it as well. */
+function placesOf(clips: Uint32Array, frames: number, errors: ItemErrors): Place[][] {
+  const places: Place[][] = Array.from({ length: clips[clips.length - 1] ?? 0 }, () => []);
+  for (let item = 0; item + 1 < clips.length; item++) {
+    const from = clips[item] as number;
+    const count = (clips[item + 1] as number) - from;
+    if (count === 0) {
+      fail(errors, item, makeError('ERR_MEDIA_UNSUPPORTED', 'the clip has no frames'));
+      continue;
+    }
+    for (let frame = 0; frame < frames; frame++) {
+      places[from + Math.min(frame, count - 1)]?.push({ item, frame });
+    }
+  }
+  return places;
+}
+
+/** Tensors of all items, shape [items, perItem, 3, size, size]; those of failed items are partly zero. */
+async function decodeAll(
+  { preprocess: spec }: PictureSetup,
+  { pictures, places, items, perItem }: Decoding,
+  errors: ItemErrors,
+): Promise<Float32Array> {
+  const { bytes, offsets } = pictures;
+  const count = offsets.length - 1;
+  const each = 3 * spec.size * spec.size;
+  const table = normalizeTable(spec);
+  const pixels = new Float32Array(items * perItem * each);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let i = next++; i < count; i = next++) {
+      const from = offsets[i] as number;
+      const [first, ...more] = places === undefined ? [{ item: i, frame: 0 }] : (places[i] ?? []);
+      if (first === undefined || errors[first.item] !== undefined) continue;
+      const offsetOf = ({ item, frame }: Place): number => (item * perItem + frame) * each;
+      try {
+        const encoded = new Uint8Array(bytes, from, (offsets[i + 1] as number) - from);
+        preprocessInto(await decodeRgb(encoded), spec, table, pixels, offsetOf(first));
+      } catch (error) {
+        fail(errors, first.item, places === undefined ? error : frameError(first.frame, error));
+        continue;
+      }
+      const done = offsetOf(first);
+      for (const place of more) pixels.copyWithin(offsetOf(place), done, done + each);
+    }
+  };
+  await Promise.all(Array.from({ length: DECODES_AT_ONCE }, work));
+  return pixels;
+}
+
+function frameError(frame: number, error: unknown): Error {
+  const wire = toWire(error, 'ERR_MEDIA_DECODE');
+  return fromWire({ ...wire, message: `frame ${frame}: ${wire.message}` }, { frame });
+}
+
+/** Leaves failed items out of the inference and puts the rest back in their rows. */
+async function runGood(
+  session: TowerSession,
+  { dim, preprocess }: PictureSetup,
+  { pixels, items, perItem }: { pixels: Float32Array; items: number; perItem: number },
+  errors: ItemErrors,
+): Promise<Float32Array> {
+  const { size } = preprocess;
+  const each = perItem * 3 * size * size;
+  const good: number[] = [];
+  for (let i = 0; i < items; i++) {
+    if (errors[i] !== undefined) continue;
+    if (good.length !== i) pixels.copyWithin(good.length * each, i * each, (i + 1) * each);
+    good.push(i);
+  }
+  if (good.length === 0) return new Float32Array(items * dim);
+  const rows = await session.runImages(pixels, good.length, size);
+  if (good.length === items) return rows;
+  const vectors = new Float32Array(items * dim);
+  good.forEach((item, row) => {
+    vectors.set(rows.subarray(row * dim, (row + 1) * dim), item * dim);
+  });
+  return vectors;
+}

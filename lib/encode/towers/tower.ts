@@ -1,0 +1,58 @@
+/**
+ * What the worker has loaded: one tower that turns the inputs of a task into raw rows. Each modality
+ * has a file of its own, loaded by name, so that a text worker never holds the image library.
+ */
+import { TowerSession } from './session';
+import { toWire, type TaskInput, type WireError, type WorkerSetup } from '../task';
+import { TextTokenizer } from '../preprocess/tokenizer';
+
+export type ItemErrors = (WireError | undefined)[];
+
+/** Raw rows, shape [items, dim]. */
+export interface Rows {
+  readonly vectors: Float32Array;
+  /** Of texts: how many the model read, per item. */
+  readonly tokens?: Uint32Array;
+}
+
+export interface Tower {
+  readonly session: TowerSession;
+  /**
+   * An item that fails gets an entry in `errors`; its row is ignored.
+   */
+  embed(input: TaskInput, errors: ItemErrors): Promise<Rows>;
+}
+
+/** @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID */
+export async function loadTower(setup: WorkerSetup): Promise<Tower> {
+  switch (setup.modality) {
+    case 'image':
+    case 'video':
+      return (await import('./picture-tower.js')).loadPictureTower(setup);
+    case 'text':
+      return loadTextTower(setup);
+    case 'audio':
+      return (await import('./audio-tower.js')).loadAudioTower(setup);
+  }
+}
+
+async function loadTextTower(setup: WorkerSetup & { modality: 'text' }): Promise<Tower> {
+  const tokenizer = await TextTokenizer.load(setup.folder, setup.text);
+  const session = await TowerSession.load(setup);
+  return {
+    session,
+    embed: async ({ texts = [] }) => {
+      if (texts.length === 0) return { vectors: new Float32Array(0) };
+      const { ids, mask, length } = tokenizer.encodeBatch(texts, session.fixedLength);
+      const tokens = Uint32Array.from(texts, (_, i) =>
+        mask.subarray(i * length, (i + 1) * length).reduce((sum, bit) => sum + Number(bit), 0),
+      );
+      return { vectors: await session.runTexts(ids, mask, texts.length, length), tokens };
+    },
+  };
+}
+
+/** Notes an error of item `i` unless it has one already. */
+export function fail(errors: ItemErrors, i: number, error: unknown): void {
+  errors[i] ??= toWire(error, 'ERR_ENCODE');
+}

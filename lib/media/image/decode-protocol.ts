@@ -1,0 +1,34 @@
+/** What the parent and a picture child say to each other. Plain data, cloned by the IPC channel. */
+import type { ErrorCode } from '../../base/errors';
+import type { MediaLimits } from '../../base/types';
+
+export interface DecodeRequest {
+  readonly id: number;
+  /** Exactly one of the two: a file to open, or the encoded bytes. */
+  readonly absPath?: string;
+  readonly bytes?: Uint8Array;
+  readonly maxSize: number;
+  /** What the picture may cost; defaults where nothing is said. */
+  readonly limits?: MediaLimits;
+}
+
+export interface DecodedPicture {
+  readonly jpeg: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly sourceWidth: number;
+  readonly sourceHeight: number;
+  readonly capturedAt: string | null;
+  readonly contentHash: string;
+  /** What is wrong with it, when only a part could be decoded. */
+  readonly damaged?: string;
+}
+
+export type DecodeReply =
+  | { readonly id: number; readonly picture: DecodedPicture }
+  | { readonly id: number; readonly code: ErrorCode; readonly message: string }
+  /** The child cannot work at all, for example because the decoder does not load. */
+  | { readonly fatal: string };
+
+/** Exit code of a child that found itself over its memory limit. */
+export const EXIT_MEMORY = 86;

@@ -1,0 +1,263 @@
+/**
+ * Requests to the hub, by undici: through a proxy where the environment names one, with redirects
+ * followed by hand so that the token stays with the endpoint, and with bounded retries. The hub's own
+ * client (`@huggingface/hub`) asks through `fetch` below; downloads use `get`, because that client
+ * cannot resume a file or tell how far it is.
+ */
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EnvHttpProxyAgent, request } from 'undici';
+import { isError, messageOf } from '../../base/errors';
+import { abortedError, hubError } from '../failures';
+import type { HubSettings } from '../settings';
+
+export interface RetryRule {
+  /** Tries of one request. */
+  readonly tries: number;
+  /** Wait before the second try; doubles for each further one, with up to half of it at random. */
+  readonly firstWaitMs: number;
+}
+
+export const DEFAULT_RETRY: RetryRule = { tries: 5, firstWaitMs: 500 };
+/** A hub that asks for more patience than this is as good as away. */
+const LONGEST_WAIT_MS = 60_000;
+const CONNECT_LIMIT_MS = 15_000;
+const HEADERS_LIMIT_MS = 60_000;
+/** Longest silence within a body: a process may be stopped for a minute and still be healthy. */
+const SILENCE_LIMIT_MS = 120_000;
+const MAX_REDIRECTS = 5;
+/** A page of a listing has 1,000 files at about 300 bytes. */
+const MAX_ANSWER_BYTES = 16 << 20;
+const AGAIN = new Set([408, 429, 500, 502, 503, 504]);
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Must be read or given to `discard`. */
+  readonly body: Readable;
+}
+
+export interface GetOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class HubHttp {
+  private readonly agent: EnvHttpProxyAgent;
+  private readonly origin: string;
+  /** False when whoever is on the line could read it. */
+  readonly mayCarryToken: boolean;
+
+  constructor(
+    private readonly settings: HubSettings,
+    readonly retry: RetryRule = DEFAULT_RETRY,
+  ) {
+    const { proxy } = settings;
+    this.agent = new EnvHttpProxyAgent({
+      // Given even when empty: otherwise undici looks into the process's environment itself.
+      httpProxy: proxy.http,
+      httpsProxy: proxy.https,
+      noProxy: proxy.except,
+      connect: { timeout: CONNECT_LIMIT_MS },
+      headersTimeout: HEADERS_LIMIT_MS,
+      bodyTimeout: SILENCE_LIMIT_MS,
+    });
+    const url = new URL(settings.endpoint);
+    this.origin = url.origin;
+    this.mayCarryToken = url.protocol === 'https:' || isThisMachine(url.hostname);
+  }
+
+  /**
+   * A successful answer, after redirects and retries.
+   *
+   * @throws ERR_MODEL_MISSING with `details.trouble` | ERR_ABORTED
+   */
+  get(url: string, options: GetOptions = {}): Promise<Answer> {
+    return this.retried(url, options, (answer) => Promise.resolve(answer));
+  }
+
+  /** @param take may read the body: when that is cut, all is asked for again */
+  private async retried<T>(
+    url: string,
+    options: GetOptions,
+    take: (answer: Answer) => Promise<T>,
+  ): Promise<T> {
+    for (let tried = 1; ; tried++) {
+      const last = tried >= this.retry.tries;
+      let wait: number;
+      try {
+        const answer = await this.follow(url, options);
+        if (answer.status < 300 || answer.status === 416) return await take(answer);
+        discard(answer.body);
+        if (last || !AGAIN.has(answer.status)) throw statusError(url, answer.status);
+        wait = waitMs(this.retry, tried, answer.headers['retry-after']);
+      } catch (cause) {
+        if (options.signal?.aborted === true) throw abortedError(options.signal);
+        if (last || !isNetworkTrouble(cause)) throw this.networkError(url, cause);
+        wait = waitMs(this.retry, tried, undefined);
+      }
+      await pause(wait, options.signal);
+    }
+  }
+
+  /** For the hub's client: whole answers of bounded size. Errors are ours, so that it makes none. */
+  readonly fetch: typeof globalThis.fetch = async (input, init) => {
+    const url = typeof input === 'object' && 'url' in input ? input.url : String(input);
+    const options: GetOptions = {
+      headers: Object.fromEntries(new Headers(init?.headers)),
+      signal: init?.signal ?? undefined,
+    };
+    const { status, headers, text } = await this.retried(url, options, async (answer) => ({
+      ...answer,
+      text: await readBounded(answer.body, url),
+    }));
+    const kept = new Headers();
+    for (const name of ['content-type', 'link']) {
+      const value = headers[name];
+      if (typeof value === 'string') kept.set(name, value);
+    }
+    return new Response(text, { status, headers: kept });
+  };
+
+  close(): Promise<void> {
+    return this.agent.destroy();
+  }
+
+  /** One try, with its redirects. */
+  private async follow(first: string, options: GetOptions): Promise<Answer> {
+    let url = new URL(first);
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+      const answer = await request(url, {
+        dispatcher: this.agent,
+        // Compressed bodies could not be resumed by byte ranges.
+        headers: { 'accept-encoding': 'identity', ...options.headers, ...this.identify(url) },
+        signal: options.signal ?? null,
+      });
+      const isRedirect = answer.statusCode >= 300 && answer.statusCode < 400;
+      if (!isRedirect) return { ...answer, status: answer.statusCode };
+      discard(answer.body);
+      url = nextUrl(url, answer.headers['location']);
+    }
+    throw hubError('strange', `${hostOf(first)} redirects without end`, { url: first });
+  }
+
+  /** The token goes to the endpoint itself; a redirect to a store of files carries its own rights. */
+  private identify(url: URL): Record<string, string> {
+    const { token } = this.settings;
+    const mine = token !== undefined && url.origin === this.origin && this.mayCarryToken;
+    return { 'user-agent': 'sightline', ...(mine && { authorization: `Bearer ${token}` }) };
+  }
+
+  private networkError(url: string, cause: unknown): unknown {
+    if (!isNetworkTrouble(cause)) return cause;
+    const { proxy } = this.settings;
+    const way = proxy.https || proxy.http ? ' (through the proxy of the environment)' : '';
+    return hubError(
+      'unreachable',
+      `${hostOf(url)} cannot be reached${way}: ${reasonOf(cause)}`,
+      { url },
+      cause,
+    );
+  }
+}
+
+/**
+ * Wait before the next try: what the hub asks for, at least what the rule says, a minute at most.
+ *
+ * @param tried tries so far
+ * @param retryAfter the header
+ */
+export function waitMs(
+  { firstWaitMs }: RetryRule,
+  tried: number,
+  retryAfter: string | string[] | undefined,
+): number {
+  const grown = firstWaitMs * 2 ** (tried - 1);
+  const asked = typeof retryAfter === 'string' ? secondsOf(retryAfter) * 1000 : 0;
+  return Math.min(LONGEST_WAIT_MS, Math.max(asked, grown * (1 + Math.random() / 2)));
+}
+
+/** Lets go of a body that nobody wants; what undici says to that is no news. */
+export function discard(body: Readable): void {
+  body.on('error', () => undefined).destroy();
+}
+
+/** Waits, unless the signal ends it. @throws ERR_ABORTED */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(ms, undefined, signal && { signal }).catch((error: unknown) => {
+    throw signal?.aborted === true ? abortedError(signal) : error;
+  });
+}
+
+/** What sockets, name servers, TLS and undici report; mistakes of ours are not among them. */
+export function isNetworkTrouble(error: unknown): boolean {
+  if (isError(error) && error.name === 'AggregateError') return true;
+  if (!isError(error) || !('code' in error)) return false;
+  const code = String(error.code);
+  if (code.startsWith('ERR_')) return /^ERR_(TLS|SSL)_/.test(code);
+  return !/^UND_ERR_(INVALID_ARG|NOT_SUPPORTED)/.test(code);
+}
+
+function reasonOf(error: unknown): string {
+  const code = isError(error) && 'code' in error ? String(error.code) : undefined;
+  const text = messageOf(error);
+  return code === undefined || text.includes(code) ? text || 'no answer' : `${text} (${code})`;
+}
+
+/**
+ * Where a redirect leads.
+ *
+ * @throws ERR_MODEL_MISSING for no web address, and from TLS to none
+ */
+export function nextUrl(from: URL, location: string | string[] | undefined): URL {
+  let next: URL | undefined;
+  try {
+    next = typeof location === 'string' ? new URL(location, from) : undefined;
+  } catch {
+    next = undefined;
+  }
+  const isWeb = next?.protocol === 'https:' || next?.protocol === 'http:';
+  if (next === undefined || !isWeb) {
+    throw hubError('strange', `${from.host} redirects to nowhere`, { url: from.href });
+  }
+  if (from.protocol === 'https:' && next.protocol === 'http:') {
+    throw hubError('strange', `${from.host} redirects to ${next.host} without TLS: refused`);
+  }
+  return next;
+}
+
+function statusError(url: string, status: number): Error {
+  const host = hostOf(url);
+  const details = { url, status };
+  if (status === 401 || status === 403)
+    return hubError('refused', `${host} refuses access (HTTP ${status})`, details);
+  if (status === 404) return hubError('absent', `${host} has no such model (HTTP 404)`, details);
+  if (AGAIN.has(status)) return hubError('unwell', `${host} answers HTTP ${status}`, details);
+  return hubError('strange', `${host} answers HTTP ${status}`, details);
+}
+
+async function readBounded(body: Readable, url: string): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of body) {
+    size += (part as Buffer).length;
+    if (size > MAX_ANSWER_BYTES) {
+      throw hubError('strange', `${hostOf(url)} answers with more than ${MAX_ANSWER_BYTES} bytes`);
+    }
+    parts.push(part as Buffer);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+/** Seconds, or a date; 0 for anything else. */
+function secondsOf(retryAfter: string): number {
+  const seconds = /^\d+$/.test(retryAfter.trim())
+    ? Number(retryAfter)
+    : (Date.parse(retryAfter) - Date.now()) / 1000;
+  return Number.isFinite(seconds) && seconds > 0 ? seconds : 0;
+}
+
+const hostOf = (url: string): string => new URL(url).host;
+
+const isThisMachine = (host: string): boolean =>
+  host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);

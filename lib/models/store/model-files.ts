@@ -1,0 +1,212 @@
+/**
+ * What a model folder of each kind must hold, the check that nothing of it lies elsewhere, and its
+ * identity: the SHA-256 over the weight files' own sums.
+ */
+import { createHash } from 'node:crypto';
+import { realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { makeError } from '../../base/errors';
+import { graphFile, type Dtype } from '../dtype';
+import { sumOfFile } from '../file-hash';
+import { readExternalDataNames } from '../onnx/onnx-file';
+import { readSignature, type Signature } from '../onnx/onnx-signature';
+
+/** What a folder is opened as; `any`: whatever its config.json says. */
+export type ModelKind = 'clip' | 'sentence' | 'video' | 'audio' | 'any';
+
+const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json'];
+const PROCESSOR_FILE = 'preprocessor_config.json';
+
+/**
+ * The files that a model of this kind needs, relative to its folder, with `/`.
+ *
+ * Of a CLIP one tower is enough, and where neither has a file of its own, one graph with both: then
+ * only what is needed for these is asked for.
+ */
+export function requiredFiles(
+  kind: ModelKind,
+  dtype: Dtype,
+  has: (name: string) => boolean,
+): readonly string[] {
+  const single = graphFile('model', dtype);
+  switch (kind) {
+    case 'any':
+      return ['config.json'];
+    case 'sentence':
+      return ['config.json', ...TOKENIZER_FILES, single];
+    case 'video':
+    case 'audio':
+      return ['config.json', PROCESSOR_FILE, single];
+    case 'clip':
+      break;
+  }
+  const [vision, text] = [graphFile('vision_model', dtype), graphFile('text_model', dtype)];
+  const isApart = has(vision) || has(text);
+  const isNone = !isApart && !has(single);
+  return [
+    'config.json',
+    ...(isNone || has(vision) || !isApart ? [PROCESSOR_FILE] : []),
+    ...(isNone || has(text) || !isApart ? TOKENIZER_FILES : []),
+    ...(isNone ? [vision, text] : []),
+  ];
+}
+
+/** Names of the files that are needed and not there. */
+export async function missingFiles(
+  folder: string,
+  kind: ModelKind = 'clip',
+  dtype: Dtype = 'fp32',
+): Promise<string[]> {
+  const graphs = (['vision_model', 'text_model', 'model'] as const).map((stem) =>
+    graphFile(stem, dtype),
+  );
+  const there = new Set(await filter(graphs, (name) => isThere(folder, name)));
+  const wanted = requiredFiles(kind, dtype, (name) => there.has(name));
+  return filter(wanted, async (name) => !(await isThere(folder, name)));
+}
+
+async function filter(
+  names: readonly string[],
+  keep: (name: string) => Promise<boolean>,
+): Promise<string[]> {
+  const kept = await Promise.all(names.map(keep));
+  return names.filter((_, i) => kept[i] === true);
+}
+
+function isThere(folder: string, name: string): Promise<boolean> {
+  return stat(path.join(folder, name)).then(
+    (info) => info.isFile(),
+    () => false,
+  );
+}
+
+export interface GraphFile {
+  readonly file: string;
+  /** Bytes of all its weight files: what decides how many workers are worth having. */
+  readonly bytes: number;
+  readonly sums: readonly { readonly name: string; readonly sha256: string }[];
+  readonly signature: Signature;
+}
+
+/** The graphs of a CLIP folder; a tower without a file is undefined. */
+export interface ClipGraphs {
+  readonly vision: GraphFile | undefined;
+  readonly text: GraphFile | undefined;
+}
+
+/**
+ * Checks and hashes the towers that are there. Where neither has a file of its own, both are in
+ * `onnx/model.onnx`.
+ *
+ * @param boundary see `inspectGraph`
+ * @throws ERR_MODEL_INVALID
+ */
+export async function inspectClip(
+  folder: string,
+  boundary: string,
+  dtype: Dtype,
+): Promise<ClipGraphs> {
+  const inspect = (stem: 'vision_model' | 'text_model' | 'model'): Promise<GraphFile | undefined> =>
+    inspectGraph(folder, graphFile(stem, dtype), boundary);
+  const [vision, text] = [await inspect('vision_model'), await inspect('text_model')];
+  if (vision !== undefined || text !== undefined) return { vision, text };
+  const both = await inspect('model');
+  return { vision: both, text: both };
+}
+
+/** SHA-256 over the sums of all weight files, in name order: the identity of a model. */
+export function hashOf(graphs: readonly (GraphFile | undefined)[]): string {
+  const sums = new Map(
+    graphs.flatMap((graph) => graph?.sums ?? []).map(({ name, sha256 }) => [name, sha256]),
+  );
+  const all = createHash('sha256');
+  for (const name of [...sums.keys()].sort()) all.update(`${sums.get(name)}\n`);
+  return all.digest('hex');
+}
+
+/**
+ * Checks one graph and hashes it with its weights; undefined when there is no such file.
+ *
+ * @param name relative to `folder`, with `/`
+ * @param boundary folder that holds everything of the model once links are followed: the folder
+ *   itself, or in the hub's cache the repository, whose snapshots link to its blobs
+ * @throws ERR_MODEL_INVALID
+ */
+export async function inspectGraph(
+  folder: string,
+  name: string,
+  boundary: string,
+): Promise<GraphFile | undefined> {
+  if (!(await isThere(folder, name))) return undefined;
+  const root = await realpath(boundary);
+  const file = path.join(folder, name);
+  await refuseOutside(file, root, file);
+  // The walk before the hash: its message says what is wrong, a hash of rubbish says nothing.
+  const { externals, signature } = await headOf(file);
+  const own = await sumOfFile(file);
+  let bytes = own.size;
+  const sums = [{ name: path.basename(file), sha256: own.sha256 }];
+  for (const external of externals) {
+    const sum = await sumOfFile(await externalFile(file, external, root));
+    bytes += sum.size;
+    sums.push({ name: external, sha256: sum.sha256 });
+  }
+  return { file, bytes, sums, signature };
+}
+
+/** The path of an external data file, once it is known to lie beside the model. */
+async function externalFile(model: string, name: string, root: string): Promise<string> {
+  const parts = name.split('/');
+  const plain =
+    name !== '' &&
+    !path.isAbsolute(name) &&
+    !/[\\:\0]/.test(name) &&
+    parts.every((part) => part !== '..' && part !== '.' && part !== '');
+  if (!plain) {
+    throw makeError(
+      'ERR_MODEL_INVALID',
+      `${model} wants to read its weights from ${JSON.stringify(name)}, outside its folder: refused`,
+      { details: { file: model, location: name } },
+    );
+  }
+  const file = path.join(path.dirname(model), ...parts);
+  const info = await stat(file).catch(() => undefined);
+  if (info === undefined || !info.isFile()) {
+    throw makeError(
+      'ERR_MODEL_INVALID',
+      `${model} holds only the graph; its weights file ${JSON.stringify(name)} is missing beside it`,
+      { details: { file: model, location: name } },
+    );
+  }
+  await refuseOutside(file, root, model);
+  return file;
+}
+
+async function refuseOutside(file: string, root: string, model: string): Promise<void> {
+  const real = await realpath(file);
+  if (real.startsWith(root + path.sep)) return;
+  throw makeError(
+    'ERR_MODEL_INVALID',
+    `${file} is a link to ${real}, outside the model's folder: put the file itself there`,
+    { details: { file, real, model } },
+  );
+}
+
+interface Head {
+  readonly stamp: string;
+  /** External data files that the graph names. */
+  readonly externals: readonly string[];
+  readonly signature: Signature;
+}
+const headsByPath = new Map<string, Head>();
+
+/** Walked again only when size or time of change differ. */
+async function headOf(file: string): Promise<Head> {
+  const info = await stat(file);
+  const stamp = `${info.dev}:${info.ino}:${info.size}:${info.mtimeMs}`;
+  const known = headsByPath.get(file);
+  if (known?.stamp === stamp) return known;
+  const head = { stamp, externals: readExternalDataNames(file), signature: readSignature(file) };
+  headsByPath.set(file, head);
+  return head;
+}

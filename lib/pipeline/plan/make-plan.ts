@@ -1,0 +1,247 @@
+/** Makes the plan of a sync: walks the folder, asks the catalog, hashes what may be known bytes. */
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { contentHash, type MediaFile, walkMedia } from '../../media';
+import type { Catalog, MediaPlace } from '../../catalog';
+import { messageOf, isLibraryError } from '../../base/errors';
+import type { MediaId, MediaProblem, SyncOptions } from '../../base/types';
+import { explainAbsence, type Absence, type Sight, type Volumes } from './absence';
+import type { WorkItem } from '../ingest';
+import { mapOrdered } from '../ordered';
+import {
+  compareFiles,
+  moveCandidates,
+  needsDecoding,
+  resolveContents,
+  type Comparison,
+  type KnownAndFound,
+  type KnownFile,
+} from './plan';
+import { isSampledOtherwise } from './sampling';
+import { recallScan } from './scan-memory';
+
+export interface SyncPlan {
+  readonly work: readonly WorkItem[];
+  readonly moves: readonly KnownAndFound[];
+  /** Files whose bytes are known under another path or other times: moves and touched ones. */
+  readonly places: readonly { readonly mediaId: MediaId; readonly place: MediaPlace }[];
+  /** Known files that the walk did not list. */
+  readonly absent: Absence;
+  /** Gone for certain: another known file has taken their name. */
+  readonly overwritten: readonly KnownFile[];
+  readonly unchanged: number;
+  readonly changed: number;
+  readonly added: number;
+  readonly scanned: number;
+  /** Walk problems: files that could not be looked at. */
+  readonly problems: readonly MediaProblem[];
+  /** The disks to be remembered; undefined when nothing was walked. */
+  readonly volumes: Volumes | undefined;
+  /** Untouched files whose frames were taken otherwise than this sync was asked to. */
+  readonly otherSampling: number;
+}
+
+export const EMPTY_PLAN: SyncPlan = {
+  work: [],
+  moves: [],
+  places: [],
+  absent: { ignored: [], unreachable: [], heldBack: [], gone: [], reasons: [] },
+  overwritten: [],
+  unchanged: 0,
+  changed: 0,
+  added: 0,
+  scanned: 0,
+  problems: [],
+  volumes: undefined,
+  otherSampling: 0,
+};
+
+export async function makePlan(
+  parts: { readonly root: string; readonly dir: string; readonly catalog: Catalog },
+  options: SyncOptions,
+  onScanned: (count: number) => void,
+): Promise<SyncPlan> {
+  const { found, problems, ...sight } = await look(parts.root, options, onScanned);
+  const known = [...parts.catalog.media()];
+  const comparison = compareFiles(found, known, options.retryFailed);
+  await waitOutTick(comparison);
+  const unreadable = new Map<string, MediaProblem>();
+  const hashes = await hashAll(
+    comparison.suspects.map(({ file }) => file),
+    unreadable,
+    options,
+  );
+  const candidates = moveCandidates(comparison, hashes);
+  // What cannot be read now is an added file, and decoding it will record why.
+  for (const [at, hash] of await hashAll(candidates, new Map(), options)) hashes.set(at, hash);
+  const resolved = resolveContents(comparison, hashes);
+  problems.push(...unreadable.values());
+  const { moves, added } = resolved;
+  const { volumes: earlier } = recallScan(parts.catalog);
+  const absent = explainAbsence({
+    missing: resolved.missing,
+    known,
+    sight,
+    earlier,
+    isRootSure: await isBeneath(parts.root, parts.dir),
+    isConfirmed: options.confirmRemovals === true,
+  });
+  const placed = [...moves, ...resolved.touched].map(inPlace);
+  const settled = comparison.unchanged.filter((pair) => pair.known.ctimeMs === null).map(inPlace);
+  const still = [...comparison.unchanged, ...placed];
+  const otherwise = still.filter(({ known: row }) => isOtherwise(row, options));
+  const again = placed.filter(({ known: row }) => needsDecoding(row, options.retryFailed));
+  return {
+    work: inOrder(found, [
+      ...added.map((file) => ({ file, known: undefined })),
+      ...resolved.changed,
+      ...comparison.unfinished,
+      ...again,
+      ...(options.resample === true ? otherwise.filter((pair) => !again.includes(pair)) : []),
+    ]),
+    moves,
+    places: [...placed, ...settled].map(({ known: { mediaId }, file }) => ({
+      mediaId,
+      place: placeOf(file),
+    })),
+    absent,
+    overwritten: resolved.overwritten,
+    unchanged: comparison.unchanged.length + resolved.touched.length + resolved.unreadable.length,
+    changed: resolved.changed.length,
+    added: added.length,
+    scanned: found.length,
+    problems,
+    // A question stays one until it is answered: what it rests on is not forgotten before.
+    volumes:
+      absent.heldBack.length + absent.unreachable.length > 0
+        ? { ...sight.volumes, ...earlier }
+        : sight.volumes,
+    otherSampling: options.resample === true ? 0 : otherwise.length,
+  };
+}
+
+/** Walks the root and sorts what comes. */
+async function look(
+  root: string,
+  options: SyncOptions,
+  onScanned: (count: number) => void,
+): Promise<{ found: MediaFile[]; problems: MediaProblem[] } & Sight> {
+  const found: MediaFile[] = [];
+  const problems: MediaProblem[] = [];
+  const ignored = new Set<string>();
+  const unseen = new Set<string>();
+  const replaced = new Set<string>();
+  const volumes: Record<string, number> = {};
+  for await (const entry of walkMedia(root, {
+    ignore: options.ignore,
+    signal: options.signal,
+  })) {
+    if ('reason' in entry) {
+      const { relPath, code, reason, hides } = entry;
+      problems.push({ path: relPath, state: stateOf(code), code, reason });
+      if (hides === 'unseen') unseen.add(relPath);
+      else if (hides === 'replaced') replaced.add(relPath);
+    } else if ('note' in entry) {
+      if (entry.note === 'ignored') ignored.add(entry.relPath);
+      // Files that a library folder took in are hidden by it, not deleted.
+      else if (entry.note === 'library') replaced.add(entry.relPath);
+      else if (entry.note === 'unseen') unseen.add(entry.relPath);
+      else volumes[entry.relPath] = entry.device ?? 0;
+    } else {
+      found.push(entry);
+      onScanned(found.length);
+    }
+  }
+  return { found, problems, ignored, unseen, replaced, volumes };
+}
+
+/** What the system did not let us see has failed; a link is a healthy thing that we do not take. */
+const stateOf = (code: string): MediaProblem['state'] => (code === 'ERR_IO' ? 'failed' : 'skipped');
+
+async function isBeneath(root: string, folder: string): Promise<boolean> {
+  const [from, to] = await Promise.all([realpath(root), realpath(folder)]);
+  return !path.relative(from, to).startsWith('..');
+}
+
+/** Resampling takes files of an older version too, which did not say how it took them. */
+function isOtherwise(row: KnownFile, options: SyncOptions): boolean {
+  if (row.state !== 'indexed' && row.state !== 'pending') return false;
+  return isSampledOtherwise(row, options) || (options.resample === true && row.sampling === null);
+}
+
+const placeOf = ({ relPath: path, mtimeMs, ctimeMs }: MediaFile): MediaPlace => ({
+  path,
+  mtimeMs,
+  ctimeMs,
+});
+
+/** The known file as the catalog will know it. */
+const inPlace = ({ known, file }: KnownAndFound): KnownAndFound => ({
+  known: { ...known, ...placeOf(file) },
+  file,
+});
+
+/** SHA-256 by path; what cannot be read is noted and has none. */
+async function hashAll(
+  files: readonly MediaFile[],
+  unreadable: Map<string, MediaProblem>,
+  options: SyncOptions,
+): Promise<Map<string, string | undefined>> {
+  const hashes = new Map<string, string | undefined>();
+  const hash = async (file: MediaFile): Promise<void> => {
+    try {
+      hashes.set(file.relPath, await contentHash(file, options));
+    } catch (error) {
+      if (!isLibraryError(error) || error.code === 'ERR_ABORTED') throw error;
+      const { code } = error;
+      hashes.set(file.relPath, undefined);
+      unreadable.set(file.relPath, {
+        path: file.relPath,
+        state: 'failed',
+        code,
+        reason: `kept as it was: ${messageOf(error)}`,
+      });
+    }
+  };
+  const outcomes = mapOrdered(files, HASHED_AT_ONCE, (file) =>
+    hash(file).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    ),
+  );
+  for await (const outcome of outcomes) if (outcome !== undefined) throw outcome.error;
+  return hashes;
+}
+
+/** Enough to keep a disk busy. */
+const HASHED_AT_ONCE = 4;
+
+/**
+ * File systems count time in ticks of up to 10 ms, FAT of two seconds: a file that is read and written
+ * again within a tick has the same times before and after. So a file this young is read when its tick is
+ * over; the times of the walk are then those of the bytes, or older.
+ */
+async function waitOutTick(comparison: Comparison): Promise<void> {
+  const now = Date.now();
+  const toRead = [
+    ...comparison.added,
+    ...[comparison.suspects, comparison.changed, comparison.unfinished].flatMap((pairs) =>
+      pairs.map(({ file }) => file),
+    ),
+  ];
+  const waits = toRead.map(({ ctimeMs }) => {
+    const tick = ctimeMs % 1000 === 0 ? 2000 : 10;
+    const age = now - ctimeMs;
+    return age >= 0 && age < tick ? tick - age : 0;
+  });
+  const longest = waits.reduce((most, wait) => Math.max(most, wait), 0);
+  if (longest > 0) await delay(longest);
+}
+
+function inOrder(found: readonly MediaFile[], items: readonly WorkItem[]): WorkItem[] {
+  const place = new Map(found.map((file, i) => [file.relPath, i]));
+  return [...items].sort(
+    (a, b) => (place.get(a.file.relPath) ?? 0) - (place.get(b.file.relPath) ?? 0),
+  );
+}

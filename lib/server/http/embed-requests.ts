@@ -1,0 +1,77 @@
+/** What requests for embeddings have in common: a place for each, bodies that may be large, pictures in JSON. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { makeError } from '../../base/errors';
+import type { BatchInput } from '../../service';
+import { clientGone, type ServiceContext } from '../context';
+
+/** Base64 takes four characters for three bytes; some more for the JSON around it. */
+const BASE64_SHARE = 4 / 3;
+const JSON_AROUND = 64 * 1024;
+const DATA_URL = /^data:image\/[\w.+-]{1,64};base64,/i;
+const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
+
+export class EmbedRequests {
+  constructor(private readonly context: ServiceContext) {}
+
+  /** Texts or pictures, not both. @throws what the service throws, ERR_POOL_FULL */
+  async vectorsOf(
+    reply: FastifyReply,
+    inputs: BatchInput,
+  ): Promise<{ readonly vectors: readonly Float32Array[]; readonly tokens: number }> {
+    const { embeddings, embeds, readiness } = this.context;
+    const signal = clientGone(reply);
+    const { textEmbeddings, imageEmbeddings, tokens } = await embeds.run(
+      () => embeddings.batchGenerateEmbeddings(inputs, { signal }),
+      signal,
+    );
+    readiness.recovered();
+    // Texts and pictures are nobody's business.
+    reply.header('cache-control', 'no-store');
+    return { vectors: inputs.texts === undefined ? imageEmbeddings : textEmbeddings, tokens };
+  }
+
+  /** Options of routes whose bodies hold pictures. */
+  get largeBody(): {
+    bodyLimit: number;
+    onRequest: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+  } {
+    const { limits, uploads } = this.context;
+    return {
+      bodyLimit: Math.ceil(limits.uploadBytes * BASE64_SHARE) + JSON_AROUND,
+      /**
+       * Large bodies are read only by those who have a place, so that memory is bounded; the place is
+       * held until the answer is out or the client gone.
+       */
+      onRequest: async (request, reply) => {
+        const length = Number(request.headers['content-length'] ?? Number.NaN);
+        // Texts are small: they must not wait for pictures, and share calls of the model.
+        if (length <= limits.jsonBytes) return;
+        await new Promise<void>((enter, refuse) => {
+          const work = (): Promise<void> => {
+            enter();
+            return new Promise((leave) => reply.raw.once('close', leave));
+          };
+          uploads.run(work, clientGone(reply)).catch(refuse);
+        });
+      },
+    };
+  }
+}
+
+export const isDataUrl = (text: string): boolean => DATA_URL.test(text);
+
+/** @param text base64 or a data URL. @throws ERR_ARG_TYPE | ERR_REQUEST_LIMIT */
+export function pictureOf(text: string, maxBytes: number): Buffer {
+  const base64 = text.replace(DATA_URL, '');
+  if (!BASE64.test(base64))
+    throw makeError('ERR_ARG_TYPE', 'a picture in JSON is the base64 of its file, or a data URL');
+  const bytes = Buffer.from(base64, 'base64');
+  checkSize(bytes, maxBytes);
+  return bytes;
+}
+
+/** The body's own limit has room for base64. @throws ERR_REQUEST_LIMIT */
+export function checkSize(bytes: Buffer, maxBytes: number): void {
+  if (bytes.length > maxBytes)
+    throw makeError('ERR_REQUEST_LIMIT', `a picture has at most ${maxBytes} bytes`);
+}

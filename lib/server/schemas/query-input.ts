@@ -1,0 +1,25 @@
+/** Checked request fields -> what the facade takes. Wire names are snake_case, ours are not. */
+import type { MediaKind, SearchOptions } from '../../base/types';
+
+export interface OptionFields {
+  readonly k?: number;
+  readonly exact?: boolean;
+  readonly min_similarity?: number;
+  readonly ef_search?: number;
+}
+
+export interface FilterFields {
+  readonly type?: MediaKind;
+  readonly path?: string;
+}
+
+export function toOptions(fields: OptionFields, filters: FilterFields = {}): SearchOptions {
+  return {
+    k: fields.k,
+    exact: fields.exact,
+    minSimilarity: fields.min_similarity,
+    efSearch: fields.ef_search,
+    type: filters.type,
+    path: filters.path,
+  };
+}

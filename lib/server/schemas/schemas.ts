@@ -1,0 +1,279 @@
+/**
+ * JSON schemas of every route: what is checked, and what `/openapi.json` says. Nothing is coerced
+ * by the validator; texts of a query string become numbers in `strict-fields.ts` first.
+ */
+import { DEFAULT_K, MAX_K } from '../../base/limits';
+import { MAX_EF_SEARCH, MAX_PATH_GLOB, MAX_QUERY_CODE_POINTS, MAX_VECTOR_DIM } from '../limits';
+
+export interface FieldSchema {
+  readonly type: string | readonly string[];
+  readonly description?: string;
+  readonly [key: string]: unknown;
+}
+
+const FRAME_ID = {
+  type: 'string',
+  pattern: '^[0-9]{1,15}$',
+  description: 'Id of a frame, as in `frame_id`',
+} as const;
+const MEDIA_ID = {
+  type: 'string',
+  pattern: '^[0-9a-f]{32}$',
+  description: 'Id of a media file, as in `video_id`',
+} as const;
+
+const K = {
+  type: 'integer',
+  minimum: 1,
+  maximum: MAX_K,
+  default: DEFAULT_K,
+  description: 'Results asked for',
+} as const;
+
+/** Fields every kind of search takes. */
+const OPTION_FIELDS = {
+  k: K,
+  exact: {
+    type: 'boolean',
+    description: 'Compare every frame instead of walking the graph',
+  },
+  min_similarity: {
+    type: 'number',
+    minimum: 0,
+    maximum: 1,
+    description: 'Leave out results whose `similarity` is lower',
+  },
+  ef_search: {
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_EF_SEARCH,
+    description: 'Candidate list size of the graph search',
+  },
+} as const;
+
+const FILTER_FIELDS = {
+  type: {
+    type: 'string',
+    enum: ['image', 'video'],
+    description: 'Only pictures, or only frames of videos',
+  },
+  path: {
+    type: 'string',
+    minLength: 1,
+    maxLength: MAX_PATH_GLOB,
+    description:
+      'Pattern of the media path relative to the library, in the grammar of .gitignore; `!` in front: all but those',
+  },
+} as const;
+
+const TEXT = {
+  type: 'string',
+  minLength: 1,
+  maxLength: MAX_QUERY_CODE_POINTS,
+  description: 'What to look for, in words',
+} as const;
+
+export const ERROR_BODY = {
+  type: 'object',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['code', 'message', 'request_id'],
+      properties: {
+        code: { type: 'string', description: 'Permanent, for programs' },
+        message: { type: 'string', description: 'For people; may improve' },
+        request_id: { type: 'string' },
+      },
+    },
+  },
+} as const;
+
+const HIT = {
+  type: 'object',
+  // The facade may know more about a hit than this version of the server.
+  additionalProperties: true,
+  properties: {
+    frame_id: { type: 'integer' },
+    video_id: { type: ['string', 'null'], description: 'null for pictures' },
+    timestamp: { type: ['number', 'null'], description: 'Seconds from the start of the video' },
+    similarity: { type: 'number', description: 'max(0, cosine), from 0 to 1' },
+    cosine: { type: 'number', description: 'From -1 to 1' },
+    frame_url: { type: 'string', description: 'The picture at this address never changes' },
+    media_path: { type: 'string' },
+    type: { type: 'string', enum: ['image', 'video'] },
+    width: { type: 'integer' },
+    height: { type: 'integer' },
+  },
+} as const;
+
+const SEARCH_ANSWER = {
+  type: 'object',
+  additionalProperties: true,
+  properties: {
+    query: { type: 'string' },
+    results: { type: 'array', items: HIT },
+    took_ms: { type: 'number' },
+    encode_ms: { type: 'number' },
+    exact: { type: 'boolean' },
+    model: { type: 'string' },
+    hint: { type: 'string', description: 'Something the person should know' },
+  },
+} as const;
+
+/** Answers of every route. */
+export const errors = { '4xx': ERROR_BODY, '5xx': ERROR_BODY } as const;
+
+export const SEARCH = {
+  summary: 'Search by words',
+  querystring: {
+    type: 'object',
+    required: ['q'],
+    additionalProperties: false,
+    properties: { q: TEXT, ...OPTION_FIELDS, ...FILTER_FIELDS },
+  },
+  response: { 200: SEARCH_ANSWER, ...errors },
+} as const;
+
+/** Fields of a multipart search beside the picture. */
+export const UPLOAD_FIELDS = { ...OPTION_FIELDS, ...FILTER_FIELDS } as const;
+
+const JSON_QUERY = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    text: TEXT,
+    frame: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+    vector: {
+      type: 'array',
+      items: { type: 'number' },
+      minItems: 1,
+      maxItems: MAX_VECTOR_DIM,
+      description: "A vector of the library's own space",
+    },
+    ...OPTION_FIELDS,
+    filters: { type: 'object', additionalProperties: false, properties: FILTER_FIELDS },
+  },
+} as const;
+
+export const SEARCH_POST = {
+  summary: 'Search by words, by a frame, by a vector, or by a picture',
+  body: {
+    content: {
+      'application/json': { schema: JSON_QUERY },
+      'multipart/form-data': {
+        // For the description only: the form is read part by part and checked in `upload.ts`.
+        schema: {
+          type: ['object', 'null'],
+          properties: {
+            image: { type: 'string', format: 'binary', description: 'A picture file' },
+            ...UPLOAD_FIELDS,
+          },
+        },
+      },
+    },
+  },
+  response: { 200: SEARCH_ANSWER, ...errors },
+} as const;
+
+export const SIMILAR = {
+  summary: 'More like this frame',
+  params: { type: 'object', properties: { frame_id: FRAME_ID } },
+  querystring: {
+    type: 'object',
+    additionalProperties: false,
+    properties: { ...OPTION_FIELDS, ...FILTER_FIELDS },
+  },
+  response: { 200: SEARCH_ANSWER, ...errors },
+} as const;
+
+const FRAME_VERSION = {
+  type: 'string',
+  pattern: '^[A-Za-z0-9_-]{16}$',
+  description: 'The last part of `frame_url`',
+} as const;
+
+export const FRAME = {
+  summary: 'The picture of a frame, JPEG',
+  produces: ['image/jpeg'],
+  params: { type: 'object', properties: { id: FRAME_ID } },
+  querystring: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      w: {
+        type: 'integer',
+        minimum: 16,
+        maximum: 4096,
+        description: 'Wanted width in pixels; the answer is at least as wide where the frame is',
+      },
+    },
+  },
+  response: errors,
+} as const;
+
+export const FRAME_OF_VERSION = {
+  ...FRAME,
+  summary: 'The same at its `frame_url`: may be kept for good',
+  params: { type: 'object', properties: { id: FRAME_ID, version: FRAME_VERSION } },
+} as const;
+
+export const VIDEO = {
+  summary: 'The video file, with byte ranges',
+  params: { type: 'object', properties: { id: MEDIA_ID } },
+  querystring: { type: 'object', additionalProperties: false, properties: {} },
+  response: errors,
+} as const;
+
+export const HEALTH = {
+  summary: 'Figures of the library',
+  querystring: { type: 'object', additionalProperties: false, properties: {} },
+  response: {
+    200: {
+      type: 'object',
+      properties: {
+        status: { type: 'string', enum: ['ok', 'empty'] },
+        version: { type: 'string' },
+        frames: { type: 'integer', description: 'Searchable frames' },
+        images: { type: 'integer' },
+        videos: { type: 'integer' },
+        pending: { type: 'integer', description: 'Media files not finished yet' },
+        held_back: {
+          type: 'integer',
+          description: 'Files that are gone and kept until a sync with --confirm-removals',
+        },
+        unreachable: { type: 'integer', description: 'Files kept that could not be looked at' },
+        dim: { type: 'integer' },
+        hnsw_nodes: { type: 'integer' },
+        max_level: { type: 'integer' },
+        kernel: { type: 'string', description: 'Distance kernel in use' },
+        metric: { type: 'string' },
+        model: { type: 'string' },
+        bytes_on_disk: { type: 'integer' },
+        uptime_seconds: { type: 'number' },
+      },
+    },
+    ...errors,
+  },
+} as const;
+
+const STATUS_ONLY = {
+  type: 'object',
+  properties: { status: { type: 'string' }, error: ERROR_BODY.properties.error },
+} as const;
+
+export const PROBE = {
+  querystring: { type: 'object', additionalProperties: false, properties: {} },
+  response: { 200: STATUS_ONLY, ...errors },
+} as const;
+
+export const SESSION = {
+  summary: 'Trade the token for a cookie that `<img>` and `<video>` can send',
+  body: {
+    type: 'object',
+    required: ['token'],
+    additionalProperties: false,
+    properties: { token: { type: 'string', minLength: 1, maxLength: 512 } },
+  },
+  response: { 204: { type: 'null' }, ...errors },
+} as const;

@@ -1,0 +1,64 @@
+/** Vectors as they come: float32, float16 bits or int8, made float32 part by part. */
+import { types } from 'node:util';
+import { wrongType } from '../../base/options';
+import { checkPresent } from '../../base/arrays';
+import { room } from '../room';
+
+/**
+ * Row-major. `Uint16Array` holds IEEE 754 binary16 bits (as a `Float16Array` does, where the runtime
+ * has one), `Int8Array` whole numbers, taken as they are: a scale of yours is yours to multiply, and
+ * means nothing for cosine.
+ */
+export type VectorInput = Float32Array | Uint16Array | Int8Array;
+
+let halves: Float32Array | undefined;
+
+/** Value of each of the 65536 binary16 patterns: sign, 5 bits of exponent, 10 of fraction. */
+function tableOfHalves(): Float32Array {
+  if (halves !== undefined) return halves;
+  const table = new Float32Array(65536);
+  for (let bits = 0; bits < 65536; bits++) {
+    const exponent = (bits >> 10) & 31;
+    const fraction = bits & 1023;
+    const size =
+      exponent === 31
+        ? fraction === 0
+          ? Infinity
+          : NaN
+        : exponent === 0
+          ? fraction * 2 ** -24
+          : (1 + fraction / 1024) * 2 ** (exponent - 15);
+    table[bits] = bits >= 0x8000 ? -size : size;
+  }
+  halves = table;
+  return table;
+}
+
+/** A Float16Array of the runtime as its bits; anything else as it is. */
+export function withoutHalfType(value: unknown): unknown {
+  if (Object.prototype.toString.call(value) !== '[object Float16Array]') return value;
+  const array = value as Uint16Array;
+  return new Uint16Array(array.buffer, array.byteOffset, array.length);
+}
+
+/** @throws ERR_ARG_TYPE */
+export function checkInput(name: string, value: unknown): VectorInput {
+  const input = withoutHalfType(value);
+  if (types.isFloat32Array(input) || types.isUint16Array(input) || types.isInt8Array(input)) {
+    return checkPresent(name, input);
+  }
+  throw wrongType(name, 'a Float32Array, a Uint16Array of float16 bits or an Int8Array', value);
+}
+
+/** The same floats, or a converted copy. */
+export function toFloats(input: VectorInput): Float32Array {
+  if (types.isFloat32Array(input)) return input;
+  const out = room(Float32Array, input.length);
+  if (types.isInt8Array(input)) {
+    out.set(input);
+    return out;
+  }
+  const table = tableOfHalves();
+  for (let i = 0; i < out.length; i++) out[i] = table[input[i] as number] as number;
+  return out;
+}

@@ -1,6 +1,0 @@
-/** The error about a vector, or an array of vectors, whose length does not fit. */
-import { makeError, type LibraryError } from '../base/errors';
-
-export function wrongLength(message: string, length: number, dim: number): LibraryError {
-  return makeError('ERR_DIM_MISMATCH', message, { details: { length, dim } });
-}

@@ -1,0 +1,71 @@
+/** Keys and predicates as bits over the rows there are now. */
+import { makeError } from '../../base/errors';
+import type { NativeKeys } from '../../native';
+import { wrongType } from '../../base/options';
+import type { IndexCore } from '../core';
+import { NO_ROW } from '../rows';
+
+/** Keys that are not there set no bit, keys that stand twice set theirs twice. */
+export function bitsOfKeys(core: IndexCore, keys: NativeKeys): Uint8Array {
+  const { binding, handle } = core;
+  const bits = new Uint8Array((binding.count(handle) + 7) >> 3);
+  const rows = new Uint32Array(keys.length);
+  binding.rowsOf(handle, keys, rows);
+  // A row that came after `count` was read lies beyond the bitset, and storing there does nothing.
+  for (const row of rows) if (row !== NO_ROW) set(bits, row);
+  return bits;
+}
+
+/** Asks for the keys of live rows only, once each. */
+export function bitsOfPredicate(core: IndexCore, predicate: (key: number) => boolean): Uint8Array {
+  const { binding, handle } = core;
+  const count = binding.count(handle);
+  const rows = Uint32Array.from({ length: count }, (_, row) => row);
+  const keys = new Float64Array(count);
+  binding.copyKeys(handle, rows, keys);
+  // Keys beyond 2^53 - 1 are NaN there and would all be one.
+  let exact: BigInt64Array | undefined;
+  if (keys.some(Number.isNaN)) {
+    exact = new BigInt64Array(count);
+    binding.copyKeys(handle, rows, exact);
+  }
+  const now = new Uint32Array(count);
+  if (binding.liveCount(handle) < count) binding.rowsOf(handle, exact ?? keys, now);
+  else now.set(rows);
+  const bits = new Uint8Array((count + 7) >> 3);
+  for (let row = 0; row < count; row++) {
+    if (now[row] !== row) continue;
+    const key = keys[row] as number;
+    const answer: unknown = predicate(Number.isNaN(key) ? (exact?.[row] as never) : key);
+    if (isYes(answer)) set(bits, row);
+  }
+  return bits;
+}
+
+/** True and numbers but 0 are yes; false, nothing, 0 and NaN are no. */
+function isYes(answer: unknown): boolean {
+  if (typeof answer === 'boolean') return answer;
+  if (answer === undefined || answer === null) return false;
+  if (typeof answer === 'number') return answer !== 0 && !Number.isNaN(answer);
+  // A promise, an iterator or 'false' would be true for every row.
+  if (isThenable(answer)) {
+    // Nobody else will look at it, and what it fails with must not end the process.
+    Promise.resolve(answer).catch(() => undefined);
+    throw makeError(
+      'ERR_ARG_TYPE',
+      'filter(key) must return true or false, received a promise: a filter cannot be an async ' +
+        'function; await what it needs first, or give the keys',
+      { details: { name: 'filter(key)', expected: 'true or false' } },
+    );
+  }
+  throw wrongType('filter(key)', 'true or false', answer);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const isObject = typeof value === 'object' || typeof value === 'function';
+  return isObject && typeof (value as { then?: unknown } | null)?.then === 'function';
+}
+
+function set(bits: Uint8Array, row: number): void {
+  bits[row >> 3] = (bits[row >> 3] as number) | (1 << (row & 7));
+}

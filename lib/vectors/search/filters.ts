@@ -1,0 +1,153 @@
+/**
+ * Filters. The addon knows only bitsets over rows, and a bitset is right for one state of one index:
+ * rows come, keys get other rows, a compaction renumbers all of them. So what was made of keys or a
+ * predicate is made again when that happened, and what was given as bits is refused when the rows
+ * they name may be others now.
+ */
+import { types } from 'node:util';
+import { codeOf, makeError } from '../../base/errors';
+import { fromNative, type NativeKeys } from '../../native';
+import { wrongType } from '../../base/options';
+import { checkPresent } from '../../base/arrays';
+import { attempt, type IndexCore } from '../core';
+import { bitsOfKeys, bitsOfPredicate } from './filter-bits';
+import type { Filter } from '../types';
+import { checkKeys } from '../arguments/validate';
+
+type Predicate = (key: number) => boolean;
+
+/** Bits with the state of the index that they go with. */
+interface Bits {
+  readonly bits: Uint8Array;
+  readonly changes: number;
+}
+
+/** Searches off the calling thread that met changed keys so often let writers wait. */
+const ATTEMPTS = 4;
+
+/** One filter of one index; every search asks it anew for its bits. */
+export class RowFilter {
+  private made: (Bits & { readonly handle: IndexCore['handle'] }) | undefined;
+
+  /** @param renumbered what `core.renumbered` was when the rows had the numbers that bits speak of */
+  constructor(
+    readonly core: IndexCore,
+    private readonly source: NativeKeys | Predicate | Uint8Array,
+    readonly renumbered: number,
+  ) {}
+
+  /** @throws ERR_FILTER_STALE | ERR_ARG_TYPE | ERR_CLOSED, and whatever the predicate throws */
+  current(): Bits {
+    const { binding, handle } = this.core;
+    if (types.isUint8Array(this.source)) {
+      if (this.renumbered !== this.core.renumbered) throw stale();
+      return { bits: this.source, changes: binding.changes(handle) };
+    }
+    while (this.made?.handle !== handle || this.made.changes !== binding.changes(handle)) {
+      const changes = binding.changes(handle);
+      this.made = { bits: this.make(this.source), changes, handle };
+    }
+    return this.made;
+  }
+
+  private make(source: NativeKeys | Predicate): Uint8Array {
+    return typeof source === 'function'
+      ? bitsOfPredicate(this.core, source)
+      : bitsOfKeys(this.core, source);
+  }
+}
+
+/** What compileFilter gave out, and what was in it then. */
+const compiled = new WeakMap<Uint8Array, { filter: RowFilter; bits: Uint8Array }>();
+
+/**
+ * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_FILTER_STALE (made for another index)
+ */
+export function filterOf(core: IndexCore, filter: Filter): RowFilter {
+  if (types.isUint8Array(filter)) {
+    checkPresent('filter', filter);
+    const known = compiled.get(filter);
+    if (known === undefined) return new RowFilter(core, asOurs(filter), 0);
+    if (known.filter.core !== core) throw foreign();
+    // Who changed the bits wants those, and they are bits like any others.
+    if (Buffer.compare(filter, known.bits) === 0) return known.filter;
+    return new RowFilter(core, asOurs(filter), known.filter.renumbered);
+  }
+  if (typeof filter === 'function') return new RowFilter(core, filter, core.renumbered);
+  if (typeof filter !== 'object' || filter === null) {
+    throw wrongType('filter', 'a Uint8Array, an array or Set of keys, or a function', filter);
+  }
+  const keys = types.isSet(filter) ? [...(filter as ReadonlySet<unknown>)] : filter;
+  return new RowFilter(core, checkKeys('filter', keys), core.renumbered);
+}
+
+/** Throws as VectorIndex.compileFilter. */
+export function compileFilter(core: IndexCore, given: Filter): Uint8Array {
+  const asked = filterOf(core, given);
+  // Bits that are compiled speak of the rows as they are numbered now.
+  const isRaw = types.isUint8Array(given) && !compiled.has(given);
+  const filter = isRaw ? new RowFilter(core, given.slice(), core.renumbered) : asked;
+  const { bits } = filter.current();
+  const out = bits.slice();
+  compiled.set(out, { filter, bits });
+  return out;
+}
+
+/** A search on the calling thread: at most the one write under way comes in between. */
+export function searchFiltered<T>(
+  filter: RowFilter | undefined,
+  search: (bits?: Uint8Array, changes?: number) => T,
+): T {
+  if (filter === undefined) return attempt(() => search());
+  for (;;) {
+    const { bits, changes } = attempt(() => filter.current());
+    try {
+      return search(bits, changes);
+    } catch (error) {
+      if (!isOutdated(fromNative(error))) throw fromNative(error);
+    }
+  }
+}
+
+/** A search off the calling thread. */
+export async function searchFilteredAsync<T>(
+  core: IndexCore,
+  filter: RowFilter | undefined,
+  search: (bits?: Uint8Array, changes?: number) => Promise<T>,
+): Promise<T> {
+  const once = (): Promise<T> => {
+    if (filter === undefined) return search();
+    const { bits, changes } = attempt(() => filter.current());
+    return search(bits, changes);
+  };
+  for (let attempts = 1; attempts < ATTEMPTS; attempts++) {
+    try {
+      return await once();
+    } catch (error) {
+      if (!isOutdated(error)) throw error;
+    }
+  }
+  return core.asWriter(once);
+}
+
+/** Of this realm, whatever realm it was made in. */
+function asOurs(bits: Uint8Array): Uint8Array {
+  if (Object.getPrototypeOf(bits) === Uint8Array.prototype || Buffer.isBuffer(bits)) return bits;
+  const { buffer, byteOffset, length } = bits as Uint8Array;
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
+const isOutdated = (error: unknown): boolean => codeOf(error) === 'ERR_BUSY';
+
+const stale = (): Error =>
+  makeError(
+    'ERR_FILTER_STALE',
+    'rows were renumbered by compact() or given up by rollbackTo() since this bitset was made: make it ' +
+      'of keys or a predicate, or pass bits over the new rows to compileFilter()',
+  );
+
+const foreign = (): Error =>
+  makeError(
+    'ERR_FILTER_STALE',
+    'this filter was compiled by another index: compile it by this one',
+  );

@@ -1,0 +1,167 @@
+/** Searches: checks of their options, the sync call, and batches cut so that they can be stopped. */
+import { MAX_HITS } from '../../base/limits';
+import { checkInteger } from '../../base/options';
+import { throwIfAborted } from '../../base/abort';
+import type { NativeBatch } from '../../native';
+import { partOf } from '../../base/arrays';
+import { room } from '../room';
+import { assertOpen, attempt, rethrow, type IndexCore } from '../core';
+import { filterOf, searchFiltered, searchFilteredAsync, type RowFilter } from './filters';
+import { batchOf, batchRoom, hitsOf, joinBatches, keysOf, similaritiesOf } from './hits';
+import { checkNames, readOptions } from '../../base/options';
+import { toFloats } from '../arguments/input';
+import { BATCH_OPTIONS, SEARCH_OPTIONS } from '../arguments/option-rules';
+import type { BatchHits, BatchOptions, Hits, SearchOptions } from '../types';
+import { checkQuery, checkVectors } from '../arguments/validate';
+import { countSearches } from '../warm';
+
+/** Queries between two looks at the signal: some tens of milliseconds. */
+const PART_QUERIES = 256;
+/** Numbers; three a result. */
+const KEPT_ROOM = 3 * 1024;
+
+export interface CheckedSearch {
+  readonly efSearch: number;
+  readonly threshold: number;
+  readonly filter: RowFilter | undefined;
+  readonly bigints: boolean;
+}
+
+export function checkSearch(core: IndexCore, k: number, given: SearchOptions): CheckedSearch {
+  checkInteger('k', k, 1, MAX_HITS);
+  // As `readOptions`, without its copy: that costs a tenth of a short search.
+  checkNames('options', given, SEARCH_OPTIONS);
+  const { efSearch, threshold, filter, keys64 } = given;
+  const rules = SEARCH_OPTIONS;
+  return {
+    efSearch: efSearch === undefined ? core.efSearch : rules.efSearch('efSearch', efSearch),
+    threshold: threshold === undefined ? Infinity : rules.threshold('threshold', threshold),
+    filter: filter === undefined ? undefined : filterOf(core, filter),
+    bigints: keys64 === undefined ? false : rules.keys64('keys64', keys64),
+  };
+}
+
+/** One query on the calling thread. */
+export function searchSync(
+  core: IndexCore,
+  given: unknown,
+  k: number,
+  options: SearchOptions,
+  exact: boolean,
+): Hits {
+  assertOpen(core);
+  const query = checkQuery(given, core.dim);
+  const { efSearch, filter, threshold, bigints } = checkSearch(core, k, options);
+  countSearches(core, 1);
+  const out = roomFor(core, k);
+  return searchFiltered(filter, (bits, changes) => {
+    const { binding, handle } = core;
+    const found = binding.search(handle, query, k, efSearch, exact, bits, threshold, out, changes);
+    const hits = hitsOf(core.metric, out, k, found);
+    if (!bigints) return hits;
+    const keys64 = new BigInt64Array(found);
+    binding.copyKeys(handle, hits.nodes, keys64);
+    return { ...hits, keys64 };
+  });
+}
+
+/** Results pass through one array that stays: new ones would cost more than a short walk. */
+function roomFor(core: IndexCore, k: number): Float64Array {
+  if (3 * k > KEPT_ROOM) return room(Float64Array, 3 * k);
+  return (core.room ??= room(Float64Array, KEPT_ROOM));
+}
+
+/** Queries off the calling thread, in one native call. */
+function searchPart(
+  core: IndexCore,
+  queries: Float32Array,
+  k: number,
+  search: CheckedSearch,
+  exact: boolean,
+  threads: number,
+): Promise<NativeBatch> {
+  const { efSearch, filter, threshold, bigints } = search;
+  const count = queries.length / core.dim;
+  countSearches(core, count);
+  const run = async (bits?: Uint8Array, changes?: number): Promise<NativeBatch> => {
+    const { binding, handle } = core;
+    const out = batchRoom(count, k, bigints);
+    const started = attempt(() =>
+      binding.searchBatch(
+        handle,
+        queries,
+        k,
+        efSearch,
+        exact,
+        bits,
+        threshold,
+        threads,
+        out,
+        changes,
+      ),
+    );
+    return started.then(() => out, rethrow);
+  };
+  const work = searchFilteredAsync(core, filter, run);
+  // So that a compaction keeps the old files until this is done.
+  core.reads.add(work);
+  const done = (): void => void core.reads.delete(work);
+  work.then(done, done);
+  return work;
+}
+
+/** One query off the calling thread. */
+export async function searchOne(
+  core: IndexCore,
+  given: unknown,
+  k: number,
+  options: SearchOptions,
+  exact: boolean,
+): Promise<Hits> {
+  assertOpen(core);
+  const query = checkQuery(given, core.dim);
+  const batch = await searchPart(core, query, k, checkSearch(core, k, options), exact, 1);
+  const count = batch.counts[0] ?? 0;
+  const distances = batch.distances.slice(0, count);
+  return {
+    ...keysOf(batch.keys.slice(0, count)),
+    nodes: batch.nodes.slice(0, count),
+    distances,
+    similarities: similaritiesOf(core.metric, distances),
+  };
+}
+
+/** Many queries; in parts if somebody wants to stop them or to know. */
+export async function searchBatch(
+  core: IndexCore,
+  given: unknown,
+  k: number,
+  options: BatchOptions,
+): Promise<BatchHits> {
+  assertOpen(core);
+  const queries = checkVectors('queries', given, core.dim);
+  const {
+    exact = false,
+    threads = 0,
+    signal,
+    onProgress,
+    ...rest
+  } = readOptions('options', options, BATCH_OPTIONS);
+  const search = checkSearch(core, k, rest);
+  const total = queries.length / core.dim;
+  if (signal === undefined && onProgress === undefined) {
+    const batch = await searchPart(core, toFloats(queries), k, search, exact, threads);
+    return batchOf(core.metric, k, batch);
+  }
+  const parts: NativeBatch[] = [];
+  for (let start = 0; start < total; start += PART_QUERIES) {
+    throwIfAborted(signal, `aborted after ${start} of ${total} queries`, { queries: start });
+    assertOpen(core);
+    const end = Math.min(total, start + PART_QUERIES);
+    const part = toFloats(partOf('queries', queries, start * core.dim, end * core.dim));
+    parts.push(await searchPart(core, part, k, search, exact, threads));
+    onProgress?.(end, total);
+  }
+  throwIfAborted(signal, `aborted after ${total} of ${total} queries`, { queries: total });
+  return batchOf(core.metric, k, joinBatches(parts, search.bigints));
+}
