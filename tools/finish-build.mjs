@@ -1,7 +1,7 @@
-// After tsc: writes the ES module faces of the CommonJS build, so that `import` and `require`
-// share one copy of all state (one build, two doors). Their types are those of the CommonJS files,
+// After tsc: writes the ES modules that re-export the CommonJS build, so that `import` and `require`
+// share one copy of all state (ADR 1). Their types are those of the CommonJS files,
 // through one line each: a copy of the declarations would import files that ES modules cannot name.
-// Both doors also have a default export, the module itself: `import sightline from 'sightline'` type-checks
+// Both entries also have a default export, the module itself: `import sightline from 'sightline'` type-checks
 // wherever `esModuleInterop` is on, so it has to work.
 import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

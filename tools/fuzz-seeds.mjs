@@ -19,7 +19,7 @@ const change = (file, what, offset, bytes = Buffer.alloc(0)) =>
 
 const mask = 2n ** 64n - 1n;
 
-/** One step of splitmix64, as the levels of nodes are drawn (docs/FORMAT.md). */
+/** One step of splitmix64, as the levels of nodes are drawn (docs/reference/FORMAT.md). */
 function splitmix64(value) {
   let x = (value + 0x9e3779b97f4a7c15n) & mask;
   x = ((x ^ (x >> 30n)) * 0xbf58476d1ce4e5b9n) & mask;

@@ -71,7 +71,7 @@ export interface FrameRecord {
   readonly crc?: number;
 }
 
-/** What one media file may cost; what is not given has its default. See `docs/CLI.md`. */
+/** What one media file may cost; what is not given has its default. See `docs/reference/CLI.md`. */
 export interface MediaLimits {
   /** Million pixels of a picture; default 400. */
   readonly megapixels?: number;
@@ -94,7 +94,7 @@ export interface SyncOptions {
   readonly maxSize?: number;
   /**
    * Patterns of paths (relative to the root) to leave out, in the grammar of `.gitignore`; see
-   * docs/CLI.md. They hold for this run: what they leave out leaves the library, and a later sync
+   * docs/reference/CLI.md. They hold for this run: what they leave out leaves the library, and a later sync
    * without them takes it in again. Default: those that the library keeps in its `config.json`.
    * `.sightlineignore` files hold always.
    */
@@ -187,7 +187,7 @@ export interface SearchOptions {
   /** Only pictures or only frames of videos. */
   readonly type?: MediaKind;
   /**
-   * Pattern of the media path relative to the root, in the grammar of `.gitignore`; see docs/CLI.md.
+   * Pattern of the media path relative to the root, in the grammar of `.gitignore`; see docs/reference/CLI.md.
    * With `!` in front: all but those.
    */
   readonly path?: string;

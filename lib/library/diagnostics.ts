@@ -65,7 +65,8 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
 }
 
 const REMEDIES = {
-  engine: 'reinstall the package; in a source checkout run "npm run build:native"',
+  engine:
+    'compile it: "node node_modules/sightline/tools/build-native.mjs", in a checkout "npm run build:native"',
   sqlite: 'use Node 22.13 or later, or run "npm install better-sqlite3@12"',
   ffmpeg:
     'pictures work without it; for videos install ffmpeg (Debian/Ubuntu: apt install ffmpeg, macOS: brew install ffmpeg) or set SIGHTLINE_FFMPEG to its path',

@@ -17,7 +17,7 @@ export const DEFAULT_REVISION = 'main';
 /**
  * Short names, and the names under which the original weights are published: those repositories have
  * no ONNX files, the ones at the right do. The names of spec 003 (those of OpenCLIP) are known too. `videomae-base` is the exception: no well-kept export is
- * known, so its own repository is asked (see docs/MODELS.md).
+ * known, so its own repository is asked (see docs/guide/MODELS.md).
  */
 const KNOWN: Readonly<Record<string, string>> = {
   'clip-vit-base-patch32': 'Xenova/clip-vit-base-patch32',

@@ -63,7 +63,8 @@ function requireBinary(file: string): NativeBinding {
 }
 
 const REMEDY =
-  'in a checkout run "npm run build:native"; otherwise install the package again for this platform';
+  'compile it (C++20): "npm run build:native" in a checkout, ' +
+  '"node node_modules/sightline/tools/build-native.mjs" in a project';
 
 /** Loads the binary of the package in `root`; exported for the test of the error. */
 export function loadFrom(root: string): NativeBinding {

@@ -1,7 +1,7 @@
 /**
  * `tuning.json` in an index's folder: how it is searched, that is the efSearch `tune` found and the
  * storage it was made with. A hint and no truth: a file that is absent, damaged or odd is as if there
- * were none. Layout: docs/FORMAT.md.
+ * were none. Layout: docs/reference/FORMAT.md.
  */
 import { constants } from 'node:fs';
 import { open, writeFile, type FileHandle } from 'node:fs/promises';

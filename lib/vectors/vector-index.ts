@@ -100,7 +100,7 @@ export class VectorIndex implements AsyncDisposable {
    * knows. The graph is built anew, so this takes as long as `add`. A folder appears when it is
    * complete; it must be absent or empty.
    *
-   * @param file  what hnswlib's `saveIndex` or usearch's `save` wrote; docs/VECTOR-FILES.md
+   * @param file  what hnswlib's `saveIndex` or usearch's `save` wrote; docs/guide/VECTOR-FILES.md
    * @throws ERR_ARG_TYPE (also: the file does not say which metric) | ERR_ARG_RANGE | ERR_DIM_MISMATCH |
    *   ERR_FILE_MISSING | ERR_FILE_CORRUPT | ERR_FILE_VERSION | ERR_FILE_UNSUPPORTED | ERR_FILE_EXISTS |
    *   ERR_VECTOR_INVALID | ERR_KEY_EXISTS (several vectors of one key) | ERR_ABORTED | ERR_DISK_FULL |

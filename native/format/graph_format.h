@@ -1,4 +1,4 @@
-// Bytes <-> structs of the graph snapshot, hnsw_index.bin. Byte tables: docs/FORMAT.md. Pure.
+// Bytes <-> structs of the graph snapshot, hnsw_index.bin. Byte tables: docs/reference/FORMAT.md. Pure.
 #ifndef SIGHTLINE_FORMAT_GRAPH_FORMAT_H_
 #define SIGHTLINE_FORMAT_GRAPH_FORMAT_H_
 

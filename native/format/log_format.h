@@ -1,4 +1,4 @@
-// Bytes <-> structs of the commit log, embeddings.idx. Byte tables: docs/FORMAT.md. Pure: no I/O.
+// Bytes <-> structs of the commit log, embeddings.idx. Byte tables: docs/reference/FORMAT.md. Pure: no I/O.
 #ifndef SIGHTLINE_FORMAT_LOG_FORMAT_H_
 #define SIGHTLINE_FORMAT_LOG_FORMAT_H_
 

@@ -1,4 +1,4 @@
-// Levels of nodes: a pure function, see departure 1 in hnsw.h and docs/FORMAT.md.
+// Levels of nodes: a pure function, see departure 1 in hnsw.h and docs/reference/FORMAT.md.
 #ifndef SIGHTLINE_HNSW_LEVEL_H_
 #define SIGHTLINE_HNSW_LEVEL_H_
 

@@ -1,4 +1,4 @@
-/** docs/CLI.md and the program say the same, both ways. */
+/** docs/reference/CLI.md and the program say the same, both ways. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
@@ -8,7 +8,7 @@ import { EXIT } from '../../lib/cli/exit-codes';
 import { buildProgram } from '../../lib/cli/program';
 import { DEFAULTS, SETTING_NAMES, sourcesOf } from '../../lib/config';
 
-const text = readFileSync(path.resolve(__dirname, '../../../docs/CLI.md'), 'utf8');
+const text = readFileSync(path.resolve(__dirname, '../../../docs/reference/CLI.md'), 'utf8');
 const program = buildProgram('0', { exitCode: EXIT.ok });
 const commands = program.commands;
 

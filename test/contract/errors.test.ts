@@ -8,8 +8,8 @@ import * as errors from '../../lib/base/errors';
 const root = path.resolve(__dirname, '../../..');
 const codes = Object.keys(errors.ERROR_CODES).sort();
 
-test('docs/ERRORS.md lists exactly the codes of the table', () => {
-  const text = readFileSync(path.join(root, 'docs/ERRORS.md'), 'utf8');
+test('docs/reference/ERRORS.md lists exactly the codes of the table', () => {
+  const text = readFileSync(path.join(root, 'docs/reference/ERRORS.md'), 'utf8');
   const documented = [...text.matchAll(/^\| `(ERR_[A-Z_]+)` *\| (\S.+) \| (\S.+) \|$/gm)];
   assert.equal(documented.map((row) => row[1]).sort(), codes);
 });

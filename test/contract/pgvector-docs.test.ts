@@ -1,4 +1,4 @@
-/** The examples of docs/PGVECTOR.md are run against PostgreSQL with pgvector, so that they cannot go stale. */
+/** The examples of docs/guide/PGVECTOR.md are run against PostgreSQL with pgvector, so that they cannot go stale. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
@@ -9,10 +9,10 @@ import { startPostgres } from '../helpers/embedded-postgres';
 import { drawPictures } from '../helpers/media-folder';
 import { makeTempDir } from '../helpers/temp';
 
-test('the examples of docs/PGVECTOR.md do what they say', async () => {
+test('the examples of docs/guide/PGVECTOR.md do what they say', async () => {
   const pictures = makeTempDir('pgvector-docs');
   await drawPictures(pictures, 6);
-  const file = path.resolve(__dirname, '../../../docs/PGVECTOR.md');
+  const file = path.resolve(__dirname, '../../../docs/guide/PGVECTOR.md');
   // `js test postgres`: for this test, which has the database that the examples need.
   const text = readFileSync(file, 'utf8').replaceAll(' test postgres\n', ' test\n');
   const examples = findExamples(text);

@@ -10,7 +10,7 @@
  * its top beside `require`. A `ts` block must also compile under `strict`. A line that ends in
  * `console.log(...); // text` promises to print exactly `text`; promises are checked in order.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -45,8 +45,9 @@ async function complaintAbout(markdown: string): Promise<string | undefined> {
   return undefined;
 }
 
-const documents = ['README.md', ...readdirSync(path.join(root, 'docs')).map((f) => `docs/${f}`)]
-  .filter((file) => file.endsWith('.md') && existsSync(path.join(root, file)))
+const folder = readdirSync(path.join(root, 'docs'), { encoding: 'utf8', recursive: true });
+const documents = ['README.md', ...folder.map((file) => `docs/${file}`)]
+  .filter((file) => file.endsWith('.md'))
   .filter((file) => findExamples(readFileSync(path.join(root, file), 'utf8')).length > 0);
 
 for (const file of documents) {

@@ -17,12 +17,8 @@ import { describeReport } from '../output/sync-report';
 import { exitCodeOfSync, runSync, type SyncOutcome } from '../sync-run';
 import { invitation, serveUntilStopped } from './serve';
 
-/** One about pictures, two whose best answers are moments of videos. */
-const QUERIES = [
-  'a red heart',
-  'four striped green hearts on water',
-  'three yellow crosses at night',
-];
+/** What the sample holds: one in several pictures, two in one moment of a video each. */
+const QUERIES = ['a red heart', 'four black triangles', 'white rings and a purple arrow on water'];
 const HITS_SHOWN = 5;
 /** Ports tried after the first one when nobody asked for a certain port. */
 const MORE_PORTS = 20;
