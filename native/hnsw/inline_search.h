@@ -2,8 +2,8 @@
 //
 // Where it departs from algorithm 2 of the paper:
 //  1. A node's neighbors are priced by estimates from one block of memory; its own exact distance
-//  is
-//     computed when it is expanded, which is also what makes it a result. (SymphonyQG)
+//     is computed when it is expanded, which is also what makes it a result (SymphonyQG, see
+//     codes/inline_rows.h).
 //  2. A node may stand in the list several times, once for each neighbor it was met through: each
 //     estimate is another chance, and copies of good nodes crowd the list, so that fewer nodes are
 //     expanded. At equal recall that reads a third less than one place per node. `distinct` walks

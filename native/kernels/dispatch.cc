@@ -53,7 +53,6 @@ bool Agrees(const Checked& check, const std::vector<float>& query, const std::ve
   return true;
 }
 
-// Codes to the bit, table entries to one unit, distances to rounding.
 // Lists that grow from nothing, with repeated distances.
 bool InsertsAgree(const LinkCodeKernels& kernels, Rng* rng) {
   constexpr size_t kEntries = 70;
@@ -76,6 +75,7 @@ bool InsertsAgree(const LinkCodeKernels& kernels, Rng* rng) {
   return true;
 }
 
+// Codes to the bit, table entries to one unit, distances to rounding.
 bool LinkCodesAgree(const LinkCodeKernels& checked, Rng* rng, size_t groups) {
   const LinkCodeKernels& scalar = kScalarLinkCodes;
   const size_t n = 4 * groups;

@@ -5,10 +5,10 @@
 // arXiv:1704.07355). Four signs of a neighbor's difference are a number of 4 bits; a table says
 // what each of the 16 numbers contributes to the sum, and one byte shuffle looks up 32 of them:
 //
-//   codes   group g: 16 bytes; byte i holds the 4 bits of lane i (low half) and lane 16 + i (high
-//   half) table   group g: 16 bytes; entry c is the sum of those of the query's values 4g..4g+3
-//   whose bit is
-//           set in c, shifted and scaled to 0..kTableTop
+//   codes  group g: 16 bytes; byte i holds the 4 bits of lane i (low half) and of lane 16 + i
+//          (high half)
+//   table  group g: 16 bytes; entry c is the sum of those of the query's values 4g..4g+3 whose bit
+//          is set in c, shifted and scaled to 0..kTableTop
 #ifndef SIGHTLINE_KERNELS_LINK_CODES_H_
 #define SIGHTLINE_KERNELS_LINK_CODES_H_
 
