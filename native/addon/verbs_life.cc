@@ -103,7 +103,7 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("count", Number(env, stats.count));
   out.Set("liveCount", Number(env, stats.live_count));
-  out.Set("removedInGraph", Number(env, stats.linked_gone));
+  out.Set("removedInGraph", Number(env, stats.removed_in_graph));
   out.Set("graphRows", Number(env, stats.graph_rows));
   out.Set("maxLevel", Number(env, stats.max_level));
   out.Set("bytesOnDisk", Number(env, stats.bytes_on_disk));

@@ -81,7 +81,7 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
   std::vector<Neighbor> near;
   std::vector<uint32_t> displaced;  // within reach all the same: they are now behind the node
   for (uint32_t node = 0; node < seen.size(); ++node) {
-    if (seen[node] || space.live.Gone(node)) continue;
+    if (seen[node] || space.live.Removed(node)) continue;
     if (!space.Trusted(node)) return Walk::kRowDamaged;
     SearchLimits limits;
     limits.k = limits.ef = 2 * graph->m();
@@ -90,7 +90,7 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
     if (walk != Walk::kOk) return walk;
     // A search comes down from upper levels, where the node may be linked although not below.
     for (const Neighbor& candidate : near) {
-      if (!seen[candidate.row] || space.live.Gone(candidate.row)) continue;
+      if (!seen[candidate.row] || space.live.Removed(candidate.row)) continue;
       PutBehind(graph, candidate.row, node, &displaced);
       ++*reconnected;
       Mark(*graph, node, &seen);
@@ -139,7 +139,7 @@ Walk FindLost(Graph* graph, const Space& space, std::vector<uint32_t>* nodes, Sc
     return walk != Walk::kOk || met->empty() || IsAmong(*met, own, space.Distance(row, row));
   };
   for (const uint32_t own : *nodes) {
-    if (space.live.Gone(own)) continue;
+    if (space.live.Removed(own)) continue;
     if (!space.Trusted(own)) return Walk::kRowDamaged;
     const bool usual = finds(own, 0, &found);
     if (walk != Walk::kOk) return walk;

@@ -48,11 +48,11 @@ Status Index::NewGraph(std::unique_ptr<Graph>* graph, std::unique_ptr<Inserter>*
 }
 
 Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCopy& now,
-                   size_t threads) const {
+                   size_t threads) {
   const uint32_t from = graph->size();
   SL_RETURN_IF_ERROR(graph->Prepare(static_cast<uint32_t>(rows)));
   Space space = MakeSpace();
-  const std::shared_ptr<const RowCodes> codes = CodesForLinking(from, rows, threads);
+  const std::shared_ptr<const RowCodes> codes = row_codes_.ForLinking(from, rows, threads);
   space.codes = codes.get();
   inserter->TrustCodes();
   space.live = now.live();
@@ -60,7 +60,7 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCo
   // Rows that were removed since are no nodes, but the first of the highest level of all is: it is
   // the entry point.
   const auto left_out = [&](uint32_t node) {
-    return space.kept.Gone(node) && graph->LevelOf(node) <= graph->entry().level;
+    return space.kept.Removed(node) && graph->LevelOf(node) <= graph->entry().level;
   };
   std::atomic<uint64_t> next{from};
   std::atomic<bool> failed{false};
@@ -85,7 +85,7 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCo
   end = rows;
   const Status linked = InParallel(ThreadCount(threads, rows - next), work);
   // Coding more rows for linking alone is not worth it until there are twice as many.
-  if (codes != nullptr) codes_failed_at_ = inserter->CodesPay() ? 0 : rows;
+  if (codes != nullptr) row_codes_.LinkingPaid(inserter->CodesPay(), rows);
   SL_RETURN_IF_ERROR(CheckCut());
   if (rows > 0 && !graph->entry().exists()) graph->SetEntry(0, graph->LevelOf(0));
   return linked;
@@ -93,7 +93,7 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCo
 
 Status Index::Tidy(bool now, const LiveRows& kept) {
   const uint64_t rows = graph_->size();
-  const uint64_t added = rows - std::min(rows, tidied_);
+  const uint64_t added = rows - std::min(rows, tidied_.rows);
   // One visit per link: on average a few microseconds per row added.
   if (added == 0 || (!now && added < rows / 50)) return Status::Ok();
   ScratchPool::Lease scratch(&scratches_);
@@ -104,9 +104,9 @@ Status Index::Tidy(bool now, const LiveRows& kept) {
     return Status(StatusCode::kFileCorrupt, path_ + ": a row that the graph needs is damaged");
   }
   uint64_t lost = 0;
-  SL_RETURN_IF_ERROR(MendLost(space, std::min(rows, tidied_), rows, &*scratch, &lost));
+  SL_RETURN_IF_ERROR(MendLost(space, std::min(rows, tidied_.rows), rows, &*scratch, &lost));
   reconnected += lost;
-  tidied_ = rows;
+  tidied_.rows = rows;
   if (reconnected > 0) unsaved_ = true;
   return CheckCut();
 }
@@ -154,23 +154,23 @@ Status Index::MendLost(const Space& space, uint64_t first, uint64_t rows, Scratc
     const uint64_t step = std::max<uint64_t>(1, old_step / more);
     take(first + more - 1, rows, kProbed / more);
     if (first > 0) take((rows + more) % std::min(step, first), first, step);
-    probed_ += wanted.size();
+    tidied_.probed += wanted.size();
     SL_RETURN_IF_ERROR(mend(&hidden));
-    hidden_ += hidden;
-    if (hidden_ * kHiddenPart <= probed_) return Status::Ok();
+    tidied_.hidden += hidden;
+    if (tidied_.hidden * kHiddenPart <= tidied_.probed) return Status::Ok();
     // What earlier rows were like, later ones are.
-    if (hidden_ >= kHiddenAtLeast && probed_ > kProbesEnough) break;
+    if (tidied_.hidden >= kHiddenAtLeast && tidied_.probed > kProbesEnough) break;
   }
-  if (hidden_ < kHiddenAtLeast) return Status::Ok();
+  if (tidied_.hidden < kHiddenAtLeast) return Status::Ok();
   // All old ones each time there are a fifth more: six searches a row in all.
-  const bool all = 5 * rows >= 6 * searched_all_at_;
+  const bool all = 5 * rows >= 6 * tidied_.searched_all_at;
   if (!all && first > 0) {
     const uint64_t denser = std::max<uint64_t>(1, old_step / kProbed / 2);
     take(rows % std::min(denser, first), first, denser);
   }
   take(all ? 0 : first, rows, 1);
   SL_RETURN_IF_ERROR(mend(&hidden));
-  if (all) searched_all_at_ = rows;
+  if (all) tidied_.searched_all_at = rows;
   return Status::Ok();
 }
 

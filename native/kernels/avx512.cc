@@ -122,8 +122,9 @@ SL_TARGET void Many(const float* query, const unsigned char* base, size_t stride
 
 }  // namespace
 
-const KernelTable kAvx512Kernels = {"avx512",        Pair<Dot>,         Pair<SquaredL2>, Many<Dot>,
-                                    Many<SquaredL2>, &kAvx512LinkCodes, &kAvx2RowCodes,  kGroup};
+const KernelTable kAvx512Kernels = {"avx512",       Pair<Dot>,       Pair<SquaredL2>,
+                                    Many<Dot>,      Many<SquaredL2>, &kAvx512InlineCodes,
+                                    &kAvx2RowCodes, kGroup};
 
 }  // namespace sightline
 #endif

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernels/link_codes.h"
+#include "kernels/inline_code_kernels.h"
 #include "kernels/row_code_kernels.h"
 
 namespace sightline {
@@ -45,7 +45,7 @@ struct KernelTable {
   PairFn squared_l2;  // sum (a-b)^2
   ManyFn dot_many;
   ManyFn squared_l2_many;
-  const LinkCodeKernels* link_codes;
+  const InlineCodeKernels* inline_codes;
   const RowCodeKernels* row_codes;
   size_t group;  // picked rows that share registers
 };

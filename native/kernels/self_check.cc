@@ -1,5 +1,4 @@
-// Compares a kernel table with scalar code on random values, once when it is chosen: a compiler's or
-// a virtual machine's mistake then costs speed and not results.
+// Compares a kernel table with the scalar one on a fixed set of random values, before it is used.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -40,7 +39,7 @@ bool Agrees(const Checked& check, const std::vector<float>& query, const std::ve
 }
 
 // Lists that grow from nothing, with repeated distances.
-bool InsertsAgree(const LinkCodeKernels& kernels, Rng* rng) {
+bool InsertsAgree(const InlineCodeKernels& kernels, Rng* rng) {
   constexpr size_t kEntries = 70;
   std::vector<float> distances[2];
   std::vector<uint32_t> ids[2];
@@ -51,7 +50,7 @@ bool InsertsAgree(const LinkCodeKernels& kernels, Rng* rng) {
   for (uint32_t count = 0; count < kEntries; ++count) {
     const float distance = static_cast<float>(rng->Below(kEntries)) - 20.0f;
     const size_t expected =
-        kScalarLinkCodes.insert(distances[0].data(), ids[0].data(), count, distance, count);
+        kScalarInlineCodes.insert(distances[0].data(), ids[0].data(), count, distance, count);
     if (kernels.insert(distances[1].data(), ids[1].data(), count, distance, count) != expected ||
         distances[0] != distances[1] ||
         !std::equal(ids[0].begin(), ids[0].begin() + count + 1, ids[1].begin())) {
@@ -62,8 +61,8 @@ bool InsertsAgree(const LinkCodeKernels& kernels, Rng* rng) {
 }
 
 // Codes to the bit, table entries to one unit, distances to rounding.
-bool LinkCodesAgree(const LinkCodeKernels& checked, Rng* rng, size_t groups) {
-  const LinkCodeKernels& scalar = kScalarLinkCodes;
+bool InlineCodesAgree(const InlineCodeKernels& checked, Rng* rng, size_t groups) {
+  const InlineCodeKernels& scalar = kScalarInlineCodes;
   const size_t n = 4 * groups;
   std::vector<float> a(n);
   std::vector<float> b(n);
@@ -85,9 +84,9 @@ bool LinkCodesAgree(const LinkCodeKernels& checked, Rng* rng, size_t groups) {
   std::vector<unsigned char> blocks[2];
   DifferenceSums expected[kLanes];
   for (int i = 0; i < 2; ++i) {
-    const LinkCodeKernels& kernels = i == 0 ? scalar : checked;
-    blocks[i].assign(sizeof(LinkBlock) + 16 * groups, 0);
-    LinkBlock& block = *reinterpret_cast<LinkBlock*>(blocks[i].data());
+    const InlineCodeKernels& kernels = i == 0 ? scalar : checked;
+    blocks[i].assign(sizeof(InlineBlock) + 16 * groups, 0);
+    InlineBlock& block = *reinterpret_cast<InlineBlock*>(blocks[i].data());
     for (const size_t lane : {0, 5, 15, 16, 31}) {
       DifferenceSums sums;
       std::vector<uint16_t> halves(n);
@@ -109,7 +108,7 @@ bool LinkCodesAgree(const LinkCodeKernels& checked, Rng* rng, size_t groups) {
     block.slope_step = 0.125f;
   }
   if (blocks[0] != blocks[1]) return false;
-  const LinkBlock& block = *reinterpret_cast<const LinkBlock*>(blocks[0].data());
+  const InlineBlock& block = *reinterpret_cast<const InlineBlock*>(blocks[0].data());
   const SignTable table{tables[0].data(), groups, scale[0], bias[0]};
   float got[2][kLanes];
   scalar.price(table, 0.5f, block, 1.0f, 0.0f, FetchAhead{}, got[0]);
@@ -186,10 +185,10 @@ bool PassesSelfCheck(const KernelTable& table) {
   for (size_t blocks = 1; blocks <= 9; ++blocks) {
     if (!CodesAgree(*table.row_codes, &rng, blocks)) return false;
   }
-  if (table.link_codes == &kScalarLinkCodes) return true;
-  if (!InsertsAgree(*table.link_codes, &rng)) return false;
+  if (table.inline_codes == &kScalarInlineCodes) return true;
+  if (!InsertsAgree(*table.inline_codes, &rng)) return false;
   for (const size_t groups : {2, 4, 6, 8, 10, 32, 128}) {
-    if (!LinkCodesAgree(*table.link_codes, &rng, groups)) return false;
+    if (!InlineCodesAgree(*table.inline_codes, &rng, groups)) return false;
   }
   return true;
 }

@@ -380,13 +380,13 @@ std::string Run(const Case& what, const Content& content, Storage storage, uint6
 std::string MakeFirst(const std::string& folder, Storage storage, Content* content) {
   std::shared_ptr<Index> index;
   const std::vector<int64_t> keys = Keys(1, storage == Storage::kFloat32 ? kFewRows : kManyRows, 1);
-  const std::vector<int64_t> gone = Keys(9, 80, 13);
+  const std::vector<int64_t> taken_out = Keys(9, 80, 13);
   uint64_t removed = 0;
   Status status = Index::Create(folder, SmallParameters(), &index, storage);
   if (status.ok()) status = AddRows(index.get(), keys, 1, false);
   if (status.ok()) status = index->Save();
-  if (status.ok()) status = index->Remove(gone, &removed);
-  *content = After(After({}, {Verb::kAdd, 0, keys}), {Verb::kRemove, 0, gone});
+  if (status.ok()) status = index->Remove(taken_out, &removed);
+  *content = After(After({}, {Verb::kAdd, 0, keys}), {Verb::kRemove, 0, taken_out});
   return status.ok() ? "" : status.message();
 }
 
