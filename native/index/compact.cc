@@ -45,11 +45,8 @@ bool HoldsRowsOfLog(const Folder& folder, const std::string& name, uint64_t max_
 
 Status Index::CreateBeside(std::shared_ptr<Index>* out) {
   {
-    const std::lock_guard<std::mutex> writing(writer_);
-    Reading reading;
-    SL_RETURN_IF_ERROR(Enter(&reading));
-    SL_RETURN_IF_ERROR(MayWrite());
-    SL_RETURN_IF_ERROR(Own());
+    Writing writing;
+    SL_RETURN_IF_ERROR(BeginWrite(&writing));
   }
   IndexParameters parameters = parameters_;
   if (path_.empty()) return Create("", parameters, out, storage_);
@@ -89,9 +86,8 @@ Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* n
 }
 
 Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
   SL_RETURN_IF_ERROR(MayWrite());
   if (path_.empty() || fresh->path_ != FileIn(kCompactName)) {
     return Status(StatusCode::kInvalidType, "that index was not made to replace this one");

@@ -75,9 +75,8 @@ Status Index::CheckCut() const {
 }
 
 Status Index::CopyInto(const std::string& path) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
   if (path_.empty()) return Status(StatusCode::kInvalidType, "an index in memory has no files");
   // After a failed write the log's end is not known.
   if (!broken_.ok()) return MayStore();
@@ -101,9 +100,8 @@ Status Index::CopyInto(const std::string& path) {
 }
 
 Status Index::WriteNote(const std::string& name, const void* data, size_t size) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
   if (path_.empty()) return Status(StatusCode::kInvalidType, "an index in memory has no folder");
   SL_RETURN_IF_ERROR(MayWrite());
   return ReplaceFile(In(name.c_str()), data, size);

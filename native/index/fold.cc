@@ -106,9 +106,8 @@ void Index::FoldIfDue(bool writing) {
 }
 
 Status Index::Fold() {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
   SL_RETURN_IF_ERROR(MayWrite());
   if (path_.empty()) return Status::Ok();
   SL_RETURN_IF_ERROR(Own());

@@ -191,6 +191,12 @@ class Index {
 
   bool AreOursOnTheWay() const;  // compact.cc
   // write.cc
+  struct Writing {
+    std::unique_lock<std::mutex> alone;
+    Reading reading;
+  };
+  Status Begin(Writing* writing) const;
+  Status BeginWrite(Writing* writing);  // also of files
   Status MayWrite() const;
   Status MayStore() const;  // the same, wherever the path leads
   Status Store(const float* vectors, uint64_t rows, LogRecord* record);

@@ -9,9 +9,8 @@
 namespace sightline {
 
 Status Index::Save(bool closing) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
   SL_RETURN_IF_ERROR(MayStore());
   SL_RETURN_IF_ERROR(Tidy(true, LiveCopy(keys_, keys_.rows()).kept()));
   if (path_.empty() || (closing && !unsaved_ && !FoldIsDue(closing))) return Status::Ok();

@@ -33,9 +33,8 @@ bool Index::UnlinkIsDue() const {
 }
 
 Status Index::Unlink(uint64_t first, size_t threads, uint64_t* next) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
   SL_RETURN_IF_ERROR(MayWrite());
   const uint32_t nodes = graph_->size();
   *next = nodes;

@@ -60,9 +60,8 @@ Status Index::Stats(IndexStats* out) const {
 }
 
 Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
   problems->clear();
   // What is due at the next save is no finding. Damage is, below.
   const LiveCopy now(keys_, keys_.rows());

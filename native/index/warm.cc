@@ -12,18 +12,16 @@ uint64_t Index::uncoded() const {
 }
 
 Status Index::Code(uint64_t first, size_t threads, uint64_t* next) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
   return inline_codes_.reserved()
              ? inline_codes_.Next(first, threads, *graph_, MakeSpace(), next)
              : row_codes_.Next(keys_.rows(), threads, *graph_, MakeSpace(), next);
 }
 
 Status Index::Promote(bool* more) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
   *more = false;
   if (path_.empty()) return Status::Ok();
   const auto promoted = [&] { return rows_.promoted_bytes() + graph_->promoted_bytes(); };

@@ -30,6 +30,17 @@ class MustEnd {
 
 }  // namespace
 
+Status Index::Begin(Writing* writing) const {
+  writing->alone = std::unique_lock<std::mutex>(writer_);
+  return Enter(&writing->reading);
+}
+
+Status Index::BeginWrite(Writing* writing) {
+  SL_RETURN_IF_ERROR(Begin(writing));
+  SL_RETURN_IF_ERROR(MayWrite());
+  return Own();
+}
+
 Status Index::MayWrite() const {
   SL_RETURN_IF_ERROR(MayStore());
   SL_RETURN_IF_ERROR(OwnsFiles());
@@ -84,11 +95,8 @@ Status Index::Store(const float* vectors, uint64_t rows, LogRecord* record) {
 
 Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given, size_t threads,
                   AddResult* result) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
-  SL_RETURN_IF_ERROR(MayWrite());
-  SL_RETURN_IF_ERROR(Own());
+  Writing writing;
+  SL_RETURN_IF_ERROR(BeginWrite(&writing));
   const uint64_t rows = vectors->size() / parameters_.dim;
   LogRecord record;
   record.type = RecordType::kAppend;
@@ -104,11 +112,8 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
 
 Status Index::Update(std::vector<float>* vectors, const std::vector<int64_t>& keys,
                      bool insert_missing, size_t threads, AddResult* result) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
-  SL_RETURN_IF_ERROR(MayWrite());
-  SL_RETURN_IF_ERROR(Own());
+  Writing writing;
+  SL_RETURN_IF_ERROR(BeginWrite(&writing));
   LogRecord record;
   record.type = RecordType::kReplace;
   record.keys = keys;
@@ -181,11 +186,8 @@ void Index::Settle() {
 }
 
 Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
-  SL_RETURN_IF_ERROR(MayWrite());
-  SL_RETURN_IF_ERROR(Own());
+  Writing writing;
+  SL_RETURN_IF_ERROR(BeginWrite(&writing));
   LogRecord record;
   record.type = RecordType::kRemove;
   for (const int64_t key : keys) {
@@ -206,11 +208,8 @@ Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
 }
 
 Status Index::Rollback(uint64_t rows, size_t threads) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
-  SL_RETURN_IF_ERROR(MayWrite());
-  SL_RETURN_IF_ERROR(Own());
+  Writing writing;
+  SL_RETURN_IF_ERROR(BeginWrite(&writing));
   const uint64_t before = keys_.rows();
   if (rows > before) {
     return Status(StatusCode::kInvalidRange, "cannot roll back to " + std::to_string(rows) +
@@ -233,7 +232,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   }
   SL_RETURN_IF_ERROR(Commit(&record));
   MustEnd dropping(&broken_);
-  reading.unlock();
+  writing.reading.unlock();
   // From here on no reader holds a row number that is about to go.
   std::unique_lock<std::mutex> turn(turn_);
   waiting_.store(true, std::memory_order_relaxed);
