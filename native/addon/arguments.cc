@@ -102,6 +102,11 @@ uint64_t IntegerAt(const Napi::CallbackInfo& info, size_t at, uint64_t low, uint
   return static_cast<uint64_t>(value);
 }
 
+size_t ThreadsAt(const Napi::CallbackInfo& info, size_t at) {
+  constexpr uint64_t kMaxThreads = 256;
+  return static_cast<size_t>(IntegerAt(info, at, 0, kMaxThreads));
+}
+
 bool BoolAt(const Napi::CallbackInfo& info, size_t at) {
   if (!info[at].IsBoolean()) WrongType(info, at, "a boolean");
   return info[at].As<Napi::Boolean>().Value();

@@ -32,6 +32,8 @@ struct Span {
 double NumberAt(const Napi::CallbackInfo& info, size_t at);
 // A whole number in [low, high].
 uint64_t IntegerAt(const Napi::CallbackInfo& info, size_t at, uint64_t low, uint64_t high);
+// How many threads to use: a whole number; 0: one per core.
+size_t ThreadsAt(const Napi::CallbackInfo& info, size_t at);
 bool BoolAt(const Napi::CallbackInfo& info, size_t at);
 std::string StringAt(const Napi::CallbackInfo& info, size_t at);
 Span<float> FloatsAt(const Napi::CallbackInfo& info, size_t at);

@@ -82,4 +82,11 @@ void ReportMemory(const Napi::CallbackInfo& info) {
   handle->reported = bytes;
 }
 
+Napi::Value RunForIndex(Napi::Env env, std::function<Status(std::shared_ptr<Index>*)> work) {
+  auto index = std::make_shared<std::shared_ptr<Index>>();
+  return RunAsync(
+      env, [work = std::move(work), index] { return work(index.get()); },
+      [index](Napi::Env then) { return WrapIndex(then, *index); });
+}
+
 }  // namespace sightline::addon

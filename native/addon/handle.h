@@ -6,6 +6,7 @@
 #ifndef SIGHTLINE_ADDON_HANDLE_H_
 #define SIGHTLINE_ADDON_HANDLE_H_
 
+#include <functional>
 #include <memory>
 
 #include "addon/napi_header.h"
@@ -14,6 +15,8 @@
 namespace sightline::addon {
 
 Napi::Value WrapIndex(Napi::Env env, std::shared_ptr<Index> index);
+// RunAsync for work that gives an index.
+Napi::Value RunForIndex(Napi::Env env, std::function<Status(std::shared_ptr<Index>*)> work);
 // The index of argument 0; throws kInvalidType if it is no handle of ours.
 std::shared_ptr<Index> IndexAt0(const Napi::CallbackInfo& info);
 std::shared_ptr<Index> IndexAt1(const Napi::CallbackInfo& info);

@@ -182,4 +182,13 @@ Napi::Value RunAsync(Napi::Env env, std::function<Status()> work,
   return Job::Start(std::make_unique<Job>(env, std::move(work), std::move(convert)));
 }
 
+Napi::Value RunForNumber(Napi::Env env, std::function<Status(uint64_t*)> work) {
+  auto number = std::make_shared<uint64_t>(0);
+  return RunAsync(
+      env, [work = std::move(work), number] { return work(number.get()); },
+      [number](Napi::Env then) -> Napi::Value {
+        return Napi::Number::New(then, static_cast<double>(*number));
+      });
+}
+
 }  // namespace sightline::addon

@@ -7,6 +7,7 @@
 #ifndef SIGHTLINE_ADDON_JOBS_H_
 #define SIGHTLINE_ADDON_JOBS_H_
 
+#include <cstdint>
 #include <functional>
 
 #include "addon/napi_header.h"
@@ -22,10 +23,12 @@ void InitJobs(Napi::Env env);
 void StopJobs(napi_env env);
 
 // Runs `work` in a thread of the pool and gives a promise. `convert` makes the value on the main
-// thread afterwards, and may be null for undefined. `work` gets no env and must own its inputs.
+// thread afterwards; null: undefined. `work` gets no env and must own its inputs.
 // This is the place where running out of memory becomes a status.
 Napi::Value RunAsync(Napi::Env env, std::function<Status()> work,
-                     std::function<Napi::Value(Napi::Env)> convert);
+                     std::function<Napi::Value(Napi::Env)> convert = nullptr);
+// The same for work that gives a number.
+Napi::Value RunForNumber(Napi::Env env, std::function<Status(uint64_t*)> work);
 
 }  // namespace sightline::addon
 

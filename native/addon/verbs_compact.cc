@@ -8,19 +8,12 @@
 #include "addon/verbs.h"
 
 namespace sightline::addon {
-namespace {
-
-constexpr uint64_t kMaxThreads = 256;
-
-}  // namespace
 
 // createBeside(handle): Promise<handle>
 Napi::Value CreateBeside(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
-  auto made = std::make_shared<std::shared_ptr<Index>>();
-  return RunAsync(
-      info.Env(), [=] { return index->CreateBeside(made.get()); },
-      [=](Napi::Env env) { return WrapIndex(env, *made); });
+  return RunForIndex(info.Env(),
+                     [=](std::shared_ptr<Index>* made) { return index->CreateBeside(made); });
 }
 
 // copyLive(handle, fresh, first, threads): Promise<number>, the row to go on from
@@ -28,13 +21,10 @@ Napi::Value CopyLive(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   std::shared_ptr<Index> fresh = IndexAt1(info);
   const uint64_t first = IntegerAt(info, 2, 0, kMaxRows);
-  const size_t threads = static_cast<size_t>(IntegerAt(info, 3, 0, kMaxThreads));
-  auto next = std::make_shared<uint64_t>(first);
-  return RunAsync(
-      info.Env(), [=] { return index->CopyLive(first, threads, fresh.get(), next.get()); },
-      [=](Napi::Env env) -> Napi::Value {
-        return Napi::Number::New(env, static_cast<double>(*next));
-      });
+  const size_t threads = ThreadsAt(info, 3);
+  return RunForNumber(info.Env(), [=](uint64_t* next) {
+    return index->CopyLive(first, threads, fresh.get(), next);
+  });
 }
 
 // adopt(handle, fresh): Promise<handle> of the compacted index
@@ -44,18 +34,16 @@ Napi::Value Adopt(const Napi::CallbackInfo& info) {
   if (index == fresh) {
     Throw(info.Env(), Status(StatusCode::kInvalidType, "an index cannot replace itself"));
   }
-  auto adopted = std::make_shared<std::shared_ptr<Index>>();
-  return RunAsync(
-      info.Env(), [=] { return index->Adopt(fresh.get(), adopted.get()); },
-      [=](Napi::Env env) { return WrapIndex(env, *adopted); });
+  return RunForIndex(info.Env(), [=](std::shared_ptr<Index>* adopted) {
+    return index->Adopt(fresh.get(), adopted);
+  });
 }
 
 // abandon(handle, fresh): Promise<void>
 Napi::Value Abandon(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   std::shared_ptr<Index> fresh = IndexAt1(info);
-  return RunAsync(
-      info.Env(), [=] { return index->Abandon(fresh.get()); }, nullptr);
+  return RunAsync(info.Env(), [=] { return index->Abandon(fresh.get()); });
 }
 
 }  // namespace sightline::addon

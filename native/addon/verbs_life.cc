@@ -13,7 +13,6 @@
 namespace sightline::addon {
 namespace {
 
-constexpr uint64_t kMaxThreads = 256;
 constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;
 
 Napi::Value Number(Napi::Env env, uint64_t value) {
@@ -57,10 +56,9 @@ Napi::Value Create(const Napi::CallbackInfo& info) {
   parameters.seed = IntegerAt(info, 5, 0, kMaxSafeInteger);
   parameters.label = StringAt(info, 6);
   const auto storage = static_cast<Storage>(IntegerAt(info, 7, 0, kLastStorage));
-  auto made = std::make_shared<std::shared_ptr<Index>>();
-  return RunAsync(
-      info.Env(), [=] { return Index::Create(path, parameters, made.get(), storage); },
-      [=](Napi::Env env) { return WrapIndex(env, *made); });
+  return RunForIndex(info.Env(), [=](std::shared_ptr<Index>* made) {
+    return Index::Create(path, parameters, made, storage);
+  });
 }
 
 // open(path, readOnly, threads, storage): Promise<handle>
@@ -68,12 +66,10 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   OpenOptions options;
   options.path = StringAt(info, 0);
   options.read_only = BoolAt(info, 1);
-  options.threads = IntegerAt(info, 2, 0, kMaxThreads);
+  options.threads = ThreadsAt(info, 2);
   options.storage = static_cast<Storage>(IntegerAt(info, 3, 0, kLastStorage));
-  auto opened = std::make_shared<std::shared_ptr<Index>>();
-  return RunAsync(
-      info.Env(), [=] { return Index::Open(options, opened.get()); },
-      [=](Napi::Env env) { return WrapIndex(env, *opened); });
+  return RunForIndex(info.Env(),
+                     [=](std::shared_ptr<Index>* opened) { return Index::Open(options, opened); });
 }
 
 // info(handle): what the index was made with
@@ -103,7 +99,7 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("count", Number(env, stats.count));
   out.Set("liveCount", Number(env, stats.live_count));
-  out.Set("removedInGraph", Number(env, stats.linked_gone));
+  out.Set("removedInGraph", Number(env, stats.removed_in_graph));
   out.Set("graphRows", Number(env, stats.graph_rows));
   out.Set("maxLevel", Number(env, stats.max_level));
   out.Set("bytesOnDisk", Number(env, stats.bytes_on_disk));
@@ -145,16 +141,14 @@ Napi::Value Verify(const Napi::CallbackInfo& info) {
 Napi::Value Save(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   const bool closing = BoolAt(info, 1);
-  return RunAsync(
-      info.Env(), [=] { return index->Save(closing); }, nullptr);
+  return RunAsync(info.Env(), [=] { return index->Save(closing); });
 }
 
 // copyInto(handle, folder): Promise<void>
 Napi::Value CopyInto(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   const std::string folder = StringAt(info, 1);
-  return RunAsync(
-      info.Env(), [=] { return index->CopyInto(folder); }, nullptr);
+  return RunAsync(info.Env(), [=] { return index->CopyInto(folder); });
 }
 
 // writeNote(handle, name, text): Promise<void>
@@ -162,8 +156,7 @@ Napi::Value WriteNote(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   const std::string name = StringAt(info, 1);
   const std::string text = StringAt(info, 2);
-  return RunAsync(
-      info.Env(), [=] { return index->WriteNote(name, text.data(), text.size()); }, nullptr);
+  return RunAsync(info.Env(), [=] { return index->WriteNote(name, text.data(), text.size()); });
 }
 
 // close(handle): Promise<void>, resolved when all work under way has ended
@@ -171,13 +164,10 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   // At once, not when the pool gets to it: what is called after this is refused.
   index->Refuse();
-  return RunAsync(
-      info.Env(),
-      [=] {
-        index->Close();
-        return Status::Ok();
-      },
-      nullptr);
+  return RunAsync(info.Env(), [=] {
+    index->Close();
+    return Status::Ok();
+  });
 }
 
 }  // namespace sightline::addon

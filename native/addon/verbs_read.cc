@@ -14,7 +14,6 @@
 namespace sightline::addon {
 namespace {
 
-constexpr uint64_t kMaxThreads = 256;
 constexpr size_t kFewResults = 64;                     // that need no memory
 constexpr double kUnsafeInteger = 9007199254740992.0;  // 2^53
 constexpr uint64_t kMaxChanges = (uint64_t{1} << 53) - 1;
@@ -164,7 +163,7 @@ Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
   Require(info, queries.size % dim == 0, "the queries have another dimension");
   auto batch = std::make_shared<Batch>();
   batch->options = OptionsAt2(info, 9);
-  const size_t threads = static_cast<size_t>(IntegerAt(info, 7, 0, kMaxThreads));
+  const size_t threads = ThreadsAt(info, 7);
   KeepRoomAt8(info, queries.size / dim, batch.get());
   batch->queries.assign(queries.data, queries.data + queries.size);
   if (batch->options.filter != nullptr) {
@@ -173,8 +172,7 @@ Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
     batch->filter.push_back(0);  // so that data() is never null
     batch->options.filter = batch->filter.data();
   }
-  return RunAsync(
-      info.Env(), [=] { return RunBatch(*index, threads, batch.get()); }, nullptr);
+  return RunAsync(info.Env(), [=] { return RunBatch(*index, threads, batch.get()); });
 }
 
 // copyRows(handle, rows, out): void

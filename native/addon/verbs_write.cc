@@ -11,7 +11,6 @@
 namespace sightline::addon {
 namespace {
 
-constexpr uint64_t kMaxThreads = 256;
 constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;
 
 struct Rows {
@@ -49,20 +48,17 @@ Napi::Value Check(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   std::shared_ptr<Rows> rows = RowsAt1(info, *index);
   const uint64_t offset = IntegerAt(info, 3, 0, kMaxSafeInteger);
-  return RunAsync(
-      info.Env(),
-      [=] {
-        return index->Check(rows->vectors.data(), rows->vectors.size() / index->parameters().dim,
-                            rows->keys, offset);
-      },
-      nullptr);
+  return RunAsync(info.Env(), [=] {
+    return index->Check(rows->vectors.data(), rows->vectors.size() / index->parameters().dim,
+                        rows->keys, offset);
+  });
 }
 
 // add(handle, vectors, keys, threads, more): Promise<{ firstRow, rows }>
 Napi::Value Add(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   std::shared_ptr<Rows> rows = RowsAt1(info, *index);
-  const size_t threads = static_cast<size_t>(IntegerAt(info, 3, 0, kMaxThreads));
+  const size_t threads = ThreadsAt(info, 3);
   const bool more = BoolAt(info, 4);
   ReportMemory(info);
   return RunAsync(
@@ -79,7 +75,7 @@ Napi::Value Update(const Napi::CallbackInfo& info) {
     Throw(info.Env(), Status(StatusCode::kInvalidType, "an update needs keys"));
   }
   const bool insert_missing = BoolAt(info, 3);
-  const size_t threads = static_cast<size_t>(IntegerAt(info, 4, 0, kMaxThreads));
+  const size_t threads = ThreadsAt(info, 4);
   const bool more = BoolAt(info, 5);
   ReportMemory(info);
   return RunAsync(
@@ -95,29 +91,22 @@ Napi::Value Update(const Napi::CallbackInfo& info) {
 Napi::Value Remove(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   const std::vector<int64_t> keys = KeysAt(info, 1);
-  auto removed = std::make_shared<uint64_t>(0);
-  return RunAsync(
-      info.Env(), [=] { return index->Remove(keys, removed.get()); },
-      [=](Napi::Env env) -> Napi::Value {
-        return Napi::Number::New(env, static_cast<double>(*removed));
-      });
+  return RunForNumber(info.Env(), [=](uint64_t* removed) { return index->Remove(keys, removed); });
 }
 
 // rollback(handle, rows, threads): Promise<void>
 Napi::Value Rollback(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   const uint64_t rows = IntegerAt(info, 1, 0, kMaxSafeInteger);
-  const size_t threads = static_cast<size_t>(IntegerAt(info, 2, 0, kMaxThreads));
-  return RunAsync(
-      info.Env(), [=] { return index->Rollback(rows, threads); }, nullptr);
+  const size_t threads = ThreadsAt(info, 2);
+  return RunAsync(info.Env(), [=] { return index->Rollback(rows, threads); });
 }
 
 // settle(handle, threads): Promise<void>
 Napi::Value Settle(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
-  const size_t threads = static_cast<size_t>(IntegerAt(info, 1, 0, kMaxThreads));
-  return RunAsync(
-      info.Env(), [=] { return index->Settle(threads); }, nullptr);
+  const size_t threads = ThreadsAt(info, 1);
+  return RunAsync(info.Env(), [=] { return index->Settle(threads); });
 }
 
 // uncoded(handle): number of nodes
@@ -129,13 +118,9 @@ Napi::Value Uncoded(const Napi::CallbackInfo& info) {
 Napi::Value MakeCodes(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   const uint64_t first = IntegerAt(info, 1, 0, kMaxRows);
-  const size_t threads = static_cast<size_t>(IntegerAt(info, 2, 0, kMaxThreads));
-  auto next = std::make_shared<uint64_t>(first);
-  return RunAsync(
-      info.Env(), [=] { return index->Code(first, threads, next.get()); },
-      [=](Napi::Env env) -> Napi::Value {
-        return Napi::Number::New(env, static_cast<double>(*next));
-      });
+  const size_t threads = ThreadsAt(info, 2);
+  return RunForNumber(info.Env(),
+                      [=](uint64_t* next) { return index->Code(first, threads, next); });
 }
 
 // unlinkIsDue(handle): boolean
@@ -147,13 +132,9 @@ Napi::Value UnlinkIsDue(const Napi::CallbackInfo& info) {
 Napi::Value Unlink(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   const uint64_t first = IntegerAt(info, 1, 0, kMaxRows);
-  const size_t threads = static_cast<size_t>(IntegerAt(info, 2, 0, kMaxThreads));
-  auto next = std::make_shared<uint64_t>(first);
-  return RunAsync(
-      info.Env(), [=] { return index->Unlink(first, threads, next.get()); },
-      [=](Napi::Env env) -> Napi::Value {
-        return Napi::Number::New(env, static_cast<double>(*next));
-      });
+  const size_t threads = ThreadsAt(info, 2);
+  return RunForNumber(info.Env(),
+                      [=](uint64_t* next) { return index->Unlink(first, threads, next); });
 }
 
 // promote(handle): Promise<boolean>, whether there is more to do

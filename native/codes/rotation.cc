@@ -29,7 +29,7 @@ void Rotation::Apply(float* values) const {
   for (size_t pass = 0; pass < passes_; ++pass, factors += power_) {
     float* part = pass % 2 == 0 ? values : values + (padded_ - power_);
     for (size_t i = 0; i < power_; ++i) part[i] *= factors[i];
-    kernels_->link_codes->hadamard(part, power_);
+    kernels_->inline_codes->hadamard(part, power_);
   }
 }
 

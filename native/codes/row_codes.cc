@@ -40,7 +40,7 @@ RowCodes::RowCodes(CodeKind kind, const KernelTable* kernels, Metric metric, siz
       stride_(blocks_ * 32),
       centre_(dim, 0.0f) {}
 
-Status RowCodes::Reserve(uint64_t max_rows, Grace* readers) {
+Status RowCodes::Reserve(uint64_t max_rows, Epoch* readers) {
   SL_RETURN_IF_ERROR(factors_.Reserve(max_rows, readers));
   SL_RETURN_IF_ERROR(coarse_.Reserve(max_rows * coarse_stride_, readers));
   SL_RETURN_IF_ERROR(coarse_scales_.Reserve(max_rows, readers));

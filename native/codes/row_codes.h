@@ -50,7 +50,7 @@ class RowCodes {
  public:
   RowCodes(CodeKind kind, const KernelTable* kernels, Metric metric, size_t dim, uint64_t seed);
   // max_rows: what there will be at most. readers: who is waited for when codes move.
-  Status Reserve(uint64_t max_rows, Grace* readers = nullptr);
+  Status Reserve(uint64_t max_rows, Epoch* readers = nullptr);
 
   // Takes centre and typical error from a sample of `rows`; before the first Encode.
   void Centre(const VectorView& rows);

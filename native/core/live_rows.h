@@ -11,7 +11,9 @@ struct LiveRows {
   const uint64_t* words = nullptr;  // bit r & 63 of word r >> 6: row r counts; nullptr: all do
   uint64_t rows = 0;                // rows the words speak of; those beyond came later and count
 
-  bool Gone(uint32_t row) const { return row < rows && ((words[row >> 6] >> (row & 63)) & 1) == 0; }
+  bool Removed(uint32_t row) const {
+    return row < rows && ((words[row >> 6] >> (row & 63)) & 1) == 0;
+  }
 };
 
 }  // namespace sightline

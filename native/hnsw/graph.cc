@@ -28,7 +28,7 @@ void DropFrom(const LinkList& list, uint32_t nodes) {
 
 }  // namespace
 
-Status Graph::Reserve(uint64_t max_nodes, Grace* readers) {
+Status Graph::Reserve(uint64_t max_nodes, Epoch* readers) {
   SL_RETURN_IF_ERROR(base_.Reserve(max_nodes * 2 * m_, readers));
   // Upper lists per node: 1/M + 1/M^2 + ... <= 1; twice that is beyond any luck.
   SL_RETURN_IF_ERROR(upper_.Reserve(max_nodes * 2 * m_, readers));

@@ -40,7 +40,7 @@ class Graph {
   Graph(uint32_t m, uint64_t seed) : m_(m), levels_(m, seed) {}
 
   // readers  who is waited for when links move, see ReservedRange.
-  Status Reserve(uint64_t max_nodes, Grace* readers = nullptr);
+  Status Reserve(uint64_t max_nodes, Epoch* readers = nullptr);
   // Takes over a snapshot whose sections were laid into base_range() and upper_range().
   // guard: check of base blocks before first use. kFileCorrupt if the header contradicts itself.
   Status Adopt(const GraphHeader& header, const LazyCheck& guard);

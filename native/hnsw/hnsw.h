@@ -2,8 +2,8 @@
 //
 // Source: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
 // Hierarchical Navigable Small World graphs", arXiv:1603.09320. Algorithm 1 is insert.cc, 2 and 5
-// search.cc, 4 select.cc. Sees vectors as a view and links as memory; knows no files, keys or
-// removals.
+// search.cc, 4 select.cc. Sees vectors as a view and links as memory; knows no files and no keys.
+// Removed rows are bits that the caller passes (core/live_rows.h).
 //
 // Where we depart from the paper, and why:
 //  1. A node's level is a function of seed and node number, not of a random stream: the same rows
@@ -11,7 +11,8 @@
 //     has probability M^-l, which is the paper's mL = 1 / ln(M), computed with integers so that
 //     every machine agrees.
 //  2. The candidate list of an unfiltered search is one sorted array with an "expanded" flag in
-//     place of two heaps: same result, no allocation.
+//     place of two heaps, without allocation. Beyond the paper's `ef` nodes it holds some of equal
+//     distance: copies of one picture must not push everything else out (PoolLimits in search.h).
 //  3. All levels are searched before any link is written; then forward links on all levels, then
 //     backward ones. A node that others can see can be walked on from, on every level it has.
 //  4. Of several copies of the new node's vector only one is chosen: copies of one picture do not

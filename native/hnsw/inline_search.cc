@@ -10,14 +10,14 @@ namespace {
 // codes is cheaper there than one more level of exact distances: 10 of 50 us at 100,000 rows.
 constexpr uint32_t kEntryLevel = 2;
 constexpr uint32_t kExpanded = 0x80000000u;
-// Nodes that are gone which a walk may pass through, and so many for each place of its list.
-constexpr size_t kGoneAtMost = 256;
+// Removed nodes that a walk may pass through, and so many for each place of its list.
+constexpr size_t kRemovedAtMost = 256;
 constexpr float kNoDistance = std::numeric_limits<float>::infinity();
 
 // Candidates sorted by distance, in two arrays so that a search through them reads distances only.
 class Candidates {
  public:
-  Candidates(const LinkCodeKernels& kernels, size_t places, InlineWalk* memory)
+  Candidates(const InlineCodeKernels& kernels, size_t places, InlineWalk* memory)
       : kernels_(kernels), places_(places) {
     memory->distances.assign(places + 1 + kListSlack, kNoDistance);
     if (memory->ids.size() < memory->distances.size()) {
@@ -57,7 +57,7 @@ class Candidates {
   }
 
  private:
-  const LinkCodeKernels& kernels_;
+  const InlineCodeKernels& kernels_;
   size_t places_;
   size_t count_ = 0;
   size_t first_ = 0;  // all before were taken
@@ -68,7 +68,7 @@ class Candidates {
 
 class Walker {
  public:
-  Walker(const Graph& graph, const Space& space, const InlineRows& rows, const float* query,
+  Walker(const Graph& graph, const Space& space, const InlineCodes& rows, const float* query,
          const InlineQuery& prepared, const InlineLimits& limits, uint32_t nodes, Scratch* scratch,
          std::vector<Neighbor>* out)
       : graph_(graph),
@@ -94,7 +94,7 @@ class Walker {
       uint32_t next = Next();
       const Walk walk = Expand(node, next);
       if (walk != Walk::kOk) return walk;
-      if (steps_over_gone_ > kGoneAtMost + 4 * limits_.places) return Walk::kBudget;
+      if (steps_over_removed_ > kRemovedAtMost + 4 * limits_.places) return Walk::kBudget;
       if (next == kNoRow) next = Next();
       node = next;
     }
@@ -110,16 +110,16 @@ class Walker {
     }
   }
 
-  // Of candidates and of nodes that are gone.
+  // Of candidates and of removed nodes.
   uint32_t NextOfBoth() {
-    const Neighbor gone = passed_.front();
-    if (gone.distance >= std::min(candidates_.Nearest(), candidates_.worst())) {
+    const Neighbor removed = passed_.front();
+    if (removed.distance >= std::min(candidates_.Nearest(), candidates_.worst())) {
       return candidates_.Take();
     }
     std::pop_heap(passed_.begin(), passed_.end(), Farther);
     passed_.pop_back();
-    ++steps_over_gone_;
-    return gone.row;
+    ++steps_over_removed_;
+    return removed.row;
   }
   static bool Farther(const Neighbor& a, const Neighbor& b) { return b < a; }
 
@@ -194,7 +194,7 @@ class Walker {
   void Offer(float distance, uint32_t id) {
     if (!(distance < candidates_.worst()) || id >= nodes_ || expanded_.Has(id)) return;
     if (limits_.distinct && !scratch_->visited.Add(id)) return;
-    if (limits_.live.Gone(id)) {
+    if (limits_.live.Removed(id)) {
       passed_.push_back({distance, id});
       std::push_heap(passed_.begin(), passed_.end(), Farther);
       return;
@@ -204,7 +204,7 @@ class Walker {
 
   const Graph& graph_;
   const Space& space_;
-  const InlineRows& rows_;
+  const InlineCodes& rows_;
   const float* query_;
   const InlineQuery& prepared_;
   const InlineLimits& limits_;
@@ -213,14 +213,14 @@ class Walker {
   std::vector<Neighbor>* out_;
   Candidates candidates_;
   SmallSet& expanded_;
-  std::vector<Neighbor>& passed_;  // min-heap of nodes that are gone
-  size_t steps_over_gone_ = 0;
+  std::vector<Neighbor>& passed_;  // min-heap of removed nodes
+  size_t steps_over_removed_ = 0;
   float prices_[kLanes];
 };
 
 }  // namespace
 
-Walk WalkInline(const Graph& graph, const Space& space, const InlineRows& rows, const float* query,
+Walk WalkInline(const Graph& graph, const Space& space, const InlineCodes& rows, const float* query,
                 const InlineQuery& prepared, const InlineLimits& limits, Scratch* scratch,
                 std::vector<Neighbor>* out) {
   out->clear();

@@ -1,9 +1,9 @@
-// Walking level 0 on the codes that lie beside the links (codes/inline_rows.h).
+// Walking level 0 on inline codes (codes/inline_codes.h).
 //
 // Where it departs from algorithm 2 of the paper:
 //  1. A node's neighbors are priced by estimates from one block of memory; its own exact distance
-//  is
-//     computed when it is expanded, which is also what makes it a result. (SymphonyQG)
+//     is computed when it is expanded, which is also what makes it a result (SymphonyQG, see
+//     codes/inline_codes.h).
 //  2. A node may stand in the list several times, once for each neighbor it was met through: each
 //     estimate is another chance, and copies of good nodes crowd the list, so that fewer nodes are
 //     expanded. At equal recall that reads a third less than one place per node. `distinct` walks
@@ -19,7 +19,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "codes/inline_rows.h"
+#include "codes/inline_codes.h"
 #include "core/live_rows.h"
 #include "core/top_k.h"
 #include "hnsw/graph.h"
@@ -35,17 +35,17 @@ struct InlineLimits {
   bool distinct = false;              // each node at most once in the list
   uint64_t rows = ~uint64_t{0};       // only rows below are results: others came meanwhile
   const uint64_t* allowed = nullptr;  // bitset over those: only these are results; nullptr: all
-  LiveRows live;                      // those that are gone are passed through and take no place
+  LiveRows live;                      // removed ones are passed through and take no place
 };
 
 // Finds rows near `query`, exact distances, best first, ties by smaller row; at most limits.keep.
 //
 // query    dim floats, unit length for cosine, finite; prepared: the same, by rows.Prepare.
 // out      replaced.
-// Returns  kBudget if it passed through too many nodes that are gone, or as SearchGraph.
+// Returns  kBudget if it passed through too many removed nodes, or as SearchGraph.
 // Threads  many at once, also while nodes are inserted; the caller keeps blocks of current nodes
-//          from being rewritten meanwhile (core/grace.h).
-Walk WalkInline(const Graph& graph, const Space& space, const InlineRows& rows, const float* query,
+//          from being rewritten meanwhile (core/epoch.h).
+Walk WalkInline(const Graph& graph, const Space& space, const InlineCodes& rows, const float* query,
                 const InlineQuery& prepared, const InlineLimits& limits, Scratch* scratch,
                 std::vector<Neighbor>* out);
 

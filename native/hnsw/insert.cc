@@ -83,7 +83,7 @@ Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
   // Forward on all levels first: whoever reaches the node by a backward link can walk on.
   for (uint32_t l = 0; l <= top; ++l) WriteForward(node, l, scratch->plan[l]);
   // A removed node is linked only to be the entry point: no other has its level.
-  for (uint32_t l = 0; l <= top && !space.kept.Gone(node); ++l) {
+  for (uint32_t l = 0; l <= top && !space.kept.Removed(node); ++l) {
     SL_YIELD_POINT();
     bool reached = false;
     for (const Neighbor& chosen : scratch->plan[l]) {
@@ -194,7 +194,7 @@ bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, u
   // place.
   uint32_t place = count;
   for (uint32_t i = 0; i < count && place == count; ++i) {
-    if (space.kept.Gone(list.ids[i])) place = i;
+    if (space.kept.Removed(list.ids[i])) place = i;
   }
   if (place < list.capacity) {
     if (level == 0) graph_->Touch(from);

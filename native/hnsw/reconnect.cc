@@ -86,7 +86,7 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
   std::vector<Neighbor> near;
   std::vector<uint32_t> displaced;  // within reach all the same: they are now behind the node
   for (uint32_t node = 0; node < seen.size(); ++node) {
-    if (seen[node] || space.live.Gone(node)) continue;
+    if (seen[node] || space.live.Removed(node)) continue;
     if (!space.Trusted(node)) return Walk::kRowDamaged;
     SearchLimits limits;
     limits.k = limits.ef = 2 * graph->m();
@@ -95,7 +95,7 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
     if (walk != Walk::kOk) return walk;
     // A search comes down from upper levels, where the node may be linked although not below.
     for (const Neighbor& candidate : near) {
-      if (!seen[candidate.row] || space.live.Gone(candidate.row)) continue;
+      if (!seen[candidate.row] || space.live.Removed(candidate.row)) continue;
       PutBehind(graph, candidate.row, node, &displaced);
       ++*reconnected;
       Mark(*graph, node, &seen);
@@ -131,7 +131,7 @@ Walk LookFor(const Graph& graph, const Space& space, uint32_t node, Scratch* scr
   *is_lost = false;
   Space exact = space;
   exact.codes = nullptr;
-  if (space.live.Gone(node)) return Walk::kOk;
+  if (space.live.Removed(node)) return Walk::kOk;
   if (!exact.Trusted(node)) return Walk::kRowDamaged;
   const float* row = space.row(node);
   std::vector<Neighbor> found;

@@ -12,7 +12,7 @@
 
 namespace sightline {
 
-// Nodes that are gone (Space::live) need not be reached.
+// Removed nodes (Space::live) need not be reached.
 //
 // Cutting a full list can take a node's last way in: about 3 of 20,000 CLIP-like rows. Walks level
 // 0 from the entry point and puts each node that was not met into the list of a near one that was:

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "codes/inline_rows.h"
+#include "codes/inline_codes.h"
 #include "codes/row_codes.h"
 #include "core/top_k.h"
 #include "format/limits.h"

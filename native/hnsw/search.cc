@@ -9,7 +9,7 @@ namespace {
 
 // The pool marks expanded candidates in the top bit of the row number; rows stay below 2^28.
 constexpr uint32_t kExpanded = 0x80000000u;
-// And in the next one those that are gone, which take no place.
+// And in the next one removed ones, which take no place.
 constexpr uint32_t kPassed = 0x40000000u;
 constexpr uint32_t kRowBits = ~(kExpanded | kPassed);
 
@@ -181,7 +181,7 @@ class Pool {
         pool_.begin(), pool_.end(), distance,
         [](float value, const Neighbor& candidate) { return value < candidate.distance; });
     const size_t place = static_cast<size_t>(at - pool_.begin());
-    if (live_.Gone(row)) {
+    if (live_.Removed(row)) {
       pool_.insert(at, Neighbor{distance, row | kPassed});
       ++passed_;
       return place;

@@ -79,7 +79,7 @@ Walk Approach(const Graph& graph, const Space& space, const float* query, const 
               uint32_t level, size_t wanted, uint32_t nodes, Scratch* scratch);
 
 // Fills scratch->pool with the nearest nodes of one level, best first, beginning at
-// scratch->starts: distinct nodes of that level. Nodes that are gone (Space::live) are walked on
+// scratch->starts: distinct nodes of that level. Removed nodes (Space::live) are walked on
 // like the others but take no place: removed copies of a frame, however many, push nothing out.
 // They are given only if nothing else was met.
 Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uint32_t level,

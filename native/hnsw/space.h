@@ -25,9 +25,9 @@ struct Space {
   // which were made of rows that had been checked.
   const RowCodes* codes = nullptr;
   QueryCode* query_code = nullptr;
-  // Walks pass through rows that are gone without counting them, and new nodes do not choose them.
+  // Walks pass through removed rows without counting them, and new nodes do not choose them.
   LiveRows live;
-  // Those of them that no search may find any more: their places in lists are free.
+  // Of these only the ones that no search may find any more: their places in lists are free.
   LiveRows kept;
 
   const float* row(uint32_t r) const { return rows.row(r); }

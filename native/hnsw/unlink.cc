@@ -25,20 +25,20 @@ void Part(const LinkList& list, const LiveRows& kept, Scratch* scratch) {
   for (uint32_t i = 0; i < list.capacity && list.ids[i] != kNoRow; ++i) {
     const uint32_t id = list.ids[i];
     scratch->visited.Add(id);
-    (kept.Gone(id) ? scratch->others : scratch->ids).push_back(id);
+    (kept.Removed(id) ? scratch->others : scratch->ids).push_back(id);
   }
 }
 
 // Appends to scratch->ids the live nodes behind the removed ones, and those behind them.
 void LookBehind(const Graph& graph, const LiveRows& kept, uint32_t level, size_t wanted,
                 Scratch* scratch) {
-  std::vector<uint32_t>& gone = scratch->others;
+  std::vector<uint32_t>& removed = scratch->others;
   const size_t end = scratch->ids.size() + wanted;
-  for (size_t i = 0; i < gone.size() && i < kMostBehind && scratch->ids.size() < end; ++i) {
-    const LinkList list = graph.Links(gone[i], level);
+  for (size_t i = 0; i < removed.size() && i < kMostBehind && scratch->ids.size() < end; ++i) {
+    const LinkList list = graph.Links(removed[i], level);
     for (uint32_t j = 0; j < list.capacity && list.ids[j] != kNoRow; ++j) {
       const uint32_t id = list.ids[j];
-      if (scratch->visited.Add(id)) (kept.Gone(id) ? gone : scratch->ids).push_back(id);
+      if (scratch->visited.Add(id)) (kept.Removed(id) ? removed : scratch->ids).push_back(id);
     }
   }
 }
@@ -48,7 +48,7 @@ Walk MendList(Graph* graph, const Space& space, uint32_t node, uint32_t level, S
   const LinkList list = graph->Links(node, level);
   const uint32_t count = CountOf(list);
   bool due = false;
-  for (uint32_t i = 0; i < count; ++i) due |= space.kept.Gone(list.ids[i]);
+  for (uint32_t i = 0; i < count; ++i) due |= space.kept.Removed(list.ids[i]);
   if (!due) return Walk::kOk;
   *changed = true;
   scratch->visited.Begin(graph->size());
@@ -85,7 +85,7 @@ Walk MendList(Graph* graph, const Space& space, uint32_t node, uint32_t level, S
 
 Walk Mend(Graph* graph, const Space& space, uint32_t node, Scratch* scratch, bool* changed) {
   *changed = false;
-  if (space.kept.Gone(node) && graph->entry().node != node) return Walk::kOk;
+  if (space.kept.Removed(node) && graph->entry().node != node) return Walk::kOk;
   if (!space.Trusted(node)) return Walk::kRowDamaged;
   const uint32_t top = graph->LevelOf(node);
   for (uint32_t level = 0; level <= top; ++level) {
@@ -97,10 +97,10 @@ Walk Mend(Graph* graph, const Space& space, uint32_t node, Scratch* scratch, boo
 
 void MoveEntry(Graph* graph, const LiveRows& kept) {
   const EntryPoint entry = graph->entry();
-  if (!entry.exists() || !kept.Gone(entry.node)) return;
+  if (!entry.exists() || !kept.Removed(entry.node)) return;
   EntryPoint best;
   for (uint32_t node = 0; node < graph->size(); ++node) {
-    if (kept.Gone(node)) continue;
+    if (kept.Removed(node)) continue;
     const uint32_t level = graph->LevelOf(node);
     if (!best.exists() || level > best.level) best = {node, level};
   }

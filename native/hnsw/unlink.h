@@ -20,7 +20,7 @@
 
 namespace sightline {
 
-// Mends the lists of `node` on all its levels. Removed are those that are gone by space.kept, which
+// Mends the lists of `node` on all its levels. Removed are those that space.kept says; space
 // has no codes.
 //
 // changed  set to whether a list had to be.
@@ -28,9 +28,9 @@ namespace sightline {
 // Threads  several at once, each with its own node; not together with Insert; readers may search.
 Walk Mend(Graph* graph, const Space& space, uint32_t node, Scratch* scratch, bool* changed);
 
-// Gives the role of the entry point to a live node of its level if it is gone. Where none has that
-// level it stays, because a snapshot's entry point is on the highest level of all nodes, and gets a
-// link to a live node. Cost where it is gone: one multiplication per node.
+// Gives the role of the entry point to a live node of its level if it was removed. Where none has
+// that level it stays, because a snapshot's entry point is on the highest level of all nodes, and
+// gets a link to a live node. Cost where it was removed: one multiplication per node.
 // Threads  one writer; readers may search.
 void MoveEntry(Graph* graph, const LiveRows& kept);
 

@@ -59,7 +59,7 @@ uint64_t CountUnreachable(const Graph& graph, const LiveRows& live) {
   }
   uint64_t unreachable = 0;
   for (uint32_t node = 0; node < graph.size(); ++node) {
-    unreachable += !seen[node] && !live.Gone(node);
+    unreachable += !seen[node] && !live.Removed(node);
   }
   return unreachable;
 }

@@ -1,8 +1,8 @@
-// Searching on codes: exact distances for what they find, and the scan over all of them.
+#include "index/code_search.h"
+
 #include <algorithm>
 
 #include "codes/estimate_errors.h"
-#include "index/index.h"
 
 namespace sightline {
 namespace {
@@ -46,47 +46,8 @@ void Offer(const float* distances, size_t n, RowAt row_at, TopK* near) {
   }
 }
 
-}  // namespace
-
-// hits, best first by estimate, become the `wanted` best by exact distance among them.
-//
-// *sure  whether the estimates could tell these from what found no place in a list of `ef`: what is
-//        at the end of it is farther than the worst of them by more than estimates were off.
-Status Index::Rerank(const float* query, const QueryCode& code, size_t wanted, size_t ef,
-                     std::vector<Neighbor>* hits, bool* sure) const {
-  const Space space = MakeSpace();
-  TopK best(wanted);
-  *sure = true;
-  const float last = hits->size() < ef ? TopK::kNoThreshold : (*hits)[ef - 1].distance;
-  EstimateErrors errors;
-  for (size_t at = 0; at < hits->size();) {
-    // What is estimated to be that much farther than the worst found will hardly be nearer.
-    const float slack = kDeviations * std::max(code.deviation, errors.deviation());
-    if (best.full() && (*hits)[at].distance > best.worst() + slack) break;
-    uint32_t ids[kGroup];
-    float distances[kGroup];
-    const size_t n = std::min(kGroup, hits->size() - at);
-    for (size_t i = 0; i < n; ++i) {
-      ids[i] = (*hits)[at + i].row;
-      if (!space.Trusted(ids[i])) {
-        return Status(StatusCode::kFileCorrupt,
-                      path_ + ": a row that the search needs does not match its checksum");
-      }
-    }
-    space.Distances(query, ids, n, distances);
-    for (size_t i = 0; i < n; ++i) {
-      errors.Add((*hits)[at + i].distance, distances[i]);
-      best.push(distances[i], ids[i]);
-    }
-    at += n;
-  }
-  if (hits->size() >= ef) *sure = errors.CanTell(best.worst(), last, DeviationsWanted(wanted, ef));
-  *hits = best.TakeSorted();
-  return Status::Ok();
-}
-
 // Estimates the rows it is given, a block at a time, and offers them to `near`.
-class Index::CodeScan {
+class CodeScan {
  public:
   CodeScan(const RowCodes& codes, QueryCode* query, TopK* near)
       : codes_(codes), query_(query), near_(near) {}
@@ -119,6 +80,7 @@ class Index::CodeScan {
     if (count_ >= kScanBlock) Flush();
   }
 
+ private:
   const RowCodes& codes_;
   QueryCode* query_;
   TopK* near_;
@@ -128,24 +90,53 @@ class Index::CodeScan {
   float distances_[2 * kScanBlock];
 };
 
-// Fills scratch->hits; scratch->query_code is ready. walked: what a walk found, `wanted` hits with
-// exact distances or none; nothing farther is looked for, and an estimate that is off loses none.
-Status Index::ScanCodes(const float* query, const RowCodes& codes, const uint64_t* allowed,
-                        uint64_t n, size_t wanted, size_t ef, const std::vector<Neighbor>& walked,
-                        Scratch* scratch, bool* sure) const {
+}  // namespace
+
+Walk Rerank(const Space& space, const float* query, const QueryCode& code, size_t wanted, size_t ef,
+            std::vector<Neighbor>* hits, bool* sure) {
+  TopK best(wanted);
+  *sure = true;
+  const float last = hits->size() < ef ? TopK::kNoThreshold : (*hits)[ef - 1].distance;
+  EstimateErrors errors;
+  for (size_t at = 0; at < hits->size();) {
+    // What is estimated to be that much farther than the worst found will hardly be nearer.
+    const float slack = kDeviations * std::max(code.deviation, errors.deviation());
+    if (best.full() && (*hits)[at].distance > best.worst() + slack) break;
+    uint32_t ids[kGroup];
+    float distances[kGroup];
+    const size_t n = std::min(kGroup, hits->size() - at);
+    for (size_t i = 0; i < n; ++i) {
+      ids[i] = (*hits)[at + i].row;
+      if (!space.Trusted(ids[i])) return Walk::kRowDamaged;
+    }
+    space.Distances(query, ids, n, distances);
+    for (size_t i = 0; i < n; ++i) {
+      errors.Add((*hits)[at + i].distance, distances[i]);
+      best.push(distances[i], ids[i]);
+    }
+    at += n;
+  }
+  if (hits->size() >= ef) *sure = errors.CanTell(best.worst(), last, DeviationsWanted(wanted, ef));
+  *hits = best.TakeSorted();
+  return Walk::kOk;
+}
+
+Walk ScanCodes(const Space& space, const float* query, const RowCodes& codes, const Plan& plan,
+               const std::vector<Neighbor>& walked, Scratch* scratch, bool* sure) {
+  const size_t candidates = ScanCandidates(plan.wanted, plan.ef);
   const float farthest = walked.empty() ? TopK::kNoThreshold : walked.back().distance;
   const float slack = kDeviations * scratch->query_code.deviation;
-  TopK near(ScanCandidates(wanted, ef), farthest + slack);
+  TopK near(candidates, farthest + slack);
   CodeScan scan(codes, &scratch->query_code, &near);
-  if (allowed == nullptr) {
+  if (plan.allowed == nullptr) {
     codes.PrepareCoarse(&scratch->query_code);
-    for (uint64_t first = 0; first < n; first += kScanBlock) {
+    for (uint64_t first = 0; first < plan.rows; first += kScanBlock) {
       scan.Block(static_cast<uint32_t>(first),
-                 static_cast<size_t>(std::min<uint64_t>(kScanBlock, n - first)));
+                 static_cast<size_t>(std::min<uint64_t>(kScanBlock, plan.rows - first)));
     }
   } else {
-    for (uint64_t word = 0; word < (n + 63) / 64; ++word) {
-      for (uint64_t bits = allowed[word]; bits != 0; bits &= bits - 1) {
+    for (uint64_t word = 0; word < (plan.rows + 63) / 64; ++word) {
+      for (uint64_t bits = plan.allowed[word]; bits != 0; bits &= bits - 1) {
         scan.Add(static_cast<uint32_t>(word * 64 + static_cast<uint64_t>(__builtin_ctzll(bits))));
       }
     }
@@ -153,13 +144,13 @@ Status Index::ScanCodes(const float* query, const RowCodes& codes, const uint64_
   scan.Flush();
   std::vector<Neighbor>& hits = scratch->hits;
   hits = near.TakeSorted();
-  SL_RETURN_IF_ERROR(
-      Rerank(query, scratch->query_code, wanted, ScanCandidates(wanted, ef), &hits, sure));
+  const Walk walk = Rerank(space, query, scratch->query_code, plan.wanted, candidates, &hits, sure);
+  if (walk != Walk::kOk) return walk;
   // A row that both found has one exact distance.
   hits.insert(hits.end(), walked.begin(), walked.end());
   std::sort(hits.begin(), hits.end());
   hits.erase(std::unique(hits.begin(), hits.end()), hits.end());
-  return Status::Ok();
+  return Walk::kOk;
 }
 
 }  // namespace sightline

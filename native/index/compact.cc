@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "index/file_names.h"
 #include "index/index.h"
 #include "platform/file.h"
 
@@ -21,17 +22,31 @@ namespace {
 constexpr uint64_t kStepRows = 4096;
 constexpr uint64_t kStepFloats = 8 * 1024 * 1024;
 
-constexpr char kCompactName[] = "compact.tmp";
+// Whether the file `name` holds, checksum for checksum, the rows that the log in its folder counts.
+// Reads all of it.
+bool HoldsRowsOfLog(const Folder& folder, const std::string& name, uint64_t max_rows) {
+  CommitLog log;
+  if (!CommitLog::Open(folder.At(kLogName), false, &log).ok()) return false;
+  RowStore rows(log.parameters().dim, log.parameters().rows_per_extent());
+  Status status = rows.OpenFile(folder.At(name), OpenMode::kRead, max_rows);
+  if (status.ok()) {
+    status = log.ReadNew([&](const LogRecord& record) {
+      if (record.type == RecordType::kRollback) rows.Truncate(record.rows_after, record.crcs);
+      return record.keys.empty() ? Status::Ok() : rows.Adopt(record.keys.size(), record.crcs);
+    });
+  }
+  if (status.ok()) status = rows.CheckSize();
+  std::vector<std::string> problems;
+  if (status.ok()) rows.Recheck(&problems);
+  return status.ok() && problems.empty();
+}
 
 }  // namespace
 
 Status Index::CreateBeside(std::shared_ptr<Index>* out) {
   {
-    const std::lock_guard<std::mutex> writing(writer_);
-    Reading reading;
-    SL_RETURN_IF_ERROR(Enter(&reading));
-    SL_RETURN_IF_ERROR(MayWrite());
-    SL_RETURN_IF_ERROR(Own());
+    Writing writing;
+    SL_RETURN_IF_ERROR(BeginWrite(&writing));
   }
   IndexParameters parameters = parameters_;
   if (path_.empty()) return Create("", parameters, out, storage_);
@@ -53,7 +68,7 @@ Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* n
   {
     Reading reading;
     SL_RETURN_IF_ERROR(Enter(&reading));
-    const Grace::Reading counted(&readers_);
+    const Epoch::Guard counted(&readers_);
     const uint64_t end = keys_.rows();
     for (; first < end && rows.size() < most; ++first) {
       if (keys_.alive(first)) rows.push_back(static_cast<uint32_t>(first));
@@ -71,9 +86,8 @@ Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* n
 }
 
 Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
   SL_RETURN_IF_ERROR(MayWrite());
   if (path_.empty() || fresh->path_ != FileIn(kCompactName)) {
     return Status(StatusCode::kInvalidType, "that index was not made to replace this one");
@@ -83,50 +97,26 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
   }
   SL_RETURN_IF_ERROR(fresh->Save());
   // Of the same rows in the same order.
-  std::shared_ptr<RowCodes> codes = fresh->codes_;
-  const float reach = fresh->reach_;
+  RowCoding::Measured codes = fresh->row_codes_.Give();
   Folder folder;
   SL_RETURN_IF_ERROR(folder_.Duplicate(&folder));
   const Folder from = std::move(fresh->folder_);
-  const bool suit = fresh->codes_suit_;
   fresh->Close();
-  const FilePlace rows = folder_.At(RowsOnTheWay(parameters_.compactions + 1));
-  SL_RETURN_IF_ERROR(RenameDurable(from.At("embeddings.dat"), rows));
-  const Status replaced = RenameDurable(from.At("embeddings.idx"), In("embeddings.idx"));
+  const FileLocation rows = folder_.At(RowsOnTheWay(parameters_.compactions + 1));
+  SL_RETURN_IF_ERROR(RenameDurable(from.At(kRowsName), rows));
+  const Status replaced = RenameDurable(from.At(kLogName), In(kLogName));
   // Even if only making it durable failed, the log we have open may be nobody's by now.
   broken_ = replaced.ok() ? Status(StatusCode::kClosed, path_ + " was compacted") : replaced;
   SL_RETURN_IF_ERROR(replaced);
   // Committed. Should one of these two fail, opening mends it.
-  (void)RenameDurable(from.At("hnsw_index.bin"), In("hnsw_index.bin"));
-  (void)RenameDurable(rows, In("embeddings.dat"));
+  (void)RenameDurable(from.At(kGraphName), In(kGraphName));
+  (void)RenameDurable(rows, In(kRowsName));
   OpenOptions options;
   options.path = path_;
   options.storage = storage_;
   SL_RETURN_IF_ERROR(OpenLocked(options, std::move(folder), std::move(lock_), out));
-  (*out)->SetCodes(std::move(codes));
-  (*out)->reach_ = reach;
-  (*out)->codes_suit_ = suit;
-  (*out)->codes_measured_on_ = (*out)->count();
+  (*out)->row_codes_.Take(std::move(codes), (*out)->count());
   return Status::Ok();
-}
-
-// Whether the file `name` holds, checksum for checksum, the rows that our log counts. Reads all of
-// it.
-bool Index::HoldsRowsOfLog(const char* name) const {
-  CommitLog log;
-  RowStore rows(parameters_.dim, parameters_.rows_per_extent());
-  Status status = CommitLog::Open(In("embeddings.idx"), false, &log);
-  if (status.ok()) status = rows.OpenFile(In(name), OpenMode::kRead, max_rows_);
-  if (status.ok()) {
-    status = log.ReadNew([&](const LogRecord& record) {
-      if (record.type == RecordType::kRollback) rows.Truncate(record.rows_after, record.crcs);
-      return record.keys.empty() ? Status::Ok() : rows.Adopt(record.keys.size(), record.crcs);
-    });
-  }
-  if (status.ok()) status = rows.CheckSize();
-  std::vector<std::string> problems;
-  if (status.ok()) rows.Recheck(&problems);
-  return status.ok() && problems.empty();
 }
 
 // There is a file with the name that our rows have on their way. After a crash in a compaction it
@@ -134,8 +124,8 @@ bool Index::HoldsRowsOfLog(const char* name) const {
 // no proof: somebody may have kept a copy under it, and to put that in the place of good rows would
 // lose them.
 bool Index::AreOursOnTheWay() const {
-  return !HoldsRowsOfLog("embeddings.dat") ||
-         HoldsRowsOfLog(RowsOnTheWay(parameters_.compactions).c_str());
+  return !HoldsRowsOfLog(folder_, kRowsName, max_rows_) ||
+         HoldsRowsOfLog(folder_, RowsOnTheWay(parameters_.compactions), max_rows_);
 }
 
 Status Index::Abandon(Index* fresh) const {

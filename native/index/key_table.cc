@@ -10,7 +10,7 @@
 
 namespace sightline {
 
-Status KeyTable::Reserve(uint64_t max_rows, Grace* readers) {
+Status KeyTable::Reserve(uint64_t max_rows, Epoch* readers) {
   SL_RETURN_IF_ERROR(keys_.Reserve(max_rows, readers));
   return alive_.Reserve(max_rows / 64 + 1, readers);
 }

@@ -17,7 +17,7 @@ namespace sightline {
 // Threads  key_of, alive words and live() by any; RowOf by any (locks); the rest by one writer.
 class KeyTable {
  public:
-  Status Reserve(uint64_t max_rows, Grace* readers);
+  Status Reserve(uint64_t max_rows, Epoch* readers);
 
   uint64_t rows() const { return rows_.load(std::memory_order_acquire); }
   // Never more than rows(). Whoever compares the two reads this one first: equal then means that no

@@ -32,7 +32,7 @@ class LiveCopy {
   LiveCopy(const LiveCopy&) = delete;
   LiveCopy& operator=(const LiveCopy&) = delete;
 
-  // Searches may still find what is not gone by this one.
+  // Searches may still find what this one does not call removed.
   LiveRows kept() const { return Of(kept_); }
   // Without the leaving.
   LiveRows live() const { return Of(live_.empty() ? kept_ : live_); }

@@ -4,19 +4,15 @@
 #include <thread>
 #include <utility>
 
+#include "index/file_names.h"
 #include "index/index.h"
 #include "index/live_copy.h"
+#include "index/recover.h"
 #include "platform/entropy.h"
 #include "platform/file.h"
 
 namespace sightline {
 namespace {
-
-constexpr char kRowsName[] = "embeddings.dat";
-constexpr char kLogName[] = "embeddings.idx";
-constexpr char kGraphName[] = "hnsw_index.bin";
-constexpr char kLockName[] = "LOCK";
-constexpr char kCompactName[] = "compact.tmp";
 
 // A reader that meets a compaction's renames looks again; each is over in milliseconds.
 constexpr int kOpenAttempts = 100;
@@ -32,14 +28,17 @@ Index::Index(const IndexParameters& parameters, const std::string& path, bool re
       path_(path),
       read_only_(read_only),
       storage_(storage),
-      rows_(parameters.dim, parameters.rows_per_extent()) {}
+      rows_(parameters.dim, parameters.rows_per_extent()),
+      row_codes_(storage, parameters_, &rows_, &readers_, &scratches_),
+      inline_codes_(parameters_, &rows_, &readers_, &scratches_) {}
 
 Index::~Index() { Close(); }
 
 Status Index::Reserve() {
   SL_RETURN_IF_ERROR(ChooseKernels(&kernels_));
   max_rows_ = std::min(kMaxRows, kRowSpace / parameters_.row_bytes());
-  SL_RETURN_IF_ERROR(ReserveInline());
+  row_codes_.Use(kernels_);
+  if (storage_ == Storage::kInline) SL_RETURN_IF_ERROR(inline_codes_.Reserve(kernels_, max_rows_));
   return keys_.Reserve(max_rows_, &readers_);
 }
 
@@ -83,7 +82,7 @@ Status Index::CreateIn(Folder folder, const IndexParameters& parameters, Storage
     SL_RETURN_IF_ERROR(RandomBytes(uuid.data(), uuid.size()));
     SL_RETURN_IF_ERROR(CommitLog::Create(index->In(kLogName), parameters, uuid, &index->log_));
   }
-  index->WatchLinks();
+  index->inline_codes_.Watch(index->graph_.get());
   if (!path.empty()) index->lock_.Claim();
   *out = std::move(index);
   return Status::Ok();
@@ -110,7 +109,7 @@ Status Index::Open(const OpenOptions& options, std::shared_ptr<Index>* out) {
 Status Index::OpenRows() {
   const uint32_t number = parameters_.compactions;
   bool there = false;
-  const FilePlace on_the_way = folder_.At(RowsOnTheWay(number));
+  const FileLocation on_the_way = folder_.At(RowsOnTheWay(number));
   if (number > 0) SL_RETURN_IF_ERROR(PathExists(on_the_way, &there));
   if (there) there = AreOursOnTheWay();
   if (read_only_) {
@@ -175,7 +174,7 @@ Status Index::OpenLocked(const OpenOptions& options, Folder folder, FileLock loc
     SL_RETURN_IF_ERROR(index->log_.TrimTail());
     SL_RETURN_IF_ERROR(index->rows_.TrimFile(index->committed_once_));
   }
-  index->opened_rows_ = index->count();
+  index->row_codes_.Opened(index->count());
   SL_RETURN_IF_ERROR(index->LoadGraph(usable, options.threads));
   *out = std::move(index);
   return Status::Ok();
@@ -230,17 +229,18 @@ Status Index::Apply(const LogRecord& record) {
 Status Index::Replay(const GraphHeader* snapshot, bool copy, bool* bound) {
   const bool ours = snapshot != nullptr && snapshot->uuid == log_.uuid() &&
                     snapshot->m == parameters_.m && snapshot->seed == parameters_.seed;
-  Whole whole;
-  if (copy) SL_RETURN_IF_ERROR(FindWhole(&whole));
-  Rest rest;
+  WholeLog whole;
+  if (copy) SL_RETURN_IF_ERROR(FindWhole(&log_, rows_, FileIn(kRowsName), &whole));
+  PartOfFold part(parameters_, &rows_, &keys_);
   // Fewest rows since the snapshot was written.
   uint64_t fewest = 0;
   bool found = ours && snapshot->sequence == 0 && snapshot->chain == log_.chain();
   const Status replayed = log_.ReadNew(
       [&](const LogRecord& record) {
         if (record.sequence > whole.last) {
-          return whole.part > 0 && record.sequence <= whole.folded ? ApplyPart(record, whole, &rest)
-                                                                   : Status::Ok();
+          if (whole.EndsWithin(record)) SL_RETURN_IF_ERROR(part.Apply(record, whole));
+          committed_once_ = std::max(committed_once_, keys_.rows());
+          return Status::Ok();
         }
         SL_RETURN_IF_ERROR(Apply(record));
         committed_once_ = std::max(committed_once_, record.rows_after);
@@ -308,20 +308,19 @@ Status Index::LoadGraph(bool usable, size_t threads) {
       SL_RETURN_IF_ERROR(NewGraph(&graph_, &inserter_));
     }
   }
-  SL_RETURN_IF_ERROR(MarkInline(rows));
-  WatchLinks();
+  SL_RETURN_IF_ERROR(inline_codes_.Mark(rows, graph_.get()));
   linked_ = tidied_ = graph_->size();
   if (linked_ == rows) {
-    read_only_ ? GuessUnlinked() : FindUnlinked();
+    read_only_ ? unlinked_.Guess(*graph_, keys_) : unlinked_.Find(*graph_, keys_);
     return Status::Ok();
   }
   const LiveCopy now(keys_, rows);
   Status linked = Link(graph_.get(), inserter_.get(), rows, now, threads);
-  link_codes_.reset();
+  row_codes_.DropLinking();
   if (linked.ok()) {
     unsaved_ = true;
     linked_ = rows;
-    FindUnlinked();
+    unlinked_.Find(*graph_, keys_);
     linked = Tidy(false, threads, now.kept());
   }
   return linked.code() == StatusCode::kFileCorrupt ? GoWithoutGraph(linked) : linked;
@@ -333,30 +332,14 @@ Status Index::LoadGraph(bool usable, size_t threads) {
 Status Index::GoWithoutGraph(const Status& why) {
   SL_RETURN_IF_ERROR(CheckCut());
   SL_RETURN_IF_ERROR(NewGraph(&graph_, &inserter_));
-  WatchLinks();
+  inline_codes_.Watch(graph_.get());
   linked_ = tidied_ = 0;
   unsaved_ = false;
-  ForgetUnlinked(0);
+  unlinked_.Forget(0);
   unlinkable_ = why;
   graph_problem_ = why.message() + "; searches scan until a compaction";
   graph_damaged_ = true;
   return Status::Ok();
 }
-
-Status Index::Promote(bool* more) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
-  *more = false;
-  if (path_.empty()) return Status::Ok();
-  // Part by part: rows until there is none left, then links.
-  const uint64_t before = Promoted();
-  SL_RETURN_IF_ERROR(rows_.Promote());
-  if (Promoted() == before) SL_RETURN_IF_ERROR(graph_->PromoteBase());
-  *more = Promoted() != before;
-  return rows_.CheckCut();
-}
-
-uint64_t Index::Promoted() const { return rows_.promoted_bytes() + graph_->promoted_bytes(); }
 
 }  // namespace sightline

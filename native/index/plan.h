@@ -1,10 +1,12 @@
-// Graph or linear scan: the one place that decides.
+// How a search is done, decided once before it begins: by the graph or by a scan, on which codes.
 #ifndef SIGHTLINE_INDEX_PLAN_H_
 #define SIGHTLINE_INDEX_PLAN_H_
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+
+#include "core/live_rows.h"
 
 namespace sightline {
 
@@ -41,10 +43,10 @@ inline bool ScanIsBetterThanStepping(uint64_t matches, size_t k, size_t ef) {
   return matches <= std::max({kAlwaysScan, uint64_t{k}, 48 * uint64_t{ef}});
 }
 
-// The same for a walk on codes beside links, which expands about one node for each two places of
+// The same for a walk on inline codes, which expands about one node for each two places of
 // its list, as long as it takes to scan five rows (100,000 x 512 floats, AVX2: 0.6 us against
 // 0.13).
-inline bool ScanIsBetterThanCodes(uint64_t matches, uint64_t rows, size_t k, size_t ef) {
+inline bool ScanIsBetterThanInline(uint64_t matches, uint64_t rows, size_t k, size_t ef) {
   const uint64_t floor = std::max<uint64_t>(kAlwaysScan, k);
   return matches <= floor || matches * matches <= 5 * (uint64_t{ef} * matches + k * rows);
 }
@@ -52,7 +54,51 @@ inline bool ScanIsBetterThanCodes(uint64_t matches, uint64_t rows, size_t k, siz
 // Estimates of one bit a value are too rough to tell the best hundred from the next: there the walk
 // on rows is the better one, unless the candidate list is long. (k 100 of 5,000 rows of 64 floats:
 // recall 0.82 on codes at efSearch 100, 0.99 on rows.)
-inline bool CodesSuit(size_t k, size_t ef) { return k <= 32 || ef >= 2 * k; }
+inline bool InlineSuits(size_t k, size_t ef) { return k <= 32 || ef >= 2 * k; }
+
+struct Plan {
+  // The question, and what the index held when it was asked.
+  size_t k = 0;
+  size_t ef = 0;      // candidate list size, >= k
+  size_t wanted = 0;  // results there can be: k, or all that match
+  bool filters = false;
+  uint64_t rows = 0;                  // those from here on came later
+  uint64_t nodes = 0;                 // rows that walks meet
+  uint64_t matches = 0;               // rows that may be returned
+  const uint64_t* allowed = nullptr;  // bitset over rows: these; nullptr: all
+
+  // How it is answered; what a walk cannot answer, a scan does after it.
+  bool scan = false;        // at once
+  bool on_inline = false;   // a walk on inline codes comes first
+  bool steps_over = false;  // a walk on rows steps over those that do not match
+
+  // exact         no walk: not wanted, or there is no sound graph
+  // row_codes     whether there are such that rank the rows well
+  // inline_codes  the same for these; an index has one kind at most
+  void Decide(bool exact, bool row_codes, bool inline_codes) {
+    steps_over = filters && StepsOver(matches, nodes);
+    on_inline = inline_codes && InlineSuits(k, ef);
+    if (exact) {
+      scan = true;
+    } else if (steps_over && !row_codes) {
+      on_inline = false;
+      scan = ScanIsBetterThanStepping(matches, k, ef);
+    } else {
+      scan = on_inline ? ScanIsBetterThanInline(matches, nodes, k, ef)
+                       : ScanIsBetter(matches, nodes, k, ef);
+    }
+  }
+
+  // What walks pass through: removed rows alone. A filter may leave few, which is another search.
+  LiveRows live() const {
+    return allowed != nullptr && !filters ? LiveRows{allowed, rows} : LiveRows{};
+  }
+  // Rows a walk may compare. Past this a scan of the matches would have been cheaper; together they
+  // cost at most twice its price.
+  size_t budget() const {
+    return static_cast<size_t>(std::max<uint64_t>(matches, 10 * uint64_t{ef}));
+  }
+};
 
 }  // namespace sightline
 

@@ -1,19 +1,11 @@
-// A folder that was copied file by file while it was written to. Its files are of different
-// moments: rows that the log counts are missing at the end or were not written yet, or the log ends
-// before the snapshot. An index in its place with the same bytes lost what it had acknowledged, so
-// the folder says which of the two it is (LOCK names itself, see FileLock); a copy is opened at its
-// last whole commit and says what was left out.
-//
-// Nothing is written until the first write: that puts a log of what is left in the place of the
-// one that was copied.
+#include "index/recover.h"
+
 #include <algorithm>
-#include <string>
 #include <unordered_set>
 #include <utility>
-#include <vector>
 
-#include "index/index.h"
-#include "platform/file.h"
+#include "format/limits.h"
+#include "storage/extents.h"
 
 namespace sightline {
 namespace {
@@ -47,14 +39,14 @@ Extents ExtentsAt(const std::vector<Step>& steps, size_t end, uint32_t rows_per_
 
 }  // namespace
 
-// Reads the log, and the rows as far as that takes, and leaves the log as it was opened.
-// out  how much of the log to apply; all of it also where rows are damaged for another reason.
-Status Index::FindWhole(Whole* out) {
+Status FindWhole(CommitLog* log, const RowStore& rows, const std::string& rows_file,
+                 WholeLog* out) {
+  const IndexParameters& parameters = log->parameters();
   std::vector<Step> steps;
   std::vector<uint64_t> kept;  // by rollbacks
   uint64_t before = 0;
   bool sound = true;
-  SL_RETURN_IF_ERROR(log_.ReadNew(
+  SL_RETURN_IF_ERROR(log->ReadNew(
       [&](const LogRecord& record) {
         const bool appends = Appends(record.type);
         // What Apply will refuse is none of this.
@@ -75,30 +67,30 @@ Status Index::FindWhole(Whole* out) {
         return Status::Ok();
       },
       ~uint64_t{0}, true));
-  log_.Restart();
+  log->Restart();
   if (!sound) return Status::Ok();
   uint64_t size = 0;
-  SL_RETURN_IF_ERROR(rows_.FileBytes(&size));
-  const uint64_t row_bytes = parameters_.row_bytes();
+  SL_RETURN_IF_ERROR(rows.FileBytes(&size));
+  const uint64_t row_bytes = parameters.row_bytes();
   const bool is_short = size / row_bytes < before;
   uint64_t first = is_short ? 0 : before - std::min(before, kCheckedBytes / row_bytes);
   size_t end = steps.size();
   uint64_t written = 0;
   for (;;) {
-    const Extents extents = ExtentsAt(steps, end, parameters_.rows_per_extent());
+    const Extents extents = ExtentsAt(steps, end, parameters.rows_per_extent());
     RowStore::Flaw flaw;
-    if (first < extents.rows()) SL_RETURN_IF_ERROR(rows_.FindFlaw(extents, first, &flaw));
+    if (first < extents.rows()) SL_RETURN_IF_ERROR(rows.FindFlaw(extents, first, &flaw));
     if (flaw.whole) break;
     const uint64_t flawed = flaw.first_row;
     const bool rewritten =
-        std::any_of(kept.begin(), kept.end(), [&](uint64_t rows) { return rows <= flawed; });
+        std::any_of(kept.begin(), kept.end(), [&](uint64_t most) { return most <= flawed; });
     // Damage, or rows of another order: nothing is left out for its sake.
     if (!flaw.missing && !rewritten) {
       if (!is_short) return Status::Ok();
       return Status(StatusCode::kFileCorrupt,
-                    FileIn("embeddings.dat") + " holds " + std::to_string(size / row_bytes) +
-                        " rows of the " + std::to_string(before) +
-                        " that the log counts, and those from row " + std::to_string(flawed) +
+                    rows_file + " holds " + std::to_string(size / row_bytes) + " rows of the " +
+                        std::to_string(before) + " that the log counts, and those from row " +
+                        std::to_string(flawed) +
                         " on do not match their checksums: damage, or a copy across a "
                         "compaction. Copy it again, or use backup");
     }
@@ -117,60 +109,48 @@ Status Index::FindWhole(Whole* out) {
   return Status::Ok();
 }
 
-// The first rows of a record that folding made, and which of them it says were removed. A row that
-// gave way to one that is missing is the last that its key had: it stays.
-Status Index::ApplyPart(const LogRecord& record, const Whole& whole, Rest* rest) {
-  const uint64_t end = keys_.rows();
+Status PartOfFold::AppendPart(const LogRecord& record, uint64_t count) {
+  const auto end = static_cast<std::ptrdiff_t>(count);
+  const uint64_t in_last = count % rows_per_extent_;
+  const uint64_t extents = (count + rows_per_extent_ - 1) / rows_per_extent_;
+  const std::vector<int64_t> keys(record.keys.begin(), record.keys.begin() + end);
+  std::vector<uint32_t> crcs(record.crcs.begin(),
+                             record.crcs.begin() + static_cast<std::ptrdiff_t>(extents));
+  if (in_last != 0) {
+    const uint64_t first = keys_->rows() + count - in_last;
+    SL_RETURN_IF_ERROR(rows_->ChecksumOfFile(first, in_last, &crcs.back()));
+  }
+  SL_RETURN_IF_ERROR(rows_->Adopt(count, crcs));
+  return keys_->Append(keys.data(), count);
+}
+
+Status PartOfFold::Apply(const LogRecord& record, const WholeLog& whole) {
+  const uint64_t end = keys_->rows();
   if (Appends(record.type)) {
-    size_t at = 0;
-    if (record.sequence == whole.last + 1 && whole.part > 0) {
-      at = whole.part;
-      LogRecord part;
-      part.keys.assign(record.keys.begin(), record.keys.begin() + static_cast<int64_t>(at));
-      const uint64_t per = parameters_.rows_per_extent();
-      part.crcs.assign(record.crcs.begin(),
-                       record.crcs.begin() + static_cast<int64_t>((at + per - 1) / per));
-      const uint64_t in_last = at % per;
-      if (in_last != 0) {
-        SL_RETURN_IF_ERROR(rows_.ChecksumOfFile(end + at - in_last, in_last, &part.crcs.back()));
-      }
-      SL_RETURN_IF_ERROR(rows_.Adopt(at, part.crcs));
-      SL_RETURN_IF_ERROR(keys_.Append(part.keys.data(), at));
-      committed_once_ = std::max(committed_once_, keys_.rows());
-    }
-    rest->keys.insert(rest->keys.end(), record.keys.begin() + static_cast<int64_t>(at),
-                      record.keys.end());
+    const uint64_t count = record.sequence == whole.last + 1 ? whole.part : 0;
+    if (count > 0) SL_RETURN_IF_ERROR(AppendPart(record, count));
+    missing_keys_.insert(missing_keys_.end(),
+                         record.keys.begin() + static_cast<std::ptrdiff_t>(count),
+                         record.keys.end());
   } else if (record.type == RecordType::kRollback) {
     if (record.rows_after >= end) {
-      rest->keys.resize(std::min<uint64_t>(rest->keys.size(), record.rows_after - end));
+      missing_keys_.resize(std::min<uint64_t>(missing_keys_.size(), record.rows_after - end));
     }
   } else {
-    rest->removed.insert(rest->removed.end(), record.rows.begin(), record.rows.end());
+    removed_.insert(removed_.end(), record.rows.begin(), record.rows.end());
   }
   if (record.sequence != whole.folded) return Status::Ok();
-  const std::unordered_set<uint32_t> removed(rest->removed.begin(), rest->removed.end());
+  const std::unordered_set<uint32_t> removed(removed_.begin(), removed_.end());
   std::unordered_set<int64_t> missing;
-  for (size_t i = 0; i < rest->keys.size(); ++i) {
-    if (removed.count(static_cast<uint32_t>(end + i)) == 0) missing.insert(rest->keys[i]);
+  for (size_t i = 0; i < missing_keys_.size(); ++i) {
+    if (removed.count(static_cast<uint32_t>(end + i)) == 0) missing.insert(missing_keys_[i]);
   }
-  std::vector<uint32_t> gone;
+  std::vector<uint32_t> left_out;
   for (uint64_t row = end; row-- > 0;) {
-    if (removed.count(static_cast<uint32_t>(row)) != 0 && missing.erase(keys_.key_of(row)) == 0) {
-      gone.push_back(static_cast<uint32_t>(row));
+    if (removed.count(static_cast<uint32_t>(row)) != 0 && missing.erase(keys_->key_of(row)) == 0) {
+      left_out.push_back(static_cast<uint32_t>(row));
     }
   }
-  return keys_.Remove(gone);
+  return keys_->Remove(left_out);
 }
-
-// Before anything is written. The log that was copied goes on being the one that counts until
-// another has taken its name.
-Status Index::Own() {
-  if (path_.empty()) return Status::Ok();
-  if (owns_) return Status::Ok();
-  SL_RETURN_IF_ERROR(FoldLog(true));
-  owns_ = true;
-  lock_.Claim();
-  return rows_.TrimFile(committed_once_);
-}
-
 }  // namespace sightline

@@ -1,4 +1,5 @@
 // Figures, and the full check.
+#include "index/file_names.h"
 #include "index/index.h"
 #include "index/live_copy.h"
 #include "platform/exiting.h"
@@ -7,10 +8,10 @@
 namespace sightline {
 namespace {
 
-uint64_t BytesOf(const FilePlace& place) {
+uint64_t BytesOf(const FileLocation& location) {
   File file;
   uint64_t size = 0;
-  if (!File::Open(place, OpenMode::kRead, &file).ok() || !file.Size(&size).ok()) return 0;
+  if (!File::Open(location, OpenMode::kRead, &file).ok() || !file.Size(&size).ok()) return 0;
   return size;
 }
 
@@ -19,10 +20,8 @@ uint64_t BytesOf(const FilePlace& place) {
 uint64_t Index::Resident() const {
   const uint64_t rows =
       path_.empty() ? keys_.rows() * parameters_.row_bytes() : rows_.promoted_bytes();
-  const std::shared_ptr<const RowCodes> codes = Codes();
-  return rows + graph_->resident_bytes() + keys_.resident_bytes() +
-         (codes == nullptr ? 0 : codes->resident_bytes()) +
-         (inline_ == nullptr ? 0 : inline_->resident_bytes());
+  return rows + graph_->resident_bytes() + keys_.resident_bytes() + row_codes_.resident_bytes() +
+         inline_codes_.resident_bytes();
 }
 
 uint64_t Index::resident_bytes() const {
@@ -33,11 +32,11 @@ uint64_t Index::resident_bytes() const {
 Status Index::Stats(IndexStats* out) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
-  const Grace::Reading counted(&readers_);
+  const Epoch::Guard counted(&readers_);
   IndexStats stats;
   stats.count = keys_.rows();
   stats.live_count = keys_.live();
-  stats.linked_gone = linked_gone();
+  stats.removed_in_graph = removed_in_graph();
   stats.graph_rows = linked_;
   stats.max_level = graph_->entry().exists() ? graph_->entry().level : 0;
   stats.levels = CountLevels(*graph_);
@@ -46,11 +45,13 @@ Status Index::Stats(IndexStats* out) const {
                             ? "the snapshot was damaged after it was opened; searches scan"
                             : graph_problem_;
   stats.kernel = kernels_->name;
-  stats.walks_on_codes = walks_inline_ || (codes_suit_ && Codes() != nullptr);
-  stats.codes_reason = stats.walks_on_codes ? "used" : WhyNoCodes();
+  stats.walks_on_codes = inline_codes_.walks() || row_codes_.ForSearch() != nullptr;
+  stats.codes_reason = stats.walks_on_codes       ? "used"
+                       : inline_codes_.reserved() ? inline_codes_.WhyNot(*graph_)
+                                                  : row_codes_.WhyNot(keys_.rows());
   stats.bytes_resident = Resident();
   if (!path_.empty()) {
-    for (const char* name : {"embeddings.dat", "embeddings.idx", "hnsw_index.bin"}) {
+    for (const char* name : {kRowsName, kLogName, kGraphName}) {
       stats.bytes_on_disk += BytesOf(In(name));
     }
   }
@@ -59,9 +60,8 @@ Status Index::Stats(IndexStats* out) const {
 }
 
 Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
   problems->clear();
   // What is due at the next save is no finding. Damage is, below.
   const LiveCopy now(keys_, keys_.rows());
@@ -71,19 +71,18 @@ Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked)
   if (!path_.empty()) {
     // What is on disk, not what was read when the index was opened.
     CommitLog log;
-    Status status = CommitLog::Open(In("embeddings.idx"), false, &log);
+    Status status = CommitLog::Open(In(kLogName), false, &log);
     if (status.ok()) status = log.ReadNew([](const LogRecord&) { return Status::Ok(); });
     // A machine without memory is no finding.
     if (status.code() == StatusCode::kNoMemory) return status;
     if (!status.ok()) problems->push_back(status.message());
     if (status.ok() && !read_only_ && owns_ && log.sequence() != log_.sequence()) {
-      problems->push_back(FileIn("embeddings.idx") + " ends at record " +
-                          std::to_string(log.sequence()) + ", written were " +
-                          std::to_string(log_.sequence()));
+      problems->push_back(FileIn(kLogName) + " ends at record " + std::to_string(log.sequence()) +
+                          ", written were " + std::to_string(log_.sequence()));
     }
     // After a read-only open the snapshot may have been replaced; the writer's folder is its own.
     GraphFile file;
-    status = GraphFile::Open(In("hnsw_index.bin"), &file);
+    status = GraphFile::Open(In(kGraphName), &file);
     if (status.ok()) {
       ReservedRange base;
       ReservedRange upper;

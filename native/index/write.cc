@@ -1,9 +1,10 @@
-// What changes an index: append, remove, roll back, save, close.
+// What changes an index: append, remove, roll back, close.
 #include <algorithm>
-#include <new>
 #include <utility>
 
 #include "core/yield_point.h"
+#include "index/caught.h"
+#include "index/file_names.h"
 #include "index/index.h"
 #include "index/live_copy.h"
 #include "index/vectors.h"
@@ -27,17 +28,18 @@ class MustEnd {
   bool ended_ = false;
 };
 
-// What `write` throws is what it returns: see whether anything was written then.
-template <typename Write>
-Status Caught(const Write& write) {
-  try {
-    return write();
-  } catch (const std::bad_alloc&) {
-    return Status(StatusCode::kNoMemory, "no memory");
-  }
+}  // namespace
+
+Status Index::Begin(Writing* writing) const {
+  writing->alone = std::unique_lock<std::mutex>(writer_);
+  return Enter(&writing->reading);
 }
 
-}  // namespace
+Status Index::BeginWrite(Writing* writing) {
+  SL_RETURN_IF_ERROR(Begin(writing));
+  SL_RETURN_IF_ERROR(MayWrite());
+  return Own();
+}
 
 Status Index::MayWrite() const {
   SL_RETURN_IF_ERROR(MayStore());
@@ -55,20 +57,11 @@ Status Index::MayStore() const {
   return CheckCut();
 }
 
-Status Index::CheckCut() const {
-  SL_RETURN_IF_ERROR(rows_.CheckCut());
-  if (!graph_->base_range().Cut()) return Status::Ok();
-  return Status(StatusCode::kFileCorrupt,
-                FileIn("hnsw_index.bin") +
-                    " lost links while it was in use: another program cut it "
-                    "short, or the disk could not read it");
-}
-
 Status Index::Check(const float* vectors, size_t rows, const std::vector<int64_t>& keys,
                     uint64_t offset) const {
   Reading reading;
   SL_RETURN_IF_ERROR(Enter(&reading));
-  const Grace::Reading counted(&readers_);
+  const Epoch::Guard counted(&readers_);
   for (size_t i = 0; i < rows; ++i) {
     const std::string name = "vector " + std::to_string(offset + i);
     SL_RETURN_IF_ERROR(CheckVector(vectors + i * parameters_.dim, parameters_, name.c_str()));
@@ -102,11 +95,8 @@ Status Index::Store(const float* vectors, uint64_t rows, LogRecord* record) {
 
 Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given, size_t threads,
                   AddResult* result, bool more) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
-  SL_RETURN_IF_ERROR(MayWrite());
-  SL_RETURN_IF_ERROR(Own());
+  Writing writing;
+  SL_RETURN_IF_ERROR(BeginWrite(&writing));
   const uint64_t rows = vectors->size() / parameters_.dim;
   LogRecord record;
   record.type = RecordType::kAppend;
@@ -122,11 +112,8 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
 
 Status Index::Update(std::vector<float>* vectors, const std::vector<int64_t>& keys,
                      bool insert_missing, size_t threads, AddResult* result, bool more) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
-  SL_RETURN_IF_ERROR(MayWrite());
-  SL_RETURN_IF_ERROR(Own());
+  Writing writing;
+  SL_RETURN_IF_ERROR(BeginWrite(&writing));
   LogRecord record;
   record.type = RecordType::kReplace;
   record.keys = keys;
@@ -166,12 +153,11 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   SL_YIELD_POINT();
   unsaved_ = true;
   // Codes before keys: whoever counts a row, or reaches its node, finds its code.
-  const std::shared_ptr<const RowCodes> codes_before = Codes();
-  UpdateCodes(first + rows, threads);
+  row_codes_.Update(first + rows, threads);
   const bool replaces = record->type == RecordType::kReplace;
   Status linked = replaces ? keys_.AppendDead(record->keys.data(), rows)
                            : keys_.Append(record->keys.data(), rows);
-  if (linked.ok()) linked = MarkInline(first + rows);
+  if (linked.ok()) linked = inline_codes_.Mark(first + rows, graph_.get());
   if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, now, threads);
   if (linked.ok() && !more) linked = TidyIfThereIsRoom(false, threads, now.kept());
   if (!linked.ok()) {
@@ -179,8 +165,8 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
     return linked;
   }
   linked_ = first + rows;
-  CountInline();
-  if (Codes() != codes_before || CodesAreDue()) LearnCodes();
+  inline_codes_.Count(*graph_);
+  row_codes_.MeasureIfDue(first + rows, *graph_, MakeSpace());
   // Not before the new rows are linked: until then searches find the old ones.
   if (replaces) keys_.Swap(first, record->rows);
   linking.End();
@@ -195,20 +181,16 @@ Status Index::TidyIfThereIsRoom(bool now, size_t threads, const LiveRows& kept) 
 }
 
 Status Index::Settle(size_t threads) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  link_codes_.reset();
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
-  if (!broken_.ok()) return Status::Ok();
+  Writing writing;
+  SL_RETURN_IF_ERROR(Begin(&writing));
+  row_codes_.DropLinking();
+  if (!broken_.ok()) return Status::Ok();  // told already
   return TidyIfThereIsRoom(false, threads, LiveCopy(keys_, keys_.rows()).kept());
 }
 
 Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
-  SL_RETURN_IF_ERROR(MayWrite());
-  SL_RETURN_IF_ERROR(Own());
+  Writing writing;
+  SL_RETURN_IF_ERROR(BeginWrite(&writing));
   LogRecord record;
   record.type = RecordType::kRemove;
   for (const int64_t key : keys) {
@@ -229,11 +211,8 @@ Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
 }
 
 Status Index::Rollback(uint64_t rows, size_t threads) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
-  SL_RETURN_IF_ERROR(MayWrite());
-  SL_RETURN_IF_ERROR(Own());
+  Writing writing;
+  SL_RETURN_IF_ERROR(BeginWrite(&writing));
   const uint64_t before = keys_.rows();
   if (rows > before) {
     return Status(StatusCode::kInvalidRange, "cannot roll back to " + std::to_string(rows) +
@@ -256,7 +235,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   }
   SL_RETURN_IF_ERROR(Commit(&record));
   MustEnd dropping(&broken_);
-  reading.unlock();
+  writing.reading.unlock();
   // From here on no reader holds a row number that is about to go.
   std::unique_lock<std::mutex> turn(turn_);
   waiting_.store(true, std::memory_order_relaxed);
@@ -266,81 +245,28 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   if (closed()) return Status(StatusCode::kClosed, "the index was closed");
   keys_.Truncate(rows);
   rows_.Truncate(rows, record.crcs);
-  if (inline_ != nullptr) inline_->Forget(graph != nullptr ? 0 : rows);
-  link_codes_.reset();
-  DropTurned();
-  if (codes_ != nullptr) codes_->Truncate(rows);
-  unfinished_codes_.reset();
+  inline_codes_.Forget(graph != nullptr ? 0 : rows);
+  row_codes_.Truncate(rows);
   if (graph != nullptr) {
     graph_ = std::move(graph);
     inserter_ = std::move(inserter);
     graph_damaged_ = false;
     unlinkable_ = Status::Ok();
-    FindUnlinked();
+    unlinked_.Find(*graph_, keys_);
   } else {
     graph_->Truncate(static_cast<uint32_t>(rows));
-    ForgetUnlinked(rows);
+    unlinked_.Forget(rows);
     MoveEntry(graph_.get(), kept.kept());
   }
-  WatchLinks();
+  inline_codes_.Watch(graph_.get());
   linked_ = rows;
-  CountInline();
+  inline_codes_.Count(*graph_);
   unsaved_ = true;
   tidied_ = 0;
-  searched_all_at_ = 0;
-  few_ = Counted{};
-  probed_ = Counted{};
+  lost_rows_ = LostRows();
   dropping.End();
   const Status tidied = TidyIfThereIsRoom(true, threads, kept.kept());
   return tidied.ok() ? CheckCut() : tidied;
-}
-
-Status Index::Save(bool closing) {
-  const std::lock_guard<std::mutex> writing(writer_);
-  Reading reading;
-  SL_RETURN_IF_ERROR(Enter(&reading));
-  SL_RETURN_IF_ERROR(MayStore());
-  SL_RETURN_IF_ERROR(Tidy(true, 0, LiveCopy(keys_, keys_.rows()).kept()));
-  if (path_.empty() || (closing && !unsaved_ && !FoldIsDue(closing))) return Status::Ok();
-  // Nothing was written to this copy: what it lacks is to be told again.
-  if (closing && !owns_) return Status::Ok();
-  SL_RETURN_IF_ERROR(OwnsFiles());
-  SL_RETURN_IF_ERROR(Own());
-  FoldIfDue(closing);
-  // Of a folder that was renamed, it is still the snapshot.
-  if (unsaved_) SL_RETURN_IF_ERROR(WriteSnapshot(log_));
-  return OwnsPath();
-}
-
-Status Index::WriteSnapshot(const CommitLog& log) {
-  SL_RETURN_IF_ERROR(OwnsSnapshot());
-  const FilePlace place = In("hnsw_index.bin");
-  FileStamp written;
-  const Status done = Caught([&] { return WriteSnapshotTo(place, log, &written); });
-  FileStamp now;
-  const Status looked = Caught([&] { return StampOf(place, &now); });
-  // Without memory for a look, what was written is ours.
-  const bool unseen = looked.code() == StatusCode::kNoMemory;
-  if ((unseen && done.ok()) || (looked.ok() && now == written)) snapshot_ = written;
-  SL_RETURN_IF_ERROR(done);
-  unsaved_ = false;
-  return Status::Ok();
-}
-
-Status Index::WriteSnapshotTo(const FilePlace& place, const CommitLog& log,
-                              FileStamp* written) const {
-  GraphHeader header;
-  header.uuid = log.uuid();
-  header.sequence = log.sequence();
-  header.chain = log.chain();
-  header.m = parameters_.m;
-  header.seed = parameters_.seed;
-  header.nodes = graph_->size();
-  const EntryPoint entry = graph_->entry();
-  header.entry = entry.node;
-  header.max_level = entry.level;
-  header.upper_lists = graph_->upper_lists();
-  return WriteGraphFile(place, header, graph_->base_range(), graph_->upper_range(), written);
 }
 
 void Index::Close() {
@@ -353,12 +279,9 @@ void Index::Close() {
 void Index::Release() {
   inserter_.reset();
   graph_.reset();
-  inline_.reset();
-  DropTurned();
+  inline_codes_.Release();
   graph_file_.reset();
-  codes_.reset();
-  unfinished_codes_.reset();
-  link_codes_.reset();
+  row_codes_.Release();
   log_ = CommitLog();
   rows_.Close();
   keys_.Close();

@@ -130,8 +130,8 @@ SL_TARGET void Many(const float* query, const unsigned char* base, size_t stride
 
 }  // namespace
 
-const KernelTable kAvx2Kernels = {"avx2",          Pair<Dot>,       Pair<SquaredL2>, Many<Dot>,
-                                  Many<SquaredL2>, &kAvx2LinkCodes, &kAvx2RowCodes,  kGroup};
+const KernelTable kAvx2Kernels = {"avx2",          Pair<Dot>,         Pair<SquaredL2>, Many<Dot>,
+                                  Many<SquaredL2>, &kAvx2InlineCodes, &kAvx2RowCodes,  kGroup};
 
 }  // namespace sightline
 #endif

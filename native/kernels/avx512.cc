@@ -3,8 +3,7 @@
 // Instructions  AVX-512 F; every function carries the target, the file needs no flags.
 // Alignment     none assumed; all loads are unaligned ones.
 // Tail          whole groups of 16, then one masked load, which does not touch the lanes masked
-// out:
-//               nothing beyond the last float is read.
+//               out: nothing beyond the last float is read.
 // Error         64 running sums of at most dim / 64 + 4 fused steps (one rounding each, two for
 //               squared_l2), six additions at the end. Within the bound of kernel_table.h.
 //
@@ -123,8 +122,9 @@ SL_TARGET void Many(const float* query, const unsigned char* base, size_t stride
 
 }  // namespace
 
-const KernelTable kAvx512Kernels = {"avx512",        Pair<Dot>,         Pair<SquaredL2>, Many<Dot>,
-                                    Many<SquaredL2>, &kAvx512LinkCodes, &kAvx2RowCodes,  kGroup};
+const KernelTable kAvx512Kernels = {"avx512",       Pair<Dot>,       Pair<SquaredL2>,
+                                    Many<Dot>,      Many<SquaredL2>, &kAvx512InlineCodes,
+                                    &kAvx2RowCodes, kGroup};
 
 }  // namespace sightline
 #endif

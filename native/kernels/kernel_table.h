@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernels/link_codes.h"
+#include "kernels/inline_code_kernels.h"
 #include "kernels/row_code_kernels.h"
 
 namespace sightline {
@@ -20,9 +20,9 @@ using PairFn = float (*)(const float* a, const float* b, size_t dim);
 // Picked rows go through in groups that share the query's registers while the next group is fetched
 // into the second cache level; successive rows go one by one behind a fetch kStreamAhead bytes
 // ahead. Measured on two cores of a Zen 4 server, AVX-512, 100,000 x 512 floats:
-//     picked rows      group of 4, next group to L2 100-115 ns a row, to L1 148, one row at a time
-//     126 successive rows  one at a time 21-23 GB/s, in groups of 4 at most 18 (to L2) or 12 (to
-//     L1)
+//     picked rows      in groups of 4, the next group fetched to L2: 100-115 ns a row, to L1: 148;
+//                      one at a time: 126
+//     successive rows  one at a time: 21-23 GB/s; in groups of 4: at most 18 (to L2) or 12 (to L1)
 // A fetch into the first level is limited by its few miss buffers, one into the second is not.
 using ManyFn = void (*)(const float* query, const unsigned char* base, size_t stride,
                         const uint32_t* rows, size_t n, size_t dim, float* out);
@@ -45,7 +45,7 @@ struct KernelTable {
   PairFn squared_l2;  // sum (a-b)^2
   ManyFn dot_many;
   ManyFn squared_l2_many;
-  const LinkCodeKernels* link_codes;
+  const InlineCodeKernels* inline_codes;
   const RowCodeKernels* row_codes;
   size_t group;  // picked rows that share registers
 };

@@ -108,8 +108,8 @@ void Many(const float* query, const unsigned char* base, size_t stride, const ui
 
 }  // namespace
 
-const KernelTable kNeonKernels = {"neon",          Pair<Dot>,         Pair<SquaredL2>,  Many<Dot>,
-                                  Many<SquaredL2>, &kScalarLinkCodes, &kScalarRowCodes, kGroup};
+const KernelTable kNeonKernels = {"neon",          Pair<Dot>,           Pair<SquaredL2>,  Many<Dot>,
+                                  Many<SquaredL2>, &kScalarInlineCodes, &kScalarRowCodes, kGroup};
 
 }  // namespace sightline
 #endif

@@ -1,11 +1,12 @@
 // Kernels that compare a query with short codes of rows. Plain on purpose, like kernel_table.h.
 //
 // A code is a whole number of blocks:
-//     pairs   2 bits, 64 values in 16 bytes. Two blocks go together: bits 2 f and 2 f + 1 of byte j
-//             are value 32 f + j of 128. A last block alone: value 16 f + j of 64.
-//     nibbles 4 bits, 64 values in 32 bytes: byte j holds value j in its low half, 32 + j in its
-//     high bytes   7 bits, 32 values in 32 bytes: byte j holds value j, 0..127 halves  IEEE half
-//     floats, 16 values in 32 bytes
+//     pairs    2 bits, 64 values in 16 bytes. Two blocks go together: bits 2 f and 2 f + 1 of byte
+//              j are value 32 f + j of 128. A last block alone: value 16 f + j of 64
+//     nibbles  4 bits, 64 values in 32 bytes: byte j holds value j in its low half, 32 + j in its
+//              high half
+//     bytes    7 bits, 32 values in 32 bytes: byte j holds value j, 0..127
+//     halves   IEEE half floats, 16 values in 32 bytes
 // `query` has one value per value of a code.
 #ifndef SIGHTLINE_KERNELS_ROW_CODE_KERNELS_H_
 #define SIGHTLINE_KERNELS_ROW_CODE_KERNELS_H_

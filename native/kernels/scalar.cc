@@ -51,7 +51,8 @@ void Many(const float* query, const unsigned char* base, size_t stride, const ui
 
 }  // namespace
 
-const KernelTable kScalarKernels = {"scalar",        Pair<Dot>,         Pair<SquaredL2>,  Many<Dot>,
-                                    Many<SquaredL2>, &kScalarLinkCodes, &kScalarRowCodes, 4};
+const KernelTable kScalarKernels = {
+    "scalar",        Pair<Dot>,           Pair<SquaredL2>,  Many<Dot>,
+    Many<SquaredL2>, &kScalarInlineCodes, &kScalarRowCodes, 4};
 
 }  // namespace sightline

@@ -122,24 +122,24 @@ File::~File() {
 }
 
 File::File(File&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), place_(std::move(other.place_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)), location_(std::move(other.location_)) {}
 
 File& File::operator=(File&& other) noexcept {
   if (this != &other) {
     if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = std::exchange(other.descriptor_, -1);
-    place_ = std::move(other.place_);
+    location_ = std::move(other.location_);
   }
   return *this;
 }
 
-Status File::Open(const FilePlace& place, OpenMode mode, File* out) {
+Status File::Open(const FileLocation& location, OpenMode mode, File* out) {
   File file;
-  file.place_ = place;
-  const std::string& path = place.path();
+  file.location_ = location;
+  const std::string& path = location.path();
   const int flags = Flags(mode);
-  file.descriptor_ =
-      RetryInterrupted([&] { return ::openat(place.folder(), place.name(), flags, kFileMode); });
+  file.descriptor_ = RetryInterrupted(
+      [&] { return ::openat(location.folder(), location.name(), flags, kFileMode); });
   if (file.descriptor_ < 0) return ErrnoStatus("open", path);
   struct stat info;
   if (fstat(file.descriptor_, &info) != 0) return ErrnoStatus("open", path);
@@ -193,7 +193,9 @@ Status File::Size(uint64_t* out) const {
   return Status::Ok();
 }
 
-Status File::WhatPlaceNames(Named* out) const { return WhatIsNamed(place_, descriptor_, out); }
+Status File::WhatLocationNames(Named* out) const {
+  return WhatIsNamed(location_, descriptor_, out);
+}
 
 Status File::CopyTo(uint64_t size, File* to) const {
   constexpr uint64_t kStep = uint64_t{1} << 20;

@@ -18,12 +18,12 @@ namespace sightline {
 
 // Where a file is looked for: a path, or a name in a folder that is open (Folder::At). What is
 // opened by a name in an open folder stays there whatever happens to the folder's path.
-class FilePlace {
+class FileLocation {
  public:
-  FilePlace() = default;
-  FilePlace(std::string path);                                   // NOLINT: a path is a place
-  FilePlace(const char* path) : FilePlace(std::string(path)) {}  // NOLINT
-  FilePlace(int folder, const std::string& folder_path, const std::string& name);
+  FileLocation() = default;
+  FileLocation(std::string path);  // NOLINT: a path is a location
+  FileLocation(const char* path) : FileLocation(std::string(path)) {}  // NOLINT
+  FileLocation(int folder, const std::string& folder_path, const std::string& name);
 
   // For the system's ...at() calls.
   int folder() const { return folder_; }
@@ -31,9 +31,9 @@ class FilePlace {
   // For messages.
   const std::string& path() const { return path_; }
   // The same with `suffix` behind its name.
-  FilePlace With(const char* suffix) const;
+  FileLocation With(const char* suffix) const;
   // The folder that it is in, as something to open.
-  FilePlace Above() const;
+  FileLocation Above() const;
 
  private:
   int folder_ = kNoFolder;
@@ -43,7 +43,7 @@ class FilePlace {
   static const int kNoFolder;  // AT_FDCWD
 };
 
-// What a place names: the file or folder that is held, another one, or nothing.
+// What a location names: the file or folder that is held, another one, or nothing.
 enum class Named { kThis, kOther, kNothing };
 
 enum class OpenMode {
@@ -65,11 +65,11 @@ class File {
   File& operator=(const File&) = delete;
 
   // Regular files only: a folder, pipe or device is kIo, and never blocks. New files are 0644.
-  static Status Open(const FilePlace& place, OpenMode mode, File* out);
+  static Status Open(const FileLocation& location, OpenMode mode, File* out);
 
   bool is_open() const { return descriptor_ >= 0; }
   int descriptor() const { return descriptor_; }
-  const std::string& path() const { return place_.path(); }
+  const std::string& path() const { return location_.path(); }
 
   // Exactly `size` bytes, or kFileCorrupt if the file ends before.
   Status ReadAt(uint64_t offset, void* data, size_t size) const;
@@ -78,8 +78,8 @@ class File {
   Status WriteAt(uint64_t offset, const void* data, size_t size);
 
   Status Size(uint64_t* out) const;
-  // What the place that it was opened at names now.
-  Status WhatPlaceNames(Named* out) const;
+  // What the location that it was opened at names now.
+  Status WhatLocationNames(Named* out) const;
   // Writes the first `size` bytes of this file to the beginning of `to`.
   Status CopyTo(uint64_t size, File* to) const;
   Status Truncate(uint64_t size);
@@ -93,27 +93,27 @@ class File {
 
  private:
   int descriptor_ = -1;
-  FilePlace place_;
+  FileLocation location_;
 };
 
 // Makes renames and new files inside `folder` durable.
-Status SyncFolder(const FilePlace& folder);
+Status SyncFolder(const FileLocation& folder);
 // Replaces `to` atomically and makes it durable (syncs the folder that holds `to`).
 // The caller has synced the contents of `from`.
-Status RenameDurable(const FilePlace& from, const FilePlace& to);
+Status RenameDurable(const FileLocation& from, const FileLocation& to);
 // Writes beside (".tmp" behind the name), syncs, renames, syncs the folder: after a crash the old
 // or the new.
-Status ReplaceFile(const FilePlace& place, const void* data, size_t size);
-Status ReadWholeFile(const FilePlace& place, std::vector<unsigned char>* out);
+Status ReplaceFile(const FileLocation& location, const void* data, size_t size);
+Status ReadWholeFile(const FileLocation& location, std::vector<unsigned char>* out);
 // No error if it is not there.
-Status RemoveFile(const FilePlace& place);
+Status RemoveFile(const FileLocation& location);
 // With everything in it; no error if it is not there. Links are removed, not followed.
-Status RemoveFolder(const FilePlace& place);
+Status RemoveFolder(const FileLocation& location);
 // kFileExists if there is something of that name. 0755, durable.
-Status MakeFolder(const FilePlace& place);
+Status MakeFolder(const FileLocation& location);
 // Makes the folder and its parents; no error if there. 0755.
 Status MakeFolders(const std::string& path);
-Status PathExists(const FilePlace& place, bool* out);
+Status PathExists(const FileLocation& location, bool* out);
 // Tells one state of a file from another, without holding it open: another file of that name, or
 // the same one written to.
 struct FileStamp {
@@ -128,9 +128,9 @@ struct FileStamp {
            size == other.size && written_ns == other.written_ns;
   }
 };
-Status StampOf(const FilePlace& place, FileStamp* out);
-// What `place` names, seen from an open descriptor.
-Status WhatIsNamed(const FilePlace& place, int descriptor, Named* out);
+Status StampOf(const FileLocation& location, FileStamp* out);
+// What `location` names, seen from an open descriptor.
+Status WhatIsNamed(const FileLocation& location, int descriptor, Named* out);
 
 // Status of the current `errno`: "<action> <path>: <reason>".
 Status ErrnoStatus(const char* action, const std::string& path);

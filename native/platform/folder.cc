@@ -49,7 +49,7 @@ Status RemoveContents(int descriptor, const std::string& path) {
   }
   Status status;
   for (const std::string& name : names) {
-    if (status.ok()) status = RemoveFolder(FilePlace(::dirfd(folder), path, name));
+    if (status.ok()) status = RemoveFolder(FileLocation(::dirfd(folder), path, name));
   }
   ::closedir(folder);
   return status;
@@ -57,22 +57,22 @@ Status RemoveContents(int descriptor, const std::string& path) {
 
 }  // namespace
 
-const int FilePlace::kNoFolder = AT_FDCWD;
+const int FileLocation::kNoFolder = AT_FDCWD;
 
-FilePlace::FilePlace(std::string path) : path_(std::move(path)) {}
+FileLocation::FileLocation(std::string path) : path_(std::move(path)) {}
 
-FilePlace::FilePlace(int folder, const std::string& folder_path, const std::string& name)
+FileLocation::FileLocation(int folder, const std::string& folder_path, const std::string& name)
     : folder_(folder), name_at_(folder_path.size() + 1), path_(folder_path + "/" + name) {}
 
-FilePlace FilePlace::With(const char* suffix) const {
-  FilePlace place = *this;
-  place.path_ += suffix;
-  return place;
+FileLocation FileLocation::With(const char* suffix) const {
+  FileLocation location = *this;
+  location.path_ += suffix;
+  return location;
 }
 
-FilePlace FilePlace::Above() const {
+FileLocation FileLocation::Above() const {
   if (folder_ == kNoFolder) return FolderOf(path_);
-  return FilePlace(folder_, path_.substr(0, name_at_ - 1), ".");
+  return FileLocation(folder_, path_.substr(0, name_at_ - 1), ".");
 }
 
 Folder::~Folder() {
@@ -88,14 +88,15 @@ Folder& Folder::operator=(Folder&& other) noexcept {
   return *this;
 }
 
-Status Folder::Open(const FilePlace& place, Folder* out) {
+Status Folder::Open(const FileLocation& location, Folder* out) {
   Folder folder;
-  folder.path_ = place.path();
-  folder.descriptor_ = ::openat(place.folder(), place.name(), O_RDONLY | kFolderFlags);
+  folder.path_ = location.path();
+  folder.descriptor_ = ::openat(location.folder(), location.name(), O_RDONLY | kFolderFlags);
   if (folder.descriptor_ < 0 && errno == EACCES) {
-    folder.descriptor_ = ::openat(place.folder(), place.name(), SL_LOOK_UP_ONLY | kFolderFlags);
+    folder.descriptor_ =
+        ::openat(location.folder(), location.name(), SL_LOOK_UP_ONLY | kFolderFlags);
   }
-  if (folder.descriptor_ < 0) return ErrnoStatus("open", place.path());
+  if (folder.descriptor_ < 0) return ErrnoStatus("open", location.path());
   *out = std::move(folder);
   return Status::Ok();
 }
@@ -109,25 +110,28 @@ Status Folder::Duplicate(Folder* out) const {
   return Status::Ok();
 }
 
-FilePlace Folder::At(const std::string& name) const { return FilePlace(descriptor_, path_, name); }
+FileLocation Folder::At(const std::string& name) const {
+  return FileLocation(descriptor_, path_, name);
+}
 
 Status Folder::WhatPathNames(Named* out) const { return WhatIsNamed(path_, descriptor_, out); }
 
-Status WhatIsNamed(const FilePlace& place, int descriptor, Named* out) {
+Status WhatIsNamed(const FileLocation& location, int descriptor, Named* out) {
   struct stat held;
   struct stat named;
-  if (::fstat(descriptor, &held) != 0) return ErrnoStatus("stat", place.path());
-  if (::fstatat(place.folder(), place.name(), &named, 0) != 0) {
+  if (::fstat(descriptor, &held) != 0) return ErrnoStatus("stat", location.path());
+  if (::fstatat(location.folder(), location.name(), &named, 0) != 0) {
     // Gone is another answer than no answer.
     *out = Named::kNothing;
-    return errno == ENOENT || errno == ENOTDIR ? Status::Ok() : ErrnoStatus("stat", place.path());
+    return errno == ENOENT || errno == ENOTDIR ? Status::Ok()
+                                               : ErrnoStatus("stat", location.path());
   }
   const bool same = held.st_dev == named.st_dev && held.st_ino == named.st_ino;
   *out = same ? Named::kThis : Named::kOther;
   return Status::Ok();
 }
 
-Status SyncFolder(const FilePlace& folder) {
+Status SyncFolder(const FileLocation& folder) {
   const int descriptor = ::openat(folder.folder(), folder.name(), O_RDONLY | kFolderFlags);
   if (descriptor < 0) return ErrnoStatus("open", folder.path());
   int result;
@@ -139,21 +143,21 @@ Status SyncFolder(const FilePlace& folder) {
   return status;
 }
 
-Status RenameDurable(const FilePlace& from, const FilePlace& to) {
+Status RenameDurable(const FileLocation& from, const FileLocation& to) {
   if (::renameat(from.folder(), from.name(), to.folder(), to.name()) != 0) {
     return ErrnoStatus("rename", from.path() + " to " + to.path());
   }
   return SyncFolder(to.Above());
 }
 
-Status ReplaceFile(const FilePlace& place, const void* data, size_t size) {
-  const FilePlace beside = place.With(".tmp");
+Status ReplaceFile(const FileLocation& location, const void* data, size_t size) {
+  const FileLocation beside = location.With(".tmp");
   File file;
   Status status = File::Open(beside, OpenMode::kTruncate, &file);
   if (status.ok()) status = file.WriteAt(0, data, size);
   if (status.ok()) status = file.Sync();
   if (status.ok()) status = file.Close();
-  if (status.ok()) return RenameDurable(beside, place);
+  if (status.ok()) return RenameDurable(beside, location);
   // The first failure is the one to report.
   if (file.is_open()) {
     (void)file.Close();
@@ -162,40 +166,41 @@ Status ReplaceFile(const FilePlace& place, const void* data, size_t size) {
   return status;
 }
 
-Status ReadWholeFile(const FilePlace& place, std::vector<unsigned char>* out) {
+Status ReadWholeFile(const FileLocation& location, std::vector<unsigned char>* out) {
   File file;
-  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kRead, &file));
+  SL_RETURN_IF_ERROR(File::Open(location, OpenMode::kRead, &file));
   uint64_t size;
   SL_RETURN_IF_ERROR(file.Size(&size));
   out->resize(size);
   return file.ReadAt(0, out->data(), out->size());
 }
 
-Status RemoveFile(const FilePlace& place) {
-  if (::unlinkat(place.folder(), place.name(), 0) == 0 || errno == ENOENT) return Status::Ok();
-  return ErrnoStatus("remove", place.path());
+Status RemoveFile(const FileLocation& location) {
+  if (::unlinkat(location.folder(), location.name(), 0) == 0 || errno == ENOENT)
+    return Status::Ok();
+  return ErrnoStatus("remove", location.path());
 }
 
-Status RemoveFolder(const FilePlace& place) {
+Status RemoveFolder(const FileLocation& location) {
   const int descriptor =
-      ::openat(place.folder(), place.name(), O_RDONLY | O_NOFOLLOW | kFolderFlags);
+      ::openat(location.folder(), location.name(), O_RDONLY | O_NOFOLLOW | kFolderFlags);
   if (descriptor < 0) {
     // A link to a folder is refused as a link or as no folder, by system.
-    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return RemoveFile(place);
-    return ErrnoStatus("remove folder", place.path());
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return RemoveFile(location);
+    return ErrnoStatus("remove folder", location.path());
   }
-  SL_RETURN_IF_ERROR(RemoveContents(descriptor, place.path()));
-  if (::unlinkat(place.folder(), place.name(), AT_REMOVEDIR) == 0 || errno == ENOENT) {
+  SL_RETURN_IF_ERROR(RemoveContents(descriptor, location.path()));
+  if (::unlinkat(location.folder(), location.name(), AT_REMOVEDIR) == 0 || errno == ENOENT) {
     return Status::Ok();
   }
-  return ErrnoStatus("remove folder", place.path());
+  return ErrnoStatus("remove folder", location.path());
 }
 
-Status MakeFolder(const FilePlace& place) {
-  if (::mkdirat(place.folder(), place.name(), 0755) != 0) {
-    return ErrnoStatus("make folder", place.path());
+Status MakeFolder(const FileLocation& location) {
+  if (::mkdirat(location.folder(), location.name(), 0755) != 0) {
+    return ErrnoStatus("make folder", location.path());
   }
-  return SyncFolder(place.Above());
+  return SyncFolder(location.Above());
 }
 
 Status MakeFolders(const std::string& path) {
@@ -221,11 +226,11 @@ Status MakeFolders(const std::string& path) {
   return Status::Ok();
 }
 
-Status StampOf(const FilePlace& place, FileStamp* out) {
+Status StampOf(const FileLocation& location, FileStamp* out) {
   *out = FileStamp();
   struct stat info;
-  if (::fstatat(place.folder(), place.name(), &info, 0) != 0) {
-    return errno == ENOENT ? Status::Ok() : ErrnoStatus("stat", place.path());
+  if (::fstatat(location.folder(), location.name(), &info, 0) != 0) {
+    return errno == ENOENT ? Status::Ok() : ErrnoStatus("stat", location.path());
   }
 #if defined(__APPLE__)
   const struct timespec& written = info.st_mtimespec;
@@ -240,11 +245,11 @@ Status StampOf(const FilePlace& place, FileStamp* out) {
   return Status::Ok();
 }
 
-Status PathExists(const FilePlace& place, bool* out) {
+Status PathExists(const FileLocation& location, bool* out) {
   struct stat info;
-  *out = ::fstatat(place.folder(), place.name(), &info, 0) == 0;
+  *out = ::fstatat(location.folder(), location.name(), &info, 0) == 0;
   if (*out || errno == ENOENT || errno == ENOTDIR) return Status::Ok();
-  return ErrnoStatus("look for", place.path());
+  return ErrnoStatus("look for", location.path());
 }
 
 }  // namespace sightline

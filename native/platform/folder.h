@@ -22,13 +22,13 @@ class Folder {
   Folder& operator=(const Folder&) = delete;
 
   // kFileMissing; kIo if it is no folder. It need not be readable to look up names in it.
-  static Status Open(const FilePlace& place, Folder* out);
+  static Status Open(const FileLocation& location, Folder* out);
 
   // The same folder once more.
   Status Duplicate(Folder* out) const;
 
-  // A file of that name in it. The folder must outlive the place, and what is opened there.
-  FilePlace At(const std::string& name) const;
+  // A file of that name in it. The folder must outlive the location, and what is opened there.
+  FileLocation At(const std::string& name) const;
   // What the path that it was opened by leads to now.
   Status WhatPathNames(Named* out) const;
 

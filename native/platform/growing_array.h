@@ -18,7 +18,7 @@ class GrowingArray {
 
  public:
   // Up to `most` elements; takes nothing yet. readers: see ReservedRange.
-  Status Reserve(size_t most, Grace* readers = nullptr) {
+  Status Reserve(size_t most, Epoch* readers = nullptr) {
     return ReservedRange::Reserve(most * sizeof(T), &range_, readers);
   }
   // Elements [0, size) may be used afterwards. data() may be another.

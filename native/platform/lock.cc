@@ -68,9 +68,9 @@ Status LockNow(const File& file) {
                                              (holder.empty() ? "" : ", process " + holder));
 }
 
-Status FileLock::Acquire(const FilePlace& place, FileLock* out) {
+Status FileLock::Acquire(const FileLocation& location, FileLock* out) {
   File file;
-  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kOpenCreate, &file));
+  SL_RETURN_IF_ERROR(File::Open(location, OpenMode::kOpenCreate, &file));
   SL_RETURN_IF_ERROR(LockNow(file));
   const bool own = NamesItself(file);
   const std::string text = std::to_string(getpid()) + "\n" + (own ? IdentityOf(file) : "");
@@ -81,9 +81,9 @@ Status FileLock::Acquire(const FilePlace& place, FileLock* out) {
   return Status::Ok();
 }
 
-bool FileLock::IsOwn(const FilePlace& place) {
+bool FileLock::IsOwn(const FileLocation& location) {
   File file;
-  return File::Open(place, OpenMode::kRead, &file).ok() && NamesItself(file);
+  return File::Open(location, OpenMode::kRead, &file).ok() && NamesItself(file);
 }
 
 void FileLock::Claim() {

@@ -22,11 +22,11 @@ class FileLock {
   // writes the process id into it, for people; the lock is the kernel's and the number is never
   // trusted. Returns  kFileLocked (its message has the holder's id if one was written), or
   // kReadOnly, kIo. A second lock on the same path in the same process is refused too.
-  static Status Acquire(const FilePlace& place, FileLock* out);
+  static Status Acquire(const FileLocation& location, FileLock* out);
 
   // Whether the file names itself, its inode and the time it was made, as Claim leaves it: then its
   // folder is no copy. own(): when it was acquired, or since.
-  static bool IsOwn(const FilePlace& place);
+  static bool IsOwn(const FileLocation& location);
   bool own() const { return own_; }
   // Not synced, and no error if it fails: the folder is taken for a copy then, which opens.
   void Claim();

@@ -114,23 +114,23 @@ ReservedRange& ReservedRange::operator=(ReservedRange&& other) noexcept {
     end_ = std::exchange(other.end_, 0);
     writable_ = other.writable_;
     readers_ = other.readers_;
-    place_ = std::exchange(other.place_, Place());
+    region_ = std::exchange(other.region_, Region());
     left_ = std::move(other.left_);
   }
   return *this;
 }
 
-void ReservedRange::GiveBack(Place* place) {
-  place->guard.reset();  // before its mapping
-  if (place->data != nullptr) ::munmap(place->data, place->bytes);
-  *place = Place();
+void ReservedRange::GiveBack(Region* region) {
+  region->guard.reset();  // before its mapping
+  if (region->data != nullptr) ::munmap(region->data, region->bytes);
+  *region = Region();
 }
 
 void ReservedRange::Release() {
   data_ = nullptr;
   guard_ = nullptr;
-  GiveBack(&place_);
-  for (Place& place : left_) GiveBack(&place);
+  GiveBack(&region_);
+  for (Region& region : left_) GiveBack(&region);
   left_.clear();
   capacity_ = 0;
   committed_ = 0;
@@ -140,7 +140,7 @@ void ReservedRange::Release() {
 }
 
 // Space for `bytes` at least and for growing; less of it where the system is short.
-Status ReservedRange::Take(size_t bytes, Place* out) const {
+Status ReservedRange::Take(size_t bytes, Region* out) const {
   if (bytes > most_) return NoMore(most_);
   const size_t least = Up(std::max<size_t>(bytes, 1), bytes < kHugePage ? PageSize() : kHugePage);
   size_t wanted = bytes > kTakesMost ? most_ : std::min(most_, std::max(kFirst, bytes * kTimes));
@@ -172,41 +172,41 @@ Status ReservedRange::Open(unsigned char* data, size_t from, size_t to) const {
 }
 
 // From here on new readers are in `place`; the old one goes when nobody is there any more.
-void ReservedRange::Settle(Place place) {
-  std::swap(place, place_);
-  capacity_ = place_.bytes;
-  guard_.store(place_.guard.get(), std::memory_order_release);
-  data_.store(place_.data, std::memory_order_release);
-  if (place.data == nullptr) return;
+void ReservedRange::Settle(Region region) {
+  std::swap(region, region_);
+  capacity_ = region_.bytes;
+  guard_.store(region_.guard.get(), std::memory_order_release);
+  data_.store(region_.data, std::memory_order_release);
+  if (region.data == nullptr) return;
   if (readers_ == nullptr) {
-    left_.push_back(std::move(place));
+    left_.push_back(std::move(region));
     return;
   }
   readers_->Wait();
-  GiveBack(&place);
+  GiveBack(&region);
 }
 
 Status ReservedRange::Move(size_t bytes) {
-  Place place;
-  SL_RETURN_IF_ERROR(Take(bytes, &place));
+  Region region;
+  SL_RETURN_IF_ERROR(Take(bytes, &region));
   const size_t committed = committed_;
   Status moved;
-  if (committed > 0 && place.bytes >= kHugePage) moved = Open(place.data, 0, committed);
-  if (moved.ok() && committed > 0) CopyWords(place.data, data(), committed);
+  if (committed > 0 && region.bytes >= kHugePage) moved = Open(region.data, 0, committed);
+  if (moved.ok() && committed > 0) CopyWords(region.data, data(), committed);
   // Zeros that stand for lost bytes must not become the truth.
   if (moved.ok() && Cut()) moved = WasCut();
   if (!moved.ok()) {
-    GiveBack(&place);
+    GiveBack(&region);
     return moved;
   }
   shows_file_ = 0;
   promoted_ = 0;
   left_.reserve(left_.size() + 1);
-  Settle(std::move(place));
+  Settle(std::move(region));
   return Status::Ok();
 }
 
-Status ReservedRange::Reserve(size_t most, ReservedRange* out, Grace* readers) {
+Status ReservedRange::Reserve(size_t most, ReservedRange* out, Epoch* readers) {
   ReservedRange range;
   range.most_ = Up(std::max<size_t>(most, 1), PageSize());
   range.readers_ = readers;
@@ -215,7 +215,7 @@ Status ReservedRange::Reserve(size_t most, ReservedRange* out, Grace* readers) {
 }
 
 Status ReservedRange::MapGrowing(const File& file, size_t most, ReservedRange* out,
-                                 Grace* readers) {
+                                 Epoch* readers) {
   ReservedRange range;
   SL_RETURN_IF_ERROR(Reserve(most, &range, readers));
   uint64_t size = 0;
@@ -228,32 +228,32 @@ Status ReservedRange::MapGrowing(const File& file, size_t most, ReservedRange* o
 Status ReservedRange::Reach(const File& file, size_t bytes) {
   if (bytes <= capacity_) return Status::Ok();
   if (Cut()) return WasCut();
-  Place place;
-  SL_RETURN_IF_ERROR(Take(bytes, &place));
+  Region region;
+  SL_RETURN_IF_ERROR(Take(bytes, &region));
   // A shared mapping may be longer than its file; pages appear as the file grows (LMDB lives on
   // this too).
-  void* at = ::mmap(place.data, place.bytes, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+  void* at = ::mmap(region.data, region.bytes, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
                     file.descriptor(), 0);
-  Status mapped = at == MAP_FAILED ? NoRange(place.bytes) : Status::Ok();
-  place.guard = std::make_unique<FaultGuard>();
+  Status mapped = at == MAP_FAILED ? NoRange(region.bytes) : Status::Ok();
+  region.guard = std::make_unique<FaultGuard>();
   if (mapped.ok()) {
-    mapped = FaultGuard::Watch(place.data, place.bytes, false, place.guard.get());
+    mapped = FaultGuard::Watch(region.data, region.bytes, false, region.guard.get());
   }
   if (!mapped.ok()) {
-    GiveBack(&place);
+    GiveBack(&region);
     return mapped;
   }
-  place.guard->SetEnd(place.data + end_, true);
-  shows_file_ = place.bytes;
+  region.guard->SetEnd(region.data + end_, true);
+  shows_file_ = region.bytes;
   promoted_ = 0;
   left_.reserve(left_.size() + 1);
-  Settle(std::move(place));
+  Settle(std::move(region));
   return Status::Ok();
 }
 
 void ReservedRange::SetEnd(size_t bytes) {
   end_ = bytes;
-  if (place_.guard != nullptr) place_.guard->SetEnd(place_.data + bytes, true);
+  if (region_.guard != nullptr) region_.guard->SetEnd(region_.data + bytes, true);
 }
 
 bool ReservedRange::Cut() const {
@@ -270,9 +270,9 @@ Status ReservedRange::Commit(size_t bytes) {
   // never touched costs nothing.
   const size_t step = bytes < kHugePage ? kSmallStep : kHugePage;
   const size_t target = std::min(capacity_, Up(bytes + bytes / 8, step));
-  if (place_.bytes >= kHugePage) {
+  if (region_.bytes >= kHugePage) {
     if (!LeavesRoom(target - committed)) return NoRange(target - committed);
-    SL_RETURN_IF_ERROR(Open(place_.data, committed, target));
+    SL_RETURN_IF_ERROR(Open(region_.data, committed, target));
   }
   committed_ = target;
   return Status::Ok();
@@ -290,25 +290,25 @@ Status ReservedRange::MapFileCopy(const File& file, uint64_t offset, size_t byte
   if (offset > size || bytes > size - offset) {
     return Status(StatusCode::kFileCorrupt, file.path() + " ends before its last section");
   }
-  Place place;
-  SL_RETURN_IF_ERROR(Take(bytes, &place));
+  Region region;
+  SL_RETURN_IF_ERROR(Take(bytes, &region));
   void* at =
-      ::mmap(place.data, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+      ::mmap(region.data, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
              file.descriptor(), static_cast<off_t>(offset));
   Status mapped = at == MAP_FAILED ? NoRange(bytes) : Status::Ok();
-  place.guard = std::make_unique<FaultGuard>();
-  if (mapped.ok()) mapped = FaultGuard::Watch(place.data, bytes, true, place.guard.get());
+  region.guard = std::make_unique<FaultGuard>();
+  if (mapped.ok()) mapped = FaultGuard::Watch(region.data, bytes, true, region.guard.get());
   if (!mapped.ok()) {
-    GiveBack(&place);
+    GiveBack(&region);
     return mapped;
   }
   // Not constant: whoever writes to the copy may write a zero there.
-  place.guard->SetEnd(place.data + bytes, false);
+  region.guard->SetEnd(region.data + bytes, false);
   committed_ = bytes;
   shows_file_ = bytes;
   writable_ = true;
   left_.reserve(left_.size() + 1);
-  Settle(std::move(place));
+  Settle(std::move(region));
   return Status::Ok();
 }
 
@@ -317,7 +317,7 @@ Status ReservedRange::Promote(size_t bytes) {
   const size_t from = promoted_;
   bytes = std::min(bytes, shows_file_);
   // Only what begins at a huge page can be one.
-  if (place_.bytes < kHugePage || bytes < from + kHugePage) return Status::Ok();
+  if (region_.bytes < kHugePage || bytes < from + kHugePage) return Status::Ok();
   const size_t part = std::min(kPromoteStep, (bytes - from) / kHugePage * kHugePage);
   if (!LeavesRoom(part)) return NoRange(part);
   unsigned char* copy = MapAligned(part, PROT_READ | PROT_WRITE);

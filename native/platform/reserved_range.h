@@ -5,7 +5,7 @@
 //
 // An array begins small and takes four times as much whenever it is full: in another place, where
 // its bytes are copied to (or its file is mapped once more). Readers who came before the move go on
-// in the old place, which is given back when the last of them has left (core/grace.h); only the
+// in the old place, which is given back when the last of them has left (core/epoch.h); only the
 // writer waits for that. From kTakesMost bytes on all that may ever be needed is taken at once, so
 // that nothing large is copied. So two thousand small arrays need little address space, which a
 // process may be short of (ulimit -v), and which others need too.
@@ -18,7 +18,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/grace.h"
+#include "core/epoch.h"
 #include "core/status.h"
 #include "platform/fault_guard.h"
 #include "platform/file.h"
@@ -39,14 +39,14 @@ class ReservedRange {
   // Up to `most` bytes; nothing is taken yet.
   // readers  who is waited for before an old place is given back; nullptr: it is kept, for those
   //          who may still read there, as long as the range is.
-  static Status Reserve(size_t most, ReservedRange* out, Grace* readers = nullptr);
+  static Status Reserve(size_t most, ReservedRange* out, Epoch* readers = nullptr);
 
   // A read-only view of `file`, which may be shorter now and grow later, up to `most` bytes;
   // reading beyond the file's end gives zeros and makes Cut() true. committed() is 0; Commit is not
   // for this kind, but Reach is. Call SetEnd when it is known how many bytes count, and whenever
   // that changes.
   static Status MapGrowing(const File& file, size_t most, ReservedRange* out,
-                           Grace* readers = nullptr);
+                           Epoch* readers = nullptr);
   // Of MapGrowing: lets the view reach to `bytes` at least. kNoMemory; kFileCorrupt if it was cut.
   Status Reach(const File& file, size_t bytes);
 
@@ -91,17 +91,17 @@ class ReservedRange {
 
  private:
   // Address space that was taken.
-  struct Place {
+  struct Region {
     unsigned char* data = nullptr;
     size_t bytes = 0;
     std::unique_ptr<FaultGuard> guard;  // of the part that is a file's
   };
 
-  static void GiveBack(Place* place);
-  Status Take(size_t bytes, Place* out) const;
+  static void GiveBack(Region* region);
+  Status Take(size_t bytes, Region* out) const;
   Status Open(unsigned char* data, size_t from, size_t to) const;
   Status Move(size_t bytes);
-  void Settle(Place place);
+  void Settle(Region region);
   void Release();
 
   std::atomic<unsigned char*> data_{nullptr};
@@ -113,9 +113,9 @@ class ReservedRange {
   size_t shows_file_ = 0;  // bytes from the beginning on
   size_t end_ = 0;         // SetEnd's
   bool writable_ = false;  // what shows a file
-  Grace* readers_ = nullptr;
-  Place place_;
-  std::vector<Place> left_;  // places that were left; kept where there is no Grace
+  Epoch* readers_ = nullptr;
+  Region region_;
+  std::vector<Region> left_;  // places that were left; kept where there is no Epoch
 };
 
 }  // namespace sightline

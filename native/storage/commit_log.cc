@@ -8,11 +8,11 @@
 
 namespace sightline {
 
-Status CommitLog::Create(const FilePlace& place, const IndexParameters& parameters,
+Status CommitLog::Create(const FileLocation& location, const IndexParameters& parameters,
                          const Uuid& uuid, CommitLog* out) {
   const std::vector<unsigned char> header = EncodeLogHeader(parameters, uuid);
   // Beside and renamed, so that a folder never holds a log without its header.
-  const FilePlace beside = place.With(".tmp");
+  const FileLocation beside = location.With(".tmp");
   {
     File file;
     SL_RETURN_IF_ERROR(File::Open(beside, OpenMode::kTruncate, &file));
@@ -20,12 +20,12 @@ Status CommitLog::Create(const FilePlace& place, const IndexParameters& paramete
     SL_RETURN_IF_ERROR(file.Sync());
     SL_RETURN_IF_ERROR(file.Close());
   }
-  SL_RETURN_IF_ERROR(RenameDurable(beside, place));
-  return Open(place, true, out);
+  SL_RETURN_IF_ERROR(RenameDurable(beside, location));
+  return Open(location, true, out);
 }
 
-Status CommitLog::Write(const FilePlace& place, const IndexParameters& parameters, const Uuid& uuid,
-                        std::vector<LogRecord>* records, CommitLog* out) {
+Status CommitLog::Write(const FileLocation& location, const IndexParameters& parameters,
+                        const Uuid& uuid, std::vector<LogRecord>* records, CommitLog* out) {
   CommitLog log;
   log.parameters_ = parameters;
   log.uuid_ = uuid;
@@ -34,8 +34,8 @@ Status CommitLog::Write(const FilePlace& place, const IndexParameters& parameter
   IndexParameters same;
   Uuid same_uuid{};
   SL_RETURN_IF_ERROR(
-      DecodeLogHeader(header.data(), place.path(), &same, &same_uuid, &log.chain_, &read_only));
-  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kTruncate, &log.file_));
+      DecodeLogHeader(header.data(), location.path(), &same, &same_uuid, &log.chain_, &read_only));
+  SL_RETURN_IF_ERROR(File::Open(location, OpenMode::kTruncate, &log.file_));
   SL_RETURN_IF_ERROR(log.file_.WriteAt(0, header.data(), header.size()));
   for (LogRecord& record : *records) {
     record.sequence = log.sequence_ + 1;
@@ -51,14 +51,14 @@ Status CommitLog::Write(const FilePlace& place, const IndexParameters& parameter
   return Status::Ok();
 }
 
-Status CommitLog::Open(const FilePlace& place, bool writable, CommitLog* out) {
+Status CommitLog::Open(const FileLocation& location, bool writable, CommitLog* out) {
   CommitLog log;
   SL_RETURN_IF_ERROR(
-      File::Open(place, writable ? OpenMode::kReadWrite : OpenMode::kRead, &log.file_));
+      File::Open(location, writable ? OpenMode::kReadWrite : OpenMode::kRead, &log.file_));
   if (writable) SL_RETURN_IF_ERROR(LockNow(log.file_));
   std::vector<unsigned char> header(kLogPage);
   SL_RETURN_IF_ERROR(log.file_.ReadAt(0, header.data(), header.size()));
-  SL_RETURN_IF_ERROR(DecodeLogHeader(header.data(), place.path(), &log.parameters_, &log.uuid_,
+  SL_RETURN_IF_ERROR(DecodeLogHeader(header.data(), location.path(), &log.parameters_, &log.uuid_,
                                      &log.chain_, &log.read_only_features_));
   log.first_chain_ = log.chain_;
   log.Know(0, header.data());
@@ -148,9 +148,9 @@ Status CommitLog::TrimTail() {
   return file_.Sync();
 }
 
-Status CommitLog::CopyTo(const FilePlace& place) const {
+Status CommitLog::CopyTo(const FileLocation& location) const {
   File copy;
-  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kCreateNew, &copy));
+  SL_RETURN_IF_ERROR(File::Open(location, OpenMode::kCreateNew, &copy));
   SL_RETURN_IF_ERROR(file_.CopyTo(end_, &copy));
   SL_RETURN_IF_ERROR(copy.Sync());
   return copy.Close();

@@ -20,15 +20,15 @@ class CommitLog {
   using Visitor = std::function<Status(const LogRecord&)>;
 
   // Writes a durable header. kFileExists if there is a log already.
-  static Status Create(const FilePlace& place, const IndexParameters& parameters, const Uuid& uuid,
-                       CommitLog* out);
-  // The same at `place` itself with these records, whose sequence, chain and crc are set; nothing
-  // is renamed. Durable but for its name.
-  static Status Write(const FilePlace& place, const IndexParameters& parameters, const Uuid& uuid,
-                      std::vector<LogRecord>* records, CommitLog* out);
+  static Status Create(const FileLocation& location, const IndexParameters& parameters,
+                       const Uuid& uuid, CommitLog* out);
+  // The same at `location` itself with these records, whose sequence, chain and crc are set;
+  // nothing is renamed. Durable but for its name.
+  static Status Write(const FileLocation& location, const IndexParameters& parameters,
+                      const Uuid& uuid, std::vector<LogRecord>* records, CommitLog* out);
   // Reads and checks the header. writable: kFileLocked if somebody else has it open so. The folder
   // has a lock of its own, but that is a file which people delete.
-  static Status Open(const FilePlace& place, bool writable, CommitLog* out);
+  static Status Open(const FileLocation& location, bool writable, CommitLog* out);
 
   const IndexParameters& parameters() const { return parameters_; }
   const Uuid& uuid() const { return uuid_; }
@@ -39,7 +39,7 @@ class CommitLog {
   bool read_only_features() const { return read_only_features_; }
   uint64_t bytes() const { return end_; }
   // Whether its name is still this file's; another's after a compaction.
-  Status WhatNameNames(Named* out) const { return file_.WhatPlaceNames(out); }
+  Status WhatNameNames(Named* out) const { return file_.WhatLocationNames(out); }
 
   // Whether it still ends with the last record read or written. False if another program wrote to
   // it in place, as a restore of a backup by `cp` does.
@@ -58,7 +58,7 @@ class CommitLog {
   // Cuts a torn tail off. For the writer, after ReadNew.
   Status TrimTail();
   // Writes what was read or written so far to a new file, durably. kFileExists.
-  Status CopyTo(const FilePlace& place) const;
+  Status CopyTo(const FileLocation& location) const;
   // Makes the record durable; sets its sequence, chain and crc.
   // untouched  set to whether a failure came before anything was written (a full disk). After any
   // other the file's end is unknown and the caller must stop writing.

@@ -39,11 +39,11 @@ Status WriteSection(File* file, uint64_t* offset, const unsigned char* data, uin
   return Status::Ok();
 }
 
-Status WriteSnapshot(const FilePlace& place, GraphHeader header, const unsigned char* base,
+Status WriteSnapshot(const FileLocation& location, GraphHeader header, const unsigned char* base,
                      const unsigned char* upper) {
   const GraphLayout layout = LayoutOf(header);
   File file;
-  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kTruncate, &file));
+  SL_RETURN_IF_ERROR(File::Open(location, OpenMode::kTruncate, &file));
   SL_RETURN_IF_ERROR(file.Allocate(layout.file_bytes));
   uint64_t offset = layout.base_offset;
   uint32_t base_crc = 0;
@@ -63,13 +63,13 @@ Status WriteSnapshot(const FilePlace& place, GraphHeader header, const unsigned 
 
 }  // namespace
 
-Status GraphFile::Open(const FilePlace& place, GraphFile* out) {
-  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kRead, &out->file_));
+Status GraphFile::Open(const FileLocation& location, GraphFile* out) {
+  SL_RETURN_IF_ERROR(File::Open(location, OpenMode::kRead, &out->file_));
   uint64_t size = 0;
   SL_RETURN_IF_ERROR(out->file_.Size(&size));
   std::vector<unsigned char> header(kGraphBlock);
   SL_RETURN_IF_ERROR(out->file_.ReadAt(0, header.data(), header.size()));
-  SL_RETURN_IF_ERROR(DecodeGraphHeader(header.data(), size, place.path(), &out->header_));
+  SL_RETURN_IF_ERROR(DecodeGraphHeader(header.data(), size, location.path(), &out->header_));
   out->layout_ = LayoutOf(out->header_);
   return Status::Ok();
 }
@@ -120,15 +120,15 @@ Status GraphFile::CheckAll() {
   return Status::Ok();
 }
 
-Status WriteGraphFile(const FilePlace& place, const GraphHeader& header, const ReservedRange& base,
-                      const ReservedRange& upper, FileStamp* written) {
-  const FilePlace beside = place.With(".tmp");
+Status WriteGraphFile(const FileLocation& location, const GraphHeader& header,
+                      const ReservedRange& base, const ReservedRange& upper, FileStamp* written) {
+  const FileLocation beside = location.With(".tmp");
   Status status = WriteSnapshot(beside, header, base.data(), upper.data());
   if (status.ok() && base.Cut()) {
-    status = Status(StatusCode::kFileCorrupt, place.path() + " lost links while it was in use");
+    status = Status(StatusCode::kFileCorrupt, location.path() + " lost links while it was in use");
   }
   if (status.ok()) status = StampOf(beside, written);
-  if (status.ok()) status = RenameDurable(beside, place);
+  if (status.ok()) status = RenameDurable(beside, location);
   // On a full disk the half-written file is what is in the way.
   if (!status.ok()) (void)RemoveFile(beside);
   return status;

@@ -21,7 +21,7 @@ namespace sightline {
 class GraphFile {
  public:
   // Reads and checks the header. kFileMissing if there is none.
-  static Status Open(const FilePlace& place, GraphFile* out);
+  static Status Open(const FileLocation& location, GraphFile* out);
 
   const GraphHeader& header() const { return header_; }
   const std::string& path() const { return file_.path(); }
@@ -47,12 +47,12 @@ class GraphFile {
   std::mutex mutex_;
 };
 
-// Replaces the snapshot at `place`. base, upper: nodes * 8 * m and upper_lists * 4 * m bytes that
-// no one changes meanwhile. The header's two CRCs are computed here. On failure the old one is
+// Replaces the snapshot at `location`. base, upper: nodes * 8 * m and upper_lists * 4 * m bytes
+// that no one changes meanwhile. The header's two CRCs are computed here. On failure the old one is
 // untouched. kFileCorrupt if `base` lies over a snapshot that was cut while it was mapped.
 // written  what the new one is known by, also if it only could not be made durable.
-Status WriteGraphFile(const FilePlace& place, const GraphHeader& header, const ReservedRange& base,
-                      const ReservedRange& upper, FileStamp* written);
+Status WriteGraphFile(const FileLocation& location, const GraphHeader& header,
+                      const ReservedRange& base, const ReservedRange& upper, FileStamp* written);
 
 }  // namespace sightline
 

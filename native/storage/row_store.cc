@@ -34,13 +34,13 @@ bool IsUnwritten(const unsigned char* row, uint64_t offset, uint64_t size) {
 RowStore::RowStore(size_t dim, uint32_t rows_per_extent)
     : dim_(dim), rows_per_extent_(rows_per_extent), extents_(rows_per_extent) {}
 
-Status RowStore::OpenMemory(uint64_t max_rows, Grace* readers) {
+Status RowStore::OpenMemory(uint64_t max_rows, Epoch* readers) {
   return ReservedRange::Reserve(OffsetOf(max_rows), &bytes_, readers);
 }
 
-Status RowStore::OpenFile(const FilePlace& place, OpenMode mode, uint64_t max_rows,
-                          Grace* readers) {
-  SL_RETURN_IF_ERROR(File::Open(place, mode, &file_));
+Status RowStore::OpenFile(const FileLocation& location, OpenMode mode, uint64_t max_rows,
+                          Epoch* readers) {
+  SL_RETURN_IF_ERROR(File::Open(location, mode, &file_));
   SL_RETURN_IF_ERROR(ReservedRange::MapGrowing(file_, OffsetOf(max_rows), &bytes_, readers));
   return trusted_.Reserve(max_rows / 64 + 1, readers);
 }
@@ -303,11 +303,11 @@ Status RowStore::ChecksumOfFile(uint64_t first, uint64_t rows, uint32_t* crc) co
   return Status::Ok();
 }
 
-Status RowStore::CopyTo(const FilePlace& place) {
+Status RowStore::CopyTo(const FileLocation& location) {
   const uint64_t rows = count();
   SL_RETURN_IF_ERROR(EnsureTrusted(0, rows));
   File copy;
-  SL_RETURN_IF_ERROR(File::Open(place, OpenMode::kCreateNew, &copy));
+  SL_RETURN_IF_ERROR(File::Open(location, OpenMode::kCreateNew, &copy));
   SL_RETURN_IF_ERROR(copy.Allocate(OffsetOf(rows)));
   for (uint64_t row = 0; row < rows; row += kRowsPerCopy) {
     if (Exiting()) return ExitingStatus();

@@ -29,10 +29,10 @@ class RowStore {
   // readers          who is waited for when rows move, see ReservedRange; views are theirs.
   RowStore(size_t dim, uint32_t rows_per_extent);
 
-  Status OpenMemory(uint64_t max_rows, Grace* readers = nullptr);
-  // Maps the file at `place`; OpenMode::kCreateNew, kReadWrite or kRead.
-  Status OpenFile(const FilePlace& place, OpenMode mode, uint64_t max_rows,
-                  Grace* readers = nullptr);
+  Status OpenMemory(uint64_t max_rows, Epoch* readers = nullptr);
+  // Maps the file at `location`; OpenMode::kCreateNew, kReadWrite or kRead.
+  Status OpenFile(const FileLocation& location, OpenMode mode, uint64_t max_rows,
+                  Epoch* readers = nullptr);
 
   // Tells that committed rows follow the known ones (from the log); their bytes are not trusted
   // until checked. CheckSize() has to follow before any is read.
@@ -40,7 +40,7 @@ class RowStore {
   // kFileCorrupt if the file is too short for the rows.
   Status CheckSize();
   // Whether its name is still this file's. Not for memory.
-  Status WhatNameNames(Named* out) const { return file_.WhatPlaceNames(out); }
+  Status WhatNameNames(Named* out) const { return file_.WhatLocationNames(out); }
   // kFileCorrupt if rows were lost while they were mapped, so that what was read may be zeros: to
   // be asked after rows were used. Threads: any.
   Status CheckCut() const;
@@ -85,7 +85,7 @@ class RowStore {
   Status ChecksumOfFile(uint64_t first, uint64_t rows, uint32_t* crc) const;
   // Writes the rows that count to a new file, durably. kFileExists; kFileCorrupt if they are
   // damaged.
-  Status CopyTo(const FilePlace& place);
+  Status CopyTo(const FileLocation& location);
   // Brings the next rows of the file into memory of ours, see ReservedRange. No writer meanwhile.
   Status Promote();
   uint64_t promoted_bytes() const { return bytes_.promoted(); }

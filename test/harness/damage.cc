@@ -5,9 +5,8 @@
 // Must hold, for a reader and for a writer, in at most the size of the files and 16 MiB of memory:
 //   a bit of the log     the open is ERR_FILE_CORRUPT or ERR_FILE_VERSION
 //   a bit of a row       the open, or each query that needs the row, is ERR_FILE_CORRUPT; every
-//   other
-//                        query answers bit for bit as before; verify finds it. Bytes behind the
-//                        committed rows may change without effect
+//                        other query answers bit for bit as before; verify finds it. Bytes behind
+//                        the committed rows may change without effect
 //   a bit of the graph   exact answers bit for bit as before; the walked ones come from a scan or a
 //                        graph built again: live rows with their true distance, recall as before
 //                        less 0.05; verify finds it; after a writer's save it finds nothing

@@ -42,9 +42,9 @@ void Ledger::Updated(const std::vector<int64_t>& keys, uint64_t first_row) {
 
 void Ledger::Removed(size_t owner, const std::vector<int64_t>& keys) {
   const uint64_t moment = clock_.fetch_add(1) + 1;
-  for (const int64_t key : keys) At(key).gone = moment;
-  if (!keys.empty()) last_gone_ = keys.back();
-  std::erase_if(owned_[owner], [&](int64_t key) { return At(key).gone.load() != 0; });
+  for (const int64_t key : keys) At(key).removed = moment;
+  if (!keys.empty()) last_removed_ = keys.back();
+  std::erase_if(owned_[owner], [&](int64_t key) { return At(key).removed.load() != 0; });
 }
 
 void Ledger::RolledBack(uint64_t rows) {
@@ -52,7 +52,7 @@ void Ledger::RolledBack(uint64_t rows) {
   for (std::vector<int64_t>& keys : owned_) {
     std::erase_if(keys, [&](int64_t key) {
       if (At(key).row < rows) return false;
-      At(key).gone = moment;
+      At(key).removed = moment;
       return true;
     });
   }

@@ -36,19 +36,19 @@ class Ledger {
   uint32_t VersionOf(int64_t key) const { return At(key).version.load(); }
   // A moment, and whether the key's removal was acknowledged before it. Threads: any.
   uint64_t Now() const { return clock_.load(); }
-  bool GoneBefore(int64_t key, uint64_t moment) const {
-    const uint64_t gone = At(key).gone.load();
-    return gone != 0 && gone <= moment;
+  bool RemovedBefore(int64_t key, uint64_t moment) const {
+    const uint64_t removed = At(key).removed.load();
+    return removed != 0 && removed <= moment;
   }
   // A key that was removed not long ago, or -1: what a search must not bring back.
-  int64_t LastGone() const { return last_gone_.load(); }
+  int64_t LastRemoved() const { return last_removed_.load(); }
   bool Known(double key) const;
   std::vector<int64_t> AllLive() const;
 
  private:
   struct Entry {
     std::atomic<uint32_t> version{0};
-    std::atomic<uint64_t> gone{0};  // the moment; 0: not yet
+    std::atomic<uint64_t> removed{0};  // the moment; 0: not yet
     uint64_t row = 0;
   };
   Entry& At(int64_t key) { return entries_[static_cast<size_t>(key)]; }
@@ -56,7 +56,7 @@ class Ledger {
 
   std::atomic<uint64_t> clock_{0};
   std::atomic<size_t> next_key_{0};
-  std::atomic<int64_t> last_gone_{-1};
+  std::atomic<int64_t> last_removed_{-1};
   std::vector<std::vector<int64_t>> owned_;
   std::vector<Entry> entries_;
 };

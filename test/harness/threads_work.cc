@@ -73,7 +73,7 @@ void CheckHits(World* world, const std::vector<float>& query, uint64_t moment, s
     if (i > 0 && distances[i] < distances[i - 1]) world->Wrong("hits are not sorted");
     if (!world->ledger.Known(keys[i])) return world->Wrong("a hit has an unknown key");
     const int64_t key = static_cast<int64_t>(keys[i]);
-    if (world->ledger.GoneBefore(key, moment)) {
+    if (world->ledger.RemovedBefore(key, moment)) {
       world->Wrong("key " + std::to_string(key) + " was removed and came back");
     }
     // Some vector the key had or is being given.
@@ -88,8 +88,9 @@ void CheckHits(World* world, const std::vector<float>& query, uint64_t moment, s
 }
 
 std::vector<float> SomeQuery(World* world, Rng* rng) {
-  const int64_t gone = world->ledger.LastGone();
-  if (gone >= 0 && rng->Below(3) == 0) return world->Vector(gone, world->ledger.VersionOf(gone));
+  const int64_t removed = world->ledger.LastRemoved();
+  if (removed >= 0 && rng->Below(3) == 0)
+    return world->Vector(removed, world->ledger.VersionOf(removed));
   return world->Vector(static_cast<int64_t>(rng->Below(kMostKeys)), rng->Below(2));
 }
 

@@ -97,7 +97,7 @@ SL_TEST(graph_of_equal_rows_is_sound_and_wholly_reachable) {
   CHECK_EQ(ValidateGraph(f.graph).unreachable, 0u);
 }
 
-// Takes the rows that `kept` says are gone out of the graph.
+// Takes the rows that `kept` says are removed out of the graph.
 void TakeOut(Fixture* f, const LiveRows& kept) {
   f->space.live = f->space.kept = kept;
   bool changed = false;
@@ -106,7 +106,7 @@ void TakeOut(Fixture* f, const LiveRows& kept) {
   }
   MoveEntry(&f->graph, kept);
   for (uint32_t node = 0; node < f->graph.size(); ++node) {
-    if (kept.Gone(node) && node != f->graph.entry().node) Isolate(&f->graph, node);
+    if (kept.Removed(node) && node != f->graph.entry().node) Isolate(&f->graph, node);
   }
   uint64_t fixed = 0;
   CHECK(Reconnect(&f->graph, f->space, &f->scratch, &fixed) == Walk::kOk);
@@ -132,9 +132,9 @@ SL_TEST(graph_that_removed_nodes_left_is_sound_and_does_not_lead_to_them) {
       for (uint32_t node = 0; node < 600; ++node) {
         for (uint32_t level = 0; level <= f.graph.LevelOf(node); ++level) {
           const LinkList list = f.graph.Links(node, level);
-          if (kept.Gone(node) && node != entry) CHECK_EQ(list.ids[0], kNoRow);
+          if (kept.Removed(node) && node != entry) CHECK_EQ(list.ids[0], kNoRow);
           for (uint32_t i = 0; i < list.capacity && list.ids[i] != kNoRow; ++i) {
-            CHECK(!kept.Gone(list.ids[i]));
+            CHECK(!kept.Removed(list.ids[i]));
           }
         }
       }
@@ -174,7 +174,7 @@ SL_TEST(removed_nodes_take_no_place_in_a_search) {
       CHECK(walk == Walk::kOk);
       CHECK(found.size() >= limits.k);
       CHECK_EQ(found[0].row, living);
-      for (const Neighbor& hit : found) CHECK(!f.space.live.Gone(hit.row));
+      for (const Neighbor& hit : found) CHECK(!f.space.live.Removed(hit.row));
     }
   }
 }

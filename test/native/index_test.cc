@@ -196,4 +196,26 @@ SL_TEST(index_refuses_extreme_vectors_and_survives_the_widest_ones) {
   }
 }
 
+// Under the address sanitizer: who is waited for when codes move is the index that has them now, not
+// the one that they were made in.
+SL_TEST(index_compacted_goes_on_with_the_codes_of_the_index_beside_it) {
+  IndexParameters parameters = Small();
+  parameters.m = 4;
+  parameters.ef_construction = 10;
+  std::shared_ptr<Index> old;
+  std::shared_ptr<Index> beside;
+  std::shared_ptr<Index> index;
+  CHECK_OK(Index::Create(test::TempFolder() + "/index", parameters, &old, Storage::kInt4));
+  CHECK_OK(AddRows(old.get(), 4200, 1, 0));
+  CHECK_OK(old->CreateBeside(&beside));
+  for (uint64_t row = 0; row < old->count();) CHECK_OK(old->CopyLive(row, 2, beside.get(), &row));
+  CHECK_OK(old->Adopt(beside.get(), &index));
+  old.reset();
+  beside.reset();
+  CHECK_EQ(index->uncoded(), 0u);
+  // Four times as many: their place is full.
+  CHECK_OK(AddRows(index.get(), 4 * 4200, 2, 10000));
+  CHECK_EQ(index->uncoded(), 0u);
+}
+
 }  // namespace sightline

@@ -1,11 +1,11 @@
-// An index that walks on codes beside its links: what it finds, and under many threads.
+// An index that walks on inline codes: what it finds, and under many threads.
 #include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <thread>
 #include <vector>
 
-#include "core/grace.h"
+#include "core/epoch.h"
 #include "core/rng.h"
 #include "index/index.h"
 #include "runner.h"
@@ -177,11 +177,11 @@ SL_TEST(link_codes_are_rewritten_beside_readers_and_writers) {
 }
 
 SL_TEST(a_grace_period_waits_for_those_inside_and_for_nobody_else) {
-  Grace grace;
+  Epoch grace;
   grace.Wait();
   std::atomic<int> step{0};
   std::thread reader([&] {
-    const Grace::Reading reading(&grace);
+    const Epoch::Guard reading(&grace);
     step = 1;
     while (step != 2) std::this_thread::yield();
     step = 3;
@@ -193,7 +193,7 @@ SL_TEST(a_grace_period_waits_for_those_inside_and_for_nobody_else) {
     waited = true;
   });
   // Comes later and leaves at once, whatever the writer waits for.
-  { const Grace::Reading later(&grace); }
+  { const Epoch::Guard later(&grace); }
   CHECK(!waited);
   step = 2;
   writer.join();

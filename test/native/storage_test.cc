@@ -196,10 +196,11 @@ void ThroughItsLife(Storage storage) {
   std::vector<unsigned char> filter((6 * kStep + 7) / 8, 0);
   for (size_t row = 0; row < 6 * kStep; row += 2) filter[row >> 3] |= 1 << (row & 7);
   for (const size_t every : {10, 3}) {
-    std::vector<int64_t> gone;
-    for (size_t row = 0; row < 6 * kStep; row += every) gone.push_back(static_cast<int64_t>(row));
+    std::vector<int64_t> keys_removed;
+    for (size_t row = 0; row < 6 * kStep; row += every)
+      keys_removed.push_back(static_cast<int64_t>(row));
     uint64_t removed = 0;
-    CHECK_OK(index->Remove(gone, &removed));
+    CHECK_OK(index->Remove(keys_removed, &removed));
     for (const bool filtered : {false, true}) {
       SearchOptions options;
       if (filtered) {

@@ -1,7 +1,8 @@
-// Lets a writer wait until everybody who may still read something old has left, without making
-// anybody wait who comes later. Source: the idea of sleepable read-copy-update (McKenney).
-#ifndef SIGHTLINE_CORE_GRACE_H_
-#define SIGHTLINE_CORE_GRACE_H_
+// Epoch-based reclamation: a writer waits until everybody who may still read something old has
+// left; nobody waits who comes later. Two epochs are enough, because one writer waits at a time.
+// Source: the idea of sleepable read-copy-update (McKenney).
+#ifndef SIGHTLINE_CORE_EPOCH_H_
+#define SIGHTLINE_CORE_EPOCH_H_
 
 #include <atomic>
 #include <chrono>
@@ -11,17 +12,17 @@
 namespace sightline {
 
 // Threads  Enter and Leave by any; Wait by one at a time.
-class Grace {
+class Epoch {
  public:
-  class Reading {
+  class Guard {
    public:
-    explicit Reading(Grace* grace) : grace_(grace), side_(grace->Enter()) {}
-    ~Reading() { grace_->count_[side_].value.fetch_sub(1, std::memory_order_release); }
-    Reading(const Reading&) = delete;
-    Reading& operator=(const Reading&) = delete;
+    explicit Guard(Epoch* epoch) : epoch_(epoch), side_(epoch->Enter()) {}
+    ~Guard() { epoch_->count_[side_].value.fetch_sub(1, std::memory_order_release); }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
 
    private:
-    Grace* grace_;
+    Epoch* epoch_;
     uint32_t side_;
   };
 
@@ -40,7 +41,7 @@ class Grace {
       const uint32_t side = phase_.load(std::memory_order_seq_cst) & 1;
       count_[side].value.fetch_add(1, std::memory_order_seq_cst);
       if ((phase_.load(std::memory_order_seq_cst) & 1) == side) return side;
-      // A writer turned the page in between and may not have counted us.
+      // A writer began the next epoch in between and may not have counted us.
       count_[side].value.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -56,4 +57,4 @@ class Grace {
 
 }  // namespace sightline
 
-#endif  // SIGHTLINE_CORE_GRACE_H_
+#endif  // SIGHTLINE_CORE_EPOCH_H_

@@ -1,16 +1,16 @@
-// Kernels of the 1-bit codes that lie beside a node's links; codes/inline_rows.h tells what they
-// mean. Plain on purpose, like kernel_table.h.
+// Kernels of inline codes; codes/inline_codes.h tells what they mean. Plain on purpose, like
+// kernel_table.h.
 //
 // 32 neighbors are priced at once ("fast scan": Andre, Kermarrec and Le Scouarnec,
 // arXiv:1704.07355). Four signs of a neighbor's difference are a number of 4 bits; a table says
 // what each of the 16 numbers contributes to the sum, and one byte shuffle looks up 32 of them:
 //
-//   codes   group g: 16 bytes; byte i holds the 4 bits of lane i (low half) and lane 16 + i (high
-//   half) table   group g: 16 bytes; entry c is the sum of those of the query's values 4g..4g+3
-//   whose bit is
-//           set in c, shifted and scaled to 0..kTableTop
-#ifndef SIGHTLINE_KERNELS_LINK_CODES_H_
-#define SIGHTLINE_KERNELS_LINK_CODES_H_
+//   codes  group g: 16 bytes; byte i holds the 4 bits of lane i (low half) and of lane 16 + i
+//          (high half)
+//   table  group g: 16 bytes; entry c is the sum of those of the query's values 4g..4g+3 whose bit
+//          is set in c, shifted and scaled to 0..kTableTop
+#ifndef SIGHTLINE_KERNELS_INLINE_CODE_KERNELS_H_
+#define SIGHTLINE_KERNELS_INLINE_CODE_KERNELS_H_
 
 #include <stddef.h>
 #include <stdint.h>
@@ -35,7 +35,7 @@ struct SignTable {
 // 32 neighbors of one node, ready to be priced against any query.
 //   distance(lane) = base + offset_low + offset_step * offset[lane]
 //                    - slope_step * slope[lane] * (the lane's signed sum over the query)
-struct LinkBlock {
+struct InlineBlock {
   uint8_t offset[kLanes];
   uint8_t slope[kLanes];
   float offset_low;
@@ -73,7 +73,7 @@ inline float FromHalf(uint16_t half) {
 // Values beyond the end of a list of candidates that `insert` moves too.
 constexpr size_t kListSlack = 16;
 
-struct LinkCodeKernels {
+struct InlineCodeKernels {
   // One Hadamard transform in place, not scaled. n: a power of two, >= 8.
   void (*hadamard)(float* values, size_t n);
   // Fills entries (16 bytes per group) for `values`, 4 * groups of them, groups even.
@@ -90,16 +90,16 @@ struct LinkCodeKernels {
   size_t (*insert)(float* distances, uint32_t* ids, size_t count, float distance, uint32_t id);
   // Writes 32 distances; bit l of the result: the distance of lane l is below `worst`.
   // total: sum of the query's values.
-  uint32_t (*price)(const SignTable& table, float total, const LinkBlock& block, float base,
+  uint32_t (*price)(const SignTable& table, float total, const InlineBlock& block, float base,
                     float worst, const FetchAhead& ahead, float* distances);
 };
 
-extern const LinkCodeKernels kScalarLinkCodes;
+extern const InlineCodeKernels kScalarInlineCodes;
 #if defined(__x86_64__) || defined(_M_X64)
-extern const LinkCodeKernels kAvx2LinkCodes;
-extern const LinkCodeKernels kAvx512LinkCodes;
+extern const InlineCodeKernels kAvx2InlineCodes;
+extern const InlineCodeKernels kAvx512InlineCodes;
 #endif
 
 }  // namespace sightline
 
-#endif  // SIGHTLINE_KERNELS_LINK_CODES_H_
+#endif  // SIGHTLINE_KERNELS_INLINE_CODE_KERNELS_H_

@@ -1,11 +1,11 @@
-// AVX-512 pricing of codes beside links; the rest of their kernels is AVX2.
+// AVX-512 pricing of inline codes; the rest of their kernels is AVX2.
 //
 // Instructions  AVX-512 F and BW. Every function carries the target, the file needs no flags.
 // Alignment     none assumed.
 // Tail          two groups that are left go as the lower half of a masked load: nothing beyond the
 //               last byte is read.
 // Agreement     with scalar: sums of look-ups to the bit, distances to rounding.
-#include "kernels/link_codes.h"
+#include "kernels/inline_code_kernels.h"
 #include "kernels/tables.h"
 
 #ifdef SL_X86_64
@@ -79,7 +79,7 @@ SL_INLINE __m512 Bytes(const uint8_t* at) {
       _mm512_maskz_cvtepu8_epi32(kAll, _mm_loadu_si128(reinterpret_cast<const __m128i*>(at))));
 }
 
-SL_TARGET uint32_t Price(const SignTable& table, float total, const LinkBlock& block, float base,
+SL_TARGET uint32_t Price(const SignTable& table, float total, const InlineBlock& block, float base,
                          float worst, const FetchAhead& ahead, float* distances) {
   Fetcher fetcher{&ahead};
   const uint8_t* codes = block.codes();
@@ -134,9 +134,9 @@ SL_TARGET uint32_t Price(const SignTable& table, float total, const LinkBlock& b
 
 }  // namespace
 
-const LinkCodeKernels kAvx512LinkCodes = {kAvx2LinkCodes.hadamard, kAvx2LinkCodes.fill_table,
-                                          kAvx2LinkCodes.halve,    kAvx2LinkCodes.encode,
-                                          kAvx2LinkCodes.insert,   Price};
+const InlineCodeKernels kAvx512InlineCodes = {
+    kAvx2InlineCodes.hadamard, kAvx2InlineCodes.fill_table, kAvx2InlineCodes.halve,
+    kAvx2InlineCodes.encode,   kAvx2InlineCodes.insert,     Price};
 
 }  // namespace sightline
 #endif

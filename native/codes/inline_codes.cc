@@ -1,4 +1,4 @@
-#include "codes/inline_rows.h"
+#include "codes/inline_codes.h"
 
 #include <algorithm>
 #include <cstring>
@@ -24,7 +24,7 @@ uint8_t ByteOf(float value, float low, float inverse_step) {
   return static_cast<uint8_t>(std::clamp(byte, 0.0f, 255.0f));
 }
 
-void Pack(const float* offsets, const float* slopes, size_t count, LinkBlock* out) {
+void Pack(const float* offsets, const float* slopes, size_t count, InlineBlock* out) {
   const auto [low, high] = std::minmax_element(offsets, offsets + count);
   const float steepest = *std::max_element(slopes, slopes + count);
   out->offset_low = *low;
@@ -40,36 +40,36 @@ void Pack(const float* offsets, const float* slopes, size_t count, LinkBlock* ou
 
 }  // namespace
 
-InlineRows::InlineRows(const KernelTable* kernels, Metric metric, size_t dim, size_t links,
-                       uint64_t seed)
+InlineCodes::InlineCodes(const KernelTable* kernels, Metric metric, size_t dim, size_t links,
+                         uint64_t seed)
     : kernels_(kernels),
       metric_(metric),
       dim_(dim),
       rotation_(kernels, dim, seed, kMultiple),
       groups_(rotation_.padded() / 4),
       blocks_((links + kLanes - 1) / kLanes),
-      block_bytes_(sizeof(LinkBlock) + 16 * groups_),
+      block_bytes_(sizeof(InlineBlock) + 16 * groups_),
       stride_(blocks_ * block_bytes_),
       centre_(dim, 0.0f) {}
 
-Status InlineRows::Reserve(uint64_t max_nodes, Grace* readers) {
+Status InlineCodes::Reserve(uint64_t max_nodes, Epoch* readers) {
   SL_RETURN_IF_ERROR(bytes_.Reserve(max_nodes * stride_, readers));
   return current_.Reserve(max_nodes / 64 + 1, readers);
 }
 
-Status InlineRows::GrowMarks(uint64_t nodes) {
+Status InlineCodes::GrowMarks(uint64_t nodes) {
   SL_RETURN_IF_ERROR(current_.Grow(nodes / 64 + 1));
   if (nodes > marked_) marked_ = nodes;
   return Status::Ok();
 }
 
-Status InlineRows::Grow(uint64_t nodes) {
+Status InlineCodes::Grow(uint64_t nodes) {
   SL_RETURN_IF_ERROR(bytes_.Grow(nodes * stride_));
   if (nodes > coded_.load(std::memory_order_relaxed)) coded_ = nodes;
   return Status::Ok();
 }
 
-void InlineRows::Centre(const VectorView& rows) {
+void InlineCodes::Centre(const VectorView& rows) {
   centre_ = MeanOf(rows, kCentreSample);
   turned_centre_.assign(rotation_.padded(), 0.0f);
   std::copy(centre_.begin(), centre_.end(), turned_centre_.begin());
@@ -77,7 +77,7 @@ void InlineRows::Centre(const VectorView& rows) {
   centred_ = true;
 }
 
-uint64_t InlineRows::CountCurrent(uint64_t nodes) const {
+uint64_t InlineCodes::CountCurrent(uint64_t nodes) const {
   uint64_t count = 0;
   for (uint64_t word = 0; word * 64 < std::min(nodes, marked_.load()); ++word) {
     count +=
@@ -86,24 +86,25 @@ uint64_t InlineRows::CountCurrent(uint64_t nodes) const {
   return count;
 }
 
-void InlineRows::Forget(uint64_t first) {
+void InlineCodes::Forget(uint64_t first) {
   for (uint64_t node = first; node < marked_; ++node) {
     current_[node >> 6].fetch_and(~(uint64_t{1} << (node & 63)), std::memory_order_acq_rel);
   }
 }
 
-void InlineRows::Turn(const VectorView& rows, uint32_t row, Scratch* scratch, uint16_t* out) const {
+void InlineCodes::Turn(const VectorView& rows, uint32_t row, Scratch* scratch,
+                       uint16_t* out) const {
   scratch->work.resize(rotation_.padded());
   float* work = scratch->work.data();
   const float* x = rows.row(row);
   for (size_t i = 0; i < dim_; ++i) work[i] = x[i] - centre_[i];
   std::fill(work + dim_, work + rotation_.padded(), 0.0f);
   rotation_.Apply(work);
-  kernels_->link_codes->halve(work, rotation_.padded(), out);
+  kernels_->inline_codes->halve(work, rotation_.padded(), out);
 }
 
-void InlineRows::Encode(const VectorView& rows, const uint16_t* turned, uint32_t node,
-                        const uint32_t* ids, size_t n, Scratch* scratch) {
+void InlineCodes::Encode(const VectorView& rows, const uint16_t* turned, uint32_t node,
+                         const uint32_t* ids, size_t n, Scratch* scratch) {
   const size_t padded = rotation_.padded();
   scratch->from.resize(padded);
   scratch->whole.resize(padded);
@@ -115,7 +116,7 @@ void InlineRows::Encode(const VectorView& rows, const uint16_t* turned, uint32_t
   std::fill(from + dim_, from + padded, 0.0f);
   rotation_.Apply(from);
   // Rounded as its neighbors are, so that the difference of copies is nothing.
-  kernels_->link_codes->halve(from, padded, scratch->to.data());
+  kernels_->inline_codes->halve(from, padded, scratch->to.data());
   for (size_t i = 0; i < padded; ++i) {
     from[i] = FromHalf(scratch->to[i]);
     whole[i] = from[i] + turned_centre_[i];
@@ -126,7 +127,7 @@ void InlineRows::Encode(const VectorView& rows, const uint16_t* turned, uint32_t
   float offsets[kLanes];
   float slopes[kLanes];
   for (size_t block = 0; block < blocks_; ++block, at += block_bytes_) {
-    LinkBlock& out = *reinterpret_cast<LinkBlock*>(at);
+    InlineBlock& out = *reinterpret_cast<InlineBlock*>(at);
     const size_t first = block * kLanes;
     const size_t count = n > first ? std::min(kLanes, n - first) : 0;
     for (size_t lane = 0; lane < count; ++lane) {
@@ -140,7 +141,7 @@ void InlineRows::Encode(const VectorView& rows, const uint16_t* turned, uint32_t
         }
       }
       DifferenceSums sums;
-      kernels_->link_codes->encode(to, from, whole, groups_, lane, out.codes(), &sums);
+      kernels_->inline_codes->encode(to, from, whole, groups_, lane, out.codes(), &sums);
       const float f = sums.sizes > 0 ? sums.squares / sums.sizes : 0;
       offsets[lane] = euclidean ? sums.squares + 2 * f * sums.signs : f * sums.signs - sums.along;
       slopes[lane] = euclidean ? 2 * f : f;
@@ -149,7 +150,7 @@ void InlineRows::Encode(const VectorView& rows, const uint16_t* turned, uint32_t
   }
 }
 
-void InlineRows::Prepare(const float* query, InlineQuery* out) const {
+void InlineCodes::Prepare(const float* query, InlineQuery* out) const {
   const size_t padded = rotation_.padded();
   out->rotated.resize(padded);
   float* rotated = out->rotated.data();
@@ -159,8 +160,8 @@ void InlineRows::Prepare(const float* query, InlineQuery* out) const {
   if (out->entries.size() < 16 * groups_) out->entries = AlignedArray<uint8_t>(16 * groups_);
   out->table.entries = out->entries.data();
   out->table.groups = groups_;
-  kernels_->link_codes->fill_table(rotated, groups_, out->entries.data(), &out->table.scale,
-                                   &out->table.bias);
+  kernels_->inline_codes->fill_table(rotated, groups_, out->entries.data(), &out->table.scale,
+                                     &out->table.bias);
   float totals[8] = {};
   for (size_t i = 0; i < padded; i += 8) {
     for (size_t j = 0; j < 8; ++j) totals[j] += rotated[i + j];

@@ -1,5 +1,5 @@
-// Portable kernels of codes beside links: the reference for the others.
-#include "kernels/link_codes.h"
+// Portable kernels of inline codes: the reference for the others.
+#include "kernels/inline_code_kernels.h"
 
 namespace sightline {
 namespace {
@@ -99,8 +99,8 @@ size_t Insert(float* distances, uint32_t* ids, size_t count, float distance, uin
   return at;
 }
 
-uint32_t Price(const SignTable& table, float total, const LinkBlock& block, float base, float worst,
-               const FetchAhead&, float* distances) {
+uint32_t Price(const SignTable& table, float total, const InlineBlock& block, float base,
+               float worst, const FetchAhead&, float* distances) {
   uint32_t sums[kLanes] = {};
   const uint8_t* codes = block.codes();
   for (size_t g = 0; g < table.groups; ++g) {
@@ -124,6 +124,6 @@ uint32_t Price(const SignTable& table, float total, const LinkBlock& block, floa
 
 }  // namespace
 
-const LinkCodeKernels kScalarLinkCodes = {Hadamard, FillTable, Halve, Encode, Insert, Price};
+const InlineCodeKernels kScalarInlineCodes = {Hadamard, FillTable, Halve, Encode, Insert, Price};
 
 }  // namespace sightline

@@ -1,4 +1,5 @@
-// 1-bit codes of a node's neighbors, in one block per 32 links: one read prices all of them.
+// Inline codes: 1-bit codes of a node's neighbors beside its links, in one block per 32 links. One
+// read prices all of them.
 //
 // Sources: RaBitQ, Gao and Long, arXiv:2405.12497 (the code and its unbiased estimate); SymphonyQG,
 // Gou et al., arXiv:2411.12229 (codes relative to the node, beside its links; the exact distance of
@@ -16,13 +17,13 @@
 //     euclidean     |q - y|^2  ~  |q - x|^2 + |r|^2 + 2 f <s, R(x - c)>  -  2 f <s, R(q - c)>
 //
 // The first term is exact and known when v is expanded; what stands before the last f is kept as
-// `offset`, f as `slope`, a byte each (LinkBlock); <s, R(q - c)> comes from table look-ups for 32
+// `offset`, f as `slope`, a byte each (InlineBlock); <s, R(q - c)> comes from table look-ups for 32
 // neighbors at once. The estimate's deviation is about 0.75 |q - x| |y - x| / sqrt(dim).
 //
 // A block belongs to the list of links it was made of. When a list changes, its node is not current
 // any more (Graph::Touch) until it is coded again.
-#ifndef SIGHTLINE_CODES_INLINE_ROWS_H_
-#define SIGHTLINE_CODES_INLINE_ROWS_H_
+#ifndef SIGHTLINE_CODES_INLINE_CODES_H_
+#define SIGHTLINE_CODES_INLINE_CODES_H_
 
 #include <atomic>
 #include <cstddef>
@@ -48,13 +49,13 @@ struct InlineQuery {
 
 // Threads  any number of readers of current nodes; Encode of different nodes by several threads, if
 //          no reader can still be reading them (the owner waits); the rest by one writer.
-class InlineRows {
+class InlineCodes {
  public:
   // links: places of a list, 2M.
-  InlineRows(const KernelTable* kernels, Metric metric, size_t dim, size_t links, uint64_t seed);
+  InlineCodes(const KernelTable* kernels, Metric metric, size_t dim, size_t links, uint64_t seed);
 
   // max_nodes: what there will be at most. readers: who is waited for when codes move.
-  Status Reserve(uint64_t max_nodes, Grace* readers = nullptr);
+  Status Reserve(uint64_t max_nodes, Epoch* readers = nullptr);
   // Marks for nodes [0, nodes), new ones not current; before any of them can be reached.
   // current_words() may be others then.
   Status GrowMarks(uint64_t nodes);
@@ -94,13 +95,13 @@ class InlineRows {
 
   void Prepare(const float* query, InlineQuery* out) const;
   size_t blocks() const { return blocks_; }
-  const LinkBlock& Block(uint32_t node, size_t block) const {
-    return *reinterpret_cast<const LinkBlock*>(bytes_.data() + node * stride_ +
-                                               block * block_bytes_);
+  const InlineBlock& Block(uint32_t node, size_t block) const {
+    return *reinterpret_cast<const InlineBlock*>(bytes_.data() + node * stride_ +
+                                                 block * block_bytes_);
   }
   // Bytes of a node, for fetching ahead.
   size_t stride() const { return stride_; }
-  const LinkCodeKernels& kernels() const { return *kernels_->link_codes; }
+  const InlineCodeKernels& kernels() const { return *kernels_->inline_codes; }
   // What is written to; more is reserved.
   size_t resident_bytes() const {
     return coded_.load(std::memory_order_relaxed) * stride_ + current_.committed_bytes();
@@ -126,4 +127,4 @@ class InlineRows {
 
 }  // namespace sightline
 
-#endif  // SIGHTLINE_CODES_INLINE_ROWS_H_
+#endif  // SIGHTLINE_CODES_INLINE_CODES_H_

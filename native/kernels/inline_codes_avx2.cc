@@ -1,9 +1,9 @@
-// AVX2 kernels of codes beside links.
+// AVX2 kernels of inline codes.
 //
 // Instructions  AVX2, FMA. Every function carries the target, the file needs no flags.
 // Alignment     none assumed.
 // Agreement     with scalar: codes to the bit, table entries to one unit, distances to rounding.
-#include "kernels/link_codes.h"
+#include "kernels/inline_code_kernels.h"
 #include "kernels/tables.h"
 
 #ifdef SL_X86_64
@@ -251,7 +251,7 @@ SL_INLINE void AddLanes(const Wide& wide, __m256i* sums) {
   sums[1] = _mm256_add_epi32(sums[1], _mm256_cvtepu16_epi32(_mm256_extracti128_si256(lanes, 1)));
 }
 
-SL_TARGET uint32_t Price(const SignTable& table, float total, const LinkBlock& block, float base,
+SL_TARGET uint32_t Price(const SignTable& table, float total, const InlineBlock& block, float base,
                          float worst, const FetchAhead& ahead, float* distances) {
   Fetcher fetcher{&ahead};
   const uint8_t* codes = block.codes();
@@ -298,7 +298,7 @@ SL_TARGET uint32_t Price(const SignTable& table, float total, const LinkBlock& b
 
 }  // namespace
 
-const LinkCodeKernels kAvx2LinkCodes = {Hadamard, FillTable, Halve, Encode, Insert, Price};
+const InlineCodeKernels kAvx2InlineCodes = {Hadamard, FillTable, Halve, Encode, Insert, Price};
 
 }  // namespace sightline
 #endif

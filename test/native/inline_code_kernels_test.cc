@@ -1,4 +1,4 @@
-// Codes beside links: kernels against scalar and against the end of memory, the rotation, and how
+// Inline codes: kernels against scalar and against the end of memory, the rotation, and how
 // far estimates are from the truth.
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "codes/inline_rows.h"
+#include "codes/inline_codes.h"
 #include "core/rng.h"
 #include "guarded.h"
 #include "runner.h"
@@ -30,10 +30,10 @@ std::vector<float> Normals(size_t n, uint64_t seed) {
 }  // namespace
 
 SL_TEST(link_codes_of_every_length_agree_with_scalar_and_stay_in_bounds) {
-  const LinkCodeKernels& kernels = *Kernels()->link_codes;
+  const InlineCodeKernels& kernels = *Kernels()->inline_codes;
   test::Guarded entries(16 * 280);
   test::Guarded values(16 * 280);
-  test::Guarded rows(sizeof(LinkBlock) + 16 * 280);
+  test::Guarded rows(sizeof(InlineBlock) + 16 * 280);
   test::Guarded floats(16 * 280);
   test::Guarded zeros(16 * 280);
   test::Guarded halves(8 * 280);
@@ -45,9 +45,9 @@ SL_TEST(link_codes_of_every_length_agree_with_scalar_and_stay_in_bounds) {
     float scale = 0;
     float bias = 0;
     kernels.fill_table(q, groups, table_bytes, &scale, &bias);
-    unsigned char* at = rows.Tail(sizeof(LinkBlock) + 16 * groups);
-    std::memset(at, 0, sizeof(LinkBlock) + 16 * groups);
-    LinkBlock& block = *reinterpret_cast<LinkBlock*>(at);
+    unsigned char* at = rows.Tail(sizeof(InlineBlock) + 16 * groups);
+    std::memset(at, 0, sizeof(InlineBlock) + 16 * groups);
+    InlineBlock& block = *reinterpret_cast<InlineBlock*>(at);
     std::vector<std::vector<float>> lanes;
     for (size_t lane = 0; lane < kLanes; ++lane) {
       lanes.push_back(Normals(4 * groups, 1000 * groups + lane));
@@ -101,7 +101,7 @@ SL_TEST(a_rotation_keeps_lengths_and_spreads_one_coordinate) {
   }
 }
 
-// The figure of inline_rows.h: off by 0.75 |q - x| |y - x| / sqrt(dim), and not to one side.
+// The figure of inline_codes.h: off by 0.75 |q - x| |y - x| / sqrt(dim), and not to one side.
 SL_TEST(estimates_from_link_codes_are_unbiased_and_as_near_as_promised) {
   constexpr size_t kDim = 256;
   constexpr size_t kNeighbors = 32;
@@ -115,12 +115,12 @@ SL_TEST(estimates_from_link_codes_are_unbiased_and_as_near_as_promised) {
     view.count = kNodes;
     view.dim = kDim;
     view.stride = kDim * sizeof(float);
-    InlineRows rows(Kernels(), metric, kDim, kNeighbors, 42);
+    InlineCodes rows(Kernels(), metric, kDim, kNeighbors, 42);
     CHECK_OK(rows.Reserve(kNodes));
     CHECK_OK(rows.GrowMarks(kNodes));
     CHECK_OK(rows.Grow(kNodes));
     rows.Centre(view);
-    InlineRows::Scratch scratch;
+    InlineCodes::Scratch scratch;
     const auto neighbor = [](size_t node, size_t lane) {
       return static_cast<uint32_t>((node + 1 + lane) % kNodes);
     };
@@ -172,7 +172,7 @@ SL_TEST(estimates_from_link_codes_are_unbiased_and_as_near_as_promised) {
 }
 
 SL_TEST(inserting_into_a_list_stays_within_its_slack_and_keeps_it_sorted) {
-  const LinkCodeKernels& kernels = *Kernels()->link_codes;
+  const InlineCodeKernels& kernels = *Kernels()->inline_codes;
   test::Guarded distance_memory(1024);
   test::Guarded id_memory(1024);
   for (size_t places = 1; places <= 100; ++places) {

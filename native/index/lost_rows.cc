@@ -1,0 +1,172 @@
+#include "index/lost_rows.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+
+#include "platform/exiting.h"
+#include "platform/parallel.h"
+
+namespace sightline {
+namespace {
+
+// Below so many rows searches scan.
+constexpr uint64_t kFoundFrom = 1000;
+// A link that is made for one row can take another's place, which is then searched for.
+constexpr int kRounds = 4;
+// Rows to which at most M / 2 others link are searched for: one in fifteen of these is lost where
+// rows are 64 independent values (a fourteenth of all), one in a hundred of CLIP-like ones (a
+// hundredth of all). Of others one in two hundred.
+constexpr uint32_t FewLinks(uint32_t m) { return std::max(1u, m / 2); }
+constexpr size_t kFewAtLeast = 64;
+// All rows are searched for, which takes a third of the time of linking them, where the hidden
+// among those with few links are more than one in so many of all rows: one in 300 of independent
+// values (48 dimensions), one in 1,400 of uniform ones (64 dimensions), one in 20,000 of 100,000
+// CLIP-like rows.
+constexpr uint64_t kHiddenFew = 3000;
+// The same where links to a scene hide it from all others: one in kSampled rows is searched for,
+// and kSampledMore times as many where of these more than one in kHiddenPart is hidden. A link to
+// one of them leads to others, so twice that part of the first sample is enough.
+constexpr uint64_t kSampled = 32;
+constexpr uint64_t kSampledMore = 4;
+constexpr uint64_t kHiddenPart = 400;
+constexpr uint64_t kHiddenAtLeast = 3;  // fewer may be chance
+constexpr uint64_t kSampleIsEnough = 4000;
+// What was counted longer ago counts less.
+constexpr uint64_t kCountedAtMost = 16 * 1024;
+constexpr size_t kSearchedAtOnce = 16;
+
+// Adds every `step`-th row of [from, to).
+void Take(uint64_t from, uint64_t to, uint64_t step, std::vector<uint32_t>* rows) {
+  for (uint64_t row = from; row < to; row += step) rows->push_back(static_cast<uint32_t>(row));
+}
+
+// So that as many old rows as new ones are taken.
+uint64_t OldStep(uint64_t first, uint64_t rows) {
+  return std::max<uint64_t>(1, kSampled * first / std::max<uint64_t>(1, rows - first));
+}
+
+}  // namespace
+
+Status LostRows::Find(const Job& job, const std::vector<uint32_t>& nodes,
+                      std::vector<LostNode>* lost) {
+  lost->clear();
+  std::mutex adding;
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    ScratchPool::Lease scratch(job.scratches);
+    Space space = job.space;
+    space.query_code = &scratch->query_code;
+    std::vector<LostNode> own;
+    LostNode node;
+    bool is_lost = false;
+    for (size_t at = next.fetch_add(kSearchedAtOnce); at < nodes.size();
+         at = next.fetch_add(kSearchedAtOnce)) {
+      if (Exiting()) return ExitingStatus();
+      for (size_t i = at; i < std::min(nodes.size(), at + kSearchedAtOnce); ++i) {
+        if (LookFor(*job.graph, space, nodes[i], &*scratch, &is_lost, &node) != Walk::kOk) {
+          next = nodes.size();
+          return Status(StatusCode::kFileCorrupt, "a row that the graph needs is damaged");
+        }
+        if (is_lost) own.push_back(node);
+      }
+    }
+    const std::lock_guard<std::mutex> lock(adding);
+    lost->insert(lost->end(), own.begin(), own.end());
+    return Status::Ok();
+  };
+  SL_RETURN_IF_ERROR(InParallel(ThreadsFor(job.threads, nodes.size(), kSearchedAtOnce), work));
+  std::sort(lost->begin(), lost->end(),
+            [](const LostNode& a, const LostNode& b) { return a.node < b.node; });
+  return Status::Ok();
+}
+
+Status LostRows::LinkLostOf(Job* job, std::vector<uint32_t>* nodes, Counted* counted) {
+  std::vector<LostNode> lost;
+  for (int round = 0; round < kRounds && !nodes->empty(); ++round) {
+    SL_RETURN_IF_ERROR(Find(*job, *nodes, &lost));
+    if (round == 0) {
+      const auto hidden =
+          std::count_if(lost.begin(), lost.end(), [](const LostNode& node) { return node.hidden; });
+      counted->rows += nodes->size();
+      counted->hidden += static_cast<uint64_t>(hidden);
+      if (counted->rows > kCountedAtMost) {
+        counted->rows /= 2;
+        counted->hidden /= 2;
+      }
+    }
+    nodes->clear();
+    for (const LostNode& node : lost) LinkLost(job->graph, node, nodes);
+    job->linked += lost.size();
+  }
+  nodes->clear();
+  return Status::Ok();
+}
+
+Status LostRows::LookAtFew(Job* job, uint64_t first, uint64_t rows, bool* hides) {
+  std::vector<uint32_t> wanted;
+  FewLinksTo(*job->graph, static_cast<uint32_t>(rows), FewLinks(job->graph->m()), &wanted);
+  const uint64_t few = wanted.size();
+  // Of the old ones as many as of the new, others each time: both counts are small.
+  const auto fresh = std::lower_bound(wanted.begin(), wanted.end(), static_cast<uint32_t>(first));
+  const size_t old = static_cast<size_t>(fresh - wanted.begin());
+  const size_t most = std::max(kFewAtLeast, static_cast<size_t>(wanted.end() - fresh));
+  if (old > most) {
+    std::rotate(wanted.begin(), wanted.begin() + static_cast<std::ptrdiff_t>(rows % old), fresh);
+    wanted.erase(wanted.begin() + static_cast<std::ptrdiff_t>(most), fresh);
+  }
+  SL_RETURN_IF_ERROR(LinkLostOf(job, &wanted, &few_));
+  *hides = few_.hidden >= kHiddenAtLeast && few * few_.hidden * kHiddenFew > rows * few_.rows;
+  return Status::Ok();
+}
+
+Status LostRows::LookAtSample(Job* job, uint64_t first, uint64_t rows, bool* hides) {
+  std::vector<uint32_t> wanted;
+  for (const uint64_t more : {uint64_t{1}, kSampledMore}) {
+    const uint64_t step = std::max<uint64_t>(1, OldStep(first, rows) / more);
+    Take(first + more - 1, rows, kSampled / more, &wanted);
+    // Another start each time, so that in the end every old row was searched for.
+    if (first > 0) Take((rows + more) % std::min(step, first), first, step, &wanted);
+    SL_RETURN_IF_ERROR(LinkLostOf(job, &wanted, &sampled_));
+    if (sampled_.hidden * kHiddenPart <= sampled_.rows) return Status::Ok();
+    // What earlier rows were like, later ones are.
+    *hides =
+        sampled_.hidden >= kHiddenAtLeast && (more > 1 || sampled_.rows > kSampleIsEnough ||
+                                              sampled_.hidden * kHiddenPart > 2 * sampled_.rows);
+    if (*hides) return Status::Ok();
+  }
+  return Status::Ok();
+}
+
+// All old ones each time there are a fifth more: six searches a row in all. Else some of them, which
+// later links may have hidden.
+Status LostRows::LookAtAll(Job* job, uint64_t first, uint64_t rows) {
+  std::vector<uint32_t> wanted;
+  const bool all = 5 * rows >= 6 * searched_all_at_;
+  if (!all && first > 0) {
+    const uint64_t denser = std::max<uint64_t>(1, OldStep(first, rows) / kSampled / 2);
+    Take(rows % std::min(denser, first), first, denser, &wanted);
+  }
+  Take(all ? 0 : first, rows, 1, &wanted);
+  Counted ignored;
+  SL_RETURN_IF_ERROR(LinkLostOf(job, &wanted, &ignored));
+  if (all) searched_all_at_ = rows;
+  return Status::Ok();
+}
+
+Status LostRows::Link(Graph* graph, const Space& space, uint64_t first, uint64_t rows,
+                      size_t threads, ScratchPool* scratches, uint64_t* linked) {
+  *linked = 0;
+  // Walks on the largest inner product do not look for the row itself.
+  if (space.metric == Metric::kDot || rows < kFoundFrom) return Status::Ok();
+  Job job{graph, space, threads, scratches};
+  bool hides = false;
+  SL_RETURN_IF_ERROR(LookAtFew(&job, first, rows, &hides));
+  if (!hides) SL_RETURN_IF_ERROR(LookAtSample(&job, first, rows, &hides));
+  if (hides) SL_RETURN_IF_ERROR(LookAtAll(&job, first, rows));
+  *linked = job.linked;
+  return Status::Ok();
+}
+
+}  // namespace sightline

@@ -1,0 +1,57 @@
+// Rows that searches do not find although the graph leads to them: finds them and links them.
+#ifndef SIGHTLINE_INDEX_LOST_ROWS_H_
+#define SIGHTLINE_INDEX_LOST_ROWS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/status.h"
+#include "hnsw/hnsw.h"
+#include "hnsw/reconnect.h"
+
+namespace sightline {
+
+// Searches for few rows where the data is easy, for all where it is not (docs/adr/0012), and keeps
+// what it learned from one call to the next.
+class LostRows {
+ public:
+  // Links the lost ones among `rows` rows; those from `first` on are new since the last call.
+  //
+  // space   codes set: searches walk on these too.
+  // linked  how many were lost.
+  // Returns kFileCorrupt, without a path, if a row that is needed is damaged.
+  // Threads uses as many as wanted; not together with Insert; readers may search.
+  Status Link(Graph* graph, const Space& space, uint64_t first, uint64_t rows, size_t threads,
+              ScratchPool* scratches, uint64_t* linked);
+
+ private:
+  // Rows that were searched for, and how many of them links hid.
+  struct Counted {
+    uint64_t rows = 0;
+    uint64_t hidden = 0;
+  };
+  struct Job {
+    Graph* graph;
+    const Space& space;
+    size_t threads;
+    ScratchPool* scratches;
+    uint64_t linked = 0;
+  };
+  static Status Find(const Job& job, const std::vector<uint32_t>& nodes,
+                     std::vector<LostNode>* lost);
+  // Searches for the nodes and links those that are lost; empties *nodes.
+  static Status LinkLostOf(Job* job, std::vector<uint32_t>* nodes, Counted* counted);
+  // Sets *hides where links hide so many that all rows are to be searched for.
+  Status LookAtFew(Job* job, uint64_t first, uint64_t rows, bool* hides);
+  Status LookAtSample(Job* job, uint64_t first, uint64_t rows, bool* hides);
+  Status LookAtAll(Job* job, uint64_t first, uint64_t rows);
+
+  Counted few_;                   // of rows with few links to them
+  Counted sampled_;               // of a sample of all
+  uint64_t searched_all_at_ = 0;  // rows there were when all were last searched for
+};
+
+}  // namespace sightline
+
+#endif  // SIGHTLINE_INDEX_LOST_ROWS_H_
