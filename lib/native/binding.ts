@@ -159,4 +159,19 @@ export interface NativeBinding {
   ): Promise<number>;
   adopt(handle: NativeHandle, fresh: NativeHandle): Promise<NativeHandle>;
   abandon(handle: NativeHandle, fresh: NativeHandle): Promise<void>;
+  /** `native/image/resize.h`. Fills `out`. */
+  resizeRgb(
+    rgb: Uint8Array,
+    width: number,
+    height: number,
+    resizedWidth: number,
+    resizedHeight: number,
+    left: number,
+    top: number,
+    keptWidth: number,
+    keptHeight: number,
+    /** 0 bilinear, 1 bicubic. */
+    filter: number,
+    out: Uint8Array,
+  ): void;
 }

@@ -53,6 +53,7 @@ constexpr Export kExports[] = {
     {"copyLive", CopyLive},
     {"adopt", Adopt},
     {"abandon", Abandon},
+    {"resizeRgb", ResizeRgb},
 };
 
 // Every verb runs in here: copying its arguments may find no memory, which must not end the

@@ -35,6 +35,7 @@ uint64_t IntegerAt(const Napi::CallbackInfo& info, size_t at, uint64_t low, uint
 bool BoolAt(const Napi::CallbackInfo& info, size_t at);
 std::string StringAt(const Napi::CallbackInfo& info, size_t at);
 Span<float> FloatsAt(const Napi::CallbackInfo& info, size_t at);
+Span<uint8_t> Uint8sAt(const Napi::CallbackInfo& info, size_t at);
 Span<uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at);
 Span<double> DoublesAt(const Napi::CallbackInfo& info, size_t at);
 Span<int64_t> BigintsAt(const Napi::CallbackInfo& info, size_t at);

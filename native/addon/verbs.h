@@ -50,6 +50,9 @@ Napi::Value CopyLive(const Napi::CallbackInfo& info);
 Napi::Value Adopt(const Napi::CallbackInfo& info);
 Napi::Value Abandon(const Napi::CallbackInfo& info);
 
+// verbs_image.cc
+Napi::Value ResizeRgb(const Napi::CallbackInfo& info);
+
 }  // namespace sightline::addon
 
 #endif  // SIGHTLINE_ADDON_VERBS_H_
