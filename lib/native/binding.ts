@@ -59,6 +59,8 @@ export interface NativeBinding {
   endProcess(): void;
   /** Whether the system would give so many bytes now. */
   hasRoom(bytes: number): boolean;
+  /** `native/platform/lock.h`, of an open file; closing it frees the lock. */
+  lockFile(descriptor: number, path: string, shared: boolean): void;
   create(
     path: string,
     dim: number,

@@ -21,6 +21,7 @@ constexpr Export kExports[] = {
     {"kernelName", KernelName},
     {"endProcess", EndProcess},
     {"hasRoom", HasRoom},
+    {"lockFile", LockFile},
     {"create", Create},
     {"open", Open},
     {"info", Info},

@@ -11,6 +11,7 @@ namespace sightline::addon {
 Napi::Value KernelName(const Napi::CallbackInfo& info);
 Napi::Value EndProcess(const Napi::CallbackInfo& info);
 Napi::Value HasRoom(const Napi::CallbackInfo& info);
+Napi::Value LockFile(const Napi::CallbackInfo& info);
 Napi::Value Create(const Napi::CallbackInfo& info);
 Napi::Value Open(const Napi::CallbackInfo& info);
 Napi::Value Info(const Napi::CallbackInfo& info);

@@ -55,7 +55,7 @@ Status CommitLog::Open(const FilePlace& place, bool writable, CommitLog* out) {
   CommitLog log;
   SL_RETURN_IF_ERROR(
       File::Open(place, writable ? OpenMode::kReadWrite : OpenMode::kRead, &log.file_));
-  if (writable) SL_RETURN_IF_ERROR(LockNow(log.file_));
+  if (writable) SL_RETURN_IF_ERROR(LockNow(log.file_.descriptor(), place.path()));
   std::vector<unsigned char> header(kLogPage);
   SL_RETURN_IF_ERROR(log.file_.ReadAt(0, header.data(), header.size()));
   SL_RETURN_IF_ERROR(DecodeLogHeader(header.data(), place.path(), &log.parameters_, &log.uuid_,
