@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "index/index.h"
+#include "index/names.h"
 #include "platform/file.h"
 
 namespace sightline {
@@ -20,8 +21,6 @@ namespace {
 // Rows copied in one step: 4096, or 32 MB of them where rows are long.
 constexpr uint64_t kStepRows = 4096;
 constexpr uint64_t kStepFloats = 8 * 1024 * 1024;
-
-constexpr char kCompactName[] = "compact.tmp";
 
 }  // namespace
 
@@ -91,14 +90,14 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
   const bool suit = fresh->codes_suit_;
   fresh->Close();
   const FilePlace rows = folder_.At(RowsOnTheWay(parameters_.compactions + 1));
-  SL_RETURN_IF_ERROR(RenameDurable(from.At("embeddings.dat"), rows));
-  const Status replaced = RenameDurable(from.At("embeddings.idx"), In("embeddings.idx"));
+  SL_RETURN_IF_ERROR(RenameDurable(from.At(kRowsName), rows));
+  const Status replaced = RenameDurable(from.At(kLogName), In(kLogName));
   // Even if only making it durable failed, the log we have open may be nobody's by now.
   broken_ = replaced.ok() ? Status(StatusCode::kClosed, path_ + " was compacted") : replaced;
   SL_RETURN_IF_ERROR(replaced);
   // Committed. Should one of these two fail, opening mends it.
-  (void)RenameDurable(from.At("hnsw_index.bin"), In("hnsw_index.bin"));
-  (void)RenameDurable(rows, In("embeddings.dat"));
+  (void)RenameDurable(from.At(kGraphName), In(kGraphName));
+  (void)RenameDurable(rows, In(kRowsName));
   OpenOptions options;
   options.path = path_;
   options.storage = storage_;
@@ -115,7 +114,7 @@ Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {
 bool Index::HoldsRowsOfLog(const char* name) const {
   CommitLog log;
   RowStore rows(parameters_.dim, parameters_.rows_per_extent());
-  Status status = CommitLog::Open(In("embeddings.idx"), false, &log);
+  Status status = CommitLog::Open(In(kLogName), false, &log);
   if (status.ok()) status = rows.OpenFile(In(name), OpenMode::kRead, max_rows_);
   if (status.ok()) {
     status = log.ReadNew([&](const LogRecord& record) {
@@ -134,7 +133,7 @@ bool Index::HoldsRowsOfLog(const char* name) const {
 // no proof: somebody may have kept a copy under it, and to put that in the place of good rows would
 // lose them.
 bool Index::AreOursOnTheWay() const {
-  return !HoldsRowsOfLog("embeddings.dat") ||
+  return !HoldsRowsOfLog(kRowsName) ||
          HoldsRowsOfLog(RowsOnTheWay(parameters_.compactions).c_str());
 }
 

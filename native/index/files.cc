@@ -10,6 +10,7 @@
 //
 // What was read stays readable: files live as long as somebody has them open.
 #include "index/index.h"
+#include "index/names.h"
 #include "platform/entropy.h"
 
 namespace sightline {
@@ -41,11 +42,11 @@ Status Index::OwnsFiles() const {
     SL_RETURN_IF_ERROR(folder_.WhatPathNames(&folder));
     return Lost(folder == Named::kThis ? log : folder, path_);
   }
-  if (log != Named::kThis) return Lost(log, FileIn("embeddings.idx"));
-  if (rows != Named::kThis) return Lost(rows, FileIn("embeddings.dat"));
+  if (log != Named::kThis) return Lost(log, FileIn(kLogName));
+  if (rows != Named::kThis) return Lost(rows, FileIn(kRowsName));
   bool known = true;
   SL_RETURN_IF_ERROR(log_.EndsAsKnown(&known));
-  return known ? Status::Ok() : Lost(Named::kOther, FileIn("embeddings.idx"));
+  return known ? Status::Ok() : Lost(Named::kOther, FileIn(kLogName));
 }
 
 // The path does not lead to another folder by now.
@@ -59,9 +60,9 @@ Status Index::OwnsPath() const {
 // Whether hnsw_index.bin is the one that was read or written last, or none.
 Status Index::OwnsSnapshot() const {
   FileStamp now;
-  SL_RETURN_IF_ERROR(StampOf(In("hnsw_index.bin"), &now));
+  SL_RETURN_IF_ERROR(StampOf(In(kGraphName), &now));
   if (!now.exists || now == snapshot_) return Status::Ok();
-  return Lost(Named::kOther, FileIn("hnsw_index.bin"));
+  return Lost(Named::kOther, FileIn(kGraphName));
 }
 
 Status Index::CopyInto(const std::string& path) {
@@ -73,21 +74,21 @@ Status Index::CopyInto(const std::string& path) {
   if (!broken_.ok()) return MayStore();
   Folder folder;
   SL_RETURN_IF_ERROR(Folder::Open(path, &folder));
-  SL_RETURN_IF_ERROR(rows_.CopyTo(folder.At("embeddings.dat")));
+  SL_RETURN_IF_ERROR(rows_.CopyTo(folder.At(kRowsName)));
   CommitLog of_what_is_left;
   if (owns_) {
-    SL_RETURN_IF_ERROR(log_.CopyTo(folder.At("embeddings.idx")));
+    SL_RETURN_IF_ERROR(log_.CopyTo(folder.At(kLogName)));
   } else {
     std::vector<LogRecord> records = FoldedRecords(rows_.JoinedExtents());
     Uuid uuid;
     SL_RETURN_IF_ERROR(RandomBytes(uuid.data(), uuid.size()));
-    SL_RETURN_IF_ERROR(CommitLog::Write(folder.At("embeddings.idx"), parameters_, uuid, &records,
-                                        &of_what_is_left));
+    SL_RETURN_IF_ERROR(
+        CommitLog::Write(folder.At(kLogName), parameters_, uuid, &records, &of_what_is_left));
   }
   // A damaged graph is built again by whoever opens the copy.
   if (graph_damaged_ || !CheckCut().ok()) return SyncFolder(path);
   FileStamp ignored;
-  return WriteSnapshotTo(folder.At("hnsw_index.bin"), owns_ ? log_ : of_what_is_left, &ignored);
+  return WriteSnapshotTo(folder.At(kGraphName), owns_ ? log_ : of_what_is_left, &ignored);
 }
 
 Status Index::WriteNote(const std::string& name, const void* data, size_t size) {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "index/index.h"
+#include "index/names.h"
 #include "platform/entropy.h"
 #include "platform/file.h"
 
@@ -120,7 +121,7 @@ Status Index::FoldLog(bool anyway) {
   std::vector<LogRecord> records = FoldedRecords(runs);
   Uuid uuid;
   SL_RETURN_IF_ERROR(RandomBytes(uuid.data(), uuid.size()));
-  const FilePlace beside = In("embeddings.idx").With(".tmp");
+  const FilePlace beside = In(kLogName).With(".tmp");
   CommitLog fresh;
   const Status written = CommitLog::Write(beside, parameters_, uuid, &records, &fresh);
   if (!written.ok() || (!anyway && 2 * fresh.bytes() > log_.bytes())) {
@@ -148,13 +149,13 @@ Status Index::FoldLog(bool anyway) {
 // The new log in the place of the old one.
 Status Index::TakeFolded(const FilePlace& beside, const CommitLog& fresh,
                          const std::vector<ExtentRun>& runs) {
-  SL_RETURN_IF_ERROR(RenameDurable(beside, In("embeddings.idx")));
+  SL_RETURN_IF_ERROR(RenameDurable(beside, In(kLogName)));
   unsaved_ = false;
   CommitLog renamed;
-  SL_RETURN_IF_ERROR(CommitLog::Open(In("embeddings.idx"), true, &renamed));
+  SL_RETURN_IF_ERROR(CommitLog::Open(In(kLogName), true, &renamed));
   SL_RETURN_IF_ERROR(renamed.ReadNew([](const LogRecord&) { return Status::Ok(); }));
   if (renamed.chain() != fresh.chain()) {
-    return Status(StatusCode::kFileCorrupt, FileIn("embeddings.idx") + " is not what was written");
+    return Status(StatusCode::kFileCorrupt, FileIn(kLogName) + " is not what was written");
   }
   rows_.AdoptExtents(runs);
   log_ = std::move(renamed);

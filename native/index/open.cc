@@ -6,17 +6,12 @@
 
 #include "index/index.h"
 #include "index/live_copy.h"
+#include "index/names.h"
 #include "platform/entropy.h"
 #include "platform/file.h"
 
 namespace sightline {
 namespace {
-
-constexpr char kRowsName[] = "embeddings.dat";
-constexpr char kLogName[] = "embeddings.idx";
-constexpr char kGraphName[] = "hnsw_index.bin";
-constexpr char kLockName[] = "LOCK";
-constexpr char kCompactName[] = "compact.tmp";
 
 // A reader that meets a compaction's renames looks again; each is over in milliseconds.
 constexpr int kOpenAttempts = 100;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "index/index.h"
+#include "index/names.h"
 #include "platform/file.h"
 
 namespace sightline {
@@ -96,7 +97,7 @@ Status Index::FindWhole(Whole* out) {
     if (!flaw.missing && !rewritten) {
       if (!is_short) return Status::Ok();
       return Status(StatusCode::kFileCorrupt,
-                    FileIn("embeddings.dat") + " holds " + std::to_string(size / row_bytes) +
+                    FileIn(kRowsName) + " holds " + std::to_string(size / row_bytes) +
                         " rows of the " + std::to_string(before) +
                         " that the log counts, and those from row " + std::to_string(flawed) +
                         " on do not match their checksums: damage, or a copy across a "

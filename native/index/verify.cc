@@ -1,6 +1,7 @@
 // Figures, and the full check.
 #include "index/index.h"
 #include "index/live_copy.h"
+#include "index/names.h"
 #include "platform/exiting.h"
 #include "platform/file.h"
 
@@ -50,7 +51,7 @@ Status Index::Stats(IndexStats* out) const {
   stats.codes_reason = stats.walks_on_codes ? "used" : WhyNoCodes();
   stats.bytes_resident = Resident();
   if (!path_.empty()) {
-    for (const char* name : {"embeddings.dat", "embeddings.idx", "hnsw_index.bin"}) {
+    for (const char* name : {kRowsName, kLogName, kGraphName}) {
       stats.bytes_on_disk += BytesOf(In(name));
     }
   }
@@ -71,19 +72,18 @@ Status Index::Verify(std::vector<std::string>* problems, uint64_t* rows_checked)
   if (!path_.empty()) {
     // What is on disk, not what was read when the index was opened.
     CommitLog log;
-    Status status = CommitLog::Open(In("embeddings.idx"), false, &log);
+    Status status = CommitLog::Open(In(kLogName), false, &log);
     if (status.ok()) status = log.ReadNew([](const LogRecord&) { return Status::Ok(); });
     // A machine without memory is no finding.
     if (status.code() == StatusCode::kNoMemory) return status;
     if (!status.ok()) problems->push_back(status.message());
     if (status.ok() && !read_only_ && owns_ && log.sequence() != log_.sequence()) {
-      problems->push_back(FileIn("embeddings.idx") + " ends at record " +
-                          std::to_string(log.sequence()) + ", written were " +
-                          std::to_string(log_.sequence()));
+      problems->push_back(FileIn(kLogName) + " ends at record " + std::to_string(log.sequence()) +
+                          ", written were " + std::to_string(log_.sequence()));
     }
     // After a read-only open the snapshot may have been replaced; the writer's folder is its own.
     GraphFile file;
-    status = GraphFile::Open(In("hnsw_index.bin"), &file);
+    status = GraphFile::Open(In(kGraphName), &file);
     if (status.ok()) {
       ReservedRange base;
       ReservedRange upper;

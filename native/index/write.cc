@@ -6,6 +6,7 @@
 #include "core/yield_point.h"
 #include "index/index.h"
 #include "index/live_copy.h"
+#include "index/names.h"
 #include "index/vectors.h"
 
 namespace sightline {
@@ -59,7 +60,7 @@ Status Index::CheckCut() const {
   SL_RETURN_IF_ERROR(rows_.CheckCut());
   if (!graph_->base_range().Cut()) return Status::Ok();
   return Status(StatusCode::kFileCorrupt,
-                FileIn("hnsw_index.bin") +
+                FileIn(kGraphName) +
                     " lost links while it was in use: another program cut it "
                     "short, or the disk could not read it");
 }
@@ -310,7 +311,7 @@ Status Index::Save(bool closing) {
 
 Status Index::WriteSnapshot(const CommitLog& log) {
   SL_RETURN_IF_ERROR(OwnsSnapshot());
-  const FilePlace place = In("hnsw_index.bin");
+  const FilePlace place = In(kGraphName);
   FileStamp written;
   const Status done = Caught([&] { return WriteSnapshotTo(place, log, &written); });
   FileStamp now;
