@@ -3,7 +3,7 @@
  * verifies what is there. Pulling is the only thing in the package that opens connections to the
  * hub; loading a model never does (see `model-store.ts`).
  *
- * May use the encoders (to verify), errors and plain types. Loads undici, the hub's client and the
+ * May use the encoders (to verify), errors and plain types. Loads undici and the
  * runtime, so callers import it when it is needed.
  */
 export { listModels, type InstalledModel, type ModelState } from './list';
