@@ -20,7 +20,7 @@ namespace {
 
 // Rows copied in one step: 4096, or 32 MB of them where rows are long.
 constexpr uint64_t kStepRows = 4096;
-constexpr uint64_t kStepFloats = 8 * 1024 * 1024;
+constexpr uint64_t kStepFloats = uint64_t{8} << 20;
 
 }  // namespace
 
