@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the C++ tests of the kernels, the checksum and the exact scan as aarch64 code under qemu.
+# Runs the C++ tests of kernels, checksum, exact scan and resizer as aarch64 code under qemu.
 # Debian/Ubuntu: apt install g++-aarch64-linux-gnu qemu-user. Without them it says so and passes.
 set -eu
 cd "$(dirname "$0")/.."
@@ -14,8 +14,8 @@ out=build/neon
 mkdir -p "$out"
 # What the tests below need; static, so that qemu needs no aarch64 libraries.
 sources="native/platform/cpu.cc native/kernels/*.cc native/format/crc32c.cc native/exact/*.cc
-  test/native/runner.cc test/native/kernels_test.cc test/native/crc32c_test.cc
-  test/native/exact_scan_test.cc test/native/top_k_test.cc"
+  native/image/*.cc test/native/runner.cc test/native/kernels_test.cc test/native/crc32c_test.cc
+  test/native/exact_scan_test.cc test/native/top_k_test.cc test/native/resize_test.cc"
 # shellcheck disable=SC2086  # the list is meant to be split
 "$compiler" -std=c++20 -O2 -Wall -Wextra -Werror -static -pthread -Inative -Itest/native \
   -o "$out/tests" $sources

@@ -13,6 +13,8 @@ export const DEFAULT_K = 20;
  * still answers in a fraction of a millisecond.
  */
 export const DEFAULT_EF = 200;
+/** Longest text to search for, in code points; longer ones are refused before any tokenizer sees them. */
+export const MAX_QUERY_CODE_POINTS = 1024;
 /** Longest text to embed: more than any model reads, less than an attack. In UTF-16 units. */
 export const MAX_TEXT = 100_000;
 /** Length of a vector. */

@@ -4,13 +4,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Catalog } from '../catalog';
 import { EmbeddedVectors } from './embedded-vectors';
 import { makeError } from '../base/errors';
 import { COMMIT_LOG } from '../base/files/names';
 import { objectOf } from '../base/options';
+import { lockFile } from '../native/lock';
 import { PgVectorStore, type PgVectorStoreOptions, type VectorStore } from '../stores/vectors';
 import { CONNECTION_OPTIONS } from '../stores/vectors/pg/pg-options';
 import type { ModelIdentity } from '../base/types';
@@ -148,7 +149,8 @@ async function openPostgres(
     throw makeError('ERR_LIBRARY_MISSING', `${options.dir} has no vectors yet: sync it first`);
   // Of its own for every library, so that many can share a database.
   const table = known ?? `sightline_${space}_${randomBytes(6).toString('hex')}`;
-  const lock = readOnly ? undefined : await lockWriter(options);
+  // One writer a library. The catalog lies in this folder, so whoever writes it is on this machine.
+  const lock = readOnly ? undefined : await lockFile(path.join(options.dir, 'LOCK'));
   try {
     // The name first: after a crash the next open makes this table and not another one.
     if (known === undefined) catalog.setMeta(TABLE, table);
@@ -172,7 +174,7 @@ async function openPostgres(
 class PostgresPlace implements LibraryVectors {
   constructor(
     readonly store: PgVectorStore,
-    private readonly lock: VectorIndex | undefined,
+    private readonly lock: FileHandle | undefined,
   ) {}
 
   async startAfresh(forget: () => void): Promise<void> {
@@ -185,15 +187,4 @@ class PostgresPlace implements LibraryVectors {
     await this.store.close();
     await this.lock?.close();
   }
-}
-
-/**
- * One writer a library, by the kernel's lock that an engine folder has: the catalog lies in this folder,
- * so whoever writes it is on this machine. An empty index holds the lock; no vector ever comes into it.
- */
-async function lockWriter(options: VectorsOptions): Promise<VectorIndex> {
-  const folder = path.join(options.dir, 'spaces', `${options.space}.writer`);
-  if (existsSync(path.join(folder, COMMIT_LOG))) return VectorIndex.open(folder);
-  await mkdir(path.dirname(folder), { recursive: true });
-  return VectorIndex.create({ dim: 1, metric: 'euclidean', path: folder });
 }

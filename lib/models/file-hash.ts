@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { LRUCache } from 'lru-cache';
 
 export interface FileSum {
   /** Changes when the file does. */
@@ -14,9 +15,8 @@ export interface FileSum {
   readonly sha256: string;
 }
 
-const remembered = new Map<string, FileSum>();
-/** Files of all models that one process may open; past it the oldest are forgotten. */
-const MAX_REMEMBERED = 1024;
+/** More than the files of all models that one process opens. */
+const remembered = new LRUCache<string, FileSum>({ max: 1024 });
 
 /** Follows links. Cost: about a second per gigabyte, once. */
 export async function sumOfFile(file: string): Promise<FileSum> {
@@ -27,9 +27,7 @@ export async function sumOfFile(file: string): Promise<FileSum> {
   const hash = createHash('sha256');
   for await (const chunk of piecesOf(file)) hash.update(chunk as Buffer);
   const sum: FileSum = { stamp, size: info.size, sha256: hash.digest('hex') };
-  remembered.delete(file);
   remembered.set(file, sum);
-  if (remembered.size > MAX_REMEMBERED) remembered.delete(remembered.keys().next().value as string);
   return sum;
 }
 

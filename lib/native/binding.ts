@@ -59,6 +59,8 @@ export interface NativeBinding {
   endProcess(): void;
   /** Whether the system would give so many bytes now. */
   hasRoom(bytes: number): boolean;
+  /** `native/platform/lock.h`, of an open file; closing it frees the lock. */
+  lockFile(descriptor: number, path: string, shared: boolean): void;
   create(
     path: string,
     dim: number,
@@ -161,4 +163,19 @@ export interface NativeBinding {
   ): Promise<number>;
   adopt(handle: NativeHandle, fresh: NativeHandle): Promise<NativeHandle>;
   abandon(handle: NativeHandle, fresh: NativeHandle): Promise<void>;
+  /** `native/image/resize.h`. Fills `out`. */
+  resizeRgb(
+    rgb: Uint8Array,
+    width: number,
+    height: number,
+    resizedWidth: number,
+    resizedHeight: number,
+    left: number,
+    top: number,
+    keptWidth: number,
+    keptHeight: number,
+    /** 0 bilinear, 1 bicubic. */
+    filter: number,
+    out: Uint8Array,
+  ): void;
 }

@@ -4,5 +4,4 @@
  */
 export { search, type SearcherParts } from './searcher';
 export { frameVersion } from './frame-url';
-export { MAX_QUERY_CODE_POINTS } from './query-vector';
 export { similarityOfCosine } from './similarity';

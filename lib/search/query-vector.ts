@@ -5,13 +5,11 @@
 import { types } from 'node:util';
 import { checkPresent } from '../base/arrays';
 import { makeError } from '../base/errors';
+import { MAX_QUERY_CODE_POINTS } from '../base/limits';
 import type { ImageEncoder } from '../encode';
 import { decodeImage } from '../media';
 import type { VectorStore } from '../stores/vectors';
 import type { SearchQuery } from '../base/types';
-
-/** Longest query text in code points; longer ones are refused before any tokenizer sees them. */
-export const MAX_QUERY_CODE_POINTS = 1024;
 
 export interface ResolvedQuery {
   readonly vector: Float32Array;

@@ -56,7 +56,6 @@ export const DEFAULT_LIMITS: ServerLimits = {
 };
 
 /** Bounds of request fields; the schemas and so `/openapi.json` are made of these. */
-export const MAX_QUERY_CODE_POINTS = 1024;
 /** Less than a program may ask for: each such search holds the server (RELIABILITY E3). */
 export const MAX_EF_SEARCH = 2000;
 export const MAX_PATH_GLOB = 256;

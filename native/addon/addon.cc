@@ -21,6 +21,7 @@ constexpr Export kExports[] = {
     {"kernelName", KernelName},
     {"endProcess", EndProcess},
     {"hasRoom", HasRoom},
+    {"lockFile", LockFile},
     {"create", Create},
     {"open", Open},
     {"info", Info},
@@ -53,6 +54,7 @@ constexpr Export kExports[] = {
     {"copyLive", CopyLive},
     {"adopt", Adopt},
     {"abandon", Abandon},
+    {"resizeRgb", ResizeRgb},
 };
 
 // Every verb runs in here: copying its arguments may find no memory, which must not end the

@@ -121,6 +121,10 @@ Span<float> FloatsAt(const Napi::CallbackInfo& info, size_t at) {
   return ArrayAt<float>(info, at, napi_float32_array, "a Float32Array");
 }
 
+Span<uint8_t> Uint8sAt(const Napi::CallbackInfo& info, size_t at) {
+  return ArrayAt<uint8_t>(info, at, napi_uint8_array, "a Uint8Array");
+}
+
 Span<uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at) {
   return ArrayAt<uint32_t>(info, at, napi_uint32_array, "a Uint32Array");
 }

@@ -37,6 +37,7 @@ size_t ThreadsAt(const Napi::CallbackInfo& info, size_t at);
 bool BoolAt(const Napi::CallbackInfo& info, size_t at);
 std::string StringAt(const Napi::CallbackInfo& info, size_t at);
 Span<float> FloatsAt(const Napi::CallbackInfo& info, size_t at);
+Span<uint8_t> Uint8sAt(const Napi::CallbackInfo& info, size_t at);
 Span<uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at);
 Span<double> DoublesAt(const Napi::CallbackInfo& info, size_t at);
 Span<int64_t> BigintsAt(const Napi::CallbackInfo& info, size_t at);

@@ -11,6 +11,7 @@ namespace sightline::addon {
 Napi::Value KernelName(const Napi::CallbackInfo& info);
 Napi::Value EndProcess(const Napi::CallbackInfo& info);
 Napi::Value HasRoom(const Napi::CallbackInfo& info);
+Napi::Value LockFile(const Napi::CallbackInfo& info);
 Napi::Value Create(const Napi::CallbackInfo& info);
 Napi::Value Open(const Napi::CallbackInfo& info);
 Napi::Value Info(const Napi::CallbackInfo& info);
@@ -49,6 +50,9 @@ Napi::Value CreateBeside(const Napi::CallbackInfo& info);
 Napi::Value CopyLive(const Napi::CallbackInfo& info);
 Napi::Value Adopt(const Napi::CallbackInfo& info);
 Napi::Value Abandon(const Napi::CallbackInfo& info);
+
+// verbs_image.cc
+Napi::Value ResizeRgb(const Napi::CallbackInfo& info);
 
 }  // namespace sightline::addon
 

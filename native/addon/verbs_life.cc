@@ -9,6 +9,7 @@
 #include "addon/jobs.h"
 #include "addon/verbs.h"
 #include "platform/exiting.h"
+#include "platform/lock.h"
 
 namespace sightline::addon {
 namespace {
@@ -42,6 +43,14 @@ Napi::Value HasRoom(const Napi::CallbackInfo& info) {
   const bool has = room != nullptr;
   std::free(room);
   return Napi::Boolean::New(info.Env(), has);
+}
+
+// lockFile(descriptor, path, shared): void; never waits
+Napi::Value LockFile(const Napi::CallbackInfo& info) {
+  const auto descriptor = static_cast<int>(IntegerAt(info, 0, 0, INT32_MAX));
+  const Status status = LockNow(descriptor, StringAt(info, 1), BoolAt(info, 2));
+  if (!status.ok()) Throw(info.Env(), status);
+  return info.Env().Undefined();
 }
 
 // create(path, dim, metric, M, efConstruction, seed, label, storage): Promise<handle>; path '' is

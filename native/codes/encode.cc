@@ -19,7 +19,8 @@ constexpr size_t kLanes = 8;  // running sums, so that the compiler can use its 
 template <int kLevels>
 int Level(float value, float inverse_step) {
   constexpr float kTop = kLevels - 0.5f;
-  return static_cast<int>(std::min(kTop, std::max(0.0f, value * inverse_step + kLevels / 2)));
+  constexpr int kMiddle = kLevels / 2;
+  return static_cast<int>(std::min(kTop, std::max(0.0f, value * inverse_step + kMiddle)));
 }
 
 // <r, v> and <v, v>, v the levels less their middle.

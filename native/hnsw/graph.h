@@ -70,7 +70,7 @@ class Graph {
   bool BaseOk(uint32_t node) const {
     if (guard_.words == nullptr) return true;
     const size_t first = size_t{node} * 8 * m_;
-    return guard_.Ok(first / kGraphBlock) && guard_.Ok((first + 8 * m_ - 1) / kGraphBlock);
+    return guard_.Ok(first / kGraphBlock) && guard_.Ok((first + size_t{8} * m_ - 1) / kGraphBlock);
   }
   // From now on Touch(node) clears bit node & 63 of word node >> 6; nullptr: no longer. The words
   // must reach as far as size() does.

@@ -89,7 +89,7 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
     if (seen[node] || space.live.Removed(node)) continue;
     if (!space.Trusted(node)) return Walk::kRowDamaged;
     SearchLimits limits;
-    limits.k = limits.ef = 2 * graph->m();
+    limits.k = limits.ef = 2 * size_t{graph->m()};
     // What a search from the entry point finds is within reach.
     const Walk walk = SearchGraph(*graph, space, space.row(node), limits, scratch, &near);
     if (walk != Walk::kOk) return walk;

@@ -13,12 +13,12 @@ namespace sightline {
 
 namespace {
 
-// The number that the holder of `file` wrote into it; empty if there is none.
-std::string HolderOf(const File& file) {
-  char holder[32] = {};
-  size_t got = 0;
-  if (!file.ReadSome(0, holder, sizeof(holder) - 1, &got).ok()) return "";
-  const std::string text(holder, got);
+// The number that the holder wrote into the file; empty if there is none.
+std::string HolderOf(int descriptor) {
+  char holder[32];
+  const ssize_t got = pread(descriptor, holder, sizeof(holder), 0);
+  if (got < 0) return "";
+  const std::string text(holder, static_cast<size_t>(got));
   return text.substr(0, text.find_first_not_of("0123456789"));
 }
 
@@ -56,22 +56,22 @@ bool NamesItself(const File& file) {
 
 }  // namespace
 
-Status LockNow(const File& file) {
+Status LockNow(int descriptor, const std::string& path, bool shared) {
   int result;
   do {
-    result = flock(file.descriptor(), LOCK_EX | LOCK_NB);
+    result = flock(descriptor, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB);
   } while (result != 0 && errno == EINTR);
   if (result == 0) return Status::Ok();
-  if (errno != EWOULDBLOCK) return ErrnoStatus("lock", file.path());
-  const std::string holder = HolderOf(file);
-  return Status(StatusCode::kFileLocked, file.path() + " is held by another writer" +
+  if (errno != EWOULDBLOCK) return ErrnoStatus("lock", path);
+  const std::string holder = HolderOf(descriptor);
+  return Status(StatusCode::kFileLocked, path + " is held by another writer" +
                                              (holder.empty() ? "" : ", process " + holder));
 }
 
 Status FileLock::Acquire(const FileLocation& location, FileLock* out) {
   File file;
   SL_RETURN_IF_ERROR(File::Open(location, OpenMode::kOpenCreate, &file));
-  SL_RETURN_IF_ERROR(LockNow(file));
+  SL_RETURN_IF_ERROR(LockNow(file.descriptor(), file.path()));
   const bool own = NamesItself(file);
   const std::string text = std::to_string(getpid()) + "\n" + (own ? IdentityOf(file) : "");
   SL_RETURN_IF_ERROR(file.Truncate(0));

@@ -10,9 +10,10 @@
 
 namespace sightline {
 
-// Takes the lock of an open file at once or not at all, for as long as the file is open here.
-// kFileLocked; its message has the holder's id if `file` is one that FileLock made.
-Status LockNow(const File& file);
+// Takes the lock of an open file at once or not at all, for as long as that descriptor is open; a
+// shared one only keeps exclusive ones out. kFileLocked; its message has the holder's id if `path`
+// begins with one, as FileLock and lib/native/lock.ts write it.
+Status LockNow(int descriptor, const std::string& path, bool shared = false);
 
 class FileLock {
  public:

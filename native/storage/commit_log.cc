@@ -55,7 +55,7 @@ Status CommitLog::Open(const FileLocation& location, bool writable, CommitLog* o
   CommitLog log;
   SL_RETURN_IF_ERROR(
       File::Open(location, writable ? OpenMode::kReadWrite : OpenMode::kRead, &log.file_));
-  if (writable) SL_RETURN_IF_ERROR(LockNow(log.file_));
+  if (writable) SL_RETURN_IF_ERROR(LockNow(log.file_.descriptor(), location.path()));
   std::vector<unsigned char> header(kLogPage);
   SL_RETURN_IF_ERROR(log.file_.ReadAt(0, header.data(), header.size()));
   SL_RETURN_IF_ERROR(DecodeLogHeader(header.data(), location.path(), &log.parameters_, &log.uuid_,

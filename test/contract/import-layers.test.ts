@@ -28,6 +28,7 @@ const LIB_LAYERS: readonly (readonly string[])[] = [
 const NATIVE_ORDER = [
   'core',
   'platform',
+  'image',
   'kernels',
   'codes',
   'format',

@@ -5,7 +5,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ClipModel } from '../../lib/encode';
-import { openClipWithWorker } from '../../lib/encode/kinds/clip';
+import { openClip } from '../../lib/encode/kinds/clip';
 import type { ClipOptions } from '../../lib/encode/settings';
 import { FAULTY, heldCall, order } from '../helpers/encode-faults';
 import { assertRow, codeOf, errorOf, pictures, texts, TINY_CLIP } from '../helpers/tiny-clip';
@@ -19,7 +19,7 @@ async function withClip(
   options: ClipOptions,
   body: (clip: ClipModel) => Promise<void>,
 ): Promise<void> {
-  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1, ...options }, FAULTY);
+  const clip = await openClip(TINY_CLIP, { workers: 1, ...options }, FAULTY);
   try {
     await body(clip);
   } finally {
@@ -246,7 +246,7 @@ test('a task that comes while the model is being given up is served', async () =
 });
 
 test('close while busy: what runs and what waits is served, then all memory is free', async () => {
-  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, FAULTY);
+  const clip = await openClip(TINY_CLIP, { workers: 1 }, FAULTY);
   const open = await holdWorker(clip);
   const waiting = Array.from({ length: 20 }, (_, i) => clip.image.encode([good(i)]));
   const closing = clip.close();
@@ -275,7 +275,7 @@ test('a device that is not there is one line, and the processor does the work', 
     assert.match(line, /^device (coreml|dml) cannot be used, the models run on the processor: /);
     assert.not.match(line, /\n/);
   }
-  assert.is(await codeOf(openClipWithWorker(TINY_CLIP, { device: 'gpu' })), 'ERR_ARG_RANGE');
+  assert.is(await codeOf(openClip(TINY_CLIP, { device: 'gpu' })), 'ERR_ARG_RANGE');
 });
 
 test('auto says nothing and uses what there is', async () => {

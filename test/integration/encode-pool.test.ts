@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ClipModel } from '../../lib/encode';
-import { openClipWithWorker } from '../../lib/encode/kinds/clip';
+import { openClip } from '../../lib/encode/kinds/clip';
 import type { ClipOptions } from '../../lib/encode/settings';
 import { FAULTY, heldCall, order } from '../helpers/encode-faults';
 import { makeTempDir } from '../helpers/temp';
@@ -29,7 +29,7 @@ async function withClip(
   body: (clip: ClipModel) => Promise<void>,
   folder = TINY_CLIP,
 ): Promise<void> {
-  const clip = await openClipWithWorker(folder, { workers: 2, ...options }, FAULTY);
+  const clip = await openClip(folder, { workers: 2, ...options }, FAULTY);
   try {
     await body(clip);
   } finally {
@@ -214,7 +214,7 @@ test('inputs that take too long, however many, never stop the encoder', async ()
 test('workers that die without the model end the call with the last reason, and the encoder rests', async () => {
   const file = path.join(makeTempDir('worker'), 'dying.js');
   writeFileSync(file, 'process.kill(process.pid, "SIGSEGV");');
-  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, file);
+  const clip = await openClip(TINY_CLIP, { workers: 1 }, file);
   for (const round of ['at once', 'while it rests']) {
     const error = await errorOf(clip.image.encodeEach([good(0), good(1)]));
     assert.is(error.code, 'ERR_ENCODE', round);
@@ -237,7 +237,7 @@ test('a process that is killed before it has the model is replaced, and its task
     }
     module.exports = require(${JSON.stringify(FAULTY)});`,
   );
-  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, file);
+  const clip = await openClip(TINY_CLIP, { workers: 1 }, file);
   assertRow(await clip.image.encode([good(2)]), 0, vectorOf(2));
   assert.is(clip.image.stats().lostWorkers, 1);
   assert.is(clip.image.stats().errors, 0);
@@ -257,7 +257,7 @@ test('calls above the limit are refused with ERR_POOL_FULL, the others finish', 
 });
 
 test('close waits for calls in flight, refuses new ones, and may be called twice', async () => {
-  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, FAULTY);
+  const clip = await openClip(TINY_CLIP, { workers: 1 }, FAULTY);
   const held = await heldCall(clip);
   const waiting = clip.image.encode([good(3)]);
   let closed = false;
@@ -273,9 +273,9 @@ test('close waits for calls in flight, refuses new ones, and may be called twice
 });
 
 test('closing an encoder that never worked, or whose call was aborted, returns', async () => {
-  const idle = await openClipWithWorker(TINY_CLIP, {}, FAULTY);
+  const idle = await openClip(TINY_CLIP, {}, FAULTY);
   await idle.close();
-  const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, FAULTY);
+  const clip = await openClip(TINY_CLIP, { workers: 1 }, FAULTY);
   const stop = new AbortController();
   const held = await heldCall(clip, stop.signal);
   stop.abort();
@@ -300,7 +300,7 @@ test('a tower that goes bad after opening is ERR_MODEL_INVALID; the other tower 
 test('a worker that cannot even start ends every call with the reason', async () => {
   const file = path.join(makeTempDir('worker'), 'broken.js');
   writeFileSync(file, 'throw new Error("broken on purpose")');
-  const clip = await openClipWithWorker(TINY_CLIP, { workers: 2 }, file);
+  const clip = await openClip(TINY_CLIP, { workers: 2 }, file);
   for (let i = 0; i < 3; i++) {
     const error = await errorOf(clip.image.encode([good(0), good(1)]));
     assert.is(error.code, 'ERR_ENCODE');

@@ -1,5 +1,5 @@
 /** Pulling a model when the way to the hub, the disk or the settings are in trouble: commands that help, nothing half done. */
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
@@ -270,18 +270,6 @@ test('a cache that cannot be written is ERR_IO, and two pulls of one model keep 
     assert.match(second.message, new RegExp(`process ${process.pid} is pulling`));
     stop.abort();
     await first;
-    await pull();
-  }));
-
-test('the mark of a process that is gone is taken over', () =>
-  withServedModel(async ({ pull, folder }) => {
-    mkdirSync(folder, { recursive: true });
-    const { hostname } = await import('node:os');
-    // No process has this number: it is beyond what the kernel gives out.
-    const mark = { revision: 'main', dtype: 'fp32', totalBytes: 1, pid: 2 ** 30, host: hostname() };
-    writeFileSync(path.join(folder, 'sightline.pull.json'), JSON.stringify(mark));
-    await pull();
-    writeFileSync(path.join(folder, 'sightline.pull.json'), '{');
     await pull();
   }));
 

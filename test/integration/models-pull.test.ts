@@ -41,7 +41,7 @@ test('a pull takes what the model needs, in the layout of the hub tools, and the
       assert.not.ok(path.isAbsolute(readlinkSync(link)), 'so that the cache can be moved');
     }
     assert.is(readFileSync(path.join(folder, 'refs', 'main'), 'utf8'), commit);
-    assert.not.ok(existsSync(path.join(folder, 'sightline.pull.json')));
+    assert.is(readFileSync(path.join(folder, 'sightline.pull.json'), 'utf8'), '');
     const clip = await openClip(REPOSITORY, { env });
     assert.is(clip.identity.revision, commit);
     const [picture] = pictures;

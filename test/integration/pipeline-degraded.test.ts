@@ -15,7 +15,7 @@ import {
   type MediaRow,
 } from '../../lib/catalog';
 import { EmbeddedVectors } from '../../lib/library/embedded-vectors';
-import { openClipWithWorker } from '../../lib/encode/kinds/clip';
+import { openClip } from '../../lib/encode/kinds/clip';
 import { openLibrary } from '../../lib/library';
 import { runSync } from '../../lib/pipeline';
 import { asFrameId, type LibraryStats, type SyncReport } from '../../lib/base/types';
@@ -183,7 +183,7 @@ async function withParts(root: string, body: (parts: Parts) => Promise<void>): P
 test('a frame that kills its worker costs the others nothing and is healed by the next sync', async () => {
   const root = await folderOf('blue', 'red');
   await withParts(root, async (parts) => {
-    const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, FAULTY);
+    const clip = await openClip(TINY_CLIP, { workers: 1 }, FAULTY);
     const sync = { ...parts, space: 'clip', encoder: clip.image };
     await runSync(sync, {}, { ingest: true, embed: false });
     const frame = path.join(parts.dir, 'frames', '0', '0.jpg');
@@ -216,7 +216,7 @@ test('while workers keep dying frames are recorded, not lost, and cost no attemp
   await withParts(root, async (parts) => {
     const broken = path.join(makeTempDir('worker'), 'broken.js');
     writeFileSync(broken, 'throw new Error("broken on purpose")');
-    const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 }, broken);
+    const clip = await openClip(TINY_CLIP, { workers: 1 }, broken);
     for (let i = 0; i < 5; i++) await clip.image.encode([Buffer.from('x')]).catch(() => undefined);
     const sync = { ...parts, space: 'clip', encoder: clip.image };
     for (let i = 0; i < 4; i++) {
@@ -225,7 +225,7 @@ test('while workers keep dying frames are recorded, not lost, and cost no attemp
     }
     assert.match(parts.catalog.embeddingOf('clip', asFrameId(0))?.error ?? '', /takes no work/);
     await clip.close();
-    const whole = await openClipWithWorker(TINY_CLIP, { workers: 1 });
+    const whole = await openClip(TINY_CLIP, { workers: 1 });
     const healed = await runSync(
       { ...sync, encoder: whole.image },
       {},
@@ -239,7 +239,7 @@ test('while workers keep dying frames are recorded, not lost, and cost no attemp
 test('a stored frame that is gone is decoded again by the next sync', async () => {
   const root = await folderOf('blue');
   await withParts(root, async (parts) => {
-    const clip = await openClipWithWorker(TINY_CLIP, { workers: 1 });
+    const clip = await openClip(TINY_CLIP, { workers: 1 });
     const sync = { ...parts, space: 'clip', encoder: clip.image };
     await runSync(sync, {}, { ingest: true, embed: false });
     rmSync(path.join(parts.dir, 'frames', '0', '0.jpg'));

@@ -215,6 +215,22 @@ SL_TEST(lock_is_refused_to_a_second_handle_of_the_same_process_and_names_the_hol
   CHECK_OK(FileLock::Acquire(path, &second));
 }
 
+SL_TEST(shared_locks_keep_exclusive_ones_out_and_no_shared_ones) {
+  const std::string path = test::TempFolder() + "/lock";
+  File files[3];
+  for (File& file : files) CHECK_OK(File::Open(path, OpenMode::kOpenCreate, &file));
+  const auto lock = [&](size_t i, bool shared) {
+    return LockNow(files[i].descriptor(), path, shared);
+  };
+  CHECK_OK(lock(0, true));
+  CHECK_OK(lock(1, true));
+  CHECK_CODE(lock(2, false), StatusCode::kFileLocked);
+  CHECK_OK(files[0].Close());
+  CHECK_OK(files[1].Close());
+  CHECK_OK(lock(2, false));
+  CHECK_CODE(LockNow(-1, path), StatusCode::kIo);
+}
+
 SL_TEST(lock_names_itself_once_claimed_and_a_copy_of_it_does_not) {
   const std::string path = test::TempFolder() + "/lock";
   FileLock lock;

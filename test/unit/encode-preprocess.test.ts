@@ -10,8 +10,7 @@ import {
   type PreprocessSpec,
   type RgbImage,
 } from '../../lib/encode/preprocess/preprocess';
-import { resizeRgb, setSimd } from '../../lib/encode/preprocess/resize';
-import { loadPasses } from '../../lib/encode/preprocess/resize-simd';
+import { resizeRgb } from '../../lib/encode/preprocess/resize';
 import { deadlineMs, towerSettings } from '../../lib/encode/settings';
 import { codeOf } from '../helpers/tiny-clip';
 
@@ -62,47 +61,31 @@ test('a window of the resized picture equals the same piece of the whole', () =>
   }
 });
 
-test('the vector passes give the bytes of the plain ones, and are in use', () => {
-  const shapes = [1, 2, 3, 5, 17, 64, 97, 250];
-  let compared = 0;
-  for (const width of shapes) {
-    for (const height of shapes) {
-      const { data } = randomImage(width, height);
-      for (const [w, h, filter] of [
-        [7, 9, 'bicubic'],
-        [64, 64, 'bicubic'],
-        [101, 33, 'bilinear'],
-      ] as const) {
-        const window = { left: w >> 2, top: h >> 2, width: w >> 1, height: h >> 1 };
-        const fast = resizeRgb(data, width, height, w, h, window, filter);
-        setSimd(false);
-        const plain = resizeRgb(data, width, height, w, h, window, filter);
-        setSimd(true);
-        assert.is(Buffer.compare(fast, plain), 0, `${width}x${height} to ${w}x${h} ${filter}`);
-        compared++;
-      }
-    }
+test('sizes that do not fit are refused, and nothing is read or written', () => {
+  const { data } = randomImage(9, 7);
+  const window = { left: 1, top: 1, width: 4, height: 3 };
+  const resize = (width: number, outWidth: number, changes: object): Uint8Array =>
+    resizeRgb(data, width, 7, outWidth, 5, { ...window, ...changes }, 'bicubic');
+  assert.is(resize(9, 6, {}).length, 36);
+  for (const [width, outWidth, changes] of [
+    [8, 6, {}],
+    [10, 6, {}],
+    [9.5, 6, {}],
+    [0, 6, {}],
+    [9, 0, {}],
+    [9, Number.NaN, {}],
+    [9, 6, { left: 3 }],
+    [9, 6, { left: -1 }],
+    [9, 6, { top: 3 }],
+    [9, 6, { width: 0 }],
+    [9, 9e9, { width: 5000 }],
+  ] as const) {
+    assert.throws(
+      () => resize(width, outWidth, changes),
+      (error: { code?: string }) => error.code === 'ERR_ARG_RANGE',
+      JSON.stringify([width, outWidth, changes]),
+    );
   }
-  assert.is(compared, 192);
-  assert.ok(loadPasses(1, 1) !== undefined, 'this engine has SIMD, so the comparison was one');
-});
-
-test('extremes of contrast saturate alike', () => {
-  const { data } = randomImage(90, 70);
-  for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) > 127 ? 255 : 0;
-  const window = { left: 0, top: 0, width: 131, height: 40 };
-  const fast = resizeRgb(data, 90, 70, 131, 40, window, 'bicubic');
-  setSimd(false);
-  const plain = resizeRgb(data, 90, 70, 131, 40, window, 'bicubic');
-  setSimd(true);
-  assert.is(Buffer.compare(fast, plain), 0);
-  assert.ok(fast.includes(0) && fast.includes(255));
-});
-
-test('a picture too large for the vector passes is resized by the plain ones', () => {
-  const image = flat(6000, 3000, [1, 2, 3]);
-  const out = resizeAndCrop(image, { ...CLIP, size: 8, shortestEdge: 8 });
-  assert.equal([...out.subarray(0, 6)], [1, 2, 3, 1, 2, 3]);
 });
 
 test('a picture of the right size passes unchanged', () => {

@@ -38,18 +38,9 @@ const STRIDES = [5, 2, 2, 2, 2, 2, 2];
  * @param model  a folder in the Hugging Face layout, or a repository id in the local hub cache
  * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_INVALID | ERR_ARG_RANGE
  */
-export function openAudioEncoder(
+export async function openAudioEncoder(
   model: string = DEFAULT_AUDIO_MODEL,
-  options: EncoderOptions = {},
-): Promise<AudioEncoder> {
-  return openAudioEncoderWithWorker(model, options);
-}
-
-/** `openAudioEncoder` with another worker file, through which tests bring faults in. */
-export async function openAudioEncoderWithWorker(
-  model: string,
-  given: EncoderOptions,
-  workerFile?: string,
+  given: EncoderOptions = {},
 ): Promise<AudioEncoder> {
   const options = encoderOptions(given);
   const single = await openSingle(model, 'audio', AUDIO_VERSION, options);
@@ -77,7 +68,7 @@ export async function openAudioEncoderWithWorker(
   };
   const recipe: TowerRecipe = { modality: 'audio', wave, family: 'wav2vec2', dim, tap };
   const kind = audioKind(wave.maxSamples);
-  const encoder = openTower(kind, recipe, single, settings, options, workerFile);
+  const encoder = openTower(kind, recipe, single, settings, options);
   return Object.assign(encoder, { sampleRate: wave.sampleRate, maxSeconds: MAX_AUDIO_SECONDS });
 }
 

@@ -24,17 +24,13 @@ import { fitTower } from '../tower-io';
  * has a file of its own, both are taken from `onnx/model.onnx`; each call then computes both.
  *
  * @param model `builtin` (default), a folder, or a repository id in the local hub cache
+ * @param workerFile  another worker, through which tests bring faults in
  * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_INVALID | ERR_ARG_RANGE
  * Cost: hashes the weight files once per process, about a second per gigabyte.
  */
-export function openClip(model?: string, options: ClipOptions = {}): Promise<ClipModel> {
-  return openClipWithWorker(model, options);
-}
-
-/** `openClip` with another worker file, through which tests bring faults in. */
-export async function openClipWithWorker(
-  model: string | undefined,
-  given: ClipOptions,
+export async function openClip(
+  model?: string,
+  given: ClipOptions = {},
   workerFile?: string,
 ): Promise<ClipModel> {
   const options = encoderOptions(given);

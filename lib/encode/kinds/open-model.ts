@@ -60,22 +60,17 @@ export type TowerRecipe = Recipe &
     readonly dim: number;
   };
 
-/**
- * The encoder of a model of one graph, on a pool that starts with its first call.
- *
- * @param workerFile tests bring faults in through it
- */
+/** The encoder of a model of one graph, on a pool that starts with its first call. */
 export function openTower<Input>(
   kind: InputKind<Input>,
   recipe: TowerRecipe,
   { folder, graph, identity }: SingleModel,
   settings: TowerSettings,
   options: EncoderOptions,
-  workerFile: string | undefined,
 ): ItemEncoder<Input> {
   const { threadsPerWorker: threads, device } = settings;
   const setup: WorkerSetup = { ...recipe, folder, file: graph.file, threads, device };
-  const pool = new TowerPool(setup, settings, noticesOf(options), workerFile);
+  const pool = new TowerPool(setup, settings, noticesOf(options));
   return towerEncoder(kind, identity, recipe.dim, pool, settings);
 }
 

@@ -33,16 +33,7 @@ const DEFAULT_MAX_TOKENS = 256;
  */
 export async function openSentenceEncoder(
   model: string = DEFAULT_SENTENCE_MODEL,
-  options: EncoderOptions = {},
-): Promise<SentenceEncoder> {
-  return openSentenceEncoderWithWorker(model, options);
-}
-
-/** `openSentenceEncoder` with another worker file, through which tests bring faults in. */
-export async function openSentenceEncoderWithWorker(
-  model: string,
-  given: EncoderOptions,
-  workerFile?: string,
+  given: EncoderOptions = {},
 ): Promise<SentenceEncoder> {
   const options = encoderOptions(given);
   const single = await openSingle(model, 'sentence', SENTENCE_VERSION, options);
@@ -65,7 +56,7 @@ export async function openSentenceEncoderWithWorker(
   });
   const settings = towerSettings('text', graph.bytes, options);
   const recipe: TowerRecipe = { modality: 'text', text, family: 'sentence', pooling, dim };
-  return openTower(TEXT, recipe, single, settings, options, workerFile);
+  return openTower(TEXT, recipe, single, settings, options);
 }
 
 async function maxTokensOf(folder: string, config: JsonObject, file: string): Promise<number> {

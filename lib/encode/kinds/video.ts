@@ -27,18 +27,9 @@ const DEFAULT_TIMEOUT_MS = 120_000;
  * @param model  a folder in the Hugging Face layout, or a repository id in the local hub cache
  * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_INVALID | ERR_ARG_RANGE
  */
-export function openVideoEncoder(
+export async function openVideoEncoder(
   model: string = DEFAULT_VIDEO_MODEL,
-  options: EncoderOptions = {},
-): Promise<VideoEncoder> {
-  return openVideoEncoderWithWorker(model, options);
-}
-
-/** `openVideoEncoder` with another worker file, through which tests bring faults in. */
-export async function openVideoEncoderWithWorker(
-  model: string,
-  given: EncoderOptions,
-  workerFile?: string,
+  given: EncoderOptions = {},
 ): Promise<VideoEncoder> {
   const options = encoderOptions(given);
   const single = await openSingle(model, 'video', VIDEO_VERSION, options);
@@ -60,6 +51,6 @@ export async function openVideoEncoderWithWorker(
     batchSize: 1,
   };
   const recipe: TowerRecipe = { modality: 'video', preprocess, frames, family: 'videomae', dim };
-  const encoder = openTower(videoKind(frames), recipe, single, settings, options, workerFile);
+  const encoder = openTower(videoKind(frames), recipe, single, settings, options);
   return Object.assign(encoder, { frames });
 }

@@ -2,8 +2,8 @@
  * One file of a repository into the cache: resumed where an earlier try ended, hashed on the way,
  * compared with the hub's record, and only then put in its place.
  *
- * Why not the hub's own client: its download starts again after every cut, reports no progress and
- * compares no sum. The partial file has the name that the hub's tools use, `<blob>.incomplete`, so
+ * The hub's own client starts again after every cut, reports no progress and compares no sum, so it is
+ * not used. The partial file has the name that the hub's tools use, `<blob>.incomplete`, so
  * that either can go on where the other stopped.
  */
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';

@@ -1,8 +1,6 @@
 /**
  * Requests to the hub, by undici: through a proxy where the environment names one, with redirects
- * followed by hand so that the token stays with the endpoint, and with bounded retries. The hub's own
- * client (`@huggingface/hub`) asks through `fetch` below; downloads use `get`, because that client
- * cannot resume a file or tell how far it is.
+ * followed by hand so that the token stays with the endpoint, and with bounded retries.
  */
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -100,24 +98,30 @@ export class HubHttp {
     }
   }
 
-  /** For the hub's client: whole answers of bounded size. Errors are ours, so that it makes none. */
-  readonly fetch: typeof globalThis.fetch = async (input, init) => {
-    const url = typeof input === 'object' && 'url' in input ? input.url : String(input);
-    const options: GetOptions = {
-      headers: Object.fromEntries(new Headers(init?.headers)),
-      signal: init?.signal ?? undefined,
-    };
-    const { status, headers, text } = await this.retried(url, options, async (answer) => ({
-      ...answer,
-      text: await readBounded(answer.body, url),
-    }));
-    const kept = new Headers();
-    for (const name of ['content-type', 'link']) {
-      const value = headers[name];
-      if (typeof value === 'string') kept.set(name, value);
-    }
-    return new Response(text, { status, headers: kept });
-  };
+  /**
+   * A whole answer of bounded size, and the address of the page behind it.
+   *
+   * @throws as `get`
+   */
+  getJson(
+    url: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly value: unknown; readonly next: string | undefined }> {
+    return this.retried(url, { signal }, async ({ body, headers }) => {
+      const text = await readBounded(body, url);
+      const next = /<([^>]+)>;\s*rel="next"/.exec(String(headers['link']))?.[1];
+      try {
+        return { value: JSON.parse(text) as unknown, next: next && new URL(next, url).href };
+      } catch (cause) {
+        throw hubError(
+          'strange',
+          `${hostOf(url)} answers with what cannot be read`,
+          { url },
+          cause,
+        );
+      }
+    });
+  }
 
   close(): Promise<void> {
     return this.agent.destroy();

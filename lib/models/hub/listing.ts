@@ -1,7 +1,7 @@
-/** What a repository holds at a revision, asked through the hub's own client, and checked. */
-import { listFiles, modelInfo } from '@huggingface/hub';
-import { isLibraryError, makeError, messageOf } from '../../base/errors';
+/** What a repository holds at a revision, as the hub tells it, checked. */
+import { makeError } from '../../base/errors';
 import { hubError } from '../failures';
+import { isObject, type JsonObject } from '../json-file';
 import type { HubFile } from '../store/cache';
 import type { HubHttp } from './http';
 import { isCommit, isSafeRelativePath, type ModelName } from '../names';
@@ -16,7 +16,7 @@ export interface Repository {
 /** Repositories of models have tens of files, folders counted. */
 const MAX_ENTRIES = 10_000;
 /** Pages have 1,000 entries; some mirrors send smaller ones. */
-const MAX_REQUESTS = 1000;
+const MAX_PAGES = 1000;
 
 /**
  * @throws ERR_MODEL_MISSING with `details.trouble`; ERR_MODEL_INVALID for a file name that could
@@ -29,56 +29,36 @@ export async function listRepository(
   signal?: AbortSignal,
 ): Promise<Repository> {
   const { repository, revision } = name;
-  const shared = { hubUrl: endpoint, fetch: bounded(http, signal) };
-  try {
-    const info = await modelInfo({
-      name: repository,
-      revision,
-      additionalFields: ['sha'],
-      ...shared,
-    });
-    if (typeof info.sha !== 'string' || !isCommit(info.sha)) {
-      throw hubError('strange', `the hub names no commit for ${repository} at ${revision}`);
-    }
-    const files: HubFile[] = [];
-    let seen = 0;
-    const entries = listFiles({
-      repo: repository,
-      revision: info.sha,
-      recursive: true,
-      ...shared,
-    });
-    for await (const entry of entries) {
-      if (++seen > MAX_ENTRIES) {
-        throw hubError('strange', `${repository} has more than ${MAX_ENTRIES} files`);
-      }
-      if (entry.type === 'file') files.push(checkEntry(entry, repository));
-    }
-    return { repository, commit: info.sha, files };
-  } catch (cause) {
-    if (isLibraryError(cause)) throw cause;
-    // What is left are answers that are no JSON, or JSON of another shape.
-    const why = `the hub's answer about ${repository} cannot be read: ${messageOf(cause)}`;
-    throw hubError('strange', why, {}, cause);
+  const model = `${endpoint}/api/models/${repository}`;
+  const ref = `${model}/revision/${encodeURIComponent(revision)}?expand=sha`;
+  const { value: info } = await http.getJson(ref, signal);
+  const commit = isObject(info) ? info['sha'] : undefined;
+  if (typeof commit !== 'string' || !isCommit(commit)) {
+    throw hubError('strange', `the hub names no commit for ${repository} at ${revision}`);
   }
-}
-
-/** Ends with the signal, and when page leads to page without end. */
-function bounded(http: HubHttp, signal: AbortSignal | undefined): typeof fetch {
-  let requests = 0;
-  return async (input, init) => {
-    if (++requests > MAX_REQUESTS) {
-      throw hubError('strange', `the hub's listing goes on after ${MAX_REQUESTS} pages`);
+  const files: HubFile[] = [];
+  let seen = 0;
+  let next: string | undefined = `${model}/tree/${commit}?recursive=true`;
+  for (let page = 1; next !== undefined; page++) {
+    if (page > MAX_PAGES)
+      throw hubError('strange', `the hub's listing goes on after ${MAX_PAGES} pages`);
+    const answer = await http.getJson(next, signal);
+    if (!Array.isArray(answer.value))
+      throw hubError('strange', `the hub's listing of ${repository} cannot be read`);
+    const entries: readonly unknown[] = answer.value;
+    seen += entries.length;
+    if (seen > MAX_ENTRIES)
+      throw hubError('strange', `${repository} has more than ${MAX_ENTRIES} files`);
+    for (const entry of entries) {
+      if (isObject(entry) && entry['type'] === 'file') files.push(checkEntry(entry, repository));
     }
-    return http.fetch(input, { ...init, signal: signal ?? null });
-  };
+    next = answer.next;
+  }
+  return { repository, commit, files };
 }
 
-function checkEntry(
-  entry: { path: string; size: number; oid?: string; lfs?: { oid: string; size: number } },
-  repository: string,
-): HubFile {
-  const { path, lfs } = entry;
+function checkEntry(entry: JsonObject, repository: string): HubFile {
+  const { path, lfs, oid } = entry;
   if (typeof path !== 'string' || !isSafeRelativePath(path)) {
     throw makeError(
       'ERR_MODEL_INVALID',
@@ -86,14 +66,21 @@ function checkEntry(
       { details: { repository, path } },
     );
   }
-  const size = lfs?.size ?? entry.size;
+  const large = isObject(lfs) ? lfs : undefined;
+  const size = large?.['size'] ?? entry['size'];
+  const sha256 = large?.['oid'];
   const isWhole =
     Number.isSafeInteger(size) &&
-    size >= 0 &&
-    /^[0-9a-f]{40}$/.test(entry.oid ?? '') &&
-    (lfs === undefined || /^[0-9a-f]{64}$/.test(lfs.oid));
+    (size as number) >= 0 &&
+    isCommit(String(oid)) &&
+    (large === undefined || /^[0-9a-f]{64}$/.test(String(sha256)));
   if (!isWhole) {
     throw hubError('strange', `the hub's record of ${path} in ${repository} has no size or sum`);
   }
-  return { path, size, sha256: lfs?.oid, gitSha1: entry.oid as string };
+  return {
+    path,
+    size: size as number,
+    sha256: sha256 as string | undefined,
+    gitSha1: oid as string,
+  };
 }

@@ -149,7 +149,7 @@ async function listForeign(cached: CachedRepository): Promise<InstalledModel[]> 
 async function noteOfPull(cached: CachedRepository): Promise<string | undefined> {
   const mark = await readMark(cached.folder);
   if (mark === undefined) return undefined;
-  if (isAtWork(cached.folder, mark)) return `process ${mark.pid} is pulling it`;
+  if (await isAtWork(cached.folder)) return `process ${mark.pid} is pulling it`;
   const name = spellName({ repository: cached.repository, revision: mark.revision });
   return `a pull of ${mark.dtype} did not end: sightline models pull ${name} --dtype ${mark.dtype}`;
 }

@@ -1,73 +1,46 @@
 /**
- * `sightline.pull.json`: who is pulling a repository, and what of it is still missing. Keeps two
- * pulls of one model apart, and lets a listing say what was begun and not finished.
+ * `sightline.pull.json`: who is pulling a repository, and what of it is still missing; empty when
+ * nothing is. Its lock keeps two pulls of one model apart, and its content lets a listing say what was
+ * begun and not finished.
  */
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeError } from '../../base/errors';
+import { codeOf, makeError } from '../../base/errors';
+import { isLocked, lockFile } from '../../native/lock';
 import { isDtype, type Dtype } from '../dtype';
 import { isObject } from '../json-file';
-import { writeWhole } from './cache';
 
 export interface PullMark {
   readonly revision: string;
   readonly dtype: Dtype;
-  /** Process that is at it; 0: none any more. */
+  /** Process that is at it, or was. */
   readonly pid: number;
-  readonly host: string;
 }
 
-const MARK_FILE = 'sightline.pull.json';
-/** Between the making of a mark and its content lie microseconds. */
-const WRITING_MS = 50;
-
-/**
- * Marks that this process has set. Its number alone says too little: in a container that was started
- * again, the process before had the same one.
- */
-const own = new Set<string>();
+const markFile = (folder: string): string => path.join(folder, 'sightline.pull.json');
+/** A listing holds the lock for less. */
+const LISTING_MS = 50;
 
 /** Undefined when nothing is under way or left over. */
 export async function readMark(folder: string): Promise<PullMark | undefined> {
-  const text = await readFile(path.join(folder, MARK_FILE), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(await readFile(markFile(folder), 'utf8'));
     if (!isObject(value)) return undefined;
-    const { revision, dtype, pid, host } = value;
-    const isMark =
-      typeof revision === 'string' &&
-      isDtype(dtype) &&
-      typeof pid === 'number' &&
-      typeof host === 'string';
-    return isMark ? { revision, dtype, pid, host } : undefined;
+    const { revision, dtype, pid } = value;
+    const isMark = typeof revision === 'string' && isDtype(dtype) && typeof pid === 'number';
+    return isMark ? { revision, dtype, pid } : undefined;
   } catch {
     return undefined;
   }
 }
 
-/**
- * True when the process that set the mark still lives, as far as this machine can tell.
- *
- * @param folder whose mark it is
- */
-export function isAtWork(folder: string, mark: PullMark): boolean {
-  if (mark.pid === 0 || mark.host !== hostname()) return false;
-  if (mark.pid === process.pid) return own.has(path.join(folder, MARK_FILE));
-  try {
-    process.kill(mark.pid, 0);
-    return true;
-  } catch (error) {
-    // Not ours to signal, so it exists.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
+/** Whether a process is pulling into `folder`. */
+export const isAtWork = (folder: string): Promise<boolean> => isLocked(markFile(folder));
 
 /**
- * Runs `work` while the mark is set. A mark whose process is gone is taken over. Should two take it
- * over in the same moment, both download, and every file is still checked before it is put in place.
+ * Runs `work` while the mark is set and locked. It stays behind if `work` fails or the process dies:
+ * "incomplete" in the listing, and free for the next pull.
  *
  * @throws ERR_FILE_LOCKED when another process is pulling this model, and what `work` throws
  */
@@ -77,46 +50,26 @@ export async function whileMarked<T>(
   plan: Pick<PullMark, 'revision' | 'dtype'>,
   work: () => Promise<T>,
 ): Promise<T> {
-  const file = path.join(folder, MARK_FILE);
-  const mark: PullMark = { ...plan, pid: process.pid, host: hostname() };
-  await setMark(file, mark, folder, id);
+  const file = markFile(folder);
+  await mkdir(folder, { recursive: true });
+  const mark: PullMark = { ...plan, pid: process.pid };
+  const lock = (): ReturnType<typeof lockFile> => lockFile(file, JSON.stringify(mark));
+  const held = await lock()
+    .catch(() => sleep(LISTING_MS).then(lock))
+    .catch(async (cause: unknown) => {
+      if (codeOf(cause) !== 'ERR_FILE_LOCKED') throw cause;
+      const pid = (await readMark(folder))?.pid;
+      throw makeError(
+        'ERR_FILE_LOCKED',
+        `process ${pid ?? 'unknown'} is pulling ${id}: wait for it`,
+        { details: { file, pid }, cause },
+      );
+    });
   try {
     const result = await work();
-    await rm(file, { force: true });
+    await held.truncate(0);
     return result;
-  } catch (error) {
-    // Left behind without an owner: "incomplete" in the listing, and free for the next pull.
-    await writeWhole(file, JSON.stringify({ ...mark, pid: 0 })).catch(() => undefined);
-    throw error;
   } finally {
-    own.delete(file);
+    await held.close();
   }
-}
-
-async function setMark(file: string, mark: PullMark, folder: string, id: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  for (let tried = 0; tried < 3; tried++) {
-    try {
-      const handle = await open(file, 'wx');
-      own.add(file);
-      await handle.writeFile(JSON.stringify(mark)).finally(() => handle.close());
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-        own.delete(file);
-        throw error;
-      }
-    }
-    // Half a mark may be one that is being written at this moment.
-    const other =
-      (await readMark(folder)) ?? (await sleep(WRITING_MS).then(() => readMark(folder)));
-    if (other !== undefined && isAtWork(folder, other)) break;
-    await rm(file, { force: true });
-  }
-  const other = await readMark(folder);
-  throw makeError(
-    'ERR_FILE_LOCKED',
-    `process ${other?.pid ?? 'unknown'} is pulling ${id}: wait for it, or delete ${file} if it is gone`,
-    { details: { file, pid: other?.pid } },
-  );
 }

@@ -4,19 +4,22 @@
  * `<img>` and `<video>` cannot send headers. Never read from a URL, never logged.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { makeError } from '../../base/errors';
 import type { RequestHeaders } from './access';
 
 export const COOKIE_NAME = 'sightline_session';
 const MIN_TOKEN_LENGTH = 16;
 const MINUTE_MS = 60_000;
-/** Addresses remembered for wrong tokens; the oldest is forgotten first. */
+/** Addresses remembered for wrong tokens. */
 const MAX_ADDRESSES = 1024;
 
 export class TokenGuard {
   readonly #digest: Buffer;
   readonly #cookie: string;
-  readonly #wrong = new Map<string, { count: number; since: number }>();
+  readonly #wrong = new LRUCache<string, { count: number; since: number }>({
+    max: MAX_ADDRESSES,
+  });
 
   /** @throws ERR_ARG_RANGE for a token that could be guessed */
   constructor(
@@ -62,12 +65,7 @@ export class TokenGuard {
     if (recent !== undefined && recent.count >= this.wrongPerMinute)
       throw makeError('ERR_RATE_LIMIT', 'too many wrong tokens, wait a minute');
     if (this.matches(token)) return;
-    this.#wrong.delete(address);
     this.#wrong.set(address, { count: (recent?.count ?? 0) + 1, since: recent?.since ?? now });
-    for (const oldest of this.#wrong.keys()) {
-      if (this.#wrong.size <= MAX_ADDRESSES) break;
-      this.#wrong.delete(oldest);
-    }
     throw makeError('ERR_TOKEN', 'the token is not the one of this server');
   }
 }

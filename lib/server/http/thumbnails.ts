@@ -2,6 +2,7 @@
  * Smaller copies of frames, made when asked for and kept in memory within a byte budget. Input is
  * always a JPEG this library wrote itself.
  */
+import { LRUCache } from 'lru-cache';
 import { Gate } from '../guards/gate';
 
 /** Widths that are made; others are rounded up, so that a client cannot fill the cache with variants. */
@@ -18,15 +19,16 @@ export function widthStep(wish: number, frameWidth: number): number | undefined 
 }
 
 export class Thumbnails {
-  readonly #ready = new Map<string, Buffer>();
+  readonly #ready: LRUCache<string, Buffer>;
   readonly #running = new Map<string, Promise<Buffer>>();
   readonly #gate = new Gate(MAX_ACTIVE, MAX_WAITING);
-  #bytes = 0;
 
-  constructor(readonly maxBytes = 32 * 1024 * 1024) {}
+  constructor(maxBytes = 32 * 1024 * 1024) {
+    this.#ready = new LRUCache({ maxSize: maxBytes, sizeCalculation: (made) => made.length });
+  }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#ready.calculatedSize;
   }
 
   /**
@@ -38,31 +40,18 @@ export class Thumbnails {
   async get(key: string, width: number, source: Buffer): Promise<Buffer> {
     const name = `${key}@${width}`;
     const ready = this.#ready.get(name);
-    if (ready !== undefined) {
-      // Re-inserted last: a Map keeps insertion order, so the first entry is the least used.
-      this.#ready.delete(name);
-      this.#ready.set(name, ready);
-      return ready;
-    }
+    if (ready !== undefined) return ready;
     const running =
       this.#running.get(name) ??
       this.#gate
         .run(() => resize(source, width))
-        .then((made) => this.#keep(name, made))
+        .then((made) => {
+          this.#ready.set(name, made);
+          return made;
+        })
         .finally(() => this.#running.delete(name));
     this.#running.set(name, running);
     return running;
-  }
-
-  #keep(name: string, made: Buffer): Buffer {
-    this.#ready.set(name, made);
-    this.#bytes += made.length;
-    for (const [oldest, buffer] of this.#ready) {
-      if (this.#bytes <= this.maxBytes) break;
-      this.#ready.delete(oldest);
-      this.#bytes -= buffer.length;
-    }
-    return made;
   }
 }
 

@@ -2,8 +2,8 @@
  * JSON schemas of every route: what is checked, and what `/openapi.json` says. Nothing is coerced
  * by the validator; texts of a query string become numbers in `strict-fields.ts` first.
  */
-import { DEFAULT_K, MAX_K } from '../../base/limits';
-import { MAX_EF_SEARCH, MAX_PATH_GLOB, MAX_QUERY_CODE_POINTS, MAX_VECTOR_DIM } from '../limits';
+import { DEFAULT_K, MAX_K, MAX_QUERY_CODE_POINTS } from '../../base/limits';
+import { MAX_EF_SEARCH, MAX_PATH_GLOB, MAX_VECTOR_DIM } from '../limits';
 
 export interface FieldSchema {
   readonly type: string | readonly string[];

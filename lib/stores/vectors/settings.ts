@@ -1,5 +1,6 @@
 /** The `EMBEDDING_*` variables of spec 002 that concern similarity search and its indexes. */
 import { numberOf, truthOf, type Variables } from '../../base/environment';
+import { MAX_HITS } from '../../base/limits';
 
 export interface SearchDefaults {
   /** EMBEDDING_SIMILARITY_TOP_K; default 10. */
@@ -20,7 +21,7 @@ export interface SearchDefaults {
 /** @throws ERR_ARG_RANGE naming the variable */
 export function searchDefaults(env: Variables = process.env): SearchDefaults {
   return {
-    topK: numberOf(env, 'EMBEDDING_SIMILARITY_TOP_K', 1, 10_000) ?? 10,
+    topK: numberOf(env, 'EMBEDDING_SIMILARITY_TOP_K', 1, MAX_HITS) ?? 10,
     threshold: numberOf(env, 'EMBEDDING_SIMILARITY_THRESHOLD', -1, 1, 'number') ?? -1,
     usesHnsw: truthOf(env, 'EMBEDDING_USE_HNSW_INDEX') ?? true,
     m: numberOf(env, 'EMBEDDING_HNSW_M', 2, 100),

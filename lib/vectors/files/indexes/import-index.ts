@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../../../base/abort';
 import { codeOf, isLibraryError, makeError } from '../../../base/errors';
+import { MAX_EF } from '../../../base/limits';
 import {
   FUNCTION,
   oneOf,
@@ -108,7 +109,7 @@ function parametersFor(
     M: options.M ?? (M === undefined ? undefined : clamp(M, 2, 128)),
     efConstruction:
       options.efConstruction ??
-      (efConstruction === undefined ? undefined : clamp(efConstruction, 1, 10_000)),
+      (efConstruction === undefined ? undefined : clamp(efConstruction, 1, MAX_EF)),
     seed: options.seed,
     label: options.label,
     storage: options.storage,
