@@ -31,8 +31,8 @@ const BUGS = [
         `    SL_RETURN_IF_ERROR(file.Sync());
     SL_RETURN_IF_ERROR(file.Close());
   }
-  SL_RETURN_IF_ERROR(RenameDurable(beside, path));`,
-        `    SL_RETURN_IF_ERROR(RenameDurable(beside, path));
+  SL_RETURN_IF_ERROR(RenameDurable(beside, location));`,
+        `    SL_RETURN_IF_ERROR(RenameDurable(beside, location));
     SL_RETURN_IF_ERROR(file.Sync());
     SL_RETURN_IF_ERROR(file.Close());
   }`,
@@ -43,7 +43,7 @@ const BUGS = [
   {
     name: 'the folder is not synced after a rename',
     file: 'native/platform/folder.cc',
-    change: [['return SyncFolder(FolderOf(to));', 'return Status::Ok();']],
+    change: [['return SyncFolder(to.Above());', 'return Status::Ok();']],
     by: harness('power_cut'),
   },
   {
@@ -112,8 +112,8 @@ const BUGS = [
     file: 'native/index/open.cc',
     change: [
       [
-        '(void)RemoveFile(RowsOnTheWay(number + 1));',
-        'SL_RETURN_IF_ERROR(RemoveFile(RowsOnTheWay(number + 1)));',
+        '(void)RemoveFile(folder_.At(RowsOnTheWay(number + 1)));',
+        'SL_RETURN_IF_ERROR(RemoveFile(folder_.At(RowsOnTheWay(number + 1))));',
       ],
     ],
     by: harness('mixtures'),
@@ -121,7 +121,7 @@ const BUGS = [
   {
     name: "somebody's file takes the place of good rows",
     file: 'native/index/compact.cc',
-    change: [['  return !HoldsRowsOfLog(FileIn("embeddings.dat")) ||', '  return true ||']],
+    change: [['  return !HoldsRowsOfLog(folder_, kRowsName, max_rows_) ||', '  return true ||']],
     by: harness('mixtures'),
   },
   {

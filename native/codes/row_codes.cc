@@ -47,6 +47,13 @@ Status RowCodes::Reserve(uint64_t max_rows, Epoch* readers) {
   return bytes_.Reserve(max_rows * stride_, readers);
 }
 
+void RowCodes::ServeReaders(Epoch* readers) {
+  factors_.range().ServeReaders(readers);
+  coarse_.range().ServeReaders(readers);
+  coarse_scales_.range().ServeReaders(readers);
+  bytes_.range().ServeReaders(readers);
+}
+
 void RowCodes::Centre(const VectorView& rows) {
   centre_ = MeanOf(rows, kCentreSample);
   centred_on_ = rows.count;

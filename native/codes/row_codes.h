@@ -51,6 +51,8 @@ class RowCodes {
   RowCodes(CodeKind kind, const KernelTable* kernels, Metric metric, size_t dim, uint64_t seed);
   // max_rows: what there will be at most. readers: who is waited for when codes move.
   Status Reserve(uint64_t max_rows, Epoch* readers = nullptr);
+  // Others read from now on.
+  void ServeReaders(Epoch* readers);
 
   // Takes centre and typical error from a sample of `rows`; before the first Encode.
   void Centre(const VectorView& rows);

@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -24,6 +23,7 @@
 #include "core/status.h"
 #include "format/log_format.h"
 #include "hnsw/hnsw.h"
+#include "index/gate.h"
 #include "index/inline_coding.h"
 #include "index/key_table.h"
 #include "index/options.h"
@@ -61,7 +61,7 @@ class Index {
   Storage storage() const { return storage_; }
   // What was left out of a copy whose files are of different moments; empty if nothing was.
   const std::string& recovered() const { return recovered_; }
-  bool closed() const { return closed_.load(std::memory_order_acquire); }
+  bool closed() const { return gate_.closed(); }
   uint64_t count() const { return keys_.rows(); }
   uint64_t live_count() const { return keys_.live(); }
   // Changes with each row that comes or goes, and with each key that gets another row.
@@ -159,16 +159,16 @@ class Index {
   uint64_t resident_bytes() const;
 
   // From now on every call is kClosed.
-  void Refuse() { closed_.store(true, std::memory_order_release); }
+  void Refuse() { gate_.Close(); }
   // Refuses new calls, waits for those under way, releases files, lock and memory. Idempotent.
   void Close();
 
  private:
-  using Reading = std::shared_lock<std::shared_mutex>;
+  using Reading = Gate::Shared;
 
+  // open.cc
   Index(const IndexParameters& parameters, const std::string& path, bool read_only,
         Storage storage);
-  // open.cc
   static Status CreateIn(Folder folder, const IndexParameters& parameters, Storage storage,
                          std::shared_ptr<Index>* out);
   static Status OpenLocked(const OpenOptions& options, Folder folder, FileLock lock,
@@ -188,7 +188,6 @@ class Index {
   // A file of ours, and what it is called in messages.
   FileLocation In(const char* name) const { return folder_.At(name); }
   std::string FileIn(const char* name) const { return path_ + "/" + name; }
-
   bool AreOursOnTheWay() const;  // compact.cc
   // write.cc
   struct Writing {
@@ -224,9 +223,8 @@ class Index {
   Status TakeFolded(const FileLocation& beside, const CommitLog& fresh,
                     const std::vector<ExtentRun>& runs);
   Status Own();
-  // read.cc, search.cc
-  class Query;
-  Status Enter(Reading* lock) const;
+  class Query;  // search.cc
+  Status Enter(Reading* lock) const { return gate_.Enter(lock); }
   Space MakeSpace() const;
   uint64_t Resident() const;  // verify.cc
 
@@ -239,11 +237,7 @@ class Index {
   std::string graph_problem_;  // set before the index is handed out
   std::string recovered_;      // the same
 
-  std::atomic<bool> closed_{false};
-  mutable std::shared_mutex gate_;  // shared by every call, exclusive to Rollback and Close
-  // The system's lock lets new readers in before a waiting writer, for ever if they never pause.
-  mutable std::mutex turn_;  // held by Rollback while it waits for gate_
-  std::atomic<bool> waiting_{false};
+  mutable Gate gate_;
   // Who reads rows, links, keys or codes right now: waited for before these move to a larger place,
   // or codes are rewritten. Never by a writer, who would wait for itself.
   mutable Epoch readers_;

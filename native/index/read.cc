@@ -1,21 +1,9 @@
-// Rows and keys as they are asked for, and who may read at all.
+// Rows and keys as they are asked for.
 #include <algorithm>
 
 #include "index/index.h"
 
 namespace sightline {
-
-Status Index::Enter(Reading* lock) const {
-  if (waiting_.load(std::memory_order_relaxed)) {
-    const std::lock_guard<std::mutex> turn(turn_);
-  }
-  const Status refused(StatusCode::kClosed, "the index is closed");
-  if (closed()) return refused;
-  *lock = Reading(gate_);
-  if (!closed()) return Status::Ok();
-  lock->unlock();
-  return refused;
-}
 
 Status Index::CopyRows(const uint32_t* rows, size_t n, float* out) const {
   Reading reading;

@@ -182,6 +182,7 @@ void RowCoding::Release() {
 RowCoding::Measured RowCoding::Give() const { return {codes_, suits_, reach_}; }
 
 void RowCoding::Take(Measured measured, uint64_t rows) {
+  if (measured.codes != nullptr) measured.codes->ServeReaders(readers_);
   Set(std::move(measured.codes));
   changed_ = false;
   reach_ = measured.reach;

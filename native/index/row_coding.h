@@ -58,7 +58,8 @@ class RowCoding {
   // Forgets the rows from `rows` on. No reader may be active.
   void Truncate(uint64_t rows);
   void Release();
-  // Gives codes and what was measured to an index with the same `rows` rows in the same order.
+  // Gives codes and what was measured to an index with the same `rows` rows in the same order; this
+  // one is closed then.
   struct Measured {
     std::shared_ptr<RowCodes> codes;
     bool suits;

@@ -234,11 +234,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   MustEnd dropping(&broken_);
   writing.reading.unlock();
   // From here on no reader holds a row number that is about to go.
-  std::unique_lock<std::mutex> turn(turn_);
-  waiting_.store(true, std::memory_order_relaxed);
-  const std::unique_lock<std::shared_mutex> alone(gate_);
-  waiting_.store(false, std::memory_order_relaxed);
-  turn.unlock();
+  const Gate::Alone alone = gate_.EnterAlone();
   if (closed()) return Status(StatusCode::kClosed, "the index was closed");
   keys_.Truncate(rows);
   rows_.Truncate(rows, record.crcs);
@@ -266,8 +262,8 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
 }
 
 void Index::Close() {
-  closed_.store(true, std::memory_order_release);
-  const std::unique_lock<std::shared_mutex> alone(gate_);
+  gate_.Close();
+  const Gate::Alone alone = gate_.EnterAlone();
   Release();
 }
 

@@ -207,10 +207,9 @@ Status ReservedRange::Move(size_t bytes) {
 }
 
 Status ReservedRange::Reserve(size_t most, ReservedRange* out, Epoch* readers) {
-  ReservedRange range;
-  range.most_ = Up(std::max<size_t>(most, 1), PageSize());
-  range.readers_ = readers;
-  *out = std::move(range);
+  *out = ReservedRange();
+  out->most_ = Up(std::max<size_t>(most, 1), PageSize());
+  out->readers_ = readers;
   return Status::Ok();
 }
 
@@ -236,9 +235,8 @@ Status ReservedRange::Reach(const File& file, size_t bytes) {
                     file.descriptor(), 0);
   Status mapped = at == MAP_FAILED ? NoRange(region.bytes) : Status::Ok();
   region.guard = std::make_unique<FaultGuard>();
-  if (mapped.ok()) {
-    mapped = FaultGuard::Watch(region.data, region.bytes, false, region.guard.get());
-  }
+  FaultGuard* guard = region.guard.get();
+  if (mapped.ok()) mapped = FaultGuard::Watch(region.data, region.bytes, false, guard);
   if (!mapped.ok()) {
     GiveBack(&region);
     return mapped;

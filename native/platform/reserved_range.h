@@ -1,7 +1,7 @@
 // Memory for arrays that grow under readers who take no lock and hold plain pointers.
 //
-//   | committed: readable and writable | taken: address space, no memory |        most: may be
-//   taken data()                             committed()                       capacity()
+//   | committed: readable and writable | taken: address space, no memory | most: may be taken
+//   data()                              committed()                       capacity()
 //
 // An array begins small and takes four times as much whenever it is full: in another place, where
 // its bytes are copied to (or its file is mapped once more). Readers who came before the move go on
@@ -82,6 +82,8 @@ class ReservedRange {
   unsigned char* data() const { return data_.load(std::memory_order_acquire); }
   // May be asked while another thread commits.
   size_t committed() const { return committed_.load(std::memory_order_relaxed); }
+  // From now on these are waited for; those that Reserve was given read no more.
+  void ServeReaders(Epoch* readers) { readers_ = readers; }
   // The writer's.
   size_t capacity() const { return capacity_; }
   size_t most() const { return most_; }

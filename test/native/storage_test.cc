@@ -14,7 +14,7 @@ namespace {
 
 using test::ConeRows;
 
-constexpr uint64_t kRowsForCodes = 4096;  // of index/codes.cc
+constexpr uint64_t kRowsForCodes = 4096;  // of index/row_coding.cc
 constexpr Storage kOnCodes[] = {Storage::kInt4, Storage::kInt8, Storage::kFloat16};
 
 IndexParameters Parameters(size_t dim, Metric metric) {
