@@ -196,8 +196,6 @@ SL_TEST(index_refuses_extreme_vectors_and_survives_the_widest_ones) {
   }
 }
 
-// Under the address sanitizer: who is waited for when codes move is the index that has them now, not
-// the one that they were made in.
 SL_TEST(index_compacted_goes_on_with_the_codes_of_the_index_beside_it) {
   IndexParameters parameters = Small();
   parameters.m = 4;
@@ -213,7 +211,6 @@ SL_TEST(index_compacted_goes_on_with_the_codes_of_the_index_beside_it) {
   old.reset();
   beside.reset();
   CHECK_EQ(index->uncoded(), 0u);
-  // Four times as many: their place is full.
   CHECK_OK(AddRows(index.get(), 4 * 4200, 2, 10000));
   CHECK_EQ(index->uncoded(), 0u);
 }
