@@ -15,7 +15,8 @@ import { readClipConfig } from '../../lib/encode/model-config';
 import { inspectClip, type GraphFile } from '../../lib/encode/model-files';
 import { TowerSession } from '../../lib/encode/session';
 import { fitTower } from '../../lib/encode/tower-io';
-import { sharedData, skip } from '../helpers/shared-data';
+import { sharedData } from '../helpers/shared-data';
+import { skip } from '../helpers/skip';
 import { present } from '../helpers/tiny-models';
 
 /** A test that needs a model's weights and the published values; says why when it is left out. */
@@ -30,9 +31,9 @@ function withModel(
     const values = sharedData('reference', reference);
     const folder = path.join(models ?? '', model);
     if (models === undefined || models === '')
-      skip(`${name}: SIGHTLINE_TEST_MODELS does not name a folder with real weights`);
-    else if (!existsSync(path.join(folder, 'onnx'))) skip(`${name}: no ${model}/onnx in ${models}`);
-    else if (values === undefined) skip(`${name}: the published values are not here`);
+      skip('SIGHTLINE_TEST_MODELS names no folder with real weights');
+    else if (!existsSync(path.join(folder, 'onnx'))) skip(`SIGHTLINE_TEST_MODELS has no ${model}`);
+    else if (values === undefined) skip('no shared reference');
     else await body(folder, values);
   });
 }

@@ -7,6 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError, VectorIndex } from '../../lib/engine';
 import { recallOf } from '../helpers/recall';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 import { clipLike, noise } from '../helpers/vectors';
 
@@ -214,7 +215,7 @@ test('building does not block the event loop', async () => {
 
 test('an index that nobody holds any more frees its memory', async () => {
   const gc = (globalThis as { gc?: () => void }).gc;
-  if (gc === undefined) return console.log('skip: needs --expose-gc');
+  if (gc === undefined) return skip('needs --expose-gc');
   const vectors = noise(4_000, 256, 1);
   const once = async () => {
     const index = await VectorIndex.create({ dim: 256, efConstruction: 20 });

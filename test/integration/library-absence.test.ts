@@ -17,6 +17,7 @@ import { openLibrary, type Library } from '../../lib/library';
 import type { SyncReport } from '../../lib/base/types';
 import { writePictures } from '../helpers/media';
 import { asNobody, noNobody } from '../helpers/nobody';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 
 /** Folder with pictures in it and beneath it, and its library elsewhere. */
@@ -56,7 +57,7 @@ async function syncWithMode(library: Library, folder: string, mode: number): Pro
 
 test('folders that may not be listed or looked into lose nothing, not even when told so', async () => {
   const why = await noNobody();
-  if (why !== undefined) return console.log(`skip: ${why}`);
+  if (why !== undefined) return skip(why);
   const { root, library } = await makeLibrary({ '': 3, sub: 4, 'sub/deep': 2 });
   await using opened = library;
   const unlisted = await syncWithMode(library, root, 0o311);
@@ -107,7 +108,7 @@ test('a disk within the folder that is unmounted is missed, however little was o
   try {
     execFileSync('mount', ['-t', 'tmpfs', 'none', disk], { stdio: 'ignore' });
   } catch {
-    return console.log('skip: nothing may be mounted here');
+    return skip('nothing may be mounted here');
   }
   try {
     await writePictures(disk, 2);

@@ -11,6 +11,7 @@ import { CLI, cleanEnv } from '../helpers/cli';
 import { add, filled } from '../helpers/catalog';
 import { writePictures } from '../helpers/media';
 import { asNobody, NOBODY, noNobody } from '../helpers/nobody';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 
 /** Work of another user on a folder that may not be written. */
@@ -34,7 +35,7 @@ async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
 function testAsNobody(name: string, work: () => Promise<void>): void {
   test(name, async () => {
     const why = await noNobody();
-    if (why !== undefined) return console.log(`skip: ${why}`);
+    if (why !== undefined) return skip(why);
     await work();
   });
 }

@@ -24,7 +24,7 @@ import { parsePattern } from '../../lib/base/patterns';
 import { asFrameId, asRow, type MediaId } from '../../lib/base/types';
 import { VectorIndex } from '../../lib/vectors';
 import { picture } from '../helpers/catalog';
-import { ffmpegForTests, writePictures, writeVideo } from '../helpers/media';
+import { noFfmpeg, writePictures, writeVideo } from '../helpers/media';
 import { makeTempDir } from '../helpers/temp';
 import { TINY_CLIP } from '../helpers/tiny-clip';
 
@@ -43,8 +43,7 @@ interface Made {
 async function libraryOf(count: number, film = false): Promise<Made> {
   const root = makeTempDir('repair');
   await writePictures(root, count);
-  const ffmpeg = film ? ffmpegForTests() : undefined;
-  if (ffmpeg !== undefined) writeVideo(ffmpeg, path.join(root, 'film.mp4'), 3);
+  if (film && noFfmpeg === undefined) writeVideo(path.join(root, 'film.mp4'), 3);
   const library = await openLibrary(root, { model: TINY_CLIP });
   await library.sync();
   return { root, library };

@@ -8,7 +8,8 @@ import * as assert from 'uvu/assert';
 import { isLibraryError } from '../../lib/base/errors';
 import { closeImageDecoder, decodeImage, LIMITS } from '../../lib/media';
 import type { MediaLimits } from '../../lib/base/types';
-import { sharedData, skip } from '../helpers/shared-data';
+import { sharedData } from '../helpers/shared-data';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 import { childrenOfSelf } from '../helpers/video';
 
@@ -183,7 +184,7 @@ test('the children stayed below their memory limit', () => {
 
 test('real pictures, cut and with flipped bytes, always end in a frame or a typed error', async () => {
   const base = sharedData('media', 'images-odd');
-  if (base === undefined) return skip('the shared media folder is absent');
+  if (base === undefined) return skip('no shared media');
   const seed = 20261121;
   console.log(`seed ${seed}`);
   let state = seed;

@@ -12,15 +12,10 @@ import {
   type DecodedFrame,
   type SampleOptions,
 } from '../../lib/media';
-import { skip } from '../helpers/shared-data';
+import { noFfmpeg, runFfmpeg } from '../helpers/media';
+import { skip, skipAll } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import {
-  childrenOfSelf,
-  ffmpegPath,
-  openFilesBelow,
-  probeTimes,
-  runFfmpeg,
-} from '../helpers/video';
+import { childrenOfSelf, openFilesBelow, probeTimes } from '../helpers/video';
 
 const dir = makeTempDir('video');
 const file = (name: string): string => path.join(dir, name);
@@ -71,13 +66,9 @@ function assertNothingLeft(): void {
 }
 
 async function main(): Promise<void> {
-  const ffmpeg = await ffmpegPath();
-  if (ffmpeg === undefined) {
-    test('videos', () => skip('no ffmpeg'));
-    return;
-  }
+  if (noFfmpeg !== undefined) return skipAll(noFfmpeg);
   const make = (name: string, source: string, ...args: string[]): string => {
-    runFfmpeg(ffmpeg, ['-f', 'lavfi', '-i', source, ...args, file(name)]);
+    runFfmpeg(['-f', 'lavfi', '-i', source, ...args, file(name)]);
     return file(name);
   };
   const h264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'];
@@ -195,7 +186,7 @@ async function main(): Promise<void> {
     );
     const turned = file('turned.mp4');
     const rotate = ffprobe === undefined ? [] : ['-metadata:s:v:0', 'rotate=90'];
-    runFfmpeg(ffmpeg, ['-i', plain, '-c', 'copy', ...rotate, '-t', '1', turned]);
+    runFfmpeg(['-i', plain, '-c', 'copy', ...rotate, '-t', '1', turned]);
     const info = await probeVideo({ absPath: turned });
     // Newer versions of ffmpeg write rotation by another option; then there is none to apply.
     if (info.rotation !== 0) {

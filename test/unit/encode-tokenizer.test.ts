@@ -5,7 +5,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cutText, MIN_TEXT_CODE_POINTS, TextTokenizer } from '../../lib/encode/tokenizer';
 import type { TextRule } from '../../lib/encode/tokenizer';
-import { sharedData, skip } from '../helpers/shared-data';
+import { sharedData } from '../helpers/shared-data';
+import { skip } from '../helpers/skip';
 import { codeOf, copyTinyClip, texts, TINY_CLIP } from '../helpers/tiny-clip';
 
 const rule = (maxTokens: number): TextRule => ({
@@ -25,10 +26,7 @@ for (const { modelName, file, pairs, least } of [
   test(`all published cases of ${file} are reproduced`, async () => {
     const folder = sharedData('models', modelName);
     const reference = sharedData('reference', file);
-    if (folder === undefined || reference === undefined) {
-      skip(`${file} or the tokenizer of ${modelName} is not here`);
-      return;
-    }
+    if (folder === undefined || reference === undefined) return skip('no shared models');
     const tokenizer = await TextTokenizer.load(folder, rule(4096));
     const { cases } = JSON.parse(readFileSync(reference, 'utf8')) as Cases;
     // Cases for two texts at once concern rerankers; encoders get one text.
@@ -50,10 +48,7 @@ test('the tiny model gives the expected ids, cut to its length with the end toke
 
 test('real CLIP cuts to 77 tokens that begin and end as they should', async () => {
   const folder = sharedData('models', 'clip-vit-base-patch32');
-  if (folder === undefined) {
-    skip('the CLIP tokenizer is not here');
-    return;
-  }
+  if (folder === undefined) return skip('no shared models');
   const tokenizer = await TextTokenizer.load(folder, rule(77));
   const ids = tokenizer.encode('a photo of a cat '.repeat(50));
   assert.is(ids.length, 77);

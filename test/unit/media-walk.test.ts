@@ -1,6 +1,13 @@
 /** The walk: order, odd names, odd files, what is left out, and what is said about it. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, realpathSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  realpathSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,6 +19,8 @@ import {
   type WalkOptions,
   type WalkProblem,
 } from '../../lib/media';
+import { asNobody, noNobody } from '../helpers/nobody';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 
 interface Walked {
@@ -160,8 +169,7 @@ test('a name that is not UTF-8 is reported and not taken', async () => {
       'x',
     );
   } catch {
-    console.log('skip: this file system refuses names that are not UTF-8');
-    return;
+    return skip('this file system refuses names that are not UTF-8');
   }
   const { paths, problems } = await walk(root);
   assert.equal(paths, ['ok.jpg']);
@@ -196,7 +204,7 @@ test('a root that is itself a link is walked', async () => {
 });
 
 test('a FIFO neither blocks the walk nor comes out as a file', async () => {
-  if (process.platform === 'win32') return console.log('skip: no FIFOs here');
+  if (process.platform === 'win32') return skip('no FIFOs here');
   const root = makeTempDir('walk');
   execFileSync('mkfifo', [path.join(root, 'pipe.jpg'), path.join(root, '.sightlineignore')]);
   put(root, 'a.jpg');
@@ -249,13 +257,15 @@ test('globs and ignore files leave out; the caller has the last word', async () 
 });
 
 test('a folder that may not be read is reported and the rest is walked', async () => {
-  if (process.getuid?.() === 0) return console.log('skip: root may read everything');
+  const why = await noNobody();
+  if (why !== undefined) return skip(why);
   const root = makeTempDir('walk');
   put(root, 'a/x.jpg');
   put(root, 'b.jpg');
-  execFileSync('chmod', ['000', path.join(root, 'a')]);
-  const { paths, problems } = await walk(root);
-  execFileSync('chmod', ['700', path.join(root, 'a')]);
+  chmodSync(path.join(root, 'a'), 0o000);
+  chmodSync(root, 0o755);
+  const { paths, problems } = await asNobody(() => walk(root));
+  chmodSync(path.join(root, 'a'), 0o700);
   assert.equal(paths, ['b.jpg']);
   assert.is(problems[0]?.code, 'ERR_IO');
 });
