@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { cacheKey, RedisCache } from '../../lib/stores/cache';
 import { noRedis, RedisServer } from '../helpers/redis';
 import { skipAll } from '../helpers/skip';
-import { codeOf } from '../helpers/tiny-clip';
+import { codeOf } from '../helpers/errors';
 
 const MODEL = { id: 'm', revision: 'r', sha256: 'a'.repeat(64), preprocessVersion: 1 };
 const DIM = 16;

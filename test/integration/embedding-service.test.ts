@@ -20,7 +20,7 @@ import { assertUnitRow, minilm, MINILM } from '../helpers/tiny-models';
 import { noRedis, RedisServer } from '../helpers/redis';
 import { testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf, errorOf } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
 
 let clip: ClipModel;
 const pictures: Uint8Array[] = [];

@@ -21,7 +21,8 @@ import { externalTensor, field, model } from '../helpers/onnx-bytes';
 import { sharedData } from '../helpers/shared-data';
 import { skip, testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf, copyTinyClip, errorOf, texts } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
+import { copyTinyClip, texts } from '../helpers/tiny-clip';
 import {
   assertUnitRow,
   copyModel,

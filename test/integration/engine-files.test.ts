@@ -13,7 +13,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError, VectorIndex } from '../../lib/engine';
-import { outcomeOf } from '../helpers/errors';
+import { codeOf } from '../helpers/errors';
 import { makeTempDir } from '../helpers/temp';
 import { clipLike, noise, randomOf } from '../helpers/vectors';
 
@@ -84,12 +84,9 @@ test('reopening gives the same rows, keys, removals and answers', async () => {
     assert.equal((await index.verify()).problems, []);
     assert.is(index.stats().isUnsaved, false);
   }
-  assert.is(
-    await outcomeOf(() => VectorIndex.open(folder, { label: 'other' })),
-    'ERR_MODEL_MISMATCH',
-  );
-  assert.is(await outcomeOf(() => VectorIndex.create({ dim, path: folder })), 'ERR_FILE_EXISTS');
-  assert.is(await outcomeOf(() => VectorIndex.open(path.join(folder, 'x'))), 'ERR_FILE_MISSING');
+  assert.is(await codeOf(() => VectorIndex.open(folder, { label: 'other' })), 'ERR_MODEL_MISMATCH');
+  assert.is(await codeOf(() => VectorIndex.create({ dim, path: folder })), 'ERR_FILE_EXISTS');
+  assert.is(await codeOf(() => VectorIndex.open(path.join(folder, 'x'))), 'ERR_FILE_MISSING');
 });
 
 test('a second writer is ERR_FILE_LOCKED and is told who holds it; readers are welcome', async () => {
@@ -187,10 +184,10 @@ test('rows that no graph can be made of are read, removed and left behind by a c
     await using index = await VectorIndex.open(folder, { readOnly });
     assert.match(index.stats().graphProblem ?? '', /damaged; searches scan/);
     assert.is((await index.verify()).problems.length, 1);
-    assert.is(await outcomeOf(() => index.search(base.subarray(0, dim), 3)), 'ERR_FILE_CORRUPT');
+    assert.is(await codeOf(() => index.search(base.subarray(0, dim), 3)), 'ERR_FILE_CORRUPT');
     assert.equal(index.vectors([7]), base.subarray(7 * dim, 8 * dim));
     if (readOnly) continue;
-    assert.is(await outcomeOf(() => index.add(noise(1, dim, 5))), 'ERR_FILE_CORRUPT');
+    assert.is(await codeOf(() => index.add(noise(1, dim, 5))), 'ERR_FILE_CORRUPT');
     assert.is(index.count, 3_000, 'nothing was stored');
     const lost = Array.from({ length: 3_000 }, (_, row) => row).filter((row) => {
       try {

@@ -7,6 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog } from '../../lib/catalog';
 import { openLibrary } from '../../lib/library';
+import { codeOf } from '../helpers/errors';
 import { CLI, cleanEnv } from '../helpers/cli';
 import { add, filled } from '../helpers/catalog';
 import { writePictures } from '../helpers/media';
@@ -22,13 +23,6 @@ async function reading<T>(dir: string, work: () => Promise<T>): Promise<T> {
   } finally {
     chmodSync(dir, 0o755);
   }
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
-  return work.then(
-    () => undefined,
-    (error: unknown) => (error as { code?: string }).code,
-  );
 }
 
 /** A test that needs another user than root. */

@@ -9,7 +9,7 @@ import { noFfmpeg, runFfmpeg, writeVideo } from '../helpers/media';
 import { sharedData } from '../helpers/shared-data';
 import { testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf, errorOf } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
 import { wav } from '../helpers/wav';
 
 const folder = makeTempDir('audio');

@@ -12,7 +12,6 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError } from '../../lib/base/errors';
 import {
   findFfmpeg,
   probeVideo,
@@ -21,6 +20,7 @@ import {
   type SampleOptions,
 } from '../../lib/media';
 import { inputArgs } from '../../lib/media/video-args';
+import { codeOf } from '../helpers/errors';
 import { noFfmpeg, runFfmpeg } from '../helpers/media';
 import { skip, skipAll } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
@@ -33,16 +33,6 @@ async function sample(absPath: string, options: SampleOptions = {}): Promise<Dec
   const frames: DecodedFrame[] = [];
   for await (const frame of sampleVideo({ absPath }, options)) frames.push(frame);
   return frames;
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-    return 'ok';
-  } catch (error) {
-    assert.ok(isLibraryError(error), String(error));
-    return error.code;
-  }
 }
 
 function assertNothingLeft(): void {

@@ -18,7 +18,8 @@ import { listModels } from '../../lib/library/models';
 import { REPOSITORY, TEXT, tinyFiles, VISION, withServedModel } from '../helpers/served-model';
 import type { Served } from '../helpers/served-model';
 import { skip } from '../helpers/skip';
-import { codeOf, errorOf, TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
+import { TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';
 
 /** The object whose functions the library calls: replacing one there is seen by it. */
 const disk = async (): Promise<typeof fsPromises> => (await import('node:fs/promises')).default;

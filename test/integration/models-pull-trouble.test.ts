@@ -17,7 +17,7 @@ import {
   withServedModel,
 } from '../helpers/served-model';
 import { startProxy } from '../helpers/tiny-proxy';
-import { codeOf, errorOf } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
 import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 
@@ -275,15 +275,21 @@ test('a cache that cannot be written is ERR_IO, and two pulls of one model keep 
   }));
 
 test('the mark of a process that is gone is taken over', () =>
-  withServedModel(async ({ pull, folder }) => {
+  withServedModel(async ({ pull, folder, files, snapshotFile }) => {
     mkdirSync(folder, { recursive: true });
     const { hostname } = await import('node:os');
     // No process has this number: it is beyond what the kernel gives out.
     const mark = { revision: 'main', dtype: 'fp32', totalBytes: 1, pid: 2 ** 30, host: hostname() };
-    writeFileSync(path.join(folder, 'sightline.pull.json'), JSON.stringify(mark));
-    await pull();
-    writeFileSync(path.join(folder, 'sightline.pull.json'), '{');
-    await pull();
+    const file = path.join(folder, 'sightline.pull.json');
+    for (const text of [JSON.stringify(mark), '{']) {
+      writeFileSync(file, text);
+      await pull();
+      assert.not.ok(existsSync(file), 'taken over, and taken away at the end');
+      assert.ok(snapshotFile(TEXT).equals(files.get(TEXT) as Buffer));
+      rmSync(path.join(folder, 'snapshots'), { recursive: true });
+    }
+    writeFileSync(file, JSON.stringify({ ...mark, pid: process.ppid }));
+    assert.is(await codeOf(pull()), 'ERR_FILE_LOCKED', 'of a process that lives');
   }));
 
 test('branches, tags and commits are resolved and stay apart', () =>

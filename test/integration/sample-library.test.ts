@@ -4,16 +4,10 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { drawSampleLibrary } from '../../lib/scenes';
+import { codeOf } from '../helpers/errors';
 import { ffmpeg as ffmpegPath, noFfmpeg } from '../helpers/media';
 import { testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-
-function codeOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => 'no error',
-    (error: { code?: unknown }) => error.code,
-  );
-}
 
 test('the pictures are real files of their format, and progress reaches the end', async () => {
   const dir = makeTempDir('sample');

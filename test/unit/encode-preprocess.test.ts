@@ -13,7 +13,7 @@ import {
 import { resizeRgb, setSimd } from '../../lib/encode/resize';
 import { loadPasses } from '../../lib/encode/resize-simd';
 import { deadlineMs, towerSettings } from '../../lib/encode/settings';
-import { codeOf } from '../helpers/tiny-clip';
+import { codeOf } from '../helpers/errors';
 
 const SEED = 5;
 console.log(`seed ${SEED}`);

@@ -11,7 +11,8 @@ import { externalTensor, field, model } from '../helpers/onnx-bytes';
 import { sharedData } from '../helpers/shared-data';
 import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf, copyTinyClip, errorOf, TINY_CLIP, TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
+import { copyTinyClip, TINY_CLIP, TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';
 
 const TOWER = path.join('onnx', 'vision_model.onnx');
 const COMMIT = '0123456789abcdef0123456789abcdef01234567';

@@ -7,7 +7,8 @@ import { cutText, MIN_TEXT_CODE_POINTS, TextTokenizer } from '../../lib/encode/t
 import type { TextRule } from '../../lib/encode/tokenizer';
 import { sharedData } from '../helpers/shared-data';
 import { skip } from '../helpers/skip';
-import { codeOf, copyTinyClip, texts, TINY_CLIP } from '../helpers/tiny-clip';
+import { codeOf } from '../helpers/errors';
+import { copyTinyClip, texts, TINY_CLIP } from '../helpers/tiny-clip';
 
 const rule = (maxTokens: number): TextRule => ({
   maxTokens,
