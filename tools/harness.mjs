@@ -4,17 +4,20 @@
 //
 // Ends with 0 if all held, 1 if one found something, 77 if this machine cannot build them.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const plain = ['-DCMAKE_BUILD_TYPE=Release'];
 
-/** Each with the build it needs and the arguments of its long form; without arguments: the short one. */
+/**
+ * Each with the build it needs, the arguments of its long form, and those of its short one where the binary's
+ * own would take more than 20 s of one core: as many kinds of fault, at fewer places.
+ */
 export const HARNESSES = {
   faults: { build: 'plain', options: plain, long: ['--scripts=12', '--length=24'] },
-  memory: { build: 'plain', options: plain, long: ['--most=40'] },
+  memory: { build: 'plain', options: plain, short: ['--most=1'], long: ['--most=40'] },
   threads: {
     build: 'tsan',
     options: [
@@ -22,6 +25,7 @@ export const HARNESSES = {
       '-DSIGHTLINE_SANITIZE_THREADS=ON',
       '-DSIGHTLINE_YIELD_POINTS=ON',
     ],
+    short: ['--seconds=8'],
     long: ['--seconds=3600'],
   },
   // Without the sanitizer ten times as many interleavings, of other kinds.
@@ -31,8 +35,12 @@ export const HARNESSES = {
     options: [...plain, '-DSIGHTLINE_YIELD_POINTS=ON'],
     long: ['--seconds=1800'],
   },
-  power_cut: { build: 'plain', options: plain, long: ['--scripts=40', '--cuts=24', '--length=20'] },
-  damage: { build: 'plain', options: plain, long: ['--cases=0'] },
+  power_cut: {
+    build: 'plain',
+    options: plain,
+    long: ['--scripts=40', '--cuts=24', '--length=20'],
+  },
+  damage: { build: 'plain', options: plain, short: ['--cases=250'], long: ['--cases=0'] },
   mixtures: { build: 'plain', options: plain, long: ['--histories=12'] },
   // Not a binary: it kills processes that use the package (after `npm run build`).
   kill: { script: 'dist/test/helpers/engine-kill.js', long: ['--kills=5000'] },
@@ -65,9 +73,14 @@ export function buildHarness(name, source) {
   const { build, options, script, target = `harness_${name}` } = HARNESSES[name];
   if (script !== undefined) return path.join(source, script);
   const folder = path.join(source, 'build', build);
-  if (run('cmake', ['-S', source, '-B', folder, ...options], source, true) !== 0) return undefined;
-  const parameters = ['--build', folder, '--target', target, '--parallel', '2'];
-  return run('cmake', parameters, source, true) === 0 ? path.join(folder, target) : undefined;
+  // Two tests may build in one folder at the same time.
+  mkdirSync(folder, { recursive: true });
+  const cmake = (...parameters) =>
+    run('flock', [path.join(folder, 'lock'), 'cmake', ...parameters], source, true) === 0;
+  const isBuilt =
+    cmake('-S', source, '-B', folder, ...options) &&
+    cmake('--build', folder, '--target', target, '--parallel', '2');
+  return isBuilt ? path.join(folder, target) : undefined;
 }
 
 function main(args) {
@@ -92,10 +105,11 @@ function main(args) {
     }
     const binary = buildHarness(name, root);
     if (binary === undefined) return 2;
-    const long = args.includes('--long') ? HARNESSES[name].long : [];
+    const { short = [], long } = HARNESSES[name];
+    const form = args.includes('--long') ? long : short;
     // The first of two equal arguments counts, so what was asked for wins.
     const isScript = binary.endsWith('.js');
-    const parameters = [...(isScript ? [binary] : []), ...rest, ...long];
+    const parameters = [...(isScript ? [binary] : []), ...rest, ...form];
     if (run(isScript ? process.execPath : binary, parameters, root, false) !== 0) {
       console.error(`harness ${name} failed`);
       status = 1;

@@ -13,7 +13,8 @@ import {
   type PreprocessSpec,
   type RgbImage,
 } from '../../lib/encode/preprocess/preprocess';
-import { sharedData, skip } from '../helpers/shared-data';
+import { sharedData } from '../helpers/shared-data';
+import { skip } from '../helpers/skip';
 
 const folder = path.resolve(__dirname, '../../../test/golden/preprocess');
 
@@ -116,10 +117,8 @@ function hasPillow(): boolean {
 
 test('all sample photos equal a live Pillow, given the same pixels and given the same file', async () => {
   const photos = sharedData('media', 'photos');
-  if (photos === undefined || !hasPillow()) {
-    skip('live comparison with Pillow needs the sample photos and /usr/bin/python3 with PIL');
-    return;
-  }
+  if (photos === undefined) return skip('no shared media');
+  if (!hasPillow()) return skip('no Pillow for /usr/bin/python3');
   const spec = specOf(224, 'crop');
   let worst = 0;
   let compared = 0;

@@ -1,7 +1,6 @@
 /** A headless Chromium that talks to nobody but the test's server, where one is installed. */
 import { existsSync } from 'node:fs';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { skip } from './shared-data';
 
 const PLACES = [
   process.env.CHROMIUM,
@@ -11,15 +10,15 @@ const PLACES = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
-/** Undefined, with a line that says so, where there is no browser. */
-export async function openBrowser(): Promise<Browser | undefined> {
-  const executablePath = PLACES.find((place) => place !== undefined && existsSync(place));
-  if (executablePath === undefined) {
-    skip('no Chromium on this machine; set CHROMIUM to its path');
-    return undefined;
-  }
+const executablePath = PLACES.find((place) => place !== undefined && existsSync(place));
+
+/** For `testUnless`. */
+export const noBrowser =
+  executablePath === undefined ? 'no Chromium; set CHROMIUM to its path' : undefined;
+
+export function openBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath,
+    ...(executablePath === undefined ? {} : { executablePath }),
     args: [
       '--no-sandbox',
       '--disable-gpu',

@@ -1,8 +1,6 @@
 /** Catalogs with a few files in them, for tests. */
-import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog, type IngestedItem } from '../../lib/catalog';
 import type { SqliteDatabase } from '../../lib/catalog/sqlite/sqlite';
-import { isLibraryError } from '../../lib/base/errors';
 import { asRow } from '../../lib/base/types';
 
 /** A picture, or with `.mp4` a video, as the decoder would hand it over. */
@@ -54,17 +52,6 @@ export function add(catalog: Catalog, names: readonly string[]): void {
     { device: 'cpu', inferenceMs: 1.5, createdAt: '2026-01-02T03:04:05.000Z' },
   );
 }
-
-/** Code of what `work` throws, `ok` when it does not. */
-export const codeOf = (work: () => unknown): string => {
-  try {
-    work();
-    return 'ok';
-  } catch (error) {
-    assert.ok(isLibraryError(error), String(error));
-    return error.code;
-  }
-};
 
 /** The database behind a catalog: past the interface, as damage would come. */
 export const raw = (catalog: Catalog): SqliteDatabase =>

@@ -1,25 +1,25 @@
 /** What `work` fails with, where it has to fail with an error of ours. */
 import { isLibraryError, type LibraryError } from '../../lib/base/errors';
 
-/** @throws whatever is not an error of the library; also when `work` succeeds */
-export async function errorOf(work: () => unknown): Promise<LibraryError> {
+type Work = PromiseLike<unknown> | (() => unknown);
+
+/** Undefined where it succeeds. @throws whatever is not an error of the library */
+async function caughtFrom(work: Work): Promise<LibraryError | undefined> {
   try {
-    await work();
+    await (typeof work === 'function' ? work() : work);
+    return undefined;
   } catch (error) {
     if (isLibraryError(error)) return error;
     throw error;
   }
-  throw new Error('no error');
 }
 
-export const codeOf = async (work: () => unknown): Promise<string> => (await errorOf(work)).code;
-
-/** The same where it may succeed, for tables of what is allowed and what is not. */
-export async function outcomeOf(work: () => unknown): Promise<string> {
-  try {
-    await work();
-    return 'no error';
-  } catch (error) {
-    return isLibraryError(error) ? error.code : `not ours: ${String(error)}`;
-  }
+/** @throws whatever is not an error of the library; also when `work` succeeds */
+export async function errorOf(work: Work): Promise<LibraryError> {
+  const error = await caughtFrom(work);
+  if (error === undefined) throw new Error('no error');
+  return error;
 }
+
+/** `ok` where `work` succeeds. @throws whatever is not an error of the library */
+export const codeOf = async (work: Work): Promise<string> => (await caughtFrom(work))?.code ?? 'ok';

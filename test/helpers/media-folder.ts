@@ -1,5 +1,4 @@
-/** Real media in temporary folders: drawn pictures and a short film, both from a seed. */
-import { spawnSync } from 'node:child_process';
+/** Drawn pictures in temporary folders, from a seed. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { randomScene, renderPicture } from '../../sample';
@@ -26,12 +25,4 @@ export async function drawPictures(
 /** One drawn picture as JPEG bytes. */
 export function drawing(number: number): Promise<Uint8Array> {
   return renderPicture(randomScene(MEDIA_SEED * 1_000_003 + number), 96);
-}
-
-/** Makes a real H.264 film with a moving pattern; false where there is no ffmpeg. */
-export function makeFilm(file: string, seconds = 3): boolean {
-  const ffmpeg = process.env.SIGHTLINE_FFMPEG ?? process.env.FFMPEG_PATH ?? 'ffmpeg';
-  const source = `testsrc=duration=${seconds}:size=160x120:rate=10`;
-  const args = ['-v', 'error', '-f', 'lavfi', '-i', source, '-pix_fmt', 'yuv420p', '-y', file];
-  return spawnSync(ffmpeg, args, { stdio: 'ignore' }).status === 0;
 }

@@ -1,6 +1,7 @@
 /** Small real media files for tests: pictures by sharp, videos by ffmpeg. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import sharp from 'sharp';
 
@@ -37,21 +38,39 @@ export async function writePictures(dir: string, count: number): Promise<string[
   return names;
 }
 
-/** The ffmpeg to use in tests, or undefined with a printed reason. */
-export function ffmpegForTests(): string | undefined {
-  const name = process.env.SIGHTLINE_FFMPEG ?? 'ffmpeg';
-  if (spawnSync(name, ['-version'], { stdio: 'ignore' }).status === 0) return name;
-  console.log('skip: no ffmpeg on this machine');
-  return undefined;
+function packagedFfmpeg(): string | undefined {
+  try {
+    return (createRequire(__filename)('ffmpeg-static') as string | null) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const found = [
+  process.env.SIGHTLINE_FFMPEG,
+  process.env.FFMPEG_PATH,
+  packagedFfmpeg(),
+  'ffmpeg',
+].find(
+  (name) => name !== undefined && spawnSync(name, ['-version'], { stdio: 'ignore' }).status === 0,
+);
+export const ffmpeg = found ?? 'ffmpeg';
+/** For `testUnless`. */
+export const noFfmpeg = found === undefined ? 'no ffmpeg' : undefined;
+
+/** Runs ffmpeg with the arguments given; throws when it fails. */
+export function runFfmpeg(args: readonly string[]): void {
+  execFileSync(ffmpeg, ['-nostdin', '-v', 'error', '-y', ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
 }
 
 /** A test pattern as H.264 mp4 or VP9 webm, by the file's extension. */
-export function writeVideo(ffmpeg: string, file: string, seconds: number, fps = 10): void {
+export function writeVideo(file: string, seconds: number, fps = 10): void {
   mkdirSync(path.dirname(file), { recursive: true });
   const codec = file.endsWith('.webm')
     ? ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8']
     : ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'];
   const input = `testsrc2=duration=${seconds}:size=160x120:rate=${fps}`;
-  const run = spawnSync(ffmpeg, ['-v', 'error', '-y', '-f', 'lavfi', '-i', input, ...codec, file]);
-  if (run.status !== 0) throw new Error(`ffmpeg: ${String(run.stderr)}`);
+  runFfmpeg(['-f', 'lavfi', '-i', input, ...codec, file]);
 }

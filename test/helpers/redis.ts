@@ -3,7 +3,9 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { connect, createServer } from 'node:net';
 import { makeTempDir } from './temp';
 
-export const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
+/** For `testUnless`. */
+export const noRedis =
+  spawnSync('redis-server', ['--version']).status === 0 ? undefined : 'no redis-server';
 
 export class RedisServer {
   private child: ChildProcess | undefined;

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { openLibrary, type Library } from '../../lib/library';
 import type { EmbeddingService } from '../../lib/service';
 import { startServer, type RunningServer, type StartOptions } from '../../lib/server';
-import { drawPictures, makeFilm } from './media-folder';
+import { noFfmpeg, writeVideo } from './media';
+import { drawPictures } from './media-folder';
 import { makeTempDir } from './temp';
 
 export const PICTURES = 12;
@@ -18,7 +19,8 @@ export interface TestLibrary {
 export async function makeTestLibrary(name: string, pictures = PICTURES): Promise<TestLibrary> {
   const root = makeTempDir(name);
   await drawPictures(root, pictures);
-  const hasFilm = makeFilm(path.join(root, 'film.mp4'), 4);
+  const hasFilm = noFfmpeg === undefined;
+  if (hasFilm) writeVideo(path.join(root, 'film.mp4'), 4);
   const library = await openLibrary(root);
   await library.sync();
   return { library, root, hasFilm };

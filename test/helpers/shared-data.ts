@@ -9,8 +9,3 @@ export function sharedData(...parts: string[]): string | undefined {
   const full = path.join(base, ...parts);
   return existsSync(full) ? full : undefined;
 }
-
-/** Says in one line why a test did not run. The runner repeats lines that start so. */
-export function skip(reason: string): void {
-  console.log(`skip: ${reason}`);
-}

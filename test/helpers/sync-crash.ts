@@ -1,6 +1,7 @@
 /** A sync in a child that may be killed, and what a library must still be afterwards. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { VectorIndex } from '../../lib/engine';
 import type { Library } from '../../lib/library';
 
 export interface ChildSync {
@@ -33,8 +34,27 @@ export function syncInChild(root: string, options: ChildSync = {}): Promise<bool
   });
 }
 
-/** path@timestamp -> cosine to a fixed query, over all frames: equal vectors give equal numbers. */
-export async function fingerprint(library: Library): Promise<Map<string, number>> {
+/**
+ * `path@timestamp vector` of every frame, sorted: the bits of the vector as the index holds them. A frame
+ * that is there twice is there twice.
+ */
+export async function fingerprint(library: Library): Promise<string[]> {
+  const { results } = await library.search({ text: 'a white circle' }, { k: 10_000, exact: true });
+  await using index = await VectorIndex.open(library.dir, { readOnly: true });
+  return results
+    .map((hit) => {
+      const row = index.rowOf(hit.frame_id);
+      if (row === undefined) throw new Error(`frame ${hit.frame_id} has no row`);
+      const vector = Buffer.from(index.vectors([row]).buffer).toString('base64');
+      return `${hit.media_path}@${hit.timestamp} ${vector}`;
+    })
+    .sort();
+}
+
+/** `path@timestamp` -> cosine to a fixed query, over all frames. @throws if a frame is there twice */
+export async function cosines(library: Library): Promise<Map<string, number>> {
   const { results } = await library.search({ text: 'a white circle' }, { k: 1000, exact: true });
-  return new Map(results.map((hit) => [`${hit.media_path}@${hit.timestamp}`, hit.cosine]));
+  const all = new Map(results.map((hit) => [`${hit.media_path}@${hit.timestamp}`, hit.cosine]));
+  if (all.size !== results.length) throw new Error(`${results.length - all.size} frames twice`);
+  return all;
 }

@@ -37,19 +37,3 @@ export function copyTinyClip(): string {
   cpSync(TINY_CLIP, folder, { recursive: true });
   return folder;
 }
-
-/** The code of what `promise` rejects with; fails when it resolves. */
-export async function codeOf(promise: Promise<unknown>): Promise<string> {
-  return (await errorOf(promise)).code;
-}
-
-export async function errorOf(
-  promise: Promise<unknown>,
-): Promise<Error & { code: string; details: Record<string, unknown> }> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error & { code: string; details: Record<string, unknown> };
-  }
-  throw new Error('expected a rejection');
-}

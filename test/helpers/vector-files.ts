@@ -1,7 +1,6 @@
 /** Files for tests of vector files: those other libraries made, and what must be in them. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { isLibraryError } from '../../lib/engine';
 import { makeTempDir } from './temp';
 
 const golden = path.resolve(__dirname, '../../../test/golden/vector-files');
@@ -30,25 +29,4 @@ export function fileOf(bytes: Uint8Array, ending: string): string {
   const file = fileNamed(ending);
   writeFileSync(file, bytes);
   return file;
-}
-
-/** The code of what `work` throws; `ok`, or why it is not one of ours. */
-export async function codeOf(work: () => unknown): Promise<string> {
-  try {
-    await work();
-    return 'ok';
-  } catch (error) {
-    return isLibraryError(error) ? error.code : `not ours: ${String(error)}`;
-  }
-}
-
-/** The error itself, for tests that look at its message too; code `ok` if there is none. */
-export async function errorOf(work: () => unknown): Promise<{ code: string; message: string }> {
-  try {
-    await work();
-  } catch (error) {
-    if (isLibraryError(error)) return error;
-    throw error;
-  }
-  return { code: 'ok', message: '' };
 }

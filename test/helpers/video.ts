@@ -1,23 +1,6 @@
 /** Test videos made on the spot by ffmpeg, and what ffprobe says of them. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { findFfmpeg } from '../../lib/media';
-
-/** Path of ffmpeg, or undefined where there is none. */
-export async function ffmpegPath(): Promise<string | undefined> {
-  try {
-    return (await findFfmpeg()).ffmpeg;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Runs ffmpeg with the arguments given; throws when it fails. */
-export function runFfmpeg(ffmpeg: string, args: readonly string[]): void {
-  execFileSync(ffmpeg, ['-nostdin', '-v', 'error', '-y', ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-}
 
 interface Probe {
   packets: { pts_time: string; flags: string }[];

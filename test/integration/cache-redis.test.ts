@@ -3,9 +3,9 @@ import { Redis } from 'ioredis';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cacheKey, RedisCache } from '../../lib/stores/cache';
-import { hasRedis, RedisServer } from '../helpers/redis';
-import { skip } from '../helpers/shared-data';
-import { codeOf } from '../helpers/tiny-clip';
+import { noRedis, RedisServer } from '../helpers/redis';
+import { skipAll } from '../helpers/skip';
+import { codeOf } from '../helpers/errors';
 
 const MODEL = { id: 'm', revision: 'r', sha256: 'a'.repeat(64), preprocessVersion: 1 };
 const DIM = 16;
@@ -16,9 +16,8 @@ const keyOf = (text: string): string => cacheKey('instruction', MODEL, text);
 let server: RedisServer;
 let plain: Redis;
 
-if (!hasRedis) {
-  skip('redis-server is not installed');
-  test('addresses', () => undefined);
+if (noRedis !== undefined) {
+  skipAll(noRedis);
 } else {
   test.before(async () => {
     server = await RedisServer.start();

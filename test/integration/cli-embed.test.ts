@@ -5,8 +5,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readVectors } from '../../lib/engine';
 import { documentOf, runCli } from '../helpers/cli';
-import { drawPictures, makeFilm } from '../helpers/media-folder';
-import { skip } from '../helpers/shared-data';
+import { noFfmpeg, writeVideo } from '../helpers/media';
+import { drawPictures } from '../helpers/media-folder';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 import {
   assertUnitRow,
@@ -88,7 +89,8 @@ test('texts by a sentence encoder, named by flag or variable, into a .npy file',
 test('a sound and a film, by decoder and encoder; what has neither is named', async () => {
   const root = makeTempDir('embed-media');
   const film = path.join(root, 'film.mp4');
-  if (!makeFilm(film, 2)) return skip('sounds and films: no ffmpeg');
+  if (noFfmpeg !== undefined) return skip(noFfmpeg);
+  writeVideo(film, 2);
   const sound = path.join(root, 'sound.wav');
   writeFileSync(sound, wav(Array.from(formulaSound(1, 8000), (value) => Math.round(value * 8000))));
   const heard = await runCli(['embed', 'audio', sound, film, '--model', WAV2VEC2, '--json']);

@@ -5,8 +5,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { LibraryStats, SearchResponse, SyncReport } from '../../lib/base/types';
 import { documentOf, runCli, startCli } from '../helpers/cli';
-import { drawPictures, makeFilm } from '../helpers/media-folder';
-import { skip } from '../helpers/shared-data';
+import { noFfmpeg, writeVideo } from '../helpers/media';
+import { drawPictures } from '../helpers/media-folder';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 
 const PICTURES = 120;
@@ -51,7 +52,8 @@ test('the first Ctrl-C keeps what is finished, ends with 130, and the next sync 
 test('Ctrl-C while a film is decoded leaves it wholly for the next sync', async () => {
   const films = path.join(root, 'films');
   mkdirSync(films);
-  if (!makeFilm(path.join(films, 'long.mp4'), 240)) return skip('no ffmpeg: films are left out');
+  if (noFfmpeg !== undefined) return skip(noFfmpeg);
+  writeVideo(path.join(films, 'long.mp4'), 240);
   const sync = startCli(['sync', films, '--progress', 'json'], { ownGroup: true });
   await sync.until(/"phase":"decode","done":0,"total":1/);
   sync.ctrlC();

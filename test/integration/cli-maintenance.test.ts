@@ -6,8 +6,9 @@ import * as assert from 'uvu/assert';
 import type { Check } from '../../lib/library/diagnostics';
 import type { LibraryStats, SearchResponse, SyncReport, VerifyReport } from '../../lib/base/types';
 import { documentOf, runCli, startCli } from '../helpers/cli';
-import { drawPictures, makeFilm } from '../helpers/media-folder';
-import { skip } from '../helpers/shared-data';
+import { noFfmpeg } from '../helpers/media';
+import { drawPictures } from '../helpers/media-folder';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 import { copyTinyClip } from '../helpers/tiny-clip';
 
@@ -174,7 +175,7 @@ test('without ffmpeg the demo has pictures only, and draws the films once ffmpeg
   assert.is(without.code, 0, without.stderr);
   assert.match(without.stderr, /15 pictures and 0 videos drawn/);
   assert.match(without.stderr, /no videos: .*no-such-ffmpeg/);
-  if (!makeFilm(path.join(cwd, 'probe.mp4'), 1)) return skip('no ffmpeg: films are left out');
+  if (noFfmpeg !== undefined) return skip(noFfmpeg);
   const withFilms = await runCli(args, { cwd });
   assert.is(withFilms.code, 0, withFilms.stderr);
   assert.match(withFilms.stderr, /15 pictures and 1 video drawn/);

@@ -17,10 +17,10 @@ import {
 import { MemoryCache, RedisCache } from '../../lib/stores/cache';
 import { searchDefaults } from '../../lib/stores/vectors/settings';
 import { assertUnitRow, minilm, MINILM } from '../helpers/tiny-models';
-import { hasRedis, RedisServer } from '../helpers/redis';
-import { skip } from '../helpers/shared-data';
+import { noRedis, RedisServer } from '../helpers/redis';
+import { testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf, errorOf } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
 
 let clip: ClipModel;
 const pictures: Uint8Array[] = [];
@@ -329,28 +329,26 @@ test('the disk cache survives the process that made it', async () => {
   assert.is(calls.length, 0);
 });
 
-if (!hasRedis) skip('redis-server is not installed');
-else
-  test('with Redis: kept there, computed while it is away', async () => {
-    const server = await RedisServer.start();
-    try {
-      const { text, calls } = counted();
-      await using service = new EmbeddingService({
-        instruction: text,
-        image: clip.image,
-        cache: new RedisCache({ url: server.url, retryMs: 100 }),
-      });
-      const there = await service.getInstructionEmbedding('through redis');
-      assert.equal(await service.getInstructionEmbedding('through redis'), there);
-      assert.is(calls.length, 1);
-      await server.down();
-      assert.equal(await service.getInstructionEmbedding('through redis'), there);
-      assert.is(calls.length, 2);
-      assert.is(await metric(service, /embedding_cache_reachable (\d)/), 0);
-    } finally {
-      await server.down();
-    }
-  });
+testUnless(noRedis)('with Redis: kept there, computed while it is away', async () => {
+  const server = await RedisServer.start();
+  try {
+    const { text, calls } = counted();
+    await using service = new EmbeddingService({
+      instruction: text,
+      image: clip.image,
+      cache: new RedisCache({ url: server.url, retryMs: 100 }),
+    });
+    const there = await service.getInstructionEmbedding('through redis');
+    assert.equal(await service.getInstructionEmbedding('through redis'), there);
+    assert.is(calls.length, 1);
+    await server.down();
+    assert.equal(await service.getInstructionEmbedding('through redis'), there);
+    assert.is(calls.length, 2);
+    assert.is(await metric(service, /embedding_cache_reachable (\d)/), 0);
+  } finally {
+    await server.down();
+  }
+});
 
 test('settings have the documented defaults and say what they take', () => {
   assert.equal(serviceSettings({}), {

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { openAudioEncoder, type AudioEncoder } from '../../lib/encode';
 import { statesBehind } from '../../lib/models/onnx/onnx-tap';
 import { prepareWave, receptiveField } from '../../lib/encode/preprocess/waveform';
-import { codeOf, errorOf } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
 import {
   assertSameRows,
   assertUnitRow,

@@ -6,7 +6,8 @@ import * as assert from 'uvu/assert';
 import { findModel, missingFiles, openClip, type ClipModel } from '../../lib/encode';
 import { readClipConfig } from '../../lib/encode/kinds/model-config';
 import { makeTempDir } from '../helpers/temp';
-import { assertRow, codeOf, copyTinyClip, errorOf, pictures, texts } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
+import { assertRow, copyTinyClip, pictures, texts } from '../helpers/tiny-clip';
 import {
   assertSameRows,
   assertUnitRow,

@@ -16,11 +16,13 @@ import {
 import { readSignature } from '../../lib/models/onnx/onnx-signature';
 import { TextTokenizer } from '../../lib/encode/preprocess/tokenizer';
 import { decodeAudio, sampleClip } from '../../lib/media';
-import { ffmpegForTests, writeVideo } from '../helpers/media';
+import { noFfmpeg, writeVideo } from '../helpers/media';
 import { externalTensor, field, model } from '../helpers/onnx-bytes';
-import { sharedData, skip } from '../helpers/shared-data';
+import { sharedData } from '../helpers/shared-data';
+import { skip, testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf, copyTinyClip, errorOf, texts } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
+import { copyTinyClip, texts } from '../helpers/tiny-clip';
 import {
   assertUnitRow,
   copyModel,
@@ -74,10 +76,7 @@ for (const [kind, source, open] of KINDS) {
 
 test('the real graph without its weights and the real pointer are refused as sentence encoders', async () => {
   const samples = sharedData('models', 'not-embedders');
-  if (samples === undefined) {
-    skip('the samples of broken models are not here');
-    return;
-  }
+  if (samples === undefined) return skip('no shared models');
   const folder = copyModel(MINILM);
   cpSync(path.join(samples, 'all-MiniLM-L6-v2.graph-only.onnx'), path.join(folder, GRAPH));
   assert.match((await errorOf(openSentenceEncoder(folder))).message, /holds only the graph/);
@@ -91,10 +90,7 @@ test('the real graph without its weights and the real pointer are refused as sen
 
 test('real models that are no embedders are refused by what goes in', async () => {
   const vad = sharedData('models', 'silero-vad', 'onnx', 'silero_vad.onnx');
-  if (vad === undefined) {
-    skip('the voice activity model is not here');
-    return;
-  }
+  if (vad === undefined) return skip('no shared models');
   const folder = copyModel(WAV2VEC2);
   rmSync(path.join(folder, GRAPH));
   cpSync(vad, path.join(folder, GRAPH));
@@ -213,16 +209,13 @@ test('hostile texts give a defined unit vector, soon, and the same every time', 
   await encoder.close();
 });
 
-test('the real tokenizers end soon on one word of a megabyte', async () => {
-  for (const [name, maxTokens] of [
-    ['clip-vit-base-patch32', 77],
-    ['all-MiniLM-L6-v2', 256],
-  ] as const) {
+for (const [name, maxTokens] of [
+  ['clip-vit-base-patch32', 77],
+  ['all-MiniLM-L6-v2', 256],
+] as const)
+  test(`the real tokenizer of ${name} ends soon on one word of a megabyte`, async () => {
     const folder = sharedData('models', name);
-    if (folder === undefined) {
-      skip(`the tokenizer of ${name} is not here`);
-      continue;
-    }
+    if (folder === undefined) return skip('no shared models');
     const rule = { maxTokens, padTo: 'longest', masksPadding: true } as const;
     const tokenizer = await TextTokenizer.load(folder, rule);
     for (const unit of ['a', '🙂', '\u0301', '\ud800', '\u0000', 'ab ', '\u4e00', '!']) {
@@ -235,8 +228,7 @@ test('the real tokenizers end soon on one word of a megabyte', async () => {
     // 256 tokens of common words are not cut by characters before.
     const words = tokenizer.encode('something '.repeat(maxTokens));
     assert.is(words.length, maxTokens);
-  }
-});
+  });
 
 test('tokenizer bombs: too large, too deep, no vocabulary; put right, the encoder works', async () => {
   const folder = copyModel(MINILM);
@@ -304,14 +296,9 @@ test('CLIP takes empty texts and lone surrogates, and the tower goes on', async 
   await clip.close();
 });
 
-const ffmpeg = ffmpegForTests();
-
 test('every real sound has a defined outcome from file to vector', async () => {
   const base = sharedData('media', 'audio');
-  if (ffmpeg === undefined || base === undefined) {
-    skip('the sample sounds or ffmpeg are not here');
-    return;
-  }
+  if (noFfmpeg !== undefined || base === undefined) return skip(noFfmpeg ?? 'no shared media');
   const encoder = await openAudioEncoder(WAV2VEC2);
   const sound = (name: string) => decodeAudio({ absPath: path.join(base, name) });
   const bytes = readFileSync(path.join(base, '0_jackson_0.wav'));
@@ -336,18 +323,20 @@ test('every real sound has a defined outcome from file to vector', async () => {
   await encoder.close();
 });
 
-test('a video of fewer than 16 frames is embedded, its last frame repeated', async () => {
-  if (ffmpeg === undefined) return;
-  const file = path.join(makeTempDir('short'), 'short.mp4');
-  writeVideo(ffmpeg, file, 0.3);
-  const frames = (await sampleClip({ absPath: file })).map(({ jpeg }) => jpeg);
-  assert.is(frames.length, 3);
-  const encoder = await openVideoEncoder(VIDEOMAE);
-  const last = frames[2] as Buffer;
-  const padded = [...frames, ...Array.from({ length: 13 }, () => last)];
-  const [short, whole] = [await encoder.encode([frames]), await encoder.encode([padded])];
-  assert.equal([...short], [...whole]);
-  await encoder.close();
-});
+testUnless(noFfmpeg)(
+  'a video of fewer than 16 frames is embedded, its last frame repeated',
+  async () => {
+    const file = path.join(makeTempDir('short'), 'short.mp4');
+    writeVideo(file, 0.3);
+    const frames = (await sampleClip({ absPath: file })).map(({ jpeg }) => jpeg);
+    assert.is(frames.length, 3);
+    const encoder = await openVideoEncoder(VIDEOMAE);
+    const last = frames[2] as Buffer;
+    const padded = [...frames, ...Array.from({ length: 13 }, () => last)];
+    const [short, whole] = [await encoder.encode([frames]), await encoder.encode([padded])];
+    assert.equal([...short], [...whole]);
+    await encoder.close();
+  },
+);
 
 test.run();

@@ -8,7 +8,8 @@ import type { ClipModel } from '../../lib/encode';
 import { openClip } from '../../lib/encode/kinds/clip';
 import type { ClipOptions } from '../../lib/encode/settings';
 import { FAULTY, heldCall, order } from '../helpers/encode-faults';
-import { assertRow, codeOf, errorOf, pictures, texts, TINY_CLIP } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
+import { assertRow, pictures, texts, TINY_CLIP } from '../helpers/tiny-clip';
 
 const good = (i: number): Uint8Array =>
   (pictures[i % pictures.length] as { bytes: Uint8Array }).bytes;

@@ -9,11 +9,10 @@ import { openClip } from '../../lib/encode/kinds/clip';
 import type { ClipOptions } from '../../lib/encode/settings';
 import { FAULTY, heldCall, order } from '../helpers/encode-faults';
 import { makeTempDir } from '../helpers/temp';
+import { codeOf, errorOf } from '../helpers/errors';
 import {
   assertRow,
-  codeOf,
   copyTinyClip,
-  errorOf,
   pictures,
   texts,
   TINY_CLIP,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { skip } from '../helpers/shared-data';
+import { skip } from '../helpers/skip';
 import { TINY_CLIP } from '../helpers/tiny-clip';
 
 const encode = path.resolve(__dirname, '../../lib/encode/index.js');
@@ -39,7 +39,7 @@ const CHILDREN = `
       .map((pid) => readFileSync('/proc/' + pid + '/maps', 'utf8')).join('');`;
 
 test('this process loads neither runtime nor image library; text processes no image library', () => {
-  if (process.platform !== 'linux') return skip('what children have loaded: there is no /proc');
+  if (process.platform !== 'linux') return skip('no /proc here');
   const { said, status } = child(`${CHILDREN}
     const clip = await openTiny();
     const before = maps();
@@ -71,7 +71,7 @@ test('this process loads neither runtime nor image library; text processes no im
 });
 
 test('encoder processes hold no password, token or connection string of ours', () => {
-  if (process.platform !== 'linux') return skip('what children hold: there is no /proc');
+  if (process.platform !== 'linux') return skip('no /proc here');
   const { said } = child(`${CHILDREN}
     Object.assign(process.env, {
       SIGHTLINE_VECTOR_STORE: 'postgres://me:hidden@db/x', EMBEDDING_REDIS_URL: 'redis://:hidden@r',
@@ -92,7 +92,7 @@ test('encoder processes hold no password, token or connection string of ours', (
 });
 
 test('encoder processes die with the process they work for, however it ends', async () => {
-  if (process.platform !== 'linux') return skip('children of a killed process: there is no /proc');
+  if (process.platform !== 'linux') return skip('no /proc here');
   const { said, signal } = child(`${CHILDREN}
     const clip = await openTiny();
     await Promise.all([clip.text.warm(), clip.image.warm()]);

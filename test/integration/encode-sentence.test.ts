@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { encodeTwoPart, metaText, openSentenceEncoder } from '../../lib/encode';
 import type { SentenceEncoder } from '../../lib/encode';
 import { TextTokenizer } from '../../lib/encode/preprocess/tokenizer';
-import { codeOf, errorOf } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
 import {
   assertSameRows,
   assertUnitRow,

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openVideoEncoder, type VideoEncoder } from '../../lib/encode';
 import { uniformIndices } from '../../lib/encode/preprocess/clip-frames';
-import { codeOf, errorOf } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
 import {
   assertSameRows,
   assertUnitRow,

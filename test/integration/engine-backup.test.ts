@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VectorIndex } from '../../lib/engine';
-import { outcomeOf } from '../helpers/errors';
+import { codeOf } from '../helpers/errors';
 import { makeTempDir } from '../helpers/temp';
 import { noise } from '../helpers/vectors';
 
@@ -94,15 +94,15 @@ test('places that are taken, inside the index, absent or not ours are refused an
   };
   const before = readdirSync(folder).sort();
   for (const [name, code] of Object.entries(refused))
-    assert.is(await outcomeOf(() => index.backup(path.join(root, name))), code, name);
+    assert.is(await codeOf(() => index.backup(path.join(root, name))), code, name);
   const controller = new AbortController();
   controller.abort();
   const { signal } = controller;
-  assert.is(await outcomeOf(() => index.backup(path.join(root, 'new'), { signal })), 'ERR_ABORTED');
+  assert.is(await codeOf(() => index.backup(path.join(root, 'new'), { signal })), 'ERR_ABORTED');
   assert.equal(readdirSync(folder).sort(), before);
   assert.equal(readdirSync(root).sort(), ['a-file', 'index', 'link', 'taken']);
   await using memory = await VectorIndex.create({ dim: DIM });
-  assert.is(await outcomeOf(() => memory.backup(path.join(root, 'new'))), 'ERR_ARG_TYPE');
+  assert.is(await codeOf(() => memory.backup(path.join(root, 'new'))), 'ERR_ARG_TYPE');
 });
 
 /** Adds rows and compacts until it is stopped; says when it has begun. */

@@ -19,21 +19,13 @@ import { promisify } from 'node:util';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError, VectorIndex, type Storage } from '../../lib/engine';
+import { codeOf } from '../helpers/errors';
 import { makeTempDir } from '../helpers/temp';
 import { noise } from '../helpers/vectors';
 
 const DIM = 24;
 const FILES = ['embeddings.dat', 'embeddings.idx', 'hnsw_index.bin', 'LOCK'];
 const run = promisify(execFile);
-
-async function codeOf(work: () => Promise<unknown>): Promise<string> {
-  try {
-    await work();
-    return 'no error';
-  } catch (error) {
-    return isLibraryError(error) ? error.code : `not ours: ${String(error)}`;
-  }
-}
 
 /** The vector of every live key. */
 function contentOf(index: VectorIndex): Map<number, string> {

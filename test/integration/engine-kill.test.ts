@@ -11,7 +11,12 @@ test('kill -9 at any moment of adding, updating, removing, rolling back, saving,
   const folder = path.join(makeTempDir(), 'index');
   const report = await killLoop(folder, { kills: 30, seed, mostMs: 150 });
   console.log(report);
+  assert.is(report.kills, 30);
   assert.ok(report.operations > 50, 'it did work between the kills');
+  const { open, ...during } = report.duringOf;
+  assert.ok(open > 0, 'it died while opening');
+  const kinds = Object.values(during).filter((count) => count > 0).length;
+  assert.ok(kinds >= 3, `it died in the middle of ${kinds} kinds of operation`);
 });
 
 test.run();

@@ -6,7 +6,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VectorIndex, type Metric } from '../../lib/engine';
 import { recallOf } from '../helpers/recall';
-import { sharedData, skip } from '../helpers/shared-data';
+import { sharedData } from '../helpers/shared-data';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 import { clipLike, noise } from '../helpers/vectors';
 
@@ -228,7 +229,7 @@ function readNpy(file: string): { rows: Float32Array; dim: number } {
 test('real CLIP vectors', async () => {
   const files = ['clip-augmented-groups.1100x512.npy', 'clip-products.1212x512.npy'];
   const found = files.map((name) => sharedData('vectors', name));
-  if (found.includes(undefined)) return skip('no real CLIP vectors here');
+  if (found.includes(undefined)) return skip('no shared vectors');
   const sets = found.map((file) => readNpy(file as string));
   const dim = sets[0]!.dim;
   assert.is(dim, 512);
@@ -254,7 +255,7 @@ for (const { name, dim, base } of [
 ]) {
   test(`real data: ${name}, euclidean`, async () => {
     const folder = sharedData('ann');
-    if (folder === undefined) return skip(`no ${name} here`);
+    if (folder === undefined) return skip('no shared vectors');
     const read = (part: string, rows: number) => {
       const bytes = gunzipSync(readFileSync(path.join(folder, `${name}_${part}.u8.gz`)));
       return Float32Array.from(bytes.subarray(0, rows * dim));

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VectorIndex } from '../../lib/engine';
-import { outcomeOf } from '../helpers/errors';
+import { codeOf } from '../helpers/errors';
 import { makeTempDir } from '../helpers/temp';
 import { noise } from '../helpers/vectors';
 
@@ -63,13 +63,13 @@ for (const how of ['deleted', 'renamed'] as const) {
       else renameSync(folder, path.join(root, 'away'));
       makeNewcomer(folder);
       const before = digestOf(folder);
-      assert.is(await outcomeOf(() => call(old)), 'ERR_FILE_REPLACED');
+      assert.is(await codeOf(() => call(old)), 'ERR_FILE_REPLACED');
       assert.is(digestOf(folder), before);
       if (verb !== 'close') {
         assert.is(old.search(base.subarray(0, DIM), 1).keys[0], 0);
         const report = await old.exportFile(path.join(root, 'rows.npy'));
         assert.is(report.rows, ROWS - 1);
-        await outcomeOf(() => old.close());
+        await codeOf(() => old.close());
         assert.is(digestOf(folder), before);
       }
       await using again = await VectorIndex.open(folder);
@@ -87,9 +87,9 @@ test('a folder that is only deleted is not made again, and closing it says what 
   const index = await VectorIndex.create({ dim: DIM, path: folder });
   await index.add(noise(ROWS, DIM, 1));
   rmSync(folder, { recursive: true });
-  assert.is(await outcomeOf(() => index.add(noise(1, DIM, 2))), 'ERR_FILE_MISSING');
-  assert.is(await outcomeOf(() => index.tune({ sampleQueries: 10 })), 'ERR_FILE_MISSING');
-  assert.is(await outcomeOf(() => index.close()), 'ERR_FILE_MISSING');
+  assert.is(await codeOf(() => index.add(noise(1, DIM, 2))), 'ERR_FILE_MISSING');
+  assert.is(await codeOf(() => index.tune({ sampleQueries: 10 })), 'ERR_FILE_MISSING');
+  assert.is(await codeOf(() => index.close()), 'ERR_FILE_MISSING');
   assert.not.ok(existsSync(folder));
 });
 

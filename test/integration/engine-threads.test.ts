@@ -7,6 +7,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError, VectorIndex } from '../../lib/engine';
 import { recallOf } from '../helpers/recall';
+import { codeOf } from '../helpers/errors';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 import { clipLike, noise } from '../helpers/vectors';
 
@@ -187,10 +189,19 @@ test('close settles with every kind of work under way, and the folder opens agai
     ];
     const settled = Promise.allSettled(work);
     await index.close();
-    for (const result of await settled) {
-      if (result.status === 'rejected') {
-        assert.is((result.reason as { code: string }).code, 'ERR_CLOSED');
-      }
+    const outcomes = (await settled).map((result) =>
+      result.status === 'fulfilled' ? 'done' : (result.reason as { code: string }).code,
+    );
+    for (const outcome of outcomes) assert.ok(['done', 'ERR_CLOSED'].includes(outcome), outcome);
+    assert.is(await codeOf(() => index.searchBatch(queries, 10)), 'ERR_CLOSED');
+    await using reopened = await VectorIndex.open(folder, { readOnly: true });
+    const [first, last] = [10_000 + round * 200, 10_000 + round * 200 + 199];
+    if (outcomes[3] === 'done') assert.is(reopened.rowOf(round), undefined, 'removed');
+    if (outcomes[2] === 'done' && outcomes[5] !== 'done')
+      assert.type(reopened.rowOf(last), 'number');
+    if (outcomes[2] === 'done' && outcomes[5] === 'done') {
+      assert.type(reopened.rowOf(first), 'number', 'added, and not rolled back');
+      assert.is(reopened.rowOf(last), undefined, 'rolled back');
     }
   }
   await using again = await VectorIndex.open(folder);
@@ -214,7 +225,7 @@ test('building does not block the event loop', async () => {
 
 test('an index that nobody holds any more frees its memory', async () => {
   const gc = (globalThis as { gc?: () => void }).gc;
-  if (gc === undefined) return console.log('skip: needs --expose-gc');
+  if (gc === undefined) return skip('needs --expose-gc');
   const vectors = noise(4_000, 256, 1);
   const once = async () => {
     const index = await VectorIndex.create({ dim: 256, efConstruction: 20 });

@@ -7,10 +7,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog } from '../../lib/catalog';
 import { openLibrary } from '../../lib/library';
+import { codeOf } from '../helpers/errors';
 import { CLI, cleanEnv } from '../helpers/cli';
 import { add, filled } from '../helpers/catalog';
 import { writePictures } from '../helpers/media';
 import { asNobody, NOBODY, noNobody } from '../helpers/nobody';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 
 /** Work of another user on a folder that may not be written. */
@@ -23,18 +25,11 @@ async function reading<T>(dir: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
-  return work.then(
-    () => undefined,
-    (error: unknown) => (error as { code?: string }).code,
-  );
-}
-
 /** A test that needs another user than root. */
 function testAsNobody(name: string, work: () => Promise<void>): void {
   test(name, async () => {
     const why = await noNobody();
-    if (why !== undefined) return console.log(`skip: ${why}`);
+    if (why !== undefined) return skip(why);
     await work();
   });
 }

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary } from '../../lib/library';
-import { sharedData, skip } from '../helpers/shared-data';
+import { sharedData } from '../helpers/shared-data';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 
 const media = sharedData('media');
@@ -21,7 +22,7 @@ function filesBelow(dir: string, under = ''): string[] {
 }
 
 test('all shared media files are recorded, good ones are searchable', async () => {
-  if (media === undefined) return skip('../shared/data/media is not here');
+  if (media === undefined) return skip('no shared media');
   const root = media;
   const dir = path.join(makeTempDir('real'), 'library');
   await using library = await openLibrary(root, { dir });
@@ -57,7 +58,7 @@ test('all shared media files are recorded, good ones are searchable', async () =
 });
 
 test('a link out of the folder is not followed', async () => {
-  if (media === undefined) return skip('../shared/data/media is not here');
+  if (media === undefined) return skip('no shared media');
   const root = makeTempDir('links');
   symlinkSync(path.join(media, 'photos/limes.jpg'), path.join(root, 'link.jpg'));
   symlinkSync(path.join(media, 'photos'), path.join(root, 'folder'));

@@ -16,24 +16,17 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog } from '../../lib/catalog';
 import { EmbeddedVectors } from '../../lib/library/embedded-vectors';
-import { isLibraryError } from '../../lib/base/errors';
 import { openLibrary, type Library } from '../../lib/library';
 import { reconcile } from '../../lib/pipeline';
 import { compactRows, reclaim } from '../../lib/pipeline/reclaim';
 import { parsePattern } from '../../lib/base/patterns';
 import { asFrameId, asRow, type MediaId } from '../../lib/base/types';
 import { VectorIndex } from '../../lib/vectors';
+import { codeOf } from '../helpers/errors';
 import { picture } from '../helpers/catalog';
-import { ffmpegForTests, writePictures, writeVideo } from '../helpers/media';
+import { noFfmpeg, writePictures, writeVideo } from '../helpers/media';
 import { makeTempDir } from '../helpers/temp';
 import { TINY_CLIP } from '../helpers/tiny-clip';
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => 'no error',
-    (error: unknown) => (isLibraryError(error) ? error.code : String(error)),
-  );
-}
 
 interface Made {
   readonly root: string;
@@ -43,8 +36,7 @@ interface Made {
 async function libraryOf(count: number, film = false): Promise<Made> {
   const root = makeTempDir('repair');
   await writePictures(root, count);
-  const ffmpeg = film ? ffmpegForTests() : undefined;
-  if (ffmpeg !== undefined) writeVideo(ffmpeg, path.join(root, 'film.mp4'), 3);
+  if (film && noFfmpeg === undefined) writeVideo(path.join(root, 'film.mp4'), 3);
   const library = await openLibrary(root, { model: TINY_CLIP });
   await library.sync();
   return { root, library };

@@ -19,7 +19,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary, type Library } from '../../lib/library';
 import { DiskCache } from '../../lib/stores/cache';
-import { outcomeOf } from '../helpers/errors';
+import { codeOf } from '../helpers/errors';
 import { makeTempDir } from '../helpers/temp';
 import { TINY_CLIP, TINY_DIM } from '../helpers/tiny-clip';
 
@@ -99,11 +99,11 @@ for (const [how, takeAway] of Object.entries(HOW)) {
       const digest = digestOf(folder);
       assert.ok(digest.some((line) => line.includes('catalog.sqlite-wal')));
 
-      assert.is(await outcomeOf(() => call(old, root)), 'ERR_FILE_REPLACED');
+      assert.is(await codeOf(() => call(old, root)), 'ERR_FILE_REPLACED');
       assert.equal(digestOf(folder), digest);
       assert.equal(await framesIn(old), before);
       assert.is(old.frameFile(0), undefined);
-      await outcomeOf(() => old.close());
+      await codeOf(() => old.close());
       assert.equal(digestOf(folder), digest);
 
       assert.equal(await framesIn(newcomer), [0, 1, 2, 3, 4]);
@@ -131,8 +131,8 @@ test('the folder taken away in the middle of a sync: what was there is whole, th
     cpSync(newcomerFolder, folder, { recursive: true });
     digest = digestOf(folder);
   };
-  assert.is(await outcomeOf(() => old.sync({ onProgress })), 'ERR_FILE_REPLACED');
-  await outcomeOf(() => old.close());
+  assert.is(await codeOf(() => old.sync({ onProgress })), 'ERR_FILE_REPLACED');
+  await codeOf(() => old.close());
   assert.ok(digest);
   assert.equal(digestOf(folder), digest);
   await using again = await open(root, away);
@@ -155,8 +155,8 @@ test('only the catalog replaced by a backup of it: no write, not even by closing
   rmSync(`${file}-shm`);
   await draw(root, 3, 2);
   const digest = digestOf(folder);
-  assert.is(await outcomeOf(() => old.sync()), 'ERR_FILE_REPLACED');
-  assert.is(await outcomeOf(() => old.verify({ repair: true })), 'ERR_FILE_REPLACED');
+  assert.is(await codeOf(() => old.sync()), 'ERR_FILE_REPLACED');
+  assert.is(await codeOf(() => old.verify({ repair: true })), 'ERR_FILE_REPLACED');
   await old.close();
   assert.equal(digestOf(folder), digest);
   await using again = await open(root);
@@ -174,9 +174,9 @@ test('only the frames replaced: nothing is written among them; deleted ones are 
   writeFileSync(path.join(frames, '0/3.jpg'), "somebody's");
   await draw(root, 3, 1);
   const digest = digestOf(frames);
-  assert.is(await outcomeOf(() => old.sync()), 'ERR_FILE_REPLACED');
+  assert.is(await codeOf(() => old.sync()), 'ERR_FILE_REPLACED');
   rmSync(path.join(root, '001.png'));
-  assert.is(await outcomeOf(() => old.sync()), 'ERR_FILE_REPLACED');
+  assert.is(await codeOf(() => old.sync()), 'ERR_FILE_REPLACED');
   assert.equal(digestOf(frames), digest);
   rmSync(frames, { recursive: true });
   assert.ok((await old.verify({ repair: true })).problems.length < 3);
@@ -191,10 +191,10 @@ test('a folder that is only gone is not made again, and closing is quiet where n
   const before = await framesIn(old);
   rmSync(folder, { recursive: true });
   await draw(root, 3, 2);
-  assert.is(await outcomeOf(() => old.sync()), 'ERR_FILE_MISSING');
-  assert.is(await outcomeOf(() => old.verify({ repair: true })), 'ERR_FILE_MISSING');
+  assert.is(await codeOf(() => old.sync()), 'ERR_FILE_MISSING');
+  assert.is(await codeOf(() => old.verify({ repair: true })), 'ERR_FILE_MISSING');
   assert.equal(await framesIn(old), before);
-  await outcomeOf(() => old.close());
+  await codeOf(() => old.close());
   assert.not.ok(existsSync(folder));
 });
 
@@ -211,7 +211,7 @@ test('a reader of a folder that was replaced answers with what it opened, and ch
   const digest = digestOf(folder);
   assert.equal(await framesIn(reader), before);
   assert.is(reader.frameFile(0), undefined);
-  assert.is(await outcomeOf(() => reader.verify()), 'ERR_FILE_REPLACED');
+  assert.is(await codeOf(() => reader.verify()), 'ERR_FILE_REPLACED');
   await reader.close();
   assert.equal(digestOf(folder), digest);
   await newcomer.close();

@@ -22,7 +22,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary, type Library } from '../../lib/library';
 import type { SyncReport } from '../../lib/base/types';
-import { ffmpegForTests, writeVideo } from '../helpers/media';
+import { noFfmpeg, writeVideo } from '../helpers/media';
+import { testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 import { TINY_CLIP } from '../helpers/tiny-clip';
 
@@ -165,8 +166,7 @@ test('a copy stays when the original goes, and a file that becomes a folder is a
 
 test('what was gone and comes back gets its ids back, films too', async () => {
   const root = await folderOf('a.png', 'b.png');
-  const ffmpeg = ffmpegForTests();
-  if (ffmpeg !== undefined) writeVideo(ffmpeg, path.join(root, 'film.mp4'), 3);
+  if (noFfmpeg === undefined) writeVideo(path.join(root, 'film.mp4'), 3);
   const away = makeTempDir('away');
   await using library = await open(root);
   await library.sync();
@@ -245,33 +245,34 @@ test('metadata.jsonl grows by what is new, is written anew otherwise, and comes 
   assert.equal(ids(), [1, 2, 3]);
 });
 
-test('options that do not apply are said, and --resample applies them; frames that stay keep ids', async () => {
-  const ffmpeg = ffmpegForTests();
-  if (ffmpeg === undefined) return;
-  const root = await folderOf('a.png');
-  writeVideo(ffmpeg, path.join(root, 'film.mp4'), 4);
-  await using library = await open(root);
-  assert.is((await library.sync({ fps: 1 })).otherSampling, 0);
-  const ids = await idsOf(library);
-  assert.is((await library.sync()).otherSampling, 0, 'a default is no wish');
-  assert.is((await library.sync({ fps: 1, maxSize: 64 })).otherSampling, 1, 'a.png is smaller');
-  const asked = await library.sync({ fps: 2 });
-  assert.equal([asked.otherSampling, asked.framesAdded], [1, 0]);
-  assert.equal(await idsOf(library), ids);
+testUnless(noFfmpeg)(
+  'options that do not apply are said, and --resample applies them; frames that stay keep ids',
+  async () => {
+    const root = await folderOf('a.png');
+    writeVideo(path.join(root, 'film.mp4'), 4);
+    await using library = await open(root);
+    assert.is((await library.sync({ fps: 1 })).otherSampling, 0);
+    const ids = await idsOf(library);
+    assert.is((await library.sync()).otherSampling, 0, 'a default is no wish');
+    assert.is((await library.sync({ fps: 1, maxSize: 64 })).otherSampling, 1, 'a.png is smaller');
+    const asked = await library.sync({ fps: 2 });
+    assert.equal([asked.otherSampling, asked.framesAdded], [1, 0]);
+    assert.equal(await idsOf(library), ids);
 
-  const finer = await library.sync({ fps: 2, resample: true });
-  const fine = await idsOf(library);
-  assert.equal([finer.otherSampling, finer.framesAdded], [0, 4]);
-  for (const [name, id] of Object.entries(ids)) assert.is(fine[name], id, name);
-  assert.is((await library.sync({ fps: 2, resample: true })).framesAdded, 0);
+    const finer = await library.sync({ fps: 2, resample: true });
+    const fine = await idsOf(library);
+    assert.equal([finer.otherSampling, finer.framesAdded], [0, 4]);
+    for (const [name, id] of Object.entries(ids)) assert.is(fine[name], id, name);
+    assert.is((await library.sync({ fps: 2, resample: true })).framesAdded, 0);
 
-  const smaller = await library.sync({ maxSize: 64, resample: true });
-  assert.is(smaller.framesAdded, 8, 'other pictures, at the rate they were taken with');
-  assert.equal(await idsOf(library), fine);
-  const coarser = await library.sync({ fps: 1, resample: true });
-  assert.is(coarser.framesAdded, 0);
-  assert.equal(await idsOf(library), ids);
-  assert.equal((await library.verify()).problems, []);
-});
+    const smaller = await library.sync({ maxSize: 64, resample: true });
+    assert.is(smaller.framesAdded, 8, 'other pictures, at the rate they were taken with');
+    assert.equal(await idsOf(library), fine);
+    const coarser = await library.sync({ fps: 1, resample: true });
+    assert.is(coarser.framesAdded, 0);
+    assert.equal(await idsOf(library), ids);
+    assert.equal((await library.verify()).problems, []);
+  },
+);
 
 test.run();

@@ -5,14 +5,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodeAudio, sampleClip, type DecodedAudio } from '../../lib/media';
 import { sniffAudio } from '../../lib/media/audio-sniff';
-import { ffmpegForTests, writeVideo } from '../helpers/media';
-import { sharedData, skip } from '../helpers/shared-data';
+import { noFfmpeg, runFfmpeg, writeVideo } from '../helpers/media';
+import { sharedData } from '../helpers/shared-data';
+import { testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf, errorOf } from '../helpers/tiny-clip';
-import { runFfmpeg } from '../helpers/video';
+import { codeOf, errorOf } from '../helpers/errors';
 import { wav } from '../helpers/wav';
 
-const ffmpeg = ffmpegForTests();
 const folder = makeTempDir('audio');
 const file = (name: string): string => path.join(folder, name);
 const decode = (absPath: string, options = {}): Promise<DecodedAudio> =>
@@ -24,12 +23,9 @@ function level({ samples, sampleRate }: DecodedAudio, from: number, to: number):
   return Math.sqrt(part.reduce((sum, value) => sum + value * value, 0) / part.length);
 }
 
-/** Runs a test only where there is an ffmpeg. */
-function withFfmpeg(name: string, body: (ffmpeg: string) => Promise<void>): void {
-  test(name, async () => {
-    if (ffmpeg !== undefined) await body(ffmpeg);
-  });
-}
+const withFfmpeg = testUnless(noFfmpeg);
+const sounds = sharedData('media', 'audio');
+const withSounds = testUnless(noFfmpeg ?? (sounds === undefined ? 'no shared media' : undefined));
 
 withFfmpeg('samples at the rate of the model come through exactly', async () => {
   const values = Array.from({ length: 5000 }, (_, i) => ((i * 7919) % 65_536) - 32_768);
@@ -44,7 +40,7 @@ withFfmpeg('samples at the rate of the model come through exactly', async () => 
   );
 });
 
-withFfmpeg('channels are averaged, however many', async (name) => {
+withFfmpeg('channels are averaged, however many', async () => {
   const left = [1000, 2000, -3000, 32_767];
   const stereo = left.flatMap((value, i) => [value, i * 100]);
   writeFileSync(file('stereo.wav'), wav(stereo, 2));
@@ -55,15 +51,15 @@ withFfmpeg('channels are averaged, however many', async (name) => {
   });
   // Three channels of 1, 0 and 0: a third is left, whatever ffmpeg would call the layout.
   const source = 'aevalsrc=0.6|0|0:s=16000:d=0.5';
-  runFfmpeg(name, ['-f', 'lavfi', '-i', source, '-c:a', 'pcm_f32le', file('three.wav')]);
+  runFfmpeg(['-f', 'lavfi', '-i', source, '-c:a', 'pcm_f32le', file('three.wav')]);
   const three = await decode(file('three.wav'));
   assert.is(three.samples.length, 8000);
   assert.ok(three.samples.every((value) => Math.abs(value - 0.2) < 1e-5));
 });
 
-withFfmpeg('sound is cut at 90 s, and where it is asked to be', async (name) => {
+withFfmpeg('sound is cut at 90 s, and where it is asked to be', async () => {
   const source = 'sine=frequency=440:sample_rate=8000:duration=95';
-  runFfmpeg(name, ['-f', 'lavfi', '-i', source, file('long.wav')]);
+  runFfmpeg(['-f', 'lavfi', '-i', source, file('long.wav')]);
   const long = await decode(file('long.wav'));
   assert.is(long.samples.length, 90 * 16_000);
   assert.is(long.durationSeconds, 90);
@@ -76,11 +72,11 @@ withFfmpeg('sound is cut at 90 s, and where it is asked to be', async (name) => 
 
 withFfmpeg(
   'common formats and the sound of a film decode; a film without sound does not',
-  async (name) => {
+  async () => {
     const sine = ['-f', 'lavfi', '-i', 'sine=frequency=440:duration=1'];
     for (const extension of ['flac', 'mp3', 'ogg', 'm4a', 'aiff', 'caf', 'w64', 'mkv', 'aac']) {
       const target = file(`sine.${extension}`);
-      runFfmpeg(name, [...sine, ...(extension === 'ogg' ? ['-c:a', 'flac'] : []), target]);
+      runFfmpeg([...sine, ...(extension === 'ogg' ? ['-c:a', 'flac'] : []), target]);
       const sound = await decode(target);
       assert.ok(
         Math.abs(sound.durationSeconds - 1) < 0.1,
@@ -89,7 +85,7 @@ withFfmpeg(
       const middle = level(sound, 0.3, 0.7);
       assert.ok(Math.abs(middle - 0.125 / Math.SQRT2) < 0.01, `${extension}: level ${middle}`);
     }
-    writeVideo(name, file('mute.mp4'), 1);
+    writeVideo(file('mute.mp4'), 1);
     const error = await errorOf(decode(file('mute.mp4')));
     assert.is(error.code, 'ERR_MEDIA_UNSUPPORTED');
     assert.match(error.message, /no sound/);
@@ -158,13 +154,8 @@ test('the first bytes decide the demuxer; big-endian files name their decoder', 
   assert.is(sniffAudio(rifx), undefined, 'µ-law in big-endian order');
 });
 
-withFfmpeg('real files of every kind decode to what they hold', async () => {
-  const base = sharedData('media', 'audio');
-  if (base === undefined) {
-    skip('the sample sounds are not here');
-    return;
-  }
-  const real = (name: string): Promise<DecodedAudio> => decode(path.join(base, name));
+withSounds('real files of every kind decode to what they hold', async () => {
+  const real = (name: string): Promise<DecodedAudio> => decode(path.join(sounds ?? '', name));
   const seconds: [string, number][] = [
     ['0_jackson_0.wav', 0.6435],
     ['16bit-8kHz-stereo.wav', 14],
@@ -202,31 +193,29 @@ withFfmpeg('real files of every kind decode to what they hold', async () => {
   assert.ok(apart < 0.02, `apart by ${apart}`);
 });
 
-withFfmpeg('a big-endian file sounds as it should and not as noise', async () => {
-  const base = sharedData('media', 'audio');
-  if (base === undefined) return;
-  const { samples } = await decode(path.join(base, 'RIFX-16bit-mono.wav'), { sampleRate: 8000 });
-  const bytes = readFileSync(path.join(base, 'RIFX-16bit-mono.wav'));
+withSounds('a big-endian file sounds as it should and not as noise', async () => {
+  const { samples } = await decode(path.join(sounds ?? '', 'RIFX-16bit-mono.wav'), {
+    sampleRate: 8000,
+  });
+  const bytes = readFileSync(path.join(sounds ?? '', 'RIFX-16bit-mono.wav'));
   for (let i = 0; i < 4000; i++) assert.is(samples[i], bytes.readInt16BE(44 + 2 * i) / 32_768);
 });
 
-withFfmpeg('what a lower rate cannot carry is filtered, not folded back', async () => {
-  const base = sharedData('media', 'audio');
-  if (base === undefined) return;
+withSounds('what a lower rate cannot carry is filtered, not folded back', async () => {
   // 1 Hz to 22,050 Hz in 8 s, logarithmic: at 7.19 s it passes 8 kHz, half of the new rate.
-  const chirp = await decode(path.join(base, '16bit-44100Hz-chirp.wav'));
+  const chirp = await decode(path.join(sounds ?? '', '16bit-44100Hz-chirp.wav'));
   assert.ok(level(chirp, 5, 7) > 0.6, 'below half the rate it is as loud as before');
   const above = level(chirp, 7.3, 7.95);
   assert.ok(above < 0.01, `above it, ${above} is left`);
 });
 
-withFfmpeg('a clip spans the whole video, a short one gives all its frames', async (name) => {
-  writeVideo(name, file('long.mp4'), 20);
+withFfmpeg('a clip spans the whole video, a short one gives all its frames', async () => {
+  writeVideo(file('long.mp4'), 20);
   const long = await sampleClip({ absPath: file('long.mp4') }, { frames: 16, maxSize: 64 });
   assert.ok(long.length >= 60 && long.length <= 66, `${long.length} frames`);
   assert.is(long[0]?.timestamp, 0);
   assert.ok((long[long.length - 1]?.timestamp ?? 0) > 19.5);
-  writeVideo(name, file('short.mp4'), 0.5);
+  writeVideo(file('short.mp4'), 0.5);
   const short = await sampleClip({ absPath: file('short.mp4') }, { frames: 16 });
   assert.is(short.length, 5);
   assert.equal(new Set(short.map((frame) => frame.timestamp)).size, 5);

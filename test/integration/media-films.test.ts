@@ -5,9 +5,9 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { probeVideo, sampleVideo, type DecodedFrame } from '../../lib/media';
-import { skip } from '../helpers/shared-data';
+import { noFfmpeg, runFfmpeg } from '../helpers/media';
+import { skip, skipAll } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import { ffmpegPath, runFfmpeg } from '../helpers/video';
 
 const dir = makeTempDir('films');
 const file = (name: string): string => path.join(dir, name);
@@ -24,13 +24,9 @@ async function meanOf(frame: DecodedFrame | undefined): Promise<number[]> {
 }
 
 async function main(): Promise<void> {
-  const ffmpeg = await ffmpegPath();
-  if (ffmpeg === undefined) {
-    test('films', () => skip('no ffmpeg'));
-    return;
-  }
+  if (noFfmpeg !== undefined) return skipAll(noFfmpeg);
   const make = (name: string, ...args: string[]): void => {
-    runFfmpeg(ffmpeg, [...args, file(name)]);
+    runFfmpeg([...args, file(name)]);
   };
   const color = (name: string, size: string, seconds = 2): string[] => [
     ...['-f', 'lavfi', '-i', `color=c=${name}:size=${size}:rate=5:duration=${seconds}`],

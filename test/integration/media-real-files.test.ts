@@ -16,8 +16,10 @@ import {
   type DecodedFrame,
   type DecodedImage,
 } from '../../lib/media';
-import { sharedData, skip } from '../helpers/shared-data';
-import { childrenOfSelf, ffmpegPath, openFilesBelow } from '../helpers/video';
+import { noFfmpeg } from '../helpers/media';
+import { sharedData } from '../helpers/shared-data';
+import { skip, skipAll } from '../helpers/skip';
+import { childrenOfSelf, openFilesBelow } from '../helpers/video';
 
 const base = sharedData('media');
 
@@ -101,7 +103,7 @@ async function checkFrame(frame: DecodedFrame, name: string): Promise<void> {
 }
 
 if (base === undefined) {
-  test('real files', () => skip('the shared media folder is absent'));
+  skipAll('no shared media');
 } else {
   const decoded = (relPath: string): Promise<DecodedImage> =>
     decodeImage({ absPath: path.join(base, relPath) });
@@ -230,7 +232,7 @@ if (base === undefined) {
 
   test('each video ends as the table says, and no child or descriptor is left', async () => {
     closeImageDecoder();
-    if ((await ffmpegPath()) === undefined) return skip('no ffmpeg');
+    if (noFfmpeg !== undefined) return skip(noFfmpeg);
     const names = ['videos', 'videos-broken'].flatMap((dir) =>
       readdirSync(path.join(base, dir)).map((name) => `${dir}/${name}`),
     );

@@ -12,12 +12,19 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError } from '../../lib/base/errors';
-import { probeVideo, sampleVideo, type DecodedFrame, type SampleOptions } from '../../lib/media';
+import {
+  findFfmpeg,
+  probeVideo,
+  sampleVideo,
+  type DecodedFrame,
+  type SampleOptions,
+} from '../../lib/media';
 import { inputArgs } from '../../lib/media/video/video-args';
-import { skip } from '../helpers/shared-data';
+import { codeOf } from '../helpers/errors';
+import { noFfmpeg, runFfmpeg } from '../helpers/media';
+import { skip, skipAll } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import { childrenOfSelf, ffmpegPath, openFilesBelow, runFfmpeg } from '../helpers/video';
+import { childrenOfSelf, openFilesBelow } from '../helpers/video';
 
 const dir = makeTempDir('video');
 const file = (name: string): string => path.join(dir, name);
@@ -28,16 +35,6 @@ async function sample(absPath: string, options: SampleOptions = {}): Promise<Dec
   return frames;
 }
 
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-    return 'ok';
-  } catch (error) {
-    assert.ok(isLibraryError(error), String(error));
-    return error.code;
-  }
-}
-
 function assertNothingLeft(): void {
   assert.equal(openFilesBelow(dir), [], 'no descriptor left');
   for (const pid of childrenOfSelf() ?? [])
@@ -45,13 +42,9 @@ function assertNothingLeft(): void {
 }
 
 async function main(): Promise<void> {
-  const ffmpeg = await ffmpegPath();
-  if (ffmpeg === undefined) {
-    test('videos', () => skip('no ffmpeg'));
-    return;
-  }
+  if (noFfmpeg !== undefined) return skipAll(noFfmpeg);
   const make = (name: string, source: string, ...args: string[]): string => {
-    runFfmpeg(ffmpeg, ['-f', 'lavfi', '-i', source, ...args, file(name)]);
+    runFfmpeg(['-f', 'lavfi', '-i', source, ...args, file(name)]);
     return file(name);
   };
   const h264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'];
@@ -90,7 +83,7 @@ async function main(): Promise<void> {
 
   test('a file that changes while it is sampled says so', async () => {
     const growing = file('growing.mkv');
-    runFfmpeg(ffmpeg, ['-i', plain, '-c', 'copy', growing]);
+    runFfmpeg(['-i', plain, '-c', 'copy', growing]);
     const work = (async () => {
       for await (const frame of sampleVideo({ absPath: growing }))
         if (frame.timestamp === 0) writeFileSync(growing, 'x', { flag: 'a' });
@@ -99,7 +92,7 @@ async function main(): Promise<void> {
   });
 
   test('audio alone and pictures under a video name are skipped, not failed', async () => {
-    runFfmpeg(ffmpeg, ['-f', 'lavfi', '-i', 'sine=duration=1', file('sound.mp4')]);
+    runFfmpeg(['-f', 'lavfi', '-i', 'sine=duration=1', file('sound.mp4')]);
     assert.is(await codeOf(sample(file('sound.mp4'))), 'ERR_MEDIA_UNSUPPORTED');
     await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } }).toFile(
       file('p.jpg'),
@@ -146,14 +139,7 @@ async function main(): Promise<void> {
         const out = file(`out-${name}-${format}`);
         mkdirSync(out);
         const run = (extra: readonly string[]): void =>
-          runFfmpeg(ffmpeg, [
-            ...extra,
-            '-map',
-            '0:V:0',
-            '-frames:v',
-            '1',
-            path.join(out, '%d.jpg'),
-          ]);
+          runFfmpeg([...extra, '-map', '0:V:0', '-frames:v', '1', path.join(out, '%d.jpg')]);
         const isTaken = text === undefined && format === 'mov';
         if (isTaken) run(args);
         else assert.throws(() => run(args), undefined, `${name} as ${format}`);
@@ -164,7 +150,7 @@ async function main(): Promise<void> {
     // script does reach its neighbour.
     const open = file('open');
     mkdirSync(open);
-    runFfmpeg(ffmpeg, [
+    runFfmpeg([
       '-safe',
       '0',
       '-f',
@@ -246,7 +232,7 @@ async function main(): Promise<void> {
     assert.not.ok(readdirSync(dir).includes('report.log'));
   });
 
-  test('a wrong setting is an error with the name of the setting, not a silent other ffmpeg', () => {
+  test('a wrong setting is an error with the name of the setting, not a silent other ffmpeg', async () => {
     const script = `require(${JSON.stringify(path.resolve(__dirname, '../../lib/media'))}).findFfmpeg()
       .then((found) => console.log(JSON.stringify(found)), (error) => console.log(error.code + ' ' + error.message))`;
     const run = (env: NodeJS.ProcessEnv): string =>
@@ -260,7 +246,10 @@ async function main(): Promise<void> {
       /ERR_FFMPEG_MISSING FFMPEG_PATH/,
     );
     assert.match(run({ PATH: '/nowhere' }), /ERR_FFMPEG_MISSING.*install/);
-    assert.match(run({ PATH: '/nowhere', SIGHTLINE_FFMPEG: ffmpeg }), /"version"/);
+    assert.match(
+      run({ PATH: '/nowhere', SIGHTLINE_FFMPEG: (await findFfmpeg()).ffmpeg }),
+      /"version"/,
+    );
   });
 
   test('ffmpeg that dies, hangs, floods or talks nonsense gives a typed error', async () => {

@@ -4,7 +4,6 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError } from '../../lib/base/errors';
 import {
   findFfmpeg,
   probeVideo,
@@ -12,15 +11,11 @@ import {
   type DecodedFrame,
   type SampleOptions,
 } from '../../lib/media';
-import { skip } from '../helpers/shared-data';
+import { codeOf } from '../helpers/errors';
+import { noFfmpeg, runFfmpeg } from '../helpers/media';
+import { skip, skipAll } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import {
-  childrenOfSelf,
-  ffmpegPath,
-  openFilesBelow,
-  probeTimes,
-  runFfmpeg,
-} from '../helpers/video';
+import { childrenOfSelf, openFilesBelow, probeTimes } from '../helpers/video';
 
 const dir = makeTempDir('video');
 const file = (name: string): string => path.join(dir, name);
@@ -29,16 +24,6 @@ async function sample(absPath: string, options: SampleOptions = {}): Promise<Dec
   const frames: DecodedFrame[] = [];
   for await (const frame of sampleVideo({ absPath }, options)) frames.push(frame);
   return frames;
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-    return 'ok';
-  } catch (error) {
-    assert.ok(isLibraryError(error), String(error));
-    return error.code;
-  }
 }
 
 /** All times are the frames' own, to the millisecond. */
@@ -71,13 +56,9 @@ function assertNothingLeft(): void {
 }
 
 async function main(): Promise<void> {
-  const ffmpeg = await ffmpegPath();
-  if (ffmpeg === undefined) {
-    test('videos', () => skip('no ffmpeg'));
-    return;
-  }
+  if (noFfmpeg !== undefined) return skipAll(noFfmpeg);
   const make = (name: string, source: string, ...args: string[]): string => {
-    runFfmpeg(ffmpeg, ['-f', 'lavfi', '-i', source, ...args, file(name)]);
+    runFfmpeg(['-f', 'lavfi', '-i', source, ...args, file(name)]);
     return file(name);
   };
   const h264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'];
@@ -195,7 +176,7 @@ async function main(): Promise<void> {
     );
     const turned = file('turned.mp4');
     const rotate = ffprobe === undefined ? [] : ['-metadata:s:v:0', 'rotate=90'];
-    runFfmpeg(ffmpeg, ['-i', plain, '-c', 'copy', ...rotate, '-t', '1', turned]);
+    runFfmpeg(['-i', plain, '-c', 'copy', ...rotate, '-t', '1', turned]);
     const info = await probeVideo({ absPath: turned });
     // Newer versions of ffmpeg write rotation by another option; then there is none to apply.
     if (info.rotation !== 0) {

@@ -17,7 +17,9 @@ import { listModels } from '../../lib/library/model/models';
 import { isLocked, lockFile } from '../../lib/native/lock';
 import { REPOSITORY, TEXT, tinyFiles, VISION, withServedModel } from '../helpers/served-model';
 import type { Served } from '../helpers/served-model';
-import { codeOf, errorOf, TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';
+import { skip } from '../helpers/skip';
+import { codeOf, errorOf } from '../helpers/errors';
+import { TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';
 
 /** The object whose functions the library calls: replacing one there is seen by it. */
 const disk = async (): Promise<typeof fsPromises> => (await import('node:fs/promises')).default;
@@ -65,7 +67,7 @@ test('every file is flushed before it is renamed, and its folder after', () =>
 
 test('no file stays open after a pull, also after one that failed', () =>
   withServedModel(async ({ pull, hub, cache }) => {
-    if (!existsSync('/proc/self/fd')) return;
+    if (!existsSync('/proc/self/fd')) return skip('no /proc here');
     const openFiles = (): string[] =>
       readdirSync('/proc/self/fd').flatMap((fd) => {
         try {

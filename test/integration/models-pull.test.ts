@@ -14,7 +14,8 @@ import {
   VISION,
   withServedModel,
 } from '../helpers/served-model';
-import { assertRow, codeOf, errorOf, pictures, TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
+import { assertRow, pictures, TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';
 
 const FP32 = [
   'config.json',

@@ -8,7 +8,8 @@ import { listModels, verifyModels, type InstalledModel } from '../../lib/library
 import { REPOSITORY, TEXT, tinyFiles, VISION, withServedModel } from '../helpers/served-model';
 import type { Served } from '../helpers/served-model';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf, errorOf, TINY_CLIP } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
+import { TINY_CLIP } from '../helpers/tiny-clip';
 
 /** Flips one bit of a file, through its link. */
 function damage(served: Served, name: string, commit = served.commit): void {

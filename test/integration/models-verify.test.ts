@@ -9,7 +9,7 @@ import { filesBelow } from '../helpers/loopback-hub';
 import { REPOSITORY, TEXT, tinyFiles, VISION, withServedModel } from '../helpers/served-model';
 import type { Served } from '../helpers/served-model';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf } from '../helpers/tiny-clip';
+import { codeOf } from '../helpers/errors';
 import { CLIP_SINGLE, MINILM, SIGLIP, VIDEOMAE, WAV2VEC2 } from '../helpers/tiny-models';
 
 const MODEL = 'onnx/model.onnx';

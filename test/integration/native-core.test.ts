@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { skipAll } from '../helpers/skip';
 
 const root = path.resolve(__dirname, '../../..');
 const binary = path.join(root, 'build/sightline_tests');
@@ -57,7 +58,7 @@ function declaredTests(): number {
 
 const skipReason = build();
 if (skipReason !== undefined) {
-  console.log(`skip: C++ tests of the native core: ${skipReason}`);
+  skipAll(skipReason);
 } else {
   let kernels: string[] = [];
 

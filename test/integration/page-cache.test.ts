@@ -9,20 +9,23 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary } from '../../lib/library';
-import { openBrowser, until } from '../helpers/browser';
+import { noBrowser, openBrowser, until } from '../helpers/browser';
 import { serve } from '../helpers/served-library';
+import { testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 
 type Colour = 'red' | 'blue' | 'lime';
 
+const inBrowser = testUnless(noBrowser);
 let browser: Browser | undefined;
 let context: BrowserContext;
 /** The first server takes a free port, the others the same. */
 let port = 0;
 
 test.before(async () => {
+  if (noBrowser !== undefined) return;
   browser = await openBrowser();
-  if (browser !== undefined) context = await browser.newContext();
+  context = await browser.newContext();
 });
 test.after(async () => {
   await browser?.close();
@@ -72,8 +75,7 @@ async function shown(root: string): Promise<Record<string, string>> {
 /** Which ids the copy's frames have is its own affair. */
 const without = ({ bare: _, ...tiles }: Record<string, string>): Record<string, string> => tiles;
 
-test('two libraries at one address, one after the other', async () => {
-  if (browser === undefined) return;
+inBrowser('two libraries at one address, one after the other', async () => {
   const [one, two] = [makeTempDir('cache-one'), makeTempDir('cache-two')];
   await draw(one, 'x.jpg', 'red');
   await draw(two, 'x.jpg', 'blue');
@@ -82,8 +84,7 @@ test('two libraries at one address, one after the other', async () => {
   assert.equal(await shown(one), { 'x.jpg': 'red', bare: 'red' });
 });
 
-test('a library that was deleted and made again', async () => {
-  if (browser === undefined) return;
+inBrowser('a library that was deleted and made again', async () => {
   const root = makeTempDir('cache-again');
   await draw(root, 'm.jpg', 'red');
   assert.equal(await shown(root), { 'm.jpg': 'red', bare: 'red' });
@@ -92,8 +93,7 @@ test('a library that was deleted and made again', async () => {
   assert.equal(await shown(root), { 'a.jpg': 'lime', 'm.jpg': 'red', bare: 'lime' });
 });
 
-test('a library that was copied, after which both went on', async () => {
-  if (browser === undefined) return;
+inBrowser('a library that was copied, after which both went on', async () => {
   const [one, two] = [makeTempDir('cache-left'), path.join(makeTempDir('cache-right'), 'copy')];
   await draw(one, 'm.jpg', 'red');
   await shown(one);

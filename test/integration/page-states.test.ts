@@ -5,20 +5,24 @@ import * as assert from 'uvu/assert';
 import { makeError } from '../../lib/base/errors';
 import { openLibrary } from '../../lib/library';
 import type { SearchResult } from '../../lib/base/types';
-import { openBrowser, openPage, until } from '../helpers/browser';
+import { noBrowser, openBrowser, openPage, until } from '../helpers/browser';
 import { makeTestLibrary, serve, withMethods, type TestLibrary } from '../helpers/served-library';
+import { testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 
-let browser: Browser | undefined;
+const inBrowser = testUnless(noBrowser);
+let browser: Browser;
 let made: TestLibrary;
 
 test.before(async () => {
+  if (noBrowser !== undefined) return;
   browser = await openBrowser();
-  if (browser !== undefined) made = await makeTestLibrary('page-states', 6);
+  made = await makeTestLibrary('page-states', 6);
 });
 test.after(async () => {
-  await browser?.close();
-  await made?.library.close();
+  if (noBrowser !== undefined) return;
+  await browser.close();
+  await made.library.close();
 });
 
 async function visit(
@@ -27,7 +31,6 @@ async function visit(
   address: string,
   body: (page: Page, log: string[]) => Promise<void>,
 ): Promise<void> {
-  if (browser === undefined) return;
   const server = await serve(library, options);
   const { page, troubles, close } = await openPage(browser);
   try {
@@ -43,54 +46,55 @@ async function visit(
   }
 }
 
-test('a thousand results scroll with a few dozen tiles, and Show more asks for more', async () => {
-  if (browser === undefined) return;
-  // Few pictures, many hits: the grid is the subject here, not the search.
-  const many = withMethods(made.library, {
-    search: async (query, options) => {
-      const found = await made.library.search(query, { ...options, k: 5 });
-      const results = Array.from(
-        { length: options?.k ?? 20 },
-        (_, i) => found.results[i % 5] as SearchResult,
-      );
-      return { ...found, results };
-    },
-  });
-  await visit({}, many, '/?q=a+star&k=250', async (page) => {
-    await page.waitForSelector('.tile img.ready');
-    await page.click('#more');
-    await until(page, `document.querySelector('#status').textContent.startsWith('1,000')`);
-    await page.waitForSelector('#more', { state: 'hidden' });
-    const count = (): Promise<number> => page.locator('.tile').count();
-    assert.ok((await count()) < 120, String(await count()));
-    const order = (): Promise<number[]> =>
-      page.$$eval('#grid li', (items) => items.map((item) => Number(item.ariaPosInSet)));
-    for (const share of [0.5, 1, 0.2, 0]) {
-      await page.evaluate(`scrollTo(0, document.documentElement.scrollHeight * ${share})`);
-      await until(
-        page,
-        `[...document.querySelectorAll('.tile')].some((tile) => {
+inBrowser(
+  'a thousand results scroll with a few dozen tiles, and Show more asks for more',
+  async () => {
+    // Few pictures, many hits: the grid is the subject here, not the search.
+    const many = withMethods(made.library, {
+      search: async (query, options) => {
+        const found = await made.library.search(query, { ...options, k: 5 });
+        const results = Array.from(
+          { length: options?.k ?? 20 },
+          (_, i) => found.results[i % 5] as SearchResult,
+        );
+        return { ...found, results };
+      },
+    });
+    await visit({}, many, '/?q=a+star&k=250', async (page) => {
+      await page.waitForSelector('.tile img.ready');
+      await page.click('#more');
+      await until(page, `document.querySelector('#status').textContent.startsWith('1,000')`);
+      await page.waitForSelector('#more', { state: 'hidden' });
+      const count = (): Promise<number> => page.locator('.tile').count();
+      assert.ok((await count()) < 120, String(await count()));
+      const order = (): Promise<number[]> =>
+        page.$$eval('#grid li', (items) => items.map((item) => Number(item.ariaPosInSet)));
+      for (const share of [0.5, 1, 0.2, 0]) {
+        await page.evaluate(`scrollTo(0, document.documentElement.scrollHeight * ${share})`);
+        await until(
+          page,
+          `[...document.querySelectorAll('.tile')].some((tile) => {
         const box = tile.getBoundingClientRect();
         return box.top < innerHeight && box.bottom > 100;
       })`,
-      );
-      assert.ok((await count()) < 120);
-      const places = await order();
-      assert.equal(
-        places,
-        [...places].sort((a, b) => a - b),
-        'reading order',
-      );
-    }
-    await page.keyboard.press('Tab');
-    await page.locator('.tile[tabindex="0"]').focus();
-    await page.keyboard.press('End');
-    await until(page, `document.activeElement.parentElement.ariaPosInSet === '1000'`);
-  });
-});
+        );
+        assert.ok((await count()) < 120);
+        const places = await order();
+        assert.equal(
+          places,
+          [...places].sort((a, b) => a - b),
+          'reading order',
+        );
+      }
+      await page.keyboard.press('Tab');
+      await page.locator('.tile[tabindex="0"]').focus();
+      await page.keyboard.press('End');
+      await until(page, `document.activeElement.parentElement.ariaPosInSet === '1000'`);
+    });
+  },
+);
 
-test('an empty library says what to do', async () => {
-  if (browser === undefined) return;
+inBrowser('an empty library says what to do', async () => {
   await using empty = await openLibrary(makeTempDir('page-empty'));
   await visit({}, empty, '/', async (page) => {
     await page.waitForSelector('.notice.empty');
@@ -104,8 +108,8 @@ test('an empty library says what to do', async () => {
   });
 });
 
-test('nothing found is not an error', async () => {
-  const none = withMethods(made?.library, {
+inBrowser('nothing found is not an error', async () => {
+  const none = withMethods(made.library, {
     search: async (query, options) => ({
       ...(await made.library.search(query, options)),
       results: [],
@@ -118,9 +122,9 @@ test('nothing found is not an error', async () => {
   });
 });
 
-test('an error shows the remedy, and trying again works', async () => {
+inBrowser('an error shows the remedy, and trying again works', async () => {
   let isBroken = true;
-  const broken = withMethods(made?.library, {
+  const broken = withMethods(made.library, {
     search: (query, options) =>
       isBroken
         ? Promise.reject(makeError('ERR_MODEL_MISSING', 'no model in /some/where'))
@@ -138,9 +142,9 @@ test('an error shows the remedy, and trying again works', async () => {
   });
 });
 
-test('a server with a token asks for it once', async () => {
+inBrowser('a server with a token asks for it once', async () => {
   const token = 'some-long-enough-token';
-  await visit({ token }, made?.library, '/?q=a+star', async (page, log) => {
+  await visit({ token }, made.library, '/?q=a+star', async (page, log) => {
     await page.waitForSelector('#token[open]');
     assert.is(await page.locator('.tile').count(), 0);
     await page.fill('#token-text', 'wrong');

@@ -7,8 +7,10 @@ import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openBrowser, openPage, until, type PageOptions } from '../helpers/browser';
-import { drawPictures, makeFilm } from '../helpers/media-folder';
+import { noBrowser, openBrowser, openPage, until, type PageOptions } from '../helpers/browser';
+import { noFfmpeg, writeVideo } from '../helpers/media';
+import { drawPictures } from '../helpers/media-folder';
+import { skip, testUnless } from '../helpers/skip';
 import { serve } from '../helpers/served-library';
 import { makeTempDir } from '../helpers/temp';
 import { openLibrary, type Library } from '../../lib/library';
@@ -18,23 +20,23 @@ const HOSTILE = '<img src=x onerror=alert(1)>"\'&lt;.jpg';
 const PICTURES = 40;
 
 const root = makeTempDir('page');
-let browser: Browser | undefined;
+const inBrowser = testUnless(noBrowser);
+let browser: Browser;
 let library: Library;
 let server: Awaited<ReturnType<typeof serve>>;
-let hasFilm = false;
 
 test.before(async () => {
+  if (noBrowser !== undefined) return;
   browser = await openBrowser();
-  if (browser === undefined) return;
   const [first = ''] = await drawPictures(path.join(root, 'drawn'), PICTURES);
   copyFileSync(path.join(root, 'drawn', first), path.join(root, HOSTILE));
-  hasFilm = makeFilm(path.join(root, 'film.mp4'), 4);
+  if (noFfmpeg === undefined) writeVideo(path.join(root, 'film.mp4'), 4);
   library = await openLibrary(root);
   await library.sync();
   server = await serve(library);
 });
 test.after(async () => {
-  if (browser === undefined) return;
+  if (noBrowser !== undefined) return;
   await browser.close();
   await server.close();
   await library.close();
@@ -46,8 +48,7 @@ function inPage(
   body: (page: Page) => Promise<void>,
   options: PageOptions & { address?: string; expected?: RegExp } = {},
 ): void {
-  test(name, async () => {
-    if (browser === undefined) return;
+  inBrowser(name, async () => {
     const { page, troubles, close } = await openPage(browser, options);
     try {
       await page.goto(server.url + (options.address ?? '/'));
@@ -244,7 +245,7 @@ inPage(
     await page.check('input[name=type][value=image]', { force: true });
     await settled(page, '&type=image');
     assert.is(await page.locator('.tile .time').count(), 0);
-    if (!hasFilm) return;
+    if (noFfmpeg !== undefined) return skip(noFfmpeg);
     await page.check('input[name=type][value=video]', { force: true });
     await settled(page, '&type=video');
     assert.equal(new Set(await tiles(page)), new Set(['film.mp4']));
@@ -334,17 +335,17 @@ inPage(
   { address: '/?q=a+star', width: 390, height: 844, colorScheme: 'dark' },
 );
 
-// SIGHTLINE_SCREENSHOT_URL takes it from another server, for example that of `sightline demo`.
-test('SIGHTLINE_SCREENSHOT=FILE draws the page as the README shows it', async () => {
-  const file = process.env.SIGHTLINE_SCREENSHOT;
-  if (browser === undefined || file === undefined || file === '') return;
+// SIGHTLINE_SCREENSHOT=FILE draws the page; SIGHTLINE_SCREENSHOT_URL takes it from another server, for example that of `sightline demo`.
+const screenshot = process.env.SIGHTLINE_SCREENSHOT ?? '';
+const picture = async (): Promise<void> => {
   const { page, close } = await openPage(browser, { colorScheme: 'dark' });
   await page.goto(`${process.env.SIGHTLINE_SCREENSHOT_URL ?? server.url}/?q=a+red+circle`);
   await waitForTiles(page);
   await page.waitForLoadState('networkidle');
-  mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-  await page.screenshot({ path: file });
+  mkdirSync(path.dirname(path.resolve(screenshot)), { recursive: true });
+  await page.screenshot({ path: screenshot });
   await close();
-});
+};
+if (screenshot !== '') inBrowser('the page is drawn as the README shows it', picture);
 
 test.run();

@@ -8,7 +8,7 @@ import { documentOf, runCli } from '../helpers/cli';
 import { errorOf } from '../helpers/errors';
 import { COLOURS, picture, writePictures } from '../helpers/media';
 import { usePostgres } from '../helpers/pgvector';
-import { fingerprint, syncInChild } from '../helpers/sync-crash';
+import { cosines, syncInChild } from '../helpers/sync-crash';
 import { makeTempDir } from '../helpers/temp';
 import { randomOf } from '../helpers/vectors';
 
@@ -40,7 +40,7 @@ test('sync, search, changes, removals, verify, stats and readers', async () => {
   assert.ok(library.isEmpty);
   const report = await library.sync();
   assert.is(report.framesAdded, 24);
-  assertAlike(await fingerprint(library), await fingerprint(embedded));
+  assertAlike(await cosines(library), await cosines(embedded));
 
   const id = (await library.search({ text: 'a circle' }, { k: 1 })).results[0]?.frame_id ?? -1;
   const like = (await library.search({ frame: id }, { k: 30 })).results;
@@ -62,7 +62,7 @@ test('sync, search, changes, removals, verify, stats and readers', async () => {
     vectorStore: postgres.server.url,
     readOnly: true,
   });
-  assertAlike(await fingerprint(reader), await fingerprint(library));
+  assertAlike(await cosines(reader), await cosines(library));
 
   const [first, second] = (await library.search({ text: 'a circle' }, { k: 2 })).results;
   rmSync(path.join(root, first?.media_path ?? ''));
@@ -72,8 +72,8 @@ test('sync, search, changes, removals, verify, stats and readers', async () => {
   const mixed = await library.sync();
   assert.is(mixed.removed, 1);
   assert.is(mixed.changed, 1);
-  assert.is((await fingerprint(library)).size, 23);
-  assert.is((await fingerprint(reader)).size, 23);
+  assert.is((await cosines(library)).size, 23);
+  assert.is((await cosines(reader)).size, 23);
 
   const check = await library.verify();
   assert.equal(check.problems, []);
@@ -87,7 +87,7 @@ test('sync, search, changes, removals, verify, stats and readers', async () => {
   assert.is(stats.frames, 23);
 
   await library.index({ rebuild: true });
-  assert.is((await fingerprint(library)).size, 23);
+  assert.is((await cosines(library)).size, 23);
   assert.equal((await library.verify()).problems, []);
 });
 
@@ -96,7 +96,7 @@ test('rows of a run that died are dropped, lost ones are made again', async () =
   await writePictures(root, 8);
   let library = await openLibrary(root, { vectorStore: postgres.server.url });
   await library.sync();
-  const expected = await fingerprint(library);
+  const expected = await cosines(library);
   const table = await tableOf(library);
   await library.close();
 
@@ -115,7 +115,7 @@ test('rows of a run that died are dropped, lost ones are made again', async () =
   assert.is(results.length, 8);
   library = await openLibrary(root, { vectorStore: postgres.server.url });
   assert.equal((await library.verify()).problems, []);
-  assertAlike(await fingerprint(library), expected);
+  assertAlike(await cosines(library), expected);
 
   // As if the database had been restored from before the last sync, beside an open library.
   await sql(`DELETE FROM ${table} WHERE "row" >= 5`);
@@ -126,7 +126,7 @@ test('rows of a run that died are dropped, lost ones are made again', async () =
   const again = await library.sync();
   assert.is(again.framesAdded, 3);
   assert.equal((await library.verify()).problems, []);
-  assertAlike(await fingerprint(library), expected);
+  assertAlike(await cosines(library), expected);
   await library.close();
 });
 
@@ -185,7 +185,7 @@ test('kill -9 of the syncing process at random moments loses nothing and doubles
   assert.ok(await syncInChild(root, { vectorStore }));
   await using library = await openLibrary(root, { vectorStore: postgres.server.url });
   assert.equal((await library.verify()).problems, []);
-  assertAlike(await fingerprint(library), await fingerprint(reference));
+  assertAlike(await cosines(library), await cosines(reference));
 });
 
 test('a server that goes away in mid-sync: a typed error, and the next sync finishes', async () => {
@@ -213,7 +213,7 @@ test('a server that goes away in mid-sync: a typed error, and the next sync fini
   const report = await library.sync();
   assert.is(report.failed, 0);
   assert.equal((await library.verify()).problems, []);
-  assert.is((await fingerprint(library)).size, 200);
+  assert.is((await cosines(library)).size, 200);
   const picturePath = (await library.search({ text: 'a circle' }, { k: 1 })).results[0]?.media_path;
   const byImage = await library.search({ image: readFileSync(path.join(root, picturePath ?? '')) });
   assert.is(byImage.results[0]?.media_path, picturePath);

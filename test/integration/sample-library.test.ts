@@ -4,17 +4,10 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { drawSampleLibrary } from '../../sample';
-import { ffmpegForTests } from '../helpers/media';
+import { codeOf } from '../helpers/errors';
+import { ffmpeg as ffmpegPath, noFfmpeg } from '../helpers/media';
+import { testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-
-const ffmpegPath = ffmpegForTests();
-
-function codeOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => 'no error',
-    (error: { code?: unknown }) => error.code,
-  );
-}
 
 test('the pictures are real files of their format, and progress reaches the end', async () => {
   const dir = makeTempDir('sample');
@@ -34,8 +27,7 @@ test('the pictures are real files of their format, and progress reaches the end'
   assert.is(seen.at(-1), 1);
 });
 
-test('the videos are an MP4 and a WebM of the planned length', async () => {
-  if (ffmpegPath === undefined) return; // The helper has said so.
+testUnless(noFfmpeg)('the videos are an MP4 and a WebM of the planned length', async () => {
   const dir = makeTempDir('sample');
   await drawSampleLibrary(dir, { pictures: 1, videos: 2, seed: 5, ffmpegPath });
   const folder = path.join(dir, 'videos');

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import sharp from 'sharp';
 import { ask, type Answer } from '../helpers/http';
 import { makeTestLibrary, serve, type TestLibrary } from '../helpers/served-library';
-import { skip } from '../helpers/shared-data';
+import { skip } from '../helpers/skip';
 import { openFilesBelow } from '../helpers/video';
 
 let made: TestLibrary;
@@ -152,7 +152,7 @@ const range = (value: string, more: Record<string, string> = {}): Promise<Answer
   ask(port, `/video/${videoId}`, { headers: { range: value, ...more } });
 
 test('a video is served whole and in ranges', async () => {
-  if (videoId === undefined) return skip('no ffmpeg, so no film');
+  if (videoId === undefined) return skip('no ffmpeg');
   const bytes = readFileSync(path.join(made.root, 'film.mp4'));
   const whole = await ask(port, `/video/${videoId}`);
   assert.is(whole.status, 200);
@@ -177,7 +177,7 @@ test('a video is served whole and in ranges', async () => {
 });
 
 test('file handles close: whole answers, aborted ones, errors', async () => {
-  if (videoId === undefined) return skip('no ffmpeg, so no film');
+  if (videoId === undefined) return skip('no ffmpeg');
   // Node closes a forgotten handle when it is collected, and says so: that would hide a leak.
   const warnings: string[] = [];
   const onWarning = (warning: Error): void => void warnings.push(warning.message);
@@ -207,7 +207,7 @@ test('file handles close: whole answers, aborted ones, errors', async () => {
 });
 
 test('a video that is gone or became a link is 404 without its path', async () => {
-  if (videoId === undefined) return skip('no ffmpeg, so no film');
+  if (videoId === undefined) return skip('no ffmpeg');
   const film = path.join(made.root, 'film.mp4');
   renameSync(film, `${film}.away`);
   try {

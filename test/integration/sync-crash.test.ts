@@ -8,7 +8,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary } from '../../lib/library';
-import { ffmpegForTests, writePictures, writeVideo } from '../helpers/media';
+import { noFfmpeg, writePictures, writeVideo } from '../helpers/media';
 import { fingerprint, syncInChild } from '../helpers/sync-crash';
 import { makeTempDir } from '../helpers/temp';
 import { randomOf } from '../helpers/vectors';
@@ -18,12 +18,11 @@ const SEED = Number(process.env.SIGHTLINE_TEST_SEED ?? 20261121);
 
 test('kill -9 at random moments loses nothing and doubles nothing', async () => {
   console.log(`seed ${SEED}, ${KILLS} kills`);
-  const ffmpeg = ffmpegForTests();
   const root = makeTempDir('crash');
   await writePictures(root, 60);
-  if (ffmpeg !== undefined) {
-    writeVideo(ffmpeg, path.join(root, 'clip.mp4'), 5);
-    writeVideo(ffmpeg, path.join(root, 'clip.webm'), 3);
+  if (noFfmpeg === undefined) {
+    writeVideo(path.join(root, 'clip.mp4'), 5);
+    writeVideo(path.join(root, 'clip.webm'), 3);
   }
   const clean = makeTempDir('clean');
   cpSync(root, clean, { recursive: true, preserveTimestamps: true });
@@ -31,7 +30,7 @@ test('kill -9 at random moments loses nothing and doubles nothing', async () => 
   await reference.sync({ fps: 4 });
   const expected = await fingerprint(reference);
   await reference.close();
-  assert.ok(expected.size >= 60);
+  assert.ok(expected.length >= 60);
 
   const random = randomOf(SEED);
   let kills = 0;

@@ -17,7 +17,8 @@ import { catalogError, sqliteDriver, type SqliteDatabase } from '../../lib/catal
 import { Statements } from '../../lib/catalog/sqlite/statements';
 import { isLibraryError } from '../../lib/base/errors';
 import { asFrameId } from '../../lib/base/types';
-import { add, codeOf, filled, raw } from '../helpers/catalog';
+import { codeOf } from '../helpers/errors';
+import { add, filled, raw } from '../helpers/catalog';
 import { makeTempDir } from '../helpers/temp';
 
 console.log(`SQLite by ${sqliteDriver().name}`);
@@ -60,7 +61,7 @@ test('a changed value in any column of any entry is noticed before it is shown',
         'PRAGMA foreign_keys=OFF; UPDATE frame_rows SET frame_id = 99 WHERE row = 0; UPDATE frame_rows SET frame_id = 0 WHERE row = 1; UPDATE frame_rows SET frame_id = 1 WHERE row = 0;',
       );
     }
-    const shown = codeOf(() => [
+    const shown = await codeOf(() => [
       ...catalog.media(),
       ...catalog.frames(),
       ...catalog.framesInSpace('clip', [asFrameId(0), asFrameId(1)]),
@@ -156,7 +157,7 @@ test('damaged catalog files open, or give a typed error: never a crash, never an
     let outcome: string;
     try {
       const opened = await openCatalog(damaged, { readOnly: true });
-      outcome = codeOf(() => {
+      outcome = await codeOf(() => {
         const ids = clean.map((_, i) => asFrameId(i));
         const found = opened.framesInSpace('clip', ids);
         for (const [i, frame] of found.entries())
@@ -188,35 +189,32 @@ function failing(code: string, errcode: number, when: (sql: string) => boolean):
   };
 }
 
-test('an error of the disk ends all writing until the catalog is opened anew; reading goes on', () => {
+test('an error of the disk ends all writing until the catalog is opened anew; reading goes on', async () => {
   const db = failing('SQLITE_IOERR_FSYNC', 1034, (sql) => sql === 'COMMIT');
   const sql = new Statements(db);
   db.exec('CREATE TABLE t (x)');
   assert.is(
-    codeOf(() => sql.transaction(() => sql.run('INSERT INTO t VALUES (1)'))),
+    await codeOf(() => sql.transaction(() => sql.run('INSERT INTO t VALUES (1)'))),
     'ERR_IO',
   );
   assert.is(
-    codeOf(() => sql.transaction(() => sql.run('INSERT INTO t VALUES (1)'))),
+    await codeOf(() => sql.transaction(() => sql.run('INSERT INTO t VALUES (1)'))),
     'ERR_IO',
     'not tried again',
   );
-  assert.is(
-    codeOf(() => sql.run('INSERT INTO t VALUES (1)')),
-    'ERR_IO',
-  );
+  assert.is(await codeOf(() => sql.run('INSERT INTO t VALUES (1)')), 'ERR_IO');
   assert.equal(sql.all('SELECT * FROM t'), []);
   db.close();
 });
 
-test('a full disk undoes the batch, and writing goes on when there is space', () => {
+test('a full disk undoes the batch, and writing goes on when there is space', async () => {
   const db = failing('SQLITE_FULL', 13, (sql) => sql === 'COMMIT');
   const sql = new Statements(db);
   db.exec('CREATE TABLE t (x)');
   const insert = (): void => sql.transaction(() => sql.run('INSERT INTO t VALUES (1)'));
-  assert.is(codeOf(insert), 'ERR_DISK_FULL');
+  assert.is(await codeOf(insert), 'ERR_DISK_FULL');
   assert.is(sql.all('SELECT * FROM t').length, 0);
-  assert.is(codeOf(insert), 'ok');
+  assert.is(await codeOf(insert), 'ok');
   assert.is(sql.all('SELECT * FROM t').length, 1);
   db.close();
 });

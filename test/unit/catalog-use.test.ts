@@ -4,7 +4,8 @@ import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog } from '../../lib/catalog';
 import { parsePattern } from '../../lib/base/patterns';
 import { asFrameId, asRow, type MediaId } from '../../lib/base/types';
-import { add, codeOf, filled, picture, raw } from '../helpers/catalog';
+import { codeOf } from '../helpers/errors';
+import { add, filled, picture, raw } from '../helpers/catalog';
 import { makeTempDir } from '../helpers/temp';
 
 test('a filter follows commits, removals and renames, also those of another process', async () => {
@@ -57,7 +58,7 @@ test('writing while a listing is open works, with nothing shown twice', async ()
 });
 
 test('settling a frame costs the same with a long queue and many rows as with few', async () => {
-  /** Processor time of settling 500 frames when as many rows are there and as many frames wait. */
+  /** Least processor time of settling 100 frames when as many rows are there and as many frames wait. */
   const cost = async (others: number): Promise<number> => {
     const catalog = await filled(makeTempDir('catalog'), []);
     const names = Array.from({ length: 2 * others + 500 }, (_, i) => `${i}.jpg`);
@@ -73,11 +74,15 @@ test('settling a frame costs the same with a long queue and many rows as with fe
         to,
       );
     settle(0, others);
-    const before = process.cpuUsage();
-    settle(others, others + 500);
-    const { user, system } = process.cpuUsage(before);
+    const times = [0, 100, 200, 300, 400].map((from) => {
+      const before = process.cpuUsage();
+      settle(others + from, others + from + 100);
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    });
     catalog.close();
-    return user + system;
+    // The least: other work on the machine can only add.
+    return Math.min(...times);
   };
   await cost(100);
   const [few, many] = [await cost(100), await cost(12_000)];
@@ -91,15 +96,9 @@ test('a second writer waits its turn and then says who is in the way', async () 
   const other = await openCatalog(dir);
   raw(other).exec('PRAGMA busy_timeout=1');
   raw(catalog).exec('BEGIN IMMEDIATE');
-  assert.is(
-    codeOf(() => other.setMeta('x', 'y')),
-    'ERR_FILE_LOCKED',
-  );
+  assert.is(await codeOf(() => other.setMeta('x', 'y')), 'ERR_FILE_LOCKED');
   raw(catalog).exec('COMMIT');
-  assert.is(
-    codeOf(() => other.setMeta('x', 'y')),
-    'ok',
-  );
+  assert.is(await codeOf(() => other.setMeta('x', 'y')), 'ok');
   other.close();
   catalog.close();
 });

@@ -3,17 +3,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { fallbackNotice, parseDevice, providersToTry } from '../../lib/encode/device';
 import { noticesOf, towerSettings } from '../../lib/encode/settings';
+import { codeOf } from '../helpers/errors';
 
-const codeOf = (work: () => unknown): string => {
-  try {
-    work();
-    return 'ok';
-  } catch (error) {
-    return (error as { code: string }).code;
-  }
-};
-
-test('the option beats SIGHTLINE_DEVICE, which beats CLIP_DEVICE, which beats EMBEDDING_DEVICE', () => {
+test('the option beats SIGHTLINE_DEVICE, which beats CLIP_DEVICE, which beats EMBEDDING_DEVICE', async () => {
   const deviceOf = (env: NodeJS.ProcessEnv, device?: string): string =>
     towerSettings('image', 1, { env, ...(device === undefined ? {} : { device }) }).device;
   const all = { SIGHTLINE_DEVICE: 'webgpu', CLIP_DEVICE: 'cuda', EMBEDDING_DEVICE: 'auto' };
@@ -22,10 +14,7 @@ test('the option beats SIGHTLINE_DEVICE, which beats CLIP_DEVICE, which beats EM
   assert.is(deviceOf({ ...all, SIGHTLINE_DEVICE: '' }), 'cuda');
   assert.is(deviceOf({ EMBEDDING_DEVICE: 'auto', CLIP_DEVICE: 'null' }), 'auto');
   assert.is(deviceOf({}), 'cpu');
-  assert.is(
-    codeOf(() => deviceOf({ CLIP_DEVICE: 'mps' })),
-    'ERR_ARG_RANGE',
-  );
+  assert.is(await codeOf(() => deviceOf({ CLIP_DEVICE: 'mps' })), 'ERR_ARG_RANGE');
   assert.throws(() => parseDevice('gpu', '--device'), /--device must be one of auto, cpu, cuda/);
 });
 

@@ -12,7 +12,7 @@ import {
 } from '../../lib/encode/preprocess/preprocess';
 import { resizeRgb } from '../../lib/encode/preprocess/resize';
 import { deadlineMs, towerSettings } from '../../lib/encode/settings';
-import { codeOf } from '../helpers/tiny-clip';
+import { codeOf } from '../helpers/errors';
 
 const SEED = 5;
 console.log(`seed ${SEED}`);

@@ -8,9 +8,11 @@ import { findModel, hubCacheDir, openClip } from '../../lib/encode';
 import { inspectClip } from '../../lib/models/store/model-files';
 import { readExternalDataNames } from '../../lib/models/onnx/onnx-file';
 import { externalTensor, field, model } from '../helpers/onnx-bytes';
-import { sharedData, skip } from '../helpers/shared-data';
+import { sharedData } from '../helpers/shared-data';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf, copyTinyClip, errorOf, TINY_CLIP, TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
+import { copyTinyClip, TINY_CLIP, TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';
 
 const TOWER = path.join('onnx', 'vision_model.onnx');
 const COMMIT = '0123456789abcdef0123456789abcdef01234567';
@@ -179,10 +181,7 @@ test('the common bad downloads are told by name', async () => {
 
 test('the samples of not-embedders are refused with a clear message', async () => {
   const folder = sharedData('models', 'not-embedders');
-  if (folder === undefined) {
-    skip('the samples of broken models are not here');
-    return;
-  }
+  if (folder === undefined) return skip('no shared models');
   const graph = await invalidTower(
     readFileSync(path.join(folder, 'all-MiniLM-L6-v2.graph-only.onnx')),
   );

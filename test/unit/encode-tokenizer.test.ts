@@ -9,8 +9,10 @@ import {
   TextTokenizer,
 } from '../../lib/encode/preprocess/tokenizer';
 import type { TextRule } from '../../lib/encode/preprocess/tokenizer';
-import { sharedData, skip } from '../helpers/shared-data';
-import { codeOf, copyTinyClip, texts, TINY_CLIP } from '../helpers/tiny-clip';
+import { sharedData } from '../helpers/shared-data';
+import { skip } from '../helpers/skip';
+import { codeOf } from '../helpers/errors';
+import { copyTinyClip, texts, TINY_CLIP } from '../helpers/tiny-clip';
 
 const rule = (maxTokens: number): TextRule => ({
   maxTokens,
@@ -29,10 +31,7 @@ for (const { modelName, file, pairs, least } of [
   test(`all published cases of ${file} are reproduced`, async () => {
     const folder = sharedData('models', modelName);
     const reference = sharedData('reference', file);
-    if (folder === undefined || reference === undefined) {
-      skip(`${file} or the tokenizer of ${modelName} is not here`);
-      return;
-    }
+    if (folder === undefined || reference === undefined) return skip('no shared models');
     const tokenizer = await TextTokenizer.load(folder, rule(4096));
     const { cases } = JSON.parse(readFileSync(reference, 'utf8')) as Cases;
     // Cases for two texts at once concern rerankers; encoders get one text.
@@ -54,10 +53,7 @@ test('the tiny model gives the expected ids, cut to its length with the end toke
 
 test('real CLIP cuts to 77 tokens that begin and end as they should', async () => {
   const folder = sharedData('models', 'clip-vit-base-patch32');
-  if (folder === undefined) {
-    skip('the CLIP tokenizer is not here');
-    return;
-  }
+  if (folder === undefined) return skip('no shared models');
   const tokenizer = await TextTokenizer.load(folder, rule(77));
   const ids = tokenizer.encode('a photo of a cat '.repeat(50));
   assert.is(ids.length, 77);

@@ -10,15 +10,7 @@ import { toPublicError } from '../../lib/server/http/public-error';
 import { convertFields } from '../../lib/server/schemas/strict-fields';
 import { Thumbnails, widthStep } from '../../lib/server/http/thumbnails';
 import { TokenGuard } from '../../lib/server/guards/token';
-
-const codeOf = (work: () => unknown): string => {
-  try {
-    work();
-    return 'no error';
-  } catch (error) {
-    return isLibraryError(error) ? error.code : String(error);
-  }
-};
+import { codeOf } from '../helpers/errors';
 
 test('a Host header is a name, an IPv4 or a bracketed IPv6 address with an optional port', () => {
   const rows: [string | undefined, string | undefined][] = [
@@ -94,7 +86,7 @@ test('Origin and Sec-Fetch-Site decide whether another site asked', () => {
   }
 });
 
-test('a token passes as bearer, header or cookie; wrong ones are counted per address', () => {
+test('a token passes as bearer, header or cookie; wrong ones are counted per address', async () => {
   const secret = 'correct-horse-battery';
   const guard = new TokenGuard(secret, 3);
   guard.check({ authorization: `Bearer ${secret}` }, 'a');
@@ -102,28 +94,22 @@ test('a token passes as bearer, header or cookie; wrong ones are counted per add
   guard.check({ cookie: `x=1; ${guard.setCookie.split(';')[0]}` }, 'a');
   assert.not.ok(guard.setCookie.includes(secret));
   assert.match(guard.setCookie, /HttpOnly; SameSite=Strict/);
-  assert.is(
-    codeOf(() => guard.check({}, 'b')),
-    'ERR_TOKEN',
-  );
-  const wrong = (now: number): string =>
+  assert.is(await codeOf(() => guard.check({}, 'b')), 'ERR_TOKEN');
+  const wrong = (now: number): Promise<string> =>
     codeOf(() => guard.check({ authorization: 'Bearer guess' }, 'c', now));
   assert.equal(
-    [wrong(0), wrong(1), wrong(2), wrong(3)],
+    [await wrong(0), await wrong(1), await wrong(2), await wrong(3)],
     ['ERR_TOKEN', 'ERR_TOKEN', 'ERR_TOKEN', 'ERR_RATE_LIMIT'],
   );
   const right = { authorization: `Bearer ${secret}` };
   assert.is(
-    codeOf(() => guard.check(right, 'c', 4)),
+    await codeOf(() => guard.check(right, 'c', 4)),
     'ERR_RATE_LIMIT',
     'locked out means locked out',
   );
   guard.check(right, 'd', 4);
   guard.check(right, 'c', 60_001);
-  assert.is(
-    codeOf(() => new TokenGuard('short', 3)),
-    'ERR_ARG_RANGE',
-  );
+  assert.is(await codeOf(() => new TokenGuard('short', 3)), 'ERR_ARG_RANGE');
 });
 
 test('Range is one range, the whole file, or 416', () => {

@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VectorIndex } from '../../lib/engine';
 import { parseTuning, readTuning } from '../../lib/vectors/tuning-file';
+import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 import { noise } from '../helpers/vectors';
 
@@ -49,7 +50,7 @@ test('a pipe, a folder or nothing of that name is no hint and nothing waits for 
   mkdirSync(file);
   await opens('a folder');
   rmSync(file, { recursive: true });
-  if (spawnSync('mkfifo', [file]).status !== 0) return console.log('skip: no pipes here');
+  if (spawnSync('mkfifo', [file]).status !== 0) return skip('no pipes here');
   let hasHung = false;
   const opening = opens('a pipe');
   // Were it waiting for a writer, this would let it go on, so that the test can fail and end.

@@ -4,7 +4,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError, openVectors, readKeys, readVectors } from '../../lib/engine';
 import { ByteFile } from '../../lib/vectors/files/byte-file';
-import { codeOf, errorOf, fileOf, goldenFiles, goldenFloats } from '../helpers/vector-files';
+import { codeOf, errorOf } from '../helpers/errors';
+import { fileOf, goldenFiles, goldenFloats } from '../helpers/vector-files';
 import { randomOf } from '../helpers/vectors';
 
 const seed = Number(process.env.SIGHTLINE_TEST_SEED ?? 20_261_125);

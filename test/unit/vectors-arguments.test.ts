@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ERROR_CODES, isLibraryError, VectorIndex, type CreateOptions } from '../../lib/engine';
 import { native } from '../../lib/native';
-import { outcomeOf } from '../helpers/errors';
+import { codeOf } from '../helpers/errors';
 import { noise } from '../helpers/vectors';
 
 const DIM = 4;
@@ -16,7 +16,7 @@ async function expectCodes(
 ): Promise<void> {
   assert.ok(Object.hasOwn(ERROR_CODES, code));
   for (const value of values) {
-    assert.is(await outcomeOf(() => call(value as never)), code, `${name} = ${String(value)}`);
+    assert.is(await codeOf(() => call(value as never)), code, `${name} = ${String(value)}`);
   }
 }
 
@@ -96,9 +96,9 @@ test('searches refuse every wrong argument', async () => {
     for (const bad of [NaN, Infinity, -Infinity]) {
       const damaged = query.slice();
       damaged[2] = bad;
-      assert.is(await outcomeOf(() => search(damaged, 1)), 'ERR_VECTOR_INVALID');
+      assert.is(await codeOf(() => search(damaged, 1)), 'ERR_VECTOR_INVALID');
     }
-    assert.is(await outcomeOf(() => search(new Float32Array(DIM), 1)), 'ERR_VECTOR_INVALID');
+    assert.is(await codeOf(() => search(new Float32Array(DIM), 1)), 'ERR_VECTOR_INVALID');
     await expectCodes(`${name} k`, [...notNumbers, undefined], 'ERR_ARG_TYPE', (k) =>
       search(query, k),
     );
@@ -115,20 +115,21 @@ test('searches refuse every wrong argument', async () => {
     await expectCodes(`${name} efSearch`, ['50', {}], 'ERR_ARG_TYPE', (efSearch) =>
       search(query, 1, { efSearch }),
     );
-    assert.is(await outcomeOf(() => search(query, 1, { threshold: NaN })), 'ERR_ARG_RANGE');
+    assert.is(await codeOf(() => search(query, 1, { threshold: NaN })), 'ERR_ARG_RANGE');
     await expectCodes(
       `${name} filter`,
       [1, 'x', {}, new Uint16Array(1)],
       'ERR_ARG_TYPE',
       (filter) => search(query, 1, { filter }),
     );
-    assert.is(await outcomeOf(() => search(query, 1, { filter: [0.5] })), 'ERR_ARG_RANGE');
+    assert.is(await codeOf(() => search(query, 1, { filter: [0.5] })), 'ERR_ARG_RANGE');
     const throwing = {
       filter: () => {
         throw new RangeError('mine');
       },
     };
-    assert.is(await outcomeOf(() => search(query, 1, throwing)), 'not ours: RangeError: mine');
+    const search1 = async (): Promise<unknown> => search(query, 1, throwing);
+    assert.instance(await search1().catch((error: unknown) => error), RangeError);
   }
   await expectCodes('threads', [0, 257, -1], 'ERR_ARG_RANGE', (threads) =>
     index.searchBatch(query, 1, { threads }),
@@ -142,7 +143,7 @@ test('add refuses every wrong argument and adds nothing', async () => {
   await expectCodes('vectors', [undefined, null, [1], new Float64Array(4)], 'ERR_ARG_TYPE', (v) =>
     index.add(v),
   );
-  assert.is(await outcomeOf(() => index.add(new Float32Array(7))), 'ERR_DIM_MISMATCH');
+  assert.is(await codeOf(() => index.add(new Float32Array(7))), 'ERR_DIM_MISMATCH');
   await expectCodes('options', notObjects, 'ERR_ARG_TYPE', (o) => index.add(two, o));
   await expectCodes(
     'keys',
@@ -160,8 +161,8 @@ test('add refuses every wrong argument and adds nothing', async () => {
     'ERR_ARG_RANGE',
     (keys) => index.add(two, { keys }),
   );
-  assert.is(await outcomeOf(() => index.add(two, { keys: [1n, 2n ** 63n] })), 'ERR_ARG_RANGE');
-  assert.is(await outcomeOf(() => index.add(two, { keys: [1] })), 'ERR_DIM_MISMATCH');
+  assert.is(await codeOf(() => index.add(two, { keys: [1n, 2n ** 63n] })), 'ERR_ARG_RANGE');
+  assert.is(await codeOf(() => index.add(two, { keys: [1] })), 'ERR_DIM_MISMATCH');
   await expectCodes(
     'keys',
     [
@@ -183,9 +184,9 @@ test('add refuses every wrong argument and adds nothing', async () => {
       assert.match(error.message, /vector 1\b/, 'names the vector');
     }
   }
-  assert.is(await outcomeOf(() => index.add(new Float32Array(DIM))), 'ERR_VECTOR_INVALID');
+  assert.is(await codeOf(() => index.add(new Float32Array(DIM))), 'ERR_VECTOR_INVALID');
   const signal = AbortSignal.abort(new Error('enough'));
-  assert.is(await outcomeOf(() => index.add(two, { signal })), 'ERR_ABORTED');
+  assert.is(await codeOf(() => index.add(two, { signal })), 'ERR_ABORTED');
   await expectCodes('signal', [1, {}, 'x'], 'ERR_ARG_TYPE', (s) => index.add(two, { signal: s }));
   await expectCodes('onProgress', [1, {}], 'ERR_ARG_TYPE', (f) =>
     index.add(two, { onProgress: f }),
@@ -204,7 +205,7 @@ test('a large add checks everything before it commits anything', async () => {
   const many = noise(10_000, 1, 7);
   const keys = Float64Array.from(many, (_, i) => i);
   keys[9_999] = 3;
-  assert.is(await outcomeOf(() => index.add(many, { keys })), 'ERR_KEY_EXISTS');
+  assert.is(await codeOf(() => index.add(many, { keys })), 'ERR_KEY_EXISTS');
   many[9_998] = NaN;
   try {
     await index.add(many);

@@ -13,7 +13,8 @@ import {
   type AddFileOptions,
 } from '../../lib/engine';
 import { makeTempDir } from '../helpers/temp';
-import { codeOf, errorOf, fileNamed } from '../helpers/vector-files';
+import { codeOf, errorOf } from '../helpers/errors';
+import { fileNamed } from '../helpers/vector-files';
 import { noise } from '../helpers/vectors';
 
 const DIM = 3;

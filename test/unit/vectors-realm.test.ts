@@ -7,20 +7,12 @@ import vm from 'node:vm';
 import { isLibraryError } from '../../lib/base/errors';
 import { fromNative } from '../../lib/native';
 import { VectorIndex } from '../../lib/vectors';
+import { codeOf } from '../helpers/errors';
 
 const DIM = 4;
 const foreign = <T>(code: string): T => vm.runInNewContext(code) as T;
 const floats = (rows: number): Float32Array =>
   Float32Array.from({ length: rows * DIM }, (_, i) => Math.sin(i * 1.7));
-
-async function codeOf(work: () => unknown): Promise<string | undefined> {
-  try {
-    await work();
-    return undefined;
-  } catch (error) {
-    return isLibraryError(error) ? error.code : String(error);
-  }
-}
 
 test('arrays, keys, filters and options of another realm are taken', async () => {
   await using index = await VectorIndex.create({ dim: DIM });
@@ -75,17 +67,14 @@ test('memory that went away is refused in every call that takes arrays, shared m
     assert.is(await codeOf(() => index.add(array)), 'ERR_ARG_TYPE');
     assert.is(await codeOf(() => index.update([0], array)), 'ERR_ARG_TYPE');
     assert.is(await codeOf(() => index.searchBatch(array, 3)), 'ERR_ARG_TYPE');
-    assert.match(
-      (await codeOf(() => index.search(array, 3))) ?? '',
-      /^ERR_(ARG_TYPE|DIM_MISMATCH)$/,
-    );
+    assert.match(await codeOf(() => index.search(array, 3)), /^ERR_(ARG_TYPE|DIM_MISMATCH)$/);
   }
   assert.is(await codeOf(() => index.remove(gone(Float64Array.of(1)))), 'ERR_ARG_TYPE');
   assert.is(await codeOf(() => index.remove(gone(BigInt64Array.of(1n)))), 'ERR_ARG_TYPE');
   const filter = gone(Uint8Array.of(255));
   assert.is(await codeOf(() => index.search(floats(1), 3, { filter })), 'ERR_ARG_TYPE');
   assert.is(await codeOf(() => index.vectors(gone(Uint32Array.of(0)))), 'ERR_ARG_TYPE');
-  assert.is(await codeOf(() => index.add(new Float32Array(0))), undefined, 'empty is not gone');
+  assert.is(await codeOf(() => index.add(new Float32Array(0))), 'ok', 'empty is not gone');
   assert.is(index.count, 100);
   const shared = new Float32Array(new SharedArrayBuffer(4 * DIM + 16), 8, DIM);
   shared.set(floats(1));

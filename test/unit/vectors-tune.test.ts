@@ -3,18 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLibraryError, VectorIndex } from '../../lib/engine';
+import { VectorIndex } from '../../lib/engine';
 import { parseTuning } from '../../lib/vectors/tuning-file';
+import { codeOf } from '../helpers/errors';
 import { makeTempDir } from '../helpers/temp';
 import { clipLike, noise } from '../helpers/vectors';
 
 const SEED = 12;
 console.log(`seed ${SEED}`);
-const codeOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => 'no error',
-    (error: unknown) => (isLibraryError(error) ? error.code : error),
-  );
 
 test('tune reaches the recall on own rows and on given queries, and keeps efSearch', async () => {
   const dim = 24;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VectorIndex } from '../../lib/engine';
-import { outcomeOf } from '../helpers/errors';
+import { codeOf } from '../helpers/errors';
 import { makeTempDir } from '../helpers/temp';
 import { recallOf } from '../helpers/recall';
 import { clipLike, noise } from '../helpers/vectors';
@@ -49,20 +49,20 @@ test('a key that is not there, stands twice or has a bad vector changes nothing'
   await using index = await VectorIndex.create({ dim, metric: 'euclidean' });
   await index.add(noise(10, dim, SEED));
   const two = noise(2, dim, SEED + 1);
-  assert.is(await outcomeOf(() => index.update([3, 77], two)), 'ERR_NOT_FOUND');
-  assert.is(await outcomeOf(() => index.update([3, 3], two)), 'ERR_KEY_EXISTS');
-  assert.is(await outcomeOf(() => index.update([3], two)), 'ERR_DIM_MISMATCH');
+  assert.is(await codeOf(() => index.update([3, 77], two)), 'ERR_NOT_FOUND');
+  assert.is(await codeOf(() => index.update([3, 3], two)), 'ERR_KEY_EXISTS');
+  assert.is(await codeOf(() => index.update([3], two)), 'ERR_DIM_MISMATCH');
   const nan = Float32Array.of(1, 2, 3, 4, 1, NaN, 1, 1);
-  assert.is(await outcomeOf(() => index.update([3, 4], nan)), 'ERR_VECTOR_INVALID');
+  assert.is(await codeOf(() => index.update([3, 4], nan)), 'ERR_VECTOR_INVALID');
   // Larger than one commit: the last key is looked at before the first is written.
   const many = Array.from({ length: 5_000 }, (_, i) => i);
   const vectors = noise(5_000, dim, SEED + 2);
-  assert.is(await outcomeOf(() => index.update(many, vectors)), 'ERR_NOT_FOUND');
+  assert.is(await codeOf(() => index.update(many, vectors)), 'ERR_NOT_FOUND');
   assert.is(index.count, 10);
   await index.update(many, vectors, { insertMissing: true });
   assert.is(index.count, 5_010);
   assert.is(index.liveCount, 5_000);
-  assert.is(await outcomeOf(() => index.update(many, vectors)), 'no error');
+  assert.is(await codeOf(() => index.update(many, vectors)), 'no error');
 });
 
 test('searches beside updates see every key exactly once, with its old vector or its new one', async () => {

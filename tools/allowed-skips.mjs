@@ -1,0 +1,33 @@
+// The tests that CI may skip, and why. Any other skip fails there: something that CI installs is missing.
+const REAL_INPUTS = 'real media, models and vectors are not part of the repository';
+
+/** Reason that a test skips with -> why that is right in CI, and the files it holds for. */
+export const ALLOWED_SKIPS = {
+  'no shared media': {
+    why: REAL_INPUTS,
+    files: [
+      'golden/preprocess',
+      'integration/encode-hostile',
+      'integration/library-real-media',
+      'integration/media-audio',
+      'integration/media-bombs',
+      'integration/media-real-files',
+    ],
+  },
+  'no shared models': {
+    why: REAL_INPUTS,
+    files: ['integration/encode-hostile', 'unit/encode-store', 'unit/encode-tokenizer'],
+  },
+  'no shared vectors': { why: REAL_INPUTS, files: ['integration/engine-recall'] },
+  'SIGHTLINE_TEST_MODELS names no folder with real weights': {
+    why: 'the weights are 700 MB',
+    files: ['integration/encode-real-models'],
+  },
+  'fuzzing: clang++ is not installed': {
+    why: 'CI has one compiler; `npm run test:fuzz` where there is clang',
+    files: ['integration/harness-damage'],
+  },
+};
+
+export const isAllowedSkip = (file, reason) =>
+  ALLOWED_SKIPS[reason]?.files.some((part) => file.endsWith(`${part}.test.js`)) ?? false;
