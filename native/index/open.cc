@@ -78,6 +78,9 @@ Status Index::CreateIn(Folder folder, const IndexParameters& parameters, Storage
     uint64_t bytes = 0;
     SL_RETURN_IF_ERROR(index->rows_.FileBytes(&bytes));
     if (bytes != 0) return exists(kRowsName);
+    // Its name is durable before the log's: a log without rows could be neither opened nor made
+    // again.
+    SL_RETURN_IF_ERROR(SyncFolder(index->In(kRowsName).Above()));
     Uuid uuid;
     SL_RETURN_IF_ERROR(RandomBytes(uuid.data(), uuid.size()));
     SL_RETURN_IF_ERROR(CommitLog::Create(index->In(kLogName), parameters, uuid, &index->log_));

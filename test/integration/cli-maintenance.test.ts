@@ -8,7 +8,7 @@ import type { LibraryStats, SearchResponse, SyncReport, VerifyReport } from '../
 import { documentOf, runCli, startCli } from '../helpers/cli';
 import { noFfmpeg } from '../helpers/media';
 import { drawPictures } from '../helpers/media-folder';
-import { skip } from '../helpers/skip';
+import { skip, testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 import { copyTinyClip } from '../helpers/tiny-clip';
 
@@ -150,22 +150,24 @@ test('the demo draws, indexes and searches, and draws only once', async () => {
   assert.is(again.sync.indexed, 0);
 });
 
-test('the demo searches for what its sample holds, and finds it first', async () => {
-  const cwd = makeTempDir('cli-demo-hits');
-  if (!makeFilm(path.join(cwd, 'probe.mp4'), 1)) return skip('no ffmpeg: films are left out');
-  const result = await runCli(['demo', 'sample', '--no-serve', '--json'], { cwd });
-  assert.is(result.code, 0, result.stderr);
-  const { searches } = documentOf<{ searches: SearchResponse[] }>(result);
-  // Drawn with the default seed: a red heart is in the file of the first line, and so on.
-  assert.equal(
-    searches.map(({ query, results }) => [query, results[0]?.media_path]),
-    [
-      ['a red heart', 'holiday/sky 012.jpg'],
-      ['four black triangles', 'videos/clip 06.webm'],
-      ['white rings and a purple arrow on water', 'videos/clip 04.webm'],
-    ],
-  );
-});
+testUnless(noFfmpeg)(
+  'the demo searches for what its sample holds, and finds it first',
+  async () => {
+    const cwd = makeTempDir('cli-demo-hits');
+    const result = await runCli(['demo', 'sample', '--no-serve', '--json'], { cwd });
+    assert.is(result.code, 0, result.stderr);
+    const { searches } = documentOf<{ searches: SearchResponse[] }>(result);
+    // Drawn with the default seed: a red heart is in the file of the first line, and so on.
+    assert.equal(
+      searches.map(({ query, results }) => [query, results[0]?.media_path]),
+      [
+        ['a red heart', 'holiday/sky 012.jpg'],
+        ['four black triangles', 'videos/clip 06.webm'],
+        ['white rings and a purple arrow on water', 'videos/clip 04.webm'],
+      ],
+    );
+  },
+);
 
 test('without ffmpeg the demo has pictures only, and draws the films once ffmpeg is there', async () => {
   const cwd = makeTempDir('cli-demo-films');

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLocked, lockFile } from '../../lib/native/lock';
-import { codeOf, errorOf } from '../helpers/tiny-clip';
+import { codeOf, errorOf } from '../helpers/errors';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sightline-lock-'));
 const file = path.join(folder, 'LOCK');
