@@ -27,8 +27,8 @@ export function rememberRules(session: Session, flags: Flags, dir: string): void
   const file = path.join(dir, CONFIG_FILE);
   const values = readConfigFile(file)?.values ?? {};
   const before = listOf(values.ignore);
-  const stranger = removed.find((rule) => !before.includes(rule));
-  if (stranger !== undefined) throw notRemembered(stranger, before);
+  const unknown = removed.find((rule) => !before.includes(rule));
+  if (unknown !== undefined) throw notRemembered(unknown, before);
   const after = [...new Set([...before, ...added])].filter((rule) => !removed.includes(rule));
   if (flags.dryRun === true) return;
   if (after.join('\n') === before.join('\n')) return;

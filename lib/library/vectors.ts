@@ -99,15 +99,15 @@ class EmbeddedPlace implements LibraryVectors {
 
   async startAfresh(forget: () => void): Promise<void> {
     const folder = engineFolder(this.options);
-    const grave = `${folder}.old-${process.pid}`;
+    const discarded = `${folder}.old-${process.pid}`;
     this.catalog.home.assertOurs();
     await this.store.close();
     this.catalog.home.assertOurs();
     // Rename first: a crash half-way through a removal must not look like a damaged index.
-    await rename(folder, grave);
+    await rename(folder, discarded);
     forget();
     this.store = await openEngine(this.options);
-    await rm(grave, { recursive: true, force: true });
+    await rm(discarded, { recursive: true, force: true });
   }
 
   close(): Promise<void> {

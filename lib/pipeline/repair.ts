@@ -5,7 +5,7 @@
 import { isLibraryError } from '../base/errors';
 import type { FrameId, SyncOptions, SyncReport } from '../base/types';
 import { compactRows, takeOverRows } from './reclaim';
-import { runSync, sweepGraves, type SyncParts } from './sync';
+import { runSync, sweepTombstones, type SyncParts } from './sync';
 import type { VerifyOutcome } from './verify';
 
 const KEYS_AT_ONCE = 256;
@@ -26,7 +26,7 @@ export async function repairLibrary(
     const lost = await unreadable(parts);
     if (lost.length > 0) {
       catalog.requeue(space, lost);
-      await sweepGraves(parts);
+      await sweepTombstones(parts);
     }
     // The damaged rows are dead now, if they were not before, and go.
     if (index.count > index.liveCount) await compactRows(parts, options.signal);

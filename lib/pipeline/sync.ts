@@ -79,7 +79,7 @@ export async function runSync(
           index: parts.index,
           encoder: parts.encoder,
           space: parts.space,
-          beforeAppend: () => sweepGraves(parts),
+          beforeAppend: () => sweepTombstones(parts),
           onEmbedded: (frames) => progress.embedded(frames),
           onFailed: (frames, media) => progress.failedToEmbed(frames, media),
         },
@@ -115,7 +115,7 @@ export async function runSync(
     await embedding?.catch(() => undefined);
   }
   await embedding;
-  await sweepGraves(parts);
+  await sweepTombstones(parts);
   await reclaim(parts, options.signal);
   await catalog.exportMetadata(path.join(parts.dir, 'metadata.jsonl'), parts.space);
   return makeReport(plan, progress, started, framesNow(parts), false);
@@ -133,8 +133,8 @@ async function applyMovesAndRemovals(
   const gone = [...plan.absent.gone, ...plan.absent.ignored, ...plan.overwritten];
   const buried =
     gone.length === 0 ? [] : catalog.removeMedia(gone.map((row): MediaId => row.mediaId));
-  if (plan.places.length > 0) catalog.place(plan.places);
-  await sweepGraves(parts);
+  if (plan.relocated.length > 0) catalog.relocate(plan.relocated);
+  await sweepTombstones(parts);
   await store.remove(buried);
 }
 
@@ -150,13 +150,13 @@ function rememberPlan(catalog: Catalog, { absent, problems, volumes }: SyncPlan)
 }
 
 /** Takes rows out of the engine whose frames the catalog has forgotten. Safe to repeat. */
-export async function sweepGraves(
+export async function sweepTombstones(
   parts: Pick<SyncParts, 'catalog' | 'index' | 'space'>,
 ): Promise<void> {
-  const graves = parts.catalog.graves(parts.space);
-  if (graves.length === 0) return;
-  await parts.index.remove(graves);
-  parts.catalog.clearGraves(parts.space);
+  const tombstones = parts.catalog.tombstones(parts.space);
+  if (tombstones.length === 0) return;
+  await parts.index.remove(tombstones);
+  parts.catalog.clearTombstones(parts.space);
 }
 
 /** Makes sure that engine and catalog tell the same story; run by whoever opens for writing. */
@@ -176,7 +176,7 @@ export async function reconcile(
     await index.remove(catalog.framesWithoutRow(space, Number.MAX_SAFE_INTEGER));
     await takeOverRows(parts);
   }
-  await sweepGraves(parts);
+  await sweepTombstones(parts);
 }
 
 /** Whether what the catalog counts lies before the rows that it does not count. */

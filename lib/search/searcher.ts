@@ -73,10 +73,10 @@ export async function search(
     const frames = known.map((frame) => (frame && isWanted(frame, wants) ? frame : undefined));
     results = toResults(hits, frames, { k, minSimilarity, self: resolved.self });
     // Rows that the catalog does not know (see toResults) must not take the places of those it does.
-    const strangers = frames.filter((frame) => frame === undefined).length;
-    const isAll = results.length >= k || strangers === 0 || frames.length < wanted;
+    const orphans = frames.filter((frame) => frame === undefined).length;
+    const isAll = results.length >= k || orphans === 0 || frames.length < wanted;
     if (isAll || wanted === MAX_HITS) break;
-    wanted = Math.min(wanted + strangers, MAX_HITS);
+    wanted = Math.min(wanted + orphans, MAX_HITS);
   }
   return {
     query: resolved.label,

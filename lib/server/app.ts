@@ -129,7 +129,7 @@ export function createServer(
   app.removeContentTypeParser('text/plain');
 
   app.addHook('onRequest', async (request, reply) => {
-    if (connections.hasPlace(request.raw.socket)) return;
+    if (connections.isAdmitted(request.raw.socket)) return;
     reply.header('connection', 'close');
     throw makeError('ERR_POOL_FULL', 'too many connections at once, try again in a moment');
   });

@@ -38,7 +38,7 @@ const NATIVE_ORDER = [
   'addon',
 ];
 /** These three see only what lies below all of them. */
-const NATIVE_STRANGERS = new Set(['storage', 'hnsw', 'exact']);
+const NATIVE_SIBLINGS = new Set(['storage', 'hnsw', 'exact']);
 
 function sources(dir: string, pattern: RegExp): string[] {
   return readdirSync(dir).flatMap((name) => {
@@ -126,7 +126,7 @@ export function wrongNativeEdge(from: string, to: string): boolean {
   const a = NATIVE_ORDER.indexOf(from);
   const b = NATIVE_ORDER.indexOf(to);
   if (a < 0 || b < 0 || b > a) return true;
-  return NATIVE_STRANGERS.has(from) && NATIVE_STRANGERS.has(to);
+  return NATIVE_SIBLINGS.has(from) && NATIVE_SIBLINGS.has(to);
 }
 
 test('lib imports point to lower layers only', () => {

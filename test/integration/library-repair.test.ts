@@ -114,7 +114,9 @@ test('other bytes under the recorded size and times are found by verify, and ind
   const media = catalog.mediaByPath('p001.jpg');
   assert.ok(media !== undefined);
   const times = { mtimeMs: statSync(file).mtimeMs, ctimeMs: statSync(file).ctimeMs };
-  catalog.place([{ mediaId: media?.mediaId as MediaId, place: { path: 'p001.jpg', ...times } }]);
+  catalog.relocate([
+    { mediaId: media?.mediaId as MediaId, location: { path: 'p001.jpg', ...times } },
+  ]);
   catalog.close();
   await using again = await openLibrary(root);
   assert.is((await again.sync()).unchanged, 3);
@@ -231,7 +233,7 @@ async function removeThird({ catalog, index, space }: Parts): Promise<void> {
   const gone = [...catalog.media()].filter((_, i) => i % 3 === 1).map(({ mediaId }) => mediaId);
   const buried = catalog.removeMedia(gone);
   await index.remove(buried);
-  catalog.clearGraves(space);
+  catalog.clearTombstones(space);
 }
 
 async function assertAgree({ catalog, index, space }: Parts): Promise<void> {

@@ -86,7 +86,7 @@ test('verify says which entry is damaged, goes on to the next, and finds what do
   const rules: [string, RegExp][] = [
     ["UPDATE meta SET value = '1' WHERE key = 'next_frame_id'", /beyond the next frame id/],
     ['UPDATE spaces SET committed_rows = 1', /beyond the number of rows/],
-    ['DELETE FROM frame_rows WHERE row = 0', /neither a row nor a place/],
+    ['DELETE FROM frame_rows WHERE row = 0', /no row and is not queued/],
     ["INSERT INTO pending_frames VALUES ('clip', 77)", /does not exist/],
     ['DELETE FROM encodings', /row 0 names a batch that was never recorded/],
     [

@@ -62,7 +62,7 @@ export class EncoderProcess {
   readonly ended: Promise<void>;
   private readonly child: ChildProcess;
   private work: Work | undefined;
-  private lastWords = '';
+  private stderrTail = '';
   private isEnding = false;
   private hasModel = false;
   /** True once an input has been through the model. */
@@ -77,8 +77,8 @@ export class EncoderProcess {
     });
     const { child } = this;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.lastWords = (this.lastWords + text).slice(-KEPT_STDERR);
-      this.hasModel ||= this.lastWords.includes(MODEL_MARK);
+      this.stderrTail = (this.stderrTail + text).slice(-KEPT_STDERR);
+      this.hasModel ||= this.stderrTail.includes(MODEL_MARK);
     });
     this.ended = new Promise((resolve) => {
       const end = (why: string): void => {
@@ -86,7 +86,7 @@ export class EncoderProcess {
         this.lose(why);
         resolve();
       };
-      child.on('close', (code, signal) => end(this.epitaph(signal ?? `exit code ${code}`)));
+      child.on('close', (code, signal) => end(this.exitMessage(signal ?? `exit code ${code}`)));
       child.on('error', (error) => end(`no encoder process can be started: ${error.message}`));
     });
     child.on('message', (reply: HostReply) => this.onReply(reply));
@@ -190,8 +190,8 @@ export class EncoderProcess {
   }
 
   /** How it ended, and the last thing it said that is a reason: stacks follow their message. */
-  private epitaph(how: string): string {
-    const reason = this.lastWords
+  private exitMessage(how: string): string {
+    const reason = this.stderrTail
       .split('\n')
       .find((line) => /\b(Error|FATAL ERROR|terminate called|what\(\))\b/.test(line));
     return `the encoder process ended (${how})${reason === undefined ? '' : `: ${reason.trim()}`}`;

@@ -101,7 +101,7 @@ export class DecodePool {
     for (const job of this.queue.splice(0)) job.settle(makeError('ERR_CLOSED', 'closed'));
     for (const slot of [...this.slots]) {
       slot.job?.settle(makeError('ERR_CLOSED', 'the decoder was closed'));
-      this.bury(slot);
+      this.discard(slot);
     }
   }
 
@@ -131,7 +131,7 @@ export class DecodePool {
           },
         ),
       );
-      this.bury(slot);
+      this.discard(slot);
       this.dispatch();
     }, timeoutMs);
     // A child that died since its last answer reports it by 'exit', which settles the job.
@@ -157,7 +157,7 @@ export class DecodePool {
           cause: error,
         }),
       );
-      this.bury(slot);
+      this.discard(slot);
       this.dispatch();
     });
     return slot;
@@ -174,7 +174,7 @@ export class DecodePool {
       const error = makeError('ERR_ADDON_LOAD', `the picture decoder fails: ${reply.fatal}`);
       slot.job?.settle(error);
       for (const job of this.queue.splice(0)) job.settle(error);
-      this.bury(slot);
+      this.discard(slot);
       return;
     }
     const { job } = slot;
@@ -187,7 +187,7 @@ export class DecodePool {
 
   private onDeath(slot: Slot, code: number | null, signal: NodeJS.Signals | null): void {
     const { job } = slot;
-    this.bury(slot);
+    this.discard(slot);
     if (job !== undefined && !job.isSettled) {
       job.crashes++;
       if (code === EXIT_MEMORY)
@@ -212,12 +212,12 @@ export class DecodePool {
     clearTimeout(slot.timer);
     slot.job = undefined;
     this.keepAlive(slot, false);
-    slot.timer = setTimeout(() => this.bury(slot), this.options.idleMs ?? 30_000);
+    slot.timer = setTimeout(() => this.discard(slot), this.options.idleMs ?? 30_000);
     slot.timer.unref();
   }
 
   /** Takes a slot out for good; its child is dead or dies now. Safe to repeat. */
-  private bury(slot: Slot): void {
+  private discard(slot: Slot): void {
     if (slot.isDead) return;
     slot.isDead = true;
     clearTimeout(slot.timer);

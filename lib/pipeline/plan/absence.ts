@@ -142,7 +142,7 @@ function ancestorsOf(path: string): string[] {
   return names.map((_, i) => names.slice(0, i + 1).join('/'));
 }
 
-function isWithin(path: string, places: ReadonlySet<string>): boolean {
-  if (places.size === 0) return false;
-  return places.has(ROOT) || ancestorsOf(path).some((one) => places.has(one));
+function isWithin(path: string, folders: ReadonlySet<string>): boolean {
+  if (folders.size === 0) return false;
+  return folders.has(ROOT) || ancestorsOf(path).some((one) => folders.has(one));
 }

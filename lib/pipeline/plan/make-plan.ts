@@ -3,7 +3,7 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { contentHash, type MediaFile, walkMedia } from '../../media';
-import type { Catalog, MediaPlace } from '../../catalog';
+import type { Catalog, MediaLocation } from '../../catalog';
 import { messageOf, isLibraryError } from '../../base/errors';
 import type { MediaId, MediaProblem, SyncOptions } from '../../base/types';
 import { explainAbsence, type Absence, type Sight, type Volumes } from './absence';
@@ -25,7 +25,7 @@ export interface SyncPlan {
   readonly work: readonly WorkItem[];
   readonly moves: readonly KnownAndFound[];
   /** Files whose bytes are known under another path or other times: moves and touched ones. */
-  readonly places: readonly { readonly mediaId: MediaId; readonly place: MediaPlace }[];
+  readonly relocated: readonly { readonly mediaId: MediaId; readonly location: MediaLocation }[];
   /** Known files that the walk did not list. */
   readonly absent: Absence;
   /** Gone for certain: another known file has taken their name. */
@@ -45,7 +45,7 @@ export interface SyncPlan {
 export const EMPTY_PLAN: SyncPlan = {
   work: [],
   moves: [],
-  places: [],
+  relocated: [],
   absent: { ignored: [], unreachable: [], heldBack: [], gone: [], reasons: [] },
   overwritten: [],
   unchanged: 0,
@@ -87,11 +87,13 @@ export async function makePlan(
     isRootSure: await isBeneath(parts.root, parts.dir),
     isConfirmed: options.confirmRemovals === true,
   });
-  const placed = [...moves, ...resolved.touched].map(inPlace);
-  const settled = comparison.unchanged.filter((pair) => pair.known.ctimeMs === null).map(inPlace);
-  const still = [...comparison.unchanged, ...placed];
+  const moved = [...moves, ...resolved.touched].map(atNewLocation);
+  const settled = comparison.unchanged
+    .filter((pair) => pair.known.ctimeMs === null)
+    .map(atNewLocation);
+  const still = [...comparison.unchanged, ...moved];
   const otherwise = still.filter(({ known: row }) => isOtherwise(row, options));
-  const again = placed.filter(({ known: row }) => needsDecoding(row, options.retryFailed));
+  const again = moved.filter(({ known: row }) => needsDecoding(row, options.retryFailed));
   return {
     work: inOrder(found, [
       ...added.map((file) => ({ file, known: undefined })),
@@ -101,9 +103,9 @@ export async function makePlan(
       ...(options.resample === true ? otherwise.filter((pair) => !again.includes(pair)) : []),
     ]),
     moves,
-    places: [...placed, ...settled].map(({ known: { mediaId }, file }) => ({
+    relocated: [...moved, ...settled].map(({ known: { mediaId }, file }) => ({
       mediaId,
-      place: placeOf(file),
+      location: locationOf(file),
     })),
     absent,
     overwritten: resolved.overwritten,
@@ -170,15 +172,15 @@ function isOtherwise(row: KnownFile, options: SyncOptions): boolean {
   return isSampledOtherwise(row, options) || (options.resample === true && row.sampling === null);
 }
 
-const placeOf = ({ relPath: path, mtimeMs, ctimeMs }: MediaFile): MediaPlace => ({
+const locationOf = ({ relPath: path, mtimeMs, ctimeMs }: MediaFile): MediaLocation => ({
   path,
   mtimeMs,
   ctimeMs,
 });
 
 /** The known file as the catalog will know it. */
-const inPlace = ({ known, file }: KnownAndFound): KnownAndFound => ({
-  known: { ...known, ...placeOf(file) },
+const atNewLocation = ({ known, file }: KnownAndFound): KnownAndFound => ({
+  known: { ...known, ...locationOf(file) },
   file,
 });
 
@@ -240,8 +242,8 @@ async function waitOutTick(comparison: Comparison): Promise<void> {
 }
 
 function inOrder(found: readonly MediaFile[], items: readonly WorkItem[]): WorkItem[] {
-  const place = new Map(found.map((file, i) => [file.relPath, i]));
+  const order = new Map(found.map((file, i) => [file.relPath, i]));
   return [...items].sort(
-    (a, b) => (place.get(a.file.relPath) ?? 0) - (place.get(b.file.relPath) ?? 0),
+    (a, b) => (order.get(a.file.relPath) ?? 0) - (order.get(b.file.relPath) ?? 0),
   );
 }

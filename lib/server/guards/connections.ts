@@ -13,7 +13,7 @@ import type { ServerLimits } from '../limits';
 
 export interface Connections {
   /** Whether requests on this socket may be answered; false: it has no place, tell it to come again. */
-  hasPlace(socket: Socket): boolean;
+  isAdmitted(socket: Socket): boolean;
   /** Hangs up on every socket that no request is running on, now and from now on. */
   closeQuiet(): void;
 }
@@ -22,7 +22,7 @@ export function watchConnections(server: Server, limits: ServerLimits): Connecti
   /** Open sockets, longest unused first. The address is kept: a dead socket does not know its own. */
   const open = new Map<Socket, { readonly address: string; requests: number; sinceMs: number }>();
   /** For which there was no place when they came, oldest first, with the time at which they are given up. */
-  const atTheDoor = new Map<Socket, NodeJS.Timeout>();
+  const waiting = new Map<Socket, NodeJS.Timeout>();
   const perAddress = new Map<string, number>();
   let isClosing = false;
 
@@ -50,7 +50,7 @@ export function watchConnections(server: Server, limits: ServerLimits): Connecti
   };
   const never = (): boolean => false;
   /** Takes the socket in where there is a place, or where `room` makes one. */
-  const take = (socket: Socket, room: (address?: string) => boolean): boolean => {
+  const admit = (socket: Socket, room: (address?: string) => boolean): boolean => {
     const address = socket.remoteAddress ?? '';
     const isLoopback = /^(?:::ffff:)?127\.|^::1$/.test(address);
     const limit = isLoopback ? limits.maxLoopbackConnections : limits.maxConnectionsPerAddress;
@@ -61,25 +61,25 @@ export function watchConnections(server: Server, limits: ServerLimits): Connecti
     socket.once('close', () => forget(socket));
     return true;
   };
-  const leaveDoor = (socket: Socket): boolean => {
-    clearTimeout(atTheDoor.get(socket));
-    return atTheDoor.delete(socket);
+  const leave = (socket: Socket): boolean => {
+    clearTimeout(waiting.get(socket));
+    return waiting.delete(socket);
   };
 
   server.on('connection', (socket) => {
     if (isClosing) {
       socket.destroy();
-    } else if (!take(socket, never)) {
-      const [longest] = atTheDoor.keys();
-      if (atTheDoor.size >= limits.maxConnections) longest?.destroy();
+    } else if (!admit(socket, never)) {
+      const [longest] = waiting.keys();
+      if (waiting.size >= limits.maxConnections) longest?.destroy();
       const timer = setTimeout(() => socket.destroy(), limits.headersTimeoutMs).unref();
-      atTheDoor.set(socket, timer);
-      socket.once('close', () => leaveDoor(socket));
+      waiting.set(socket, timer);
+      socket.once('close', () => leave(socket));
     }
   });
-  // Before the handler of requests, which asks `hasPlace`.
+  // Before the handler of requests, which asks `isAdmitted`.
   server.prependListener('request', ({ socket }, response) => {
-    if (atTheDoor.has(socket) && take(socket, makeRoom)) leaveDoor(socket);
+    if (waiting.has(socket) && admit(socket, makeRoom)) leave(socket);
     const entry = open.get(socket);
     if (entry === undefined) return;
     entry.requests++;
@@ -97,12 +97,12 @@ export function watchConnections(server: Server, limits: ServerLimits): Connecti
   });
 
   return {
-    hasPlace: (socket) => !atTheDoor.has(socket),
+    isAdmitted: (socket) => !waiting.has(socket),
     // Node closes only sockets that had a request already; a browser opens some ahead of need.
     closeQuiet: () => {
       isClosing = true;
       for (const [socket, { requests }] of open) if (requests === 0) socket.destroy();
-      for (const socket of atTheDoor.keys()) socket.destroy();
+      for (const socket of waiting.keys()) socket.destroy();
     },
   };
 }
