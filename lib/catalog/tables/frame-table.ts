@@ -115,7 +115,7 @@ export class FrameTable {
     return this.sql.get(without, frameId) !== undefined;
   }
 
-  /** Removes the frames of a media file, except `kept`; their rows become tombstones. */
+  /** Removes the frames of a media file, except `but`; their rows become tombstones. */
   removeOfMedia(mediaId: MediaId, but: ReadonlySet<FrameId> = new Set()): FrameId[] {
     const ids = this.idsOfMedia(mediaId).filter((frameId) => !but.has(frameId));
     for (const frameId of ids) {
