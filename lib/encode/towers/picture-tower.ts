@@ -1,6 +1,6 @@
 /**
- * Encoded pictures -> rows, one picture an item or one clip of several an item. Decodes, prepares,
- * leaves out what failed, runs the rest. Loads the image library, inside workers only.
+ * Runs a vision model: one picture or one clip per item. Decodes, preprocesses, skips failed items, runs
+ * the rest. Loads the image library; only in workers.
  */
 import { makeError } from '../../base/errors';
 import { decodeRgb } from '../preprocess/decode-rgb';
@@ -9,7 +9,7 @@ import { TowerSession } from './session';
 import { fromWire, toWire, type Packed, type WorkerSetup } from '../task';
 import { fail, type ItemErrors, type Tower } from './tower';
 
-/** One is being resized on this thread while the other is decoded on a thread of libuv. */
+/** One picture is resized on this thread while another is decoded on a libuv thread. */
 const DECODES_AT_ONCE = 2;
 
 type PictureSetup = WorkerSetup & { modality: 'image' | 'video' };
@@ -32,7 +32,7 @@ export async function loadPictureTower(setup: PictureSetup): Promise<Tower> {
 
 interface Decoding {
   readonly pictures: Packed<ArrayBuffer>;
-  /** Items and slots in them of each picture; undefined: picture i is item i. */
+  /** Slots of each picture, as item and frame; undefined: picture i is item i. */
   readonly slots: readonly (readonly Slot[])[] | undefined;
   readonly items: number;
   readonly perItem: number;
@@ -60,7 +60,7 @@ function slotsOf(clips: Uint32Array, frames: number, errors: ItemErrors): Slot[]
   return slots;
 }
 
-/** Tensors of all items, shape [items, perItem, 3, size, size]; those of failed items are partly zero. */
+/** Tensors of all items, shape [items, perItem, 3, size, size]; those of failed items are incomplete. */
 async function decodeAll(
   { preprocess: spec }: PictureSetup,
   { pictures, slots, items, perItem }: Decoding,
@@ -98,7 +98,7 @@ function frameError(frame: number, error: unknown): Error {
   return fromWire({ ...wire, message: `frame ${frame}: ${wire.message}` }, { frame });
 }
 
-/** Leaves failed items out of the inference and puts the rest back in their rows. */
+/** Runs the items that did not fail and puts the results in their rows. */
 async function runGood(
   session: TowerSession,
   { dim, preprocess }: PictureSetup,
