@@ -212,7 +212,10 @@ test('a model that cannot be opened as what it says is a problem, with the reaso
     await served.pull();
     const result = await verify(served);
     assert.not.ok(result.isOk);
-    assert.match(result.problems[0] ?? '', /^fp32: it does not answer: .*expected input_ids/);
+    assert.match(
+      result.problems[0] ?? '',
+      /^fp32: it fails on the golden inputs: .*expected input_ids/,
+    );
   }, files);
 });
 

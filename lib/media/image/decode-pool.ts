@@ -1,7 +1,6 @@
 /**
- * A few child processes that decode pictures, one item each at a time, so that a decoder that
- * crashes, hangs or eats memory costs one item and never this process. Each promise settles exactly
- * once, whatever the child does.
+ * Decodes pictures in a few child processes, one item at a time each: a decoder that crashes, hangs or
+ * exhausts memory fails one item and never this process. Each promise settles exactly once.
  */
 import { types } from 'node:util';
 import { fork, type ChildProcess } from 'node:child_process';
@@ -44,7 +43,7 @@ interface Slot {
   isDead: boolean;
 }
 
-/** An item that kills two children is to blame; one death may be the machine's. */
+/** An item that crashes two children is at fault; one crash may be the machine's. */
 const MAX_CRASHES = 2;
 
 export class DecodePool {
@@ -55,7 +54,7 @@ export class DecodePool {
 
   constructor(private readonly options: DecodePoolOptions) {}
 
-  /** Process ids of the living children. */
+  /** Process ids of the running children. */
   get pids(): number[] {
     return this.slots.flatMap((slot) => slot.child.pid ?? []);
   }
@@ -194,7 +193,7 @@ export class DecodePool {
         job.settle(
           makeError(
             'ERR_MEDIA_LIMIT',
-            'decoding needs more memory than a picture may (--max-memory)',
+            'decoding exceeds the memory limit of a picture (--max-memory)',
           ),
         );
       else if (job.crashes >= MAX_CRASHES)
