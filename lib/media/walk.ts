@@ -26,7 +26,7 @@ export interface MediaFile {
   readonly kind: MediaKind;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
-  /** Time of the last change of bytes, name or owner, which nobody can set. */
+  /** Time of the last change of bytes, name or owner, which programs cannot set. */
   readonly ctimeMs: number;
 }
 

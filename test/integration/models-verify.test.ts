@@ -247,7 +247,7 @@ test('golden vectors of another preparation of inputs are recorded anew, and not
     const anew = await verify(served);
     assert.ok(anew.isOk, anew.problems.join());
     assert.ok(anew.drift[0]?.isFirst);
-    assert.match(anew.notes[0] ?? '', /recorded anew/);
+    assert.match(anew.notes[0] ?? '', /recorded again/);
     const after = await verify(served);
     assert.equal([after.isOk, after.drift[0]?.isFirst, after.notes], [true, false, []]);
     editLock(served, ({ golden }) => {

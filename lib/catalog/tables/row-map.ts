@@ -21,7 +21,7 @@ const KEPT_PATTERNS = 8;
 const STEP_MS = 8;
 
 /** A row without media file: removed, or never committed. */
-const NOBODY = 0xffff_ffff;
+const NO_MEDIA = 0xffff_ffff;
 
 export class RowMap {
   private generation: string | undefined;
@@ -104,7 +104,7 @@ export class RowMap {
   private append(rows: number): void {
     if (rows > this.owners.length) {
       // Spare capacity, so that a search during a sync does not copy the whole each time.
-      const grown = new Uint32Array(rows + (rows >> 3)).fill(NOBODY);
+      const grown = new Uint32Array(rows + (rows >> 3)).fill(NO_MEDIA);
       grown.set(this.owners);
       this.owners = grown;
     }
