@@ -121,9 +121,7 @@ export interface SyncOptions {
   readonly onProgress?: (event: ProgressEvent) => void;
 }
 
-/**
- * A media file that is not searchable, and why. `damaged`: searchable as far as it could be decoded.
- */
+/** A media file that is not searchable, and why. `damaged`: searchable as far as it could be decoded. */
 export interface MediaProblem {
   readonly path: string;
   readonly state: 'skipped' | 'failed' | 'damaged';
@@ -147,9 +145,7 @@ export interface SyncReport {
   /** Files that were kept because their folder could not be read; see `problems`. */
   readonly unreachable: number;
   readonly unchanged: number;
-  /**
-   * Unchanged files that keep frames taken with other options than this sync's; see `resample`.
-   */
+  /** Unchanged files that keep frames taken with other options than this sync's; see `resample`. */
   readonly otherSampling: number;
   readonly indexed: number;
   readonly skipped: number;

@@ -23,9 +23,7 @@ export interface Session {
   readonly io: Io;
 }
 
-/**
- * @throws ERR_ARG_RANGE for a root that is no folder or a bad setting; ERR_ARG_TYPE for a bad file
- */
+/** @throws ERR_ARG_RANGE for a root that is no folder or a bad setting; ERR_ARG_TYPE for a bad file */
 export function startSession(rootArgument: string | undefined, flags: Flags, io: Io): Session {
   const shownRoot = rootArgument ?? '.';
   const root = path.resolve(shownRoot);

@@ -182,9 +182,7 @@ function isMarked(catalog: Catalog, frameId: FrameId): boolean {
   return mediaId !== undefined && catalog.mediaById(mediaId)?.needsDecoding === true;
 }
 
-/**
- * A failure of the whole call is returned as a value: it concerns every frame of the batch.
- */
+/** A failure of the whole call is returned as a value: it concerns every frame of the batch. */
 async function encodePictures(
   encoder: ImageEncoder,
   pictures: readonly Uint8Array[],

@@ -36,9 +36,7 @@ export interface OpenOptions {
   readonly readOnly?: boolean;
   /** Must equal the label of the index. */
   readonly label?: string;
-  /**
-   * Default: the storage of the last create or writable open. Opening does not make codes: see `warm`.
-   */
+  /** Default: the storage of the last create or writable open. Opening does not make codes: see `warm`. */
   readonly storage?: Storage;
   /** Threads that link rows missing in the graph snapshot; default one per core. */
   readonly threads?: number;

@@ -291,9 +291,7 @@ export class VectorIndex implements AsyncDisposable {
     return this.queued(() => this.core.binding.remove(this.core.handle, checked));
   }
 
-  /**
-   * Drops the rows from `rowCount` on, durably. Rows they had replaced stay removed.
-   */
+  /** Drops the rows from `rowCount` on, durably. Rows they had replaced stay removed. */
   async rollbackTo(rowCount: number): Promise<void> {
     assertWritable(this.core);
     const rows = checkInteger('rowCount', rowCount, 0, MAX_ROWS);

@@ -10,7 +10,7 @@ const SAMPLE = path.join(root, 'sample');
 
 /**
  * Folders and files of lib/, lowest first, and sample/ beside it. Each may import itself and what stands in a line above; those of
- * one line are strangers. A folder stands for all that lies below it.
+ * one line do not import each other. A folder stands for all that lies below it.
  */
 const LIB_LAYERS: readonly (readonly string[])[] = [
   ['base'],

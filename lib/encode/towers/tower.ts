@@ -17,9 +17,7 @@ export interface Rows {
 
 export interface Tower {
   readonly session: TowerSession;
-  /**
-   * A failed item gets an entry in `errors`; its row is ignored.
-   */
+  /** A failed item gets an entry in `errors`; its row is ignored. */
   embed(input: TaskInput, errors: ItemErrors): Promise<Rows>;
 }
 

@@ -1,6 +1,4 @@
-/**
- * Runs ffmpeg on one video and judges the result: yields frames, and at the end the error, if any.
- */
+/** Runs ffmpeg on one video and judges the result: yields frames, and at the end the error, if any. */
 import { makeError, type LibraryError } from '../../base/errors';
 import type { FfmpegProcess } from '../ffmpeg/ffmpeg-process';
 import { filmTracks, matrixOfTrack, signalOfTrack, squareSize } from '../ffmpeg/film-track';

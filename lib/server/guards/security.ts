@@ -1,6 +1,4 @@
-/**
- * Hooks that run before every route: headers, Host, other sites, token. Also replies to malformed HTTP.
- */
+/** Hooks that run before every route: headers, Host, other sites, token. Also replies to malformed HTTP. */
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';

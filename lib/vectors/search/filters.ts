@@ -59,9 +59,7 @@ export class RowFilter {
 /** Bitsets returned by compileFilter, and their content then. */
 const compiled = new WeakMap<Uint8Array, { filter: RowFilter; bits: Uint8Array }>();
 
-/**
- * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_FILTER_STALE (made for another index)
- */
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_FILTER_STALE (made for another index) */
 export function filterOf(core: IndexCore, filter: Filter): RowFilter {
   if (types.isUint8Array(filter)) {
     checkPresent('filter', filter);
