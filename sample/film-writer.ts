@@ -79,7 +79,7 @@ export async function writeVideo(
     'ignore',
   );
   const end = ended(child, ffmpegPath);
-  // Whoever awaits `end` below sees its error; this only keeps an early one from being unhandled.
+  // `end` below rejects with its error; this avoids an unhandled early rejection.
   end.catch(() => undefined);
   const input = child.stdin;
   if (input === null) throw makeError('ERR_INTERNAL', 'ffmpeg was started without an input pipe');
@@ -115,7 +115,7 @@ function isRunning(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null;
 }
 
-/** Settles when the process is gone; its last words become the message. */
+/** Settles when the process has ended; its last error output becomes the message. */
 function ended(child: ChildProcess, ffmpegPath: string): Promise<void> {
   let words = '';
   child.stderr?.on('data', (chunk: Buffer) => (words = (words + chunk.toString()).slice(-2000)));

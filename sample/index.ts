@@ -1,8 +1,7 @@
 /**
- * Drawn scenes: coloured, patterned shapes in various sizes, numbers and places on backgrounds,
- * with captions. The one definition that the built-in model is trained on, the demo library is
- * made of and the tests measure with. Deterministic: everything follows from a seed. Uses only
- * `lib/base` and sharp; knows nothing of models, indexes or libraries.
+ * Drawn scenes: coloured, patterned shapes on backgrounds, with captions. One definition for training the
+ * built-in model, for the demo library and for the tests. Deterministic: everything follows from a seed.
+ * Uses only `lib/base` and sharp; knows nothing of models, indexes or libraries.
  */
 export * from './vocabulary';
 export { hashText, Random, scramble } from './random';

@@ -31,14 +31,14 @@ export interface Item {
   readonly rotation: number;
 }
 
-/** `count` equal things that stand together. */
+/** `count` equal things in a group. */
 export interface ObjectGroup {
   readonly colour: Colour;
   readonly shape: Shape;
   readonly pattern: Pattern;
   readonly size: Size;
   readonly count: Count;
-  /** Where the middle of the group lies. */
+  /** Position of the group's center. */
   readonly column: Column;
   readonly row: RowName;
   readonly items: readonly Item[];
@@ -209,7 +209,7 @@ function isPossible(wishes: readonly Wish[], background: Background, split: Spli
   );
 }
 
-/** Places every thing; null when something would overlap, leave the picture or leave its place. */
+/** Positions every thing; null when one would overlap, leave the picture or leave its cell. */
 function layOut(random: Random, wishes: readonly Wish[], aspect: number): ObjectGroup[] | null {
   const width = Math.max(1, aspect);
   const height = Math.max(1, 1 / aspect);

@@ -96,7 +96,7 @@ const EDGES: Readonly<Record<RowName, readonly string[]>> = {
   bottom: ['bottom', 'lower'],
 };
 
-/** Phrases for a place of the 3 x 3 grid; the first is canonical. */
+/** Phrases for a cell of the 3 x 3 grid; the first is canonical. */
 export function placePhrases(column: Column, row: RowName): readonly string[] {
   if (row === 'middle' && column === 'centre') {
     return ['in the center', 'in the middle', 'in the centre', 'at the center'];

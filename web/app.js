@@ -116,7 +116,7 @@ function showAnswer(key, answer) {
   showViewer();
 }
 
-/** What the server wants people to know, until they have read it. */
+/** Shows the server's hint until it is dismissed. */
 function showHint(text) {
   const hint = byId('hint');
   hint.hidden = text === undefined || text === dismissedHint;
@@ -157,7 +157,7 @@ async function showStart(isFresh, controller) {
 
 async function refreshHealth() {
   health = await askHealth().catch((error) => error);
-  // With a token the figures are hidden from strangers, so a bare status asks for it.
+  // With a token, statistics need authorization, so a bare status asks for it.
   if (!(health instanceof Error) && health.frames === undefined) {
     await askForToken(byId('token'));
     health = await askHealth().catch((error) => error);

@@ -1,4 +1,4 @@
-// Values as people read them.
+// Formats values for display.
 
 /** Seconds as `0:07`, `12:30` or `1:02:03`. */
 export function clock(seconds) {

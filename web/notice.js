@@ -1,4 +1,4 @@
-// What stands where results would be: the start, an empty library, nothing found, an error.
+// Shown instead of results: the start, an empty library, nothing found, an error.
 
 import { el } from './dom.js';
 import { count } from './format.js';

@@ -1,4 +1,4 @@
-/** Work that its caller may give up. */
+/** Work that its caller can abort. */
 import { makeError, type LibraryError } from './errors';
 
 type Details = Readonly<Record<string, unknown>>;

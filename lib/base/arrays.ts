@@ -4,8 +4,8 @@ import { makeError, type LibraryError } from './errors';
 type TypedArray = NodeJS.TypedArray;
 
 /**
- * Refuses memory that went away (transferred, or a resizable buffer that shrank), which would look like an
- * empty array. A SharedArrayBuffer is taken: what is read is copied first.
+ * Refuses an array whose buffer was transferred, or is resizable and shrank: it would look empty. A
+ * SharedArrayBuffer is accepted, because its contents are copied before use.
  *
  * @throws ERR_ARG_TYPE
  */
@@ -14,7 +14,7 @@ export function checkPresent<T extends TypedArray>(name: string, array: T): T {
   return array;
 }
 
-/** Elements [start, end) of what was checked before the caller had another turn. @throws ERR_ARG_TYPE */
+/** Elements [start, end) of an array that was checked before an await. @throws ERR_ARG_TYPE */
 export function partOf<T extends TypedArray>(
   name: string,
   array: T,
@@ -26,7 +26,7 @@ export function partOf<T extends TypedArray>(
   return part;
 }
 
-/** Typed arrays whose memory is gone or out of bounds refuse every method; empty ones do not. */
+/** Arrays that are detached or out of bounds throw from every method; empty ones do not. */
 function isGone(array: TypedArray): boolean {
   try {
     array.keys();
@@ -45,12 +45,12 @@ function gone(name: string): LibraryError {
   );
 }
 
-/** @throws ERR_KEY_EXISTS when a key stands twice */
+/** @throws ERR_KEY_EXISTS for a duplicate key */
 export function checkDistinct(keys: Iterable<number | bigint>): void {
   const seen = new Set<number | bigint>();
   for (const key of keys) {
     if (seen.has(key))
-      throw makeError('ERR_KEY_EXISTS', `key ${key} is given twice`, { details: { key } });
+      throw makeError('ERR_KEY_EXISTS', `duplicate key ${key}`, { details: { key } });
     seen.add(key);
   }
 }

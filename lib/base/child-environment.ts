@@ -1,10 +1,10 @@
 /**
- * The environment of the processes that we start: nothing of ours but what is named here. A child that
- * decodes or runs a model meets foreign files, and must not hold passwords, connection strings and tokens
- * that it has no use for; nor may `NODE_OPTIONS` or a decoder's settings reach it from outside.
+ * The environment of child processes: only the variables listed here are passed on. A child that decodes or
+ * runs a model reads untrusted files, so it must not hold passwords, connection strings or tokens; nor may
+ * `NODE_OPTIONS` or a decoder's settings reach it from outside.
  */
 
-/** What every program may need to be loaded at all, and for its temporary files. */
+/** What every program needs to load, and for its temporary files. */
 const FOR_ALL = [
   'DYLD_LIBRARY_PATH',
   'LD_LIBRARY_PATH',
@@ -16,8 +16,8 @@ const FOR_ALL = [
 ];
 
 /**
- * Where the libraries of graphics cards find themselves and their caches. The models are given by path,
- * so neither `HF_*` nor `SIGHTLINE_*` is among them: those may hold a token or a database's password.
+ * Where GPU libraries find their files and caches. Models are passed by path, so `HF_*` and `SIGHTLINE_*`
+ * are left out: they may hold a token or a database password.
  */
 const FOR_MODELS = [
   'APPDATA',
@@ -35,10 +35,10 @@ const FOR_MODELS = [
   'WINDIR',
   'XDG_CACHE_HOME',
 ];
-/** CUDA_VISIBLE_DEVICES, CUDA_CACHE_PATH and some dozens more. */
+/** For example CUDA_VISIBLE_DEVICES and CUDA_CACHE_PATH. */
 const FAMILIES_FOR_MODELS = /^(CUDA|CUDNN|NVIDIA)_/;
 
-/** @param own settings of the child, on top of what is passed on */
+/** @param own settings of the child, added to those passed on */
 export function decoderEnvironment(own: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   return { ...passedOn((name) => FOR_ALL.includes(name)), ...own };
 }
@@ -48,7 +48,7 @@ export function modelEnvironment(): NodeJS.ProcessEnv {
   return passedOn((name) => names.includes(name) || FAMILIES_FOR_MODELS.test(name));
 }
 
-/** Windows spells names as it likes. */
+/** Windows variable names are case-insensitive. */
 function passedOn(isWanted: (name: string) => boolean): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => isWanted(name.toUpperCase())),

@@ -1,6 +1,6 @@
 /**
- * What happens inside, for whoever looks for a fault: lines on standard error where `NODE_DEBUG` names
- * `sightline`. Costs nothing otherwise. Never a text, a picture or an address with a password.
+ * Debug lines on standard error, enabled by `NODE_DEBUG=sightline`; free otherwise. Never logs a text, a
+ * picture or a URL with a password.
  */
 import { debuglog } from 'node:util';
 

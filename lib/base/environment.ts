@@ -1,14 +1,14 @@
 /**
- * Reads settings from environment variables, all with the same words for what is wrong. Pure: may use
- * `errors.ts` and `ranges.ts` only. The settings of the whole package are in `config/`; the parts that can be used
- * alone (encoders, service, stores) read the variables of specs 002 and 003 through this.
+ * Reads settings from environment variables, with the same error messages everywhere. Pure: may use
+ * `errors.ts` and `ranges.ts` only. The package's settings are in `config/`; parts that can be used alone
+ * (encoders, service, stores) read the variables of specs 002 and 003 through this file.
  */
 import { makeError } from './errors';
 import { isWithin, rangeText, type NumberKind } from './ranges';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Undefined when it is not set, empty, or the `null` that spec 003 writes for "not set". */
+/** Undefined when unset, empty, or `null`, which spec 003 writes for "not set". */
 export function textOf(env: Variables, name: string): string | undefined {
   const value = env[name]?.trim();
   return value === undefined || value === '' || value === 'null' ? undefined : value;
@@ -23,7 +23,7 @@ export function truthOf(env: Variables, name: string): boolean | undefined {
   return truth;
 }
 
-/** Of a word in any case; undefined when it is none of them. */
+/** A choice, case-insensitive; undefined when it is none of them. */
 export function asTruth(word: string): boolean | undefined {
   const lower = word.toLowerCase();
   if (['true', '1', 'yes', 'on'].includes(lower)) return true;

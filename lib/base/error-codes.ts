@@ -1,7 +1,6 @@
 /**
- * The table of every error the package can report. One row is one permanent code; messages may
- * improve, codes never change meaning. `docs/reference/ERRORS.md` and `native/core/status_codes.def` are
- * checked against this table by a contract test.
+ * The table of every error the package can report. One row per code. Codes are permanent, messages may
+ * improve. A contract test checks `docs/reference/ERRORS.md` and `native/core/status_codes.def` against this table.
  */
 
 export type ErrorClassName =

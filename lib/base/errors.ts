@@ -1,6 +1,6 @@
 /**
- * Error classes and the one way to make an error: `makeError(code, message, { details, cause })`.
- * Uses nothing else of the package. Callers branch on `error.code`, never on the message.
+ * Error classes and the one way to make an error: `makeError(code, message, { details, cause })`. Uses
+ * nothing else of the package. Callers branch on `error.code`, never on the message.
  */
 import { types } from 'node:util';
 import { ERROR_CODES, type ErrorClassName, type ErrorCode, type ErrorCodeRow } from './error-codes';
@@ -13,7 +13,7 @@ export interface ErrorOptions {
   readonly cause?: unknown;
 }
 
-/** What every error of the package looks like from outside. */
+/** Common shape of the package's errors. */
 export interface LibraryError extends Error {
   readonly code: ErrorCode;
   readonly details: Readonly<Record<string, unknown>>;
@@ -60,7 +60,7 @@ export class ArgumentRangeError extends RangeError implements LibraryError {
   }
 }
 
-/** The call is not allowed now (closed, read-only, busy, aborted). */
+/** The call is not allowed in the current state (closed, read-only, busy, aborted). */
 export class StateError extends BaseError {}
 /** Files: damaged, locked, of another version, or the disk itself. */
 export class StorageError extends BaseError {}
@@ -84,15 +84,15 @@ const CLASSES: Record<
   ResourceError,
 };
 
-/** Makes the error of the class that the code table names for `code`. */
+/** Makes an error of the class that the code table assigns to `code`. */
 export function makeError(code: ErrorCode, message: string, options?: ErrorOptions): LibraryError {
   return new CLASSES[ERROR_CODES[code].class](code, message, options);
 }
 
 /**
- * True for errors of any realm: in a vm context, as test runners have, `Error` is another class than that
- * of Node's own modules and of the addon. And for those that a constructor of the old kind made, as
- * better-sqlite3 has: to Node they are no errors, but they have a message and a stack.
+ * True for errors of any realm: in a vm context, as test runners use, `Error` differs from the one of
+ * Node's modules and of the addon. Also true for errors of old-style constructors such as better-sqlite3's,
+ * which have message and stack but fail Node's own check.
  */
 export function isError(value: unknown): value is Error {
   if (types.isNativeError(value)) return true;
@@ -101,7 +101,7 @@ export function isError(value: unknown): value is Error {
   return typeof message === 'string' && typeof stack === 'string';
 }
 
-/** True for every error made by this package, also by another copy of it. */
+/** True for every error made by this package, or by another copy of it. */
 export function isLibraryError(value: unknown): value is LibraryError {
   return (
     isError(value) &&
@@ -111,7 +111,7 @@ export function isLibraryError(value: unknown): value is LibraryError {
   );
 }
 
-/** Undefined for what this package did not make. */
+/** Undefined for errors that this package did not make. */
 export const codeOf = (error: unknown): ErrorCode | undefined =>
   isLibraryError(error) ? error.code : undefined;
 
@@ -123,7 +123,7 @@ export function codeOfNativeStatus(status: number): ErrorCode {
   return 'ERR_INTERNAL';
 }
 
-/** Message of anything thrown. */
+/** The message of any thrown value. */
 export function messageOf(error: unknown): string {
   return isError(error) ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 /**
- * Where the package's own files lie: the addon, the built-in model, the page, the workers' programs. A
- * bundler makes one file of the code and leaves these behind; then there is no such folder, and what
- * needs one says so with a remedy that helps. Layer 0: uses `errors.ts` only.
+ * Finds the package's own files: the addon, the built-in model, the web page and the worker programs. A
+ * bundler merges the code into one file and leaves these behind; then there is no package folder, and
+ * whatever needs it fails with a remedy. Layer 0: uses `errors.ts` only.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,7 +10,7 @@ import { makeError } from './errors';
 
 const NAME = 'sightline';
 
-/** From dist/lib/base to the package; of a bundle any folder. */
+/** From dist/lib/base to the package folder; in a bundle this is an arbitrary folder. */
 export const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
 
 function manifestOf(root: string): { name?: unknown; version?: unknown } {
@@ -19,7 +19,7 @@ function manifestOf(root: string): { name?: unknown; version?: unknown } {
 
 let version: string | undefined;
 
-/** Of a package that is not bundled. */
+/** The package folder of unbundled code. */
 export function packageVersion(): string {
   version ??= String(manifestOf(PACKAGE_ROOT).version);
   return version;
@@ -35,13 +35,13 @@ function isOurs(root: string): boolean {
 
 let bundled: boolean | undefined;
 
-/** True where a bundler has moved this code away from its package. */
+/** True when a bundler has moved this code out of its package. */
 export function isBundled(): boolean {
   bundled ??= !isOurs(PACKAGE_ROOT);
   return bundled;
 }
 
-/** The package as it is installed beside or above the program, for code that a bundler has moved. */
+/** For bundled code: the package installed beside or above the program. */
 export function installedRoot(): string | undefined {
   const places = [__filename, process.argv[1], path.join(process.cwd(), 'x.js')];
   for (const place of places) {
@@ -49,7 +49,7 @@ export function installedRoot(): string | undefined {
     try {
       return path.dirname(createRequire(place).resolve(`${NAME}/package.json`));
     } catch {
-      // Not from there.
+      // Not resolvable from here: try the next.
     }
   }
   return undefined;
@@ -63,7 +63,7 @@ export const BUNDLE_REMEDY =
   'also works in a bundle when SIGHTLINE_ADDON names its file (.node)';
 
 /**
- * For parts that need more of the package than the addon.
+ * For parts that need files of the package other than the addon.
  *
  * @throws ERR_ADDON_LOAD
  */

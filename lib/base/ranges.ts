@@ -1,4 +1,4 @@
-/** What a number may be, and how that is said. */
+/** Number ranges and the messages about them. */
 export type NumberKind = 'integer' | 'number';
 
 export const isWithin = (

@@ -1,4 +1,4 @@
-/** The catalog as the layers above use it: tables composed, transactions drawn. */
+/** The catalog as the layers above use it: composes the tables and sets transaction boundaries. */
 import {
   asFrameId,
   type FrameId,
@@ -23,7 +23,7 @@ import type {
   FormerMedia,
   FrameRow,
   IngestedItem,
-  MediaPlace,
+  MediaLocation,
   MediaRow,
   RowEpoch,
   RowFilter,
@@ -35,7 +35,7 @@ import { SpaceTable } from './tables/space-table';
 import type { SqliteDatabase } from './sqlite/sqlite';
 import { Statements } from './sqlite/statements';
 
-/** One connection. Calls are synchronous and short; one writer at a time over all processes. */
+/** One connection. Calls are synchronous and short; one writer at a time across all processes. */
 export class Catalog {
   private readonly sql: Statements;
   private readonly spaceTable: SpaceTable;
@@ -47,7 +47,7 @@ export class Catalog {
   private nextId: number;
   private closed = false;
 
-  /** @param home  what is written to, as it was opened */
+  /** @param home  the files that were opened; checked before writes */
   constructor(
     private readonly db: SqliteDatabase,
     readonly home: Home,
@@ -84,10 +84,10 @@ export class Catalog {
   }
 
   /**
-   * Makes a space and queues every frame for it.
+   * Creates a space and queues every frame for it.
    *
-   * @param entries  for `meta`, kept if the space is made
-   * @returns false where there is one of that name: another process was quicker
+   * @param entries  for `meta`, stored if the space is created
+   * @returns false if a space of that name exists: another process created it first
    */
   createSpace(
     name: string,
@@ -104,7 +104,7 @@ export class Catalog {
     });
   }
 
-  /** Forgets a space's rows and queues, for a rebuild; frames stay. */
+  /** Drops a space's rows and queues, for a rebuild; frames stay. */
   dropSpace(name: string): void {
     this.sql.transaction(() => {
       this.spaceTable.remove(name);
@@ -127,31 +127,33 @@ export class Catalog {
   }
 
   /**
-   * Records where files are by now whose bytes have not changed: moved, swapped, or under a new time.
-   * Frames and vectors stay.
+   * Records the new path or times of files whose bytes have not changed: moved, swapped or touched. Frames
+   * and vectors stay.
    */
-  place(files: readonly { readonly mediaId: MediaId; readonly place: MediaPlace }[]): void {
+  relocate(
+    files: readonly { readonly mediaId: MediaId; readonly location: MediaLocation }[],
+  ): void {
     this.sql.transaction(() => {
       const before = files.map(({ mediaId }) => this.mediaTable.byId(mediaId)?.path);
-      const moved = files.filter(({ place }, i) => before[i] !== place.path);
-      // Two files may have swapped their names: all let go of theirs before any takes a new one. No
-      // path begins with a slash; a NUL would end the text for the SQLite of Node 22.
-      for (const { mediaId, place } of moved) {
-        this.mediaTable.setPlace(mediaId, { ...place, path: `/${mediaId}` });
+      const moved = files.filter(({ location }, i) => before[i] !== location.path);
+      // Two files may have swapped their names: every moved file gets a temporary path before any gets its
+      // new one. No real path begins with a slash; a NUL would end the text in Node 22's SQLite.
+      for (const { mediaId, location } of moved) {
+        this.mediaTable.setLocation(mediaId, { ...location, path: `/${mediaId}` });
       }
-      for (const { mediaId, place } of files) this.mediaTable.setPlace(mediaId, place);
+      for (const { mediaId, location } of files) this.mediaTable.setLocation(mediaId, location);
       if (moved.length > 0) raiseRowGeneration(this.sql);
     });
   }
 
-  /** The next sync decodes these files although they have not changed; ids stay. */
+  /** The next sync decodes these unchanged files again; ids stay. */
   markForDecoding(mediaIds: readonly MediaId[]): void {
     this.sql.transaction(() => {
       for (const mediaId of mediaIds) this.mediaTable.setNeedsDecoding(mediaId);
     });
   }
 
-  /** Takes media files and their frames out; returns the frames that were there. */
+  /** Removes media files and their frames; returns the removed frames. */
   removeMedia(mediaIds: readonly MediaId[]): FrameId[] {
     return this.sql.transaction(() => {
       const buried = mediaIds.flatMap((mediaId) => {
@@ -165,7 +167,7 @@ export class Catalog {
     });
   }
 
-  /** Takes frames out and remembers their ids, for the day on which the same bytes come back. */
+  /** Removes frames and remembers their ids, in case the same bytes come back. */
   private forget(mediaId: MediaId, but: ReadonlySet<FrameId>): FrameId[] {
     const row = this.mediaTable.byId(mediaId);
     const ids = this.frameTable.storedOfMedia(mediaId).map(({ frameId }) => frameId);
@@ -177,23 +179,23 @@ export class Catalog {
     return this.frameTable.removeOfMedia(mediaId, but);
   }
 
-  /** The ids of a forgotten file with these bytes; each is given out once. */
+  /** The ids of a forgotten file with these bytes; each is returned once. */
   takeFormer(content: Content): FormerMedia | undefined {
     return this.formerTable.take(content);
   }
 
-  /** Gives back ids that were taken and never recorded, so that ids stay without gaps. */
+  /** Returns ids that were taken and never recorded, so that ids have no gaps. */
   beginIngest(): void {
     this.nextId = Number(this.meta('next_frame_id') ?? 0);
     this.formerTable.reset();
   }
 
-  /** The id for the next frame. Taken ids count once a frame with a higher one is recorded. */
+  /** The id for the next frame. A taken id is final once a frame with it or a higher one is recorded. */
   nextFrameId(): FrameId {
     return asFrameId(this.nextId++);
   }
 
-  /** Records what the decoder made of some files, all or nothing; returns frames that were replaced. */
+  /** Records decoded files, all or nothing; returns the frames that were replaced. */
   recordIngested(items: readonly IngestedItem[]): FrameId[] {
     return this.sql.transaction(() => {
       const buried: FrameId[] = [];
@@ -236,12 +238,12 @@ export class Catalog {
     return this.frameTable.idsOfMedia(mediaId);
   }
 
-  /** Frames that count in a space, undefined for those that do not (yet, or any more). */
+  /** Searchable frames of a space; undefined for other ids. */
   framesInSpace(space: string, frameIds: readonly FrameId[]): (FrameRecord | undefined)[] {
     return frameIds.map((frameId) => this.frameTable.inSpace(space, frameId));
   }
 
-  /** All frames that count in a space. */
+  /** All searchable frames of a space. */
   framesOfSpace(space: string): FrameId[] {
     return this.frameTable.idsInSpace(space);
   }
@@ -250,7 +252,7 @@ export class Catalog {
     return this.frameTable.rowOf(space, frameId);
   }
 
-  /** Frames of a media file with the checksums of their pictures, in the order of time. */
+  /** Frames of a media file with the checksums of their pictures, by time. */
   storedFrames(mediaId: MediaId): StoredFrame[] {
     return this.frameTable.storedOfMedia(mediaId);
   }
@@ -261,7 +263,7 @@ export class Catalog {
   }
 
   /**
-   * Ids of up to `limit` frames that wait to be encoded, in order.
+   * Ids of up to `limit` frames waiting to be encoded, in order.
    *
    * @param isDecoding  leaves out frames of files that are about to be decoded again
    */
@@ -270,11 +272,11 @@ export class Catalog {
   }
 
   /**
-   * The commit point: from here on the rows count. A media file whose last waiting frame this was
-   * becomes `indexed`, or `failed` when none of its frames could be encoded.
+   * The commit point: makes the rows count. When this was the last waiting frame of a media file, the file
+   * becomes `indexed`, or `failed` if none of its frames could be encoded.
    *
    * @param run how the batch was encoded
-   * @returns the media files that became final and have frames without an embedding
+   * @returns media files that became final and have frames without an embedding
    */
   recordRows(
     space: string,
@@ -287,7 +289,7 @@ export class Catalog {
       const encodingId =
         run !== undefined && rows.length > 0 ? this.encodingTable.add(space, run) : null;
       const troubled: MediaRow[] = [];
-      // A renewed frame changes its row, a failed one loses it: no longer only rows at the end.
+      // A renewed frame changes its row and a failed one loses it: not only an append.
       if (
         [...rows, ...failures].some(({ frameId }) => this.rowOfFrame(space, frameId) !== undefined)
       )
@@ -309,20 +311,20 @@ export class Catalog {
   }
 
   /**
-   * Queues frames that could not be encoded for another attempt: those that failed less than three
-   * times by their own fault, or with `all` every one.
+   * Requeues frames that could not be encoded: those that failed less than three times by their own fault,
+   * or with `all` every one.
    */
   retryFailedFrames(space: string, all = false): void {
     this.frameTable.retryFailed(space, all);
   }
 
-  /** What spec 003 keeps of a frame's embedding; undefined while the frame waits. */
+  /** The embedding metadata of spec 003; undefined while the frame waits. */
   embeddingOf(space: string, frameId: FrameId): EmbeddingMetadata | undefined {
     const record = this.space(space);
     return record && this.encodingTable.metadataOf(record, frameId);
   }
 
-  /** The engine has fewer rows than we counted: their frames wait to be encoded again. */
+  /** For when the engine has fewer rows than the catalog counts: their frames wait to be encoded again. */
   forgetRows(space: string, firstRow: number): void {
     this.sql.transaction(() => {
       this.frameTable.forgetRows(space, firstRow);
@@ -332,7 +334,7 @@ export class Catalog {
     });
   }
 
-  /** These frames' vectors are lost: they wait to be encoded again. */
+  /** For frames whose vectors are lost: they wait to be encoded again. */
   requeue(space: string, frameIds: readonly FrameId[]): void {
     this.sql.transaction(() => {
       this.frameTable.requeue(space, frameIds);
@@ -342,19 +344,19 @@ export class Catalog {
   }
 
   /**
-   * How often rows were renumbered. Rows of the catalog and of an engine go together when this was the
-   * same before and after the engine was opened, and is the same now.
+   * How often rows were renumbered. Row numbers of catalog and engine agree if this was equal before and
+   * after the engine was opened, and still is.
    */
   rowEpoch(space: string): RowEpoch {
     return this.spaceTable.rowEpoch(space);
   }
 
-  /** To be called before the engine renumbers: a crash from here on is put right by `renumber`. */
+  /** Call before the engine renumbers; after a crash `renumber` repairs the catalog. */
   beginRenumbering(space: string): void {
     this.spaceTable.beginRenumbering(space);
   }
 
-  /** Takes over the rows that the engine has given to frames; those without one wait again. */
+  /** Takes over the rows that the engine gave to frames; frames without one wait again. */
   renumber(
     space: string,
     rowOf: (frameId: FrameId) => Row | undefined,
@@ -368,21 +370,21 @@ export class Catalog {
     });
   }
 
-  /** Frames that are gone here and may still have a row in the engine. */
-  graves(space: string): FrameId[] {
-    return this.spaceTable.graves(space);
+  /** Frames that were removed here and may still have a row in the engine. */
+  tombstones(space: string): FrameId[] {
+    return this.spaceTable.tombstones(space);
   }
 
-  clearGraves(space: string): void {
-    this.spaceTable.clearGraves(space);
+  clearTombstones(space: string): void {
+    this.spaceTable.clearTombstones(space);
   }
 
-  /** Does the part of `filterRows` that may take long, without keeping others waiting. */
+  /** The slow part of `filterRows`, in steps that let other work run. */
   prepareFilter(space: string, filter: RowFilter): Promise<void> {
     return this.rowMap(space).prepare(this.space(space)?.committedRows ?? 0, filter);
   }
 
-  /** Bit `row & 7` of byte `row >> 3` is set where the row's media file passes the filter. */
+  /** Bit `row & 7` of byte `row >> 3` is set if the row's media file passes the filter. */
   filterRows(space: string, filter: RowFilter): Uint8Array {
     return this.rowMap(space).bitset(this.space(space)?.committedRows ?? 0, filter);
   }
@@ -393,7 +395,7 @@ export class Catalog {
     return map;
   }
 
-  /** The same as frame ids: slower, and right also while engine and catalog number rows differently. */
+  /** The same as frame ids: slower, but also right while engine and catalog number rows differently. */
   filterFrames(space: string, filter: RowFilter): number[] {
     return framesThatPass(this.sql, space, filter);
   }
@@ -422,9 +424,9 @@ export class Catalog {
   }
 
   /**
-   * Brings `metadata.jsonl` up to date; writes nothing when it is. See `export-metadata.ts`.
+   * Updates `metadata.jsonl`; writes nothing when it is up to date. See `export-metadata.ts`.
    *
-   * @param space whose embeddings are described; left out: frames only
+   * @param space describes the embeddings of this space; undefined: frames only
    * @throws ERR_DISK_FULL | ERR_IO; the next call tries again; ERR_FILE_REPLACED | ERR_FILE_MISSING
    */
   exportMetadata(file: string, space?: string): Promise<void> {
@@ -432,7 +434,7 @@ export class Catalog {
     return exportMetadata(this.sql, file, record, () => this.home.assertOurs());
   }
 
-  /** Full check; every finding names the entry, empty when all is well. Grows with the catalog. */
+  /** Full check; each finding names the entry; empty when all is well. Time grows with the catalog. */
   integrityCheck(): string[] {
     return checkCatalog(this.sql, {
       media: this.mediaTable,
@@ -442,12 +444,12 @@ export class Catalog {
     });
   }
 
-  /** Changes when another connection has written. */
+  /** Changes after a write by another connection. */
   foreignVersion(): number {
     return Number(this.sql.get('PRAGMA data_version')?.data_version);
   }
 
-  /** Gives pages that removals left empty back to the disk, when there are many of them. */
+  /** Frees pages emptied by removals, if there are many. */
   shrink(): void {
     const pages = Number(this.sql.get('PRAGMA page_count')?.page_count);
     const free = Number(this.sql.get('PRAGMA freelist_count')?.freelist_count);

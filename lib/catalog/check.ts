@@ -1,17 +1,20 @@
-/** The full check of a catalog, for `verify`: SQLite's own, every checksum, and what must fit together. */
+/**
+ * The full check of a catalog, for `verify`: SQLite's own check, every checksum, and consistency between
+ * tables.
+ */
 import type { EncodingTable } from './tables/encoding-table';
 import type { FormerTable } from './tables/former-table';
 import type { FrameTable } from './tables/frame-table';
 import type { MediaTable } from './tables/media-table';
 import type { Statements } from './sqlite/statements';
 
-/** Enough to see what is wrong; a broken disk would fill the screen. */
+/** Most findings per check: a broken disk would fill the screen. */
 const MOST_FINDINGS = 100;
 
-/** Queries that must find nothing, and what it means when they do; `{}` is the first column. */
+/** Queries that must return nothing, and the finding for each row; `{}` is the first column. */
 const RULES: readonly (readonly [finding: string, sql: string])[] = [
   [
-    'row {} is at or beyond the number of rows that count',
+    'row {} is at or beyond the number of committed rows',
     `SELECT r.row FROM frame_rows r JOIN spaces s ON s.name = r.space WHERE r.row >= s.committed_rows`,
   ],
   [
@@ -31,14 +34,14 @@ const RULES: readonly (readonly [finding: string, sql: string])[] = [
        WHERE f.media_id = m.media_id)`,
   ],
   [
-    'frame {} has neither a row nor a place in the queue',
+    'frame {} has no row and is not queued',
     `SELECT f.frame_id FROM frames f JOIN spaces s
        WHERE NOT EXISTS (SELECT 1 FROM frame_rows r WHERE r.space = s.name AND r.frame_id = f.frame_id)
          AND NOT EXISTS (SELECT 1 FROM pending_frames p WHERE p.space = s.name AND p.frame_id = f.frame_id)
          AND NOT EXISTS (SELECT 1 FROM failed_frames x WHERE x.space = s.name AND x.frame_id = f.frame_id)`,
   ],
   [
-    'row {} names a batch that was never recorded',
+    'row {} refers to a batch that does not exist',
     `SELECT r.row FROM frame_rows r WHERE r.encoding_id IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM encodings e WHERE e.encoding_id = r.encoding_id)`,
   ],
@@ -48,11 +51,11 @@ const RULES: readonly (readonly [finding: string, sql: string])[] = [
        ON r.space = x.space AND r.frame_id = x.frame_id`,
   ],
   [
-    'the list of failures names frame {}, which does not exist',
+    'the list of failures refers to frame {}, which does not exist',
     `SELECT frame_id FROM failed_frames WHERE frame_id NOT IN (SELECT frame_id FROM frames)`,
   ],
   [
-    'the queue names frame {}, which does not exist',
+    'the queue refers to frame {}, which does not exist',
     `SELECT frame_id FROM pending_frames WHERE frame_id NOT IN (SELECT frame_id FROM frames)`,
   ],
 ];
@@ -64,13 +67,13 @@ export interface CheckedTables {
   readonly former: FormerTable;
 }
 
-/** Every finding names the entry; empty when all is well. Reads everything. */
+/** Each finding names the entry; empty when all is well. Reads everything. */
 export function checkCatalog(sql: Statements, tables: CheckedTables): string[] {
   const findings: string[] = [];
   for (const finding of allFindings(sql, tables)) {
     findings.push(finding);
     if (findings.length < MOST_FINDINGS) continue;
-    findings.push('and perhaps more: stopped counting');
+    findings.push('there may be more: the check stopped here');
     break;
   }
   return findings;
@@ -86,7 +89,7 @@ function* allFindings(
     isReadable = false;
     yield String(row.integrity_check);
   }
-  // With a broken tree the rest would only repeat it, or fail on the way.
+  // With a broken B-tree the other checks would repeat the finding, or fail midway.
   if (!isReadable) return;
   for (const row of sql.all('PRAGMA foreign_key_check'))
     yield `an entry of ${row.table} refers to a missing one of ${row.parent}`;

@@ -1,10 +1,10 @@
 /**
- * Keeps `metadata.jsonl` as the catalog says: one frame a line in the order of ids, in the fields of
- * spec 004 section 3.1, and how it was embedded, or why it was not, in those of spec 003 (`embedding`,
- * null while the frame waits).
+ * Keeps `metadata.jsonl` equal to the catalog: one frame per line in id order, with the fields of spec 004
+ * section 3.1 and those of spec 003 about its embedding or failure (`embedding`, null while the frame
+ * waits).
  *
- * `metadata-mark.ts` knows from which frame on the file is wrong. Nothing: the file is left alone. New
- * frames only: their lines are appended. Anything else: the file is written anew.
+ * `metadata-mark.ts` knows the first frame whose line is wrong. None: the file is left alone. New frames
+ * only: lines are appended. Otherwise the file is rewritten.
  */
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -22,12 +22,12 @@ import type { Statements } from './sqlite/statements';
 const CHUNK_CHARACTERS = 64 * 1024;
 
 /**
- * Writes what is missing, flushes, and then says in the catalog that the file is right: after a crash
- * before that the next call does it again.
+ * Writes what is missing, flushes, and then marks the file as up to date in the catalog. After a crash in
+ * between the next call repeats the work.
  *
- * @param space whose embeddings are described; undefined: none
+ * @param space describes the embeddings of this space; undefined: none
  * @param beforeWrite throws when the folder is no longer the one that was opened
- * @throws ERR_DISK_FULL | ERR_IO; the old file stays then, or the lines that were there before
+ * @throws ERR_DISK_FULL | ERR_IO; the old file, or its old lines, stay
  */
 export async function exportMetadata(
   sql: Statements,
@@ -43,7 +43,7 @@ export async function exportMetadata(
     const isOurs = written?.space === spaceName && written.bytes === size;
     if (isOurs && dirty === undefined) return;
     beforeWrite();
-    // Two flushes of a page cost more than a few kilobytes of text, so no line is ever patched.
+    // Two flushes of a page cost more than rewriting a few kilobytes, so lines are never patched.
     const canAppend = isOurs && dirty !== undefined && dirty > written.lastId;
     const lastId = canAppend
       ? await append(linesOf(sql, space, written.lastId), file, written.bytes)
@@ -94,7 +94,7 @@ function lineOf(
   return `${JSON.stringify(line)}\n`;
 }
 
-/** Writes beside, flushes, renames: a reader sees the old list or the new one. */
+/** Writes a temporary file, flushes, renames: a reader sees the old list or the new one. */
 async function replace(
   lines: Iterable<Line>,
   file: string,
@@ -113,7 +113,7 @@ async function replace(
   }
 }
 
-/** A list that grows: a reader sees the lines that were there, and then some more. */
+/** Appends: a reader sees the old lines, then more. */
 async function append(
   lines: Iterable<Line>,
   file: string,
@@ -136,7 +136,7 @@ async function cut(file: string, bytes: number): Promise<void> {
   }
 }
 
-/** @returns the last frame written */
+/** @returns id of the last frame written */
 async function writeTo(handle: FileHandle, lines: Iterable<Line>): Promise<number | undefined> {
   let lastId: number | undefined;
   try {

@@ -1,7 +1,7 @@
-/** Where a frame's JPEG lies, derived from its id so that it is stored nowhere. */
+/** The path of a frame's JPEG, derived from its id and stored nowhere. */
 import type { FrameId } from '../base/types';
 
-/** Path below the library's folder, with `/`; a thousand frames to a folder. */
+/** Path inside the library's folder, with `/`; a thousand frames per folder. */
 export function framePath(frameId: FrameId): string {
   return `frames/${Math.floor(frameId / 1000)}/${frameId}.jpg`;
 }

@@ -1,28 +1,28 @@
 /**
- * The folder and the files that a library handle opened, told apart from others of the same names. Somebody
- * may delete the folder, restore a backup under it or make a new library in its place while a handle is
- * open; a handle writes to what it opened or not at all, and says what happened.
+ * Identifies the folder and files that a library handle opened. While a handle is open, the folder may be
+ * deleted, restored from a backup or replaced by a new library; a handle writes only to what it opened, and
+ * fails otherwise.
  *
- * Files and folders are compared by device and inode. The catalog itself must never be opened for this:
- * closing any descriptor of a file gives up the locks that SQLite has on it in this process.
+ * Files and folders are compared by device and inode. Never open the catalog file for this: closing any
+ * descriptor of a file releases the locks that SQLite holds on it in this process.
  */
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { makeError, messageOf } from '../base/errors';
 
 const REMEDY =
-  'Nothing was written to what is there now; searches through this handle still answer. Close the ' +
+  'Nothing was written to the current folder; searches through this handle still work. Close the ' +
   'library and open it again';
 
 const FRAMES = 'frames';
 
 export class Home {
-  /** Path -> what it was. */
+  /** Path -> identity. */
   private readonly known = new Map<string, string>();
   private readonly frames: string;
   private readonly always: readonly string[];
 
-  /** @param isWriter  SQLite's log stays the same file while a writer has it open */
+  /** @param isWriter  while a writer is open, SQLite's log stays the same file */
   constructor(dir: string, catalogFile: string, isWriter: boolean) {
     this.frames = path.join(dir, FRAMES);
     this.always = [dir, catalogFile, ...(isWriter ? [`${catalogFile}-wal`] : [])];
@@ -35,27 +35,27 @@ export class Home {
   }
 
   /**
-   * To be called before each write.
+   * Call before each write.
    *
-   * @throws ERR_FILE_REPLACED | ERR_FILE_MISSING (deleted, or renamed and nothing in its place) | ERR_IO
+   * @throws ERR_FILE_REPLACED | ERR_FILE_MISSING (deleted, or renamed and not replaced) | ERR_IO
    */
   assertOurs(): void {
     for (const one of this.always) this.assertSame(one);
   }
 
-  /** The same before a frame is written: one that was deleted may be made again, by `madeFrames`. */
+  /** The same before a frame is written: a deleted frames folder may be created again, by `madeFrames`. */
   assertOurFrames(): void {
     this.assertOurs();
     if (identityOf(this.frames) === undefined) this.known.delete(this.frames);
     else this.assertSame(this.frames);
   }
 
-  /** The folder of the frames is there by now. */
+  /** Call once the frames folder exists. */
   madeFrames(): void {
     if (!this.known.has(this.frames)) this.learn(this.frames);
   }
 
-  /** Whether a frame's file is one of ours. */
+  /** Whether a frame's file belongs to this library. */
   get hasOurFrames(): boolean {
     try {
       this.assertOurs();
@@ -68,7 +68,7 @@ export class Home {
 
   private assertSame(target: string): void {
     const before = this.known.get(target);
-    // Made since by ourselves: SQLite makes the log with the first write.
+    // Created by ourselves meanwhile: SQLite creates the log with the first write.
     if (before === undefined) {
       this.learn(target);
       return;
@@ -88,7 +88,7 @@ export class Home {
   }
 }
 
-/** Undefined where there is nothing. @throws ERR_IO when that cannot be known */
+/** Undefined if nothing is there. @throws ERR_IO when that cannot be determined */
 function identityOf(target: string): string | undefined {
   try {
     const stats = statSync(target, { throwIfNoEntry: false, bigint: true });

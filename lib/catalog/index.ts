@@ -1,7 +1,6 @@
 /**
- * The catalog: media, frames, rows and state in one SQLite file, and the single commit point of a
- * library. The only place that converts between frame ids and rows. Knows no media decoder, no
- * encoder and no engine.
+ * The catalog: media, frames, rows and state in one SQLite file, and the single commit point of a library.
+ * The only folder that converts between frame ids and rows. Knows no media decoder, encoder or engine.
  */
 export type { Catalog } from './catalog';
 export { copyCatalog } from './sqlite/copy';
@@ -18,7 +17,7 @@ export type {
   FrameRow,
   IngestedFrame,
   IngestedItem,
-  MediaPlace,
+  MediaLocation,
   MediaRow,
   RowEpoch,
   RowFilter,

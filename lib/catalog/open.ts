@@ -1,4 +1,4 @@
-/** Opens a library's catalog, and says why where that cannot be. */
+/** Opens a library's catalog, with a clear error where that fails. */
 import { closeSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,8 +12,8 @@ import { prepareSchema, upgradeOf } from './migrations/schema';
 import { catalogError, openSqlite, type SqliteDatabase } from './sqlite/sqlite';
 
 /**
- * Opens or creates the catalog of a library's folder. Does not grow with the catalog's size: the full
- * check is `integrityCheck`, run by `verify`.
+ * Opens or creates the catalog in a library's folder. Cost does not grow with its size: the full check is
+ * `integrityCheck`, run by `verify`.
  *
  * @throws ERR_CATALOG | ERR_FILE_VERSION | ERR_READ_ONLY | ERR_IO
  */
@@ -35,8 +35,8 @@ export async function openCatalog(
 }
 
 /**
- * Looks at the file itself only where SQLite failed: closing it again gives up the locks that a writer in
- * this process may have on it.
+ * Opens the file itself only after SQLite failed: closing it again would release the locks that a writer in
+ * this process holds on it.
  */
 function openWithReason(file: string, readOnly: boolean): SqliteDatabase {
   try {
@@ -47,19 +47,19 @@ function openWithReason(file: string, readOnly: boolean): SqliteDatabase {
   }
 }
 
-/** SQLite would say of such a file that it cannot be opened, and not why. @throws ERR_IO */
+/** SQLite reports only that the file cannot be opened, not why. @throws ERR_IO */
 function assertReadable(file: string): void {
   try {
     closeSync(openSync(file, 'r'));
   } catch (cause) {
-    throw makeError('ERR_IO', `the catalog ${file} may not be read: ${messageOf(cause)}`, {
+    throw makeError('ERR_IO', `the catalog ${file} is not readable: ${messageOf(cause)}`, {
       details: { path: file },
       cause,
     });
   }
 }
 
-/** @throws ERR_READ_ONLY with the way round, where the system does not let us write */
+/** @throws ERR_READ_ONLY with a remedy, if the system denies writing */
 async function makeWritable(dir: string): Promise<void> {
   const refuse = (target: string, cause?: unknown): never => {
     throw makeError(

@@ -1,4 +1,4 @@
-/** The records that go into and come out of the catalog. */
+/** Records that go into and come out of the catalog. */
 import type { Pattern } from '../base/patterns';
 import type {
   FrameId,
@@ -25,24 +25,24 @@ export interface MediaRow {
   /** Size of the source in pixels, upright. */
   readonly width: number | null;
   readonly height: number | null;
-  /** When the picture was taken, ISO 8601, if the file says so. */
+  /** When the picture was taken, ISO 8601, if the file has that. */
   readonly capturedAt: string | null;
-  /** How often this version of the file was tried. */
+  /** Attempts at this version of the file. */
   readonly attempts: number;
-  /** The next sync decodes the file although it has not changed. */
+  /** The next sync decodes the file although it is unchanged. */
   readonly needsDecoding: boolean;
-  /** Who gave `code` and `reason`; null when there are none. */
+  /** Where `code` and `reason` come from; null when there are none. */
   readonly fault: 'decode' | 'encode' | null;
-  /** A remark about a file that is indexed all the same, for example that its end is missing. */
+  /** A remark about a file that is indexed anyway, for example that its end is missing. */
   readonly note: string | null;
   /** Time of the last change of the file's inode; null where an older version recorded none. */
   readonly ctimeMs: number | null;
-  /** How frames were taken; null where an older version did not say. */
+  /** Sampling of the frames; null where an older version recorded none. */
   readonly sampling: string | null;
 }
 
-/** Where a file's bytes are, and what the file system says of them. */
-export interface MediaPlace {
+/** A file's path and times. */
+export interface MediaLocation {
   readonly path: string;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
@@ -55,11 +55,11 @@ export interface StoredFrame {
   readonly crc: number | null;
 }
 
-/** What was known of a file that is forgotten: the same bytes get these ids back. */
+/** What is kept of a forgotten file: if the same bytes come back, they get these ids. */
 export interface FormerMedia {
   readonly number: number;
   readonly mediaId: MediaId;
-  /** In the order of time. */
+  /** By time. */
   readonly frameIds: readonly FrameId[];
 }
 
@@ -72,61 +72,61 @@ export interface IngestedFrame {
   /** CRC-32 of the stored picture. */
   readonly crc?: number;
   /**
-   * A frame of the earlier version: `same` keeps its vector, `renewed` is encoded again and found by
-   * the old vector until then.
+   * A frame of an earlier version of the file: `same` keeps its vector; `renewed` is encoded again and
+   * found by its old vector until then.
    */
   readonly kept?: 'same' | 'renewed';
 }
 
 /**
- * One media file as the decoder left it. `pending` with frames: they wait to be encoded. `pending`
- * without frames, or `keepsFrames`: frames of an earlier version stay. Otherwise those of them go that
- * are not among `frames`.
+ * One media file after decoding. `pending` with frames: they wait to be encoded. `pending` without frames,
+ * or with `keepsFrames`: earlier frames stay. Otherwise earlier frames that are not in `frames` are
+ * removed.
  */
 export interface IngestedItem extends Omit<MediaRow, 'mediaId'> {
   /** The entry of an earlier version of the same file. */
   readonly replaces: MediaId | undefined;
   readonly frames: readonly IngestedFrame[];
   readonly keepsFrames?: boolean;
-  /** The forgotten file whose ids are used again. */
+  /** The forgotten file whose ids are reused. */
   readonly former?: FormerMedia | undefined;
 }
 
-/** Why a media file has a frame without an embedding. */
+/** Why frames of a media file have no embedding. */
 export interface FrameFailure {
   readonly code: string;
   readonly reason: string;
   readonly needsDecoding: boolean;
 }
 
-/** A frame that has no embedding, and why. */
+/** A frame that could not be embedded, and why. */
 export interface EncodeFailure {
   readonly frameId: FrameId;
   readonly reason: string;
   /** Default ERR_ENCODE. */
   readonly code?: string;
   /**
-   * The encoder as a whole failed (its model cannot be loaded, its workers keep dying): says nothing
-   * about the frame, so it costs the frame none of its attempts.
+   * The encoder as a whole failed (its model cannot be loaded, its workers keep dying). This says nothing
+   * about the frame and does not count as an attempt.
    */
   readonly isEncoderFault?: boolean;
   /** The stored picture is lost: the file must be decoded again. */
   readonly needsDecoding?: boolean;
 }
 
-/** How a batch of frames was encoded: what spec 003 keeps with each embedding. */
+/** How a batch of frames was encoded: stored with each embedding by spec 003. */
 export interface EncodeRun {
   /** Execution provider that ran the model, for example `cpu`. */
   readonly device: string;
-  /** Milliseconds of inference per frame, mean of the batch; null when nothing was inferred. */
+  /** Mean inference time per frame of the batch; null when nothing was inferred. */
   readonly inferenceMs: number | null;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
 }
 
 /**
- * What spec 003 calls the metadata of an embedding, of the one there is or of the attempt that failed.
- * `model_name` is the model's id and `pretrained` its revision: together they name the weights.
+ * Metadata of an embedding by spec 003, or of the attempt that failed. `model_name` (the model's id) and
+ * `pretrained` (its revision) together identify the weights.
  */
 export interface EmbeddingMetadata {
   readonly model_name: string;
@@ -137,7 +137,7 @@ export interface EmbeddingMetadata {
   readonly device: string | null;
   readonly inference_time_ms: number | null;
   readonly created_at: string | null;
-  /** Code and reason when there is no embedding. */
+  /** Code and reason if there is no embedding. */
   readonly error: string | null;
 }
 
@@ -145,7 +145,7 @@ export interface SpaceRecord {
   readonly name: string;
   readonly model: ModelIdentity;
   readonly dim: number;
-  /** Rows of the engine that count; more in the engine are rolled back. */
+  /** Committed rows; further rows of the engine are rolled back. */
   readonly committedRows: number;
 }
 
@@ -157,7 +157,7 @@ export interface RowEpoch {
 
 export interface RowFilter {
   readonly kind?: MediaKind;
-  /** Media files whose path the pattern covers; with `!` in front, the others. */
+  /** Media files whose path matches the pattern; with a leading `!` the others. */
   readonly path?: Pattern;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What stands before commander: a bare quoted string is a search, and a mistyped verb is not.
- * Pure functions.
+ * Preprocesses the arguments for commander: a bare quoted string is a search, a mistyped verb is not. Pure
+ * functions.
  */
 
 export const VERBS = [
@@ -24,7 +24,7 @@ const isVerb = (word: string): boolean => (VERBS as readonly string[]).includes(
 
 export type Routed =
   | { readonly args: readonly string[] }
-  /** The first word is one slip away from this verb: ask instead of searching (and indexing). */
+  /** The first word is one typo away from this verb: ask instead of searching (and indexing). */
   | { readonly meant: string };
 
 /**

@@ -1,11 +1,11 @@
-/** What the process says when it ends. The numbers are part of the interface: never renumber. */
+/** Exit codes. The numbers are part of the interface: never renumber. */
 import { isLibraryError } from '../base/errors';
 
 export const EXIT = {
   ok: 0,
-  /** Nothing found, and the caller asked with `--fail-empty` to be told. */
+  /** Nothing found, with `--fail-empty`. */
   noMatch: 1,
-  /** Wrong usage, or (as with grep) anything else that kept the command from doing its work. */
+  /** Wrong usage, or (as with grep) any other error that prevented the work. */
   usage: 2,
   /** The work was done except for some files, or a check found problems. */
   partial: 3,

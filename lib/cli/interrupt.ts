@@ -1,11 +1,11 @@
-/** Ctrl-C: the first asks the work to stop at the next safe point, the second ends the process. */
+/** Ctrl-C: the first stops at the next safe point, the second ends the process. */
 import { EXIT } from './exit-codes';
 import type { Io } from './output/io';
 
 /**
  * Runs `work` with a signal that SIGINT and SIGTERM raise.
  *
- * @param onFirst  said on stderr when the first signal arrives
+ * @param onFirst  printed on stderr at the first signal
  */
 export async function untilInterrupted<T>(
   io: Io,

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `sightline` command. Everything the package does for the command line starts here: routes the
- * words, runs the verb, turns whatever comes back into an exit code. The verbs use only the facade,
- * the server's starter and (for the demo) the drawn scenes.
+ * The `sightline` command: routes the arguments, runs the verb, converts the result to an exit code. Verbs
+ * use only the facade, the server's starter and (for the demo) the drawn scenes.
  */
 import { CommanderError } from 'commander';
 import { isError, isLibraryError, messageOf } from '../base/errors';
@@ -40,7 +39,7 @@ async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   }
 }
 
-/** Says on stderr what went wrong; with `--json` the document says it too. */
+/** Prints an error on stderr; with `--json` also as a document. */
 function report(error: unknown, io: Io): ExitCode {
   const code = exitCodeOf(error);
   if (io.isJson)
@@ -53,7 +52,7 @@ function report(error: unknown, io: Io): ExitCode {
   if (isLibraryError(error)) {
     if (code !== EXIT.interrupted) io.problem(`${printable(error.message)} (${error.code})`);
   } else {
-    // A defect of ours: the stack helps whoever reports it.
+    // A bug of ours: the stack helps whoever reports it.
     io.problem(isError(error) ? (error.stack ?? error.message) : String(error));
   }
   return code;

@@ -1,6 +1,6 @@
 /**
- * `--ignore` and `--unignore`: rules given once hold from then on, because the next sync or search
- * would otherwise take in again what they left out. They are kept in the library's `config.json`.
+ * `--ignore` and `--unignore`: rules apply to later runs too, because the next sync or search would
+ * otherwise add the excluded files again. Stored in the library's `config.json`.
  */
 import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -14,11 +14,11 @@ const listOf = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.map(String) : [];
 
 /**
- * Writes what the flags say into the library's settings. To be called once the library is open for
- * writing; a dry run writes nothing.
+ * Writes the flags' rules to the library's settings. Call once the library is open for writing; a dry run
+ * writes nothing.
  *
  * @param dir  folder of the library
- * @throws ERR_ARG_RANGE when a rule to be taken back is none of the library's; ERR_IO
+ * @throws ERR_ARG_RANGE when a rule to remove is not one of the library's; ERR_IO
  */
 export function rememberRules(session: Session, flags: Flags, dir: string): void {
   const added = listOf(flags.ignore);
@@ -27,8 +27,8 @@ export function rememberRules(session: Session, flags: Flags, dir: string): void
   const file = path.join(dir, CONFIG_FILE);
   const values = readConfigFile(file)?.values ?? {};
   const before = listOf(values.ignore);
-  const stranger = removed.find((rule) => !before.includes(rule));
-  if (stranger !== undefined) throw notRemembered(stranger, before);
+  const unknown = removed.find((rule) => !before.includes(rule));
+  if (unknown !== undefined) throw notRemembered(unknown, before);
   const after = [...new Set([...before, ...added])].filter((rule) => !removed.includes(rule));
   if (flags.dryRun === true) return;
   if (after.join('\n') === before.join('\n')) return;
@@ -45,7 +45,7 @@ function notRemembered(rule: string, rules: readonly string[]): Error {
   const known = rules.length === 0 ? 'it has none' : `it has ${JSON.stringify(rules)}`;
   return makeError(
     'ERR_ARG_RANGE',
-    `--unignore ${JSON.stringify(rule)} is none of the rules of this library: ${known}`,
+    `--unignore ${JSON.stringify(rule)} is not a rule of this library: ${known}`,
     { details: { rule, rules } },
   );
 }

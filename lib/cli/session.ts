@@ -1,4 +1,4 @@
-/** What every verb needs: a checked root, settled settings with their origins, and a library. */
+/** Shared by all verbs: a checked root, resolved settings with their origins, and a library. */
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import type { SyncOptions } from '../base/types';
 import { printable } from './output/format';
 import type { Io } from './output/io';
 
-/** Flags as commander hands them over: setting names, plus those of the single verbs. */
+/** Flags from commander: setting names, plus those of single verbs. */
 export type Flags = Readonly<Record<string, unknown>>;
 
 export interface Session {
@@ -23,14 +23,12 @@ export interface Session {
   readonly io: Io;
 }
 
-/**
- * @throws ERR_ARG_RANGE for a root that is no folder or a bad setting; ERR_ARG_TYPE for a bad file
- */
+/** @throws ERR_ARG_RANGE for a root that is no folder or a bad setting; ERR_ARG_TYPE for a bad file */
 export function startSession(rootArgument: string | undefined, flags: Flags, io: Io): Session {
   const shownRoot = rootArgument ?? '.';
   const root = path.resolve(shownRoot);
   const config = settle(root, flags);
-  // The disk may be away: what is indexed of it can be searched all the same.
+  // The disk may be unplugged: indexed media can be searched anyway.
   if (!isFolder(root) && findLibrary(root, config.settings.library) === undefined)
     throw makeError('ERR_ARG_RANGE', `there is no folder "${printable(shownRoot)}"`, {
       details: { root },
@@ -65,8 +63,8 @@ export const existingLibrary = (session: Session): string | undefined =>
   findLibrary(session.root, session.config.settings.library);
 
 /**
- * Opens the library. The model is passed on only when somebody chose one: otherwise an existing
- * library keeps the model it was made with.
+ * Opens the library. The model is passed only if the user chose one: otherwise an existing library keeps
+ * its model.
  *
  * @throws ERR_LIBRARY_MISSING when `create` is false and there is none
  */
@@ -151,7 +149,7 @@ export function syncOptionsOf(session: Session, flags: Flags): SyncOptions {
   const isAsked = (name: SettingName): boolean => origins[name].from !== 'default';
   const takenBack = (flags.unignore ?? []) as readonly string[];
   return {
-    // Only what somebody asked for: a default must not look like a wish to change what is indexed.
+    // Only what the user asked for: a default must not change what is indexed.
     ...((['fps', 'everyNFrames', 'keyframes'] as const).some(isAsked) ? sampling : {}),
     ...(isAsked('maxSize') ? { maxSize: settings.maxSize } : {}),
     embed: settings.embed,

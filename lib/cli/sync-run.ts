@@ -1,4 +1,4 @@
-/** Runs a sync with progress and Ctrl-C; what came of it becomes an exit code. Used by several verbs. */
+/** Runs a sync with progress and Ctrl-C, and converts its result to an exit code. Used by several verbs. */
 import { codeOf, isLibraryError } from '../base/errors';
 import type { Library } from '../library/types';
 import type { SyncOptions, SyncReport } from '../base/types';
@@ -16,7 +16,7 @@ export interface SyncOutcome {
   readonly isInterrupted: boolean;
 }
 
-/** Does the work through `run`, which is one of the library's sync, ingest and index. */
+/** Runs the work through `run`: the library's sync, ingest or index. */
 export async function runSync(
   io: Io,
   options: SyncOptions,
@@ -41,12 +41,12 @@ export async function runSync(
   }
 }
 
-/** What keeps a sync from looking for files and says nothing against those that are indexed. */
+/** Errors that prevent a scan but do not affect indexed files. */
 const CANNOT_LOOK = new Set(['ERR_FILE_MISSING', 'ERR_READ_ONLY', 'ERR_IO', 'ERR_DISK_FULL']);
 
 /**
- * A sync that goes before another verb: short words, and neither a failed file nor a disk that is
- * away is a reason to stop, as long as there is something to search.
+ * A sync before another verb: short messages, and neither failed files nor an unplugged disk stop the verb,
+ * as long as there is something to search.
  */
 export async function syncFirst(
   io: Io,
@@ -63,7 +63,7 @@ export async function syncFirst(
     if (!isLibraryError(error) || !CANNOT_LOOK.has(error.code) || library.isEmpty) throw error;
     io.note(
       `new files could not be looked for: ${printable(error.message)} (${error.code}); ` +
-        'using what is indexed already',
+        'using what is already indexed',
     );
     return { report: undefined, isInterrupted: false };
   }

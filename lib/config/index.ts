@@ -1,8 +1,7 @@
 /**
- * Settings: their defaults, their checks, and where each value came from.
- * Order: flag, then environment, then `config.json` of the library, then default.
- * One table row per setting, so that flag, environment variable and file key give the same message.
- * Uses `base/` only.
+ * Settings: defaults, checks, and the origin of each value. Precedence: flag, environment, the library's
+ * `config.json`, default. One table row per setting, so that flag, environment variable and file key give
+ * the same message. Uses `base/` only.
  */
 export { readConfigFile } from './file';
 export {

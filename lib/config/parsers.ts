@@ -1,10 +1,10 @@
-/** What settings take: text as typed, or values of a file that are typed already. */
+/** Parsers of settings: text from flags and environment, or typed values from the file. */
 import { asTruth } from '../base/environment';
 import { messageOf } from '../base/errors';
 import { parsePattern, splitPatterns } from '../base/patterns';
 import { isWithin, rangeText, type NumberKind } from '../base/ranges';
 
-/** What a setting takes, for the message of whoever knows where the value came from. */
+/** What a setting expects; the caller adds the origin to the message. */
 export class Expected extends Error {}
 
 export const number =
@@ -27,7 +27,7 @@ export function oneOf<T extends string>(choices: readonly T[]): (value: unknown)
 }
 
 export function text(value: unknown): string {
-  if (typeof value !== 'string' || value === '') throw new Expected('a text');
+  if (typeof value !== 'string' || value === '') throw new Expected('a non-empty string');
   return value;
 }
 
@@ -46,7 +46,7 @@ export function globs(value: unknown): readonly string[] {
   try {
     for (const pattern of patterns) parsePattern(pattern);
   } catch (error) {
-    throw new Expected(`patterns of which each names something (${messageOf(error)})`);
+    throw new Expected(`valid path patterns (${messageOf(error)})`);
   }
   return patterns;
 }

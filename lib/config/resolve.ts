@@ -1,4 +1,4 @@
-/** Settles every setting from the sources that name it, strongest first, and says which one it was. */
+/** Resolves every setting from its sources, in order of precedence, and records the origin. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Variables } from '../base/environment';
@@ -18,21 +18,21 @@ export interface Origin {
 export interface ResolvedConfig {
   readonly settings: Settings;
   readonly origins: Readonly<Record<SettingName, Origin>>;
-  /** Things worth saying that stop nothing, for example an unknown key in the file. */
+  /** Warnings, for example about an unknown key in the file. */
   readonly warnings: readonly string[];
 }
 
 export interface ConfigSources {
-  /** Values as typed (text) or already typed; undefined means not given. */
+  /** Values as text or already typed; undefined means not given. */
   readonly flags?: Readonly<Partial<Record<SettingName, unknown>>> | undefined;
   readonly env?: Variables | undefined;
   readonly file?: ConfigFile | undefined;
 }
 
 /**
- * Settles every setting.
+ * Resolves every setting.
  *
- * @throws ERR_ARG_RANGE naming the flag, variable or file key, what it takes and what it was given
+ * @throws ERR_ARG_RANGE naming the flag, variable or file key, the expected and the received value
  */
 export function resolveConfig(sources: ConfigSources = {}): ResolvedConfig {
   const settings: Record<string, unknown> = {};
@@ -51,8 +51,8 @@ export function resolveConfig(sources: ConfigSources = {}): ResolvedConfig {
 }
 
 /**
- * Rules add up, weakest origin first: one more on the command line must not bring back what the
- * library's own leave out.
+ * Ignore patterns of all origins are combined, weakest first: a pattern on the command line must not cancel
+ * those of the library.
  */
 function everyRule({ file, env, flags }: ConfigSources): readonly string[] {
   const rules = [{ file }, { env }, { flags }].flatMap((origin) => {
@@ -62,7 +62,7 @@ function everyRule({ file, env, flags }: ConfigSources): readonly string[] {
   return [...new Set(rules)];
 }
 
-/** The rules that a library keeps for itself. @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_IO */
+/** The patterns in the library's own file. @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_IO */
 export function rulesOfLibrary(dir: string): readonly string[] {
   const file = readConfigFile(path.join(dir, CONFIG_FILE));
   return file === undefined ? [] : everyRule({ file });
@@ -80,7 +80,7 @@ function findValue(name: SettingName, sources: ConfigSources): FoundValue | unde
   const env = sources.env ?? {};
   for (const variable of row.env) {
     const value = env[variable];
-    // An empty variable counts as not set, and so does the `null` that spec 003 writes.
+    // An empty variable counts as unset, and so does `null`, which spec 003 writes.
     if (value !== undefined && value !== '' && value !== 'null')
       return { value, origin: { from: 'environment', name: variable } };
   }

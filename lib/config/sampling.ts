@@ -1,9 +1,9 @@
-/** The one way of taking frames from videos that the settings ask for. */
+/** The one method of sampling videos that the settings select. */
 import { makeError } from '../base/errors';
 import type { Origin, ResolvedConfig } from './resolve';
 import type { SettingName } from './settings';
 
-/** How frames are taken from videos: exactly one of the three ways. */
+/** How videos are sampled: exactly one of three methods. */
 export type Sampling =
   { readonly fps: number } | { readonly everyNFrames: number } | { readonly keyframes: true };
 
@@ -15,9 +15,9 @@ const RANK: Readonly<Record<Origin['from'], number>> = {
 };
 
 /**
- * The way that was asked for with the strongest origin; `fps` when nothing was said.
+ * The method set by the strongest origin; default `fps`.
  *
- * @throws ERR_ARG_RANGE when two ways are asked for by the same origin
+ * @throws ERR_ARG_RANGE when one origin sets two methods
  */
 export function samplingOf(config: ResolvedConfig): Sampling {
   const { settings, origins } = config;

@@ -1,4 +1,4 @@
-/** Every setting: what it means, where it can be given, its default, and what it takes. */
+/** Every setting: its meaning, sources, default and parser. */
 import { DEFAULT_EF, DEFAULT_K, MAX_EF, MAX_K } from '../base/limits';
 import { DEVICES, type Device } from '../base/types';
 import { boolean, cacheName, globs, integer, number, oneOf, postgresUrl, text } from './parsers';
@@ -6,17 +6,17 @@ import { boolean, cacheName, globs, integer, number, oneOf, postgresUrl, text } 
 export interface Settings {
   /** `builtin`, a folder in the Hugging Face layout, or a repository id of the model store. */
   readonly model: string;
-  /** What embeds the texts of `embed` and the server's `/embed/text`; undefined: `model`. */
+  /** Model for the texts of `embed` and the server's `/embed/text`; undefined: `model`. */
   readonly textModel: string | undefined;
-  /** False: a sync stores frames and leaves embedding them to `index`. */
+  /** False: a sync stores frames only; `index` embeds them later. */
   readonly embed: boolean;
-  /** Folder of the library; undefined: `.sightline` beneath the root. */
+  /** The library's folder; undefined: `.sightline` in the root. */
   readonly library: string | undefined;
   /** Where the model runs; see `DEVICES`. */
   readonly device: Device;
   /** `postgres://...`: vectors in PostgreSQL; undefined: in the library's folder. */
   readonly vectorStore: string | undefined;
-  /** Where vectors of texts and pictures are kept: `none`, `memory`, `disk`, `disk:FOLDER`, `redis://...`. */
+  /** Cache for vectors of texts and pictures: `none`, `memory`, `disk`, `disk:FOLDER`, `redis://...`. */
   readonly cache: string | undefined;
   /** Frames per second taken from videos. */
   readonly fps: number;
@@ -26,12 +26,12 @@ export interface Settings {
   readonly keyframes: boolean;
   /** Longest side of stored frames in pixels. */
   readonly maxSize: number;
-  /** What one file may cost: million pixels, megabytes, seconds of a picture, frames of a video. */
+  /** Limits per file: million pixels, megabytes, seconds per picture, frames per video. */
   readonly maxMegapixels: number;
   readonly maxMemory: number;
   readonly maxSeconds: number;
   readonly maxFrames: number;
-  /** Globs of paths to leave out. */
+  /** Patterns of paths to exclude. */
   readonly ignore: readonly string[];
   readonly k: number;
   readonly efSearch: number;
@@ -46,18 +46,21 @@ export type SettingName = keyof Settings;
 
 interface SettingRow<T> {
   readonly flag: string;
-  /** Environment variables, first one set wins. A `_FILE` twin of the first names a file with the value. */
+  /**
+   * Environment variables, the first one set wins. With the suffix `_FILE` the first names a file that
+   * holds the value.
+   */
   readonly env: readonly string[];
   readonly default: T;
-  /** Must not be shown. */
+  /** Must never be printed. */
   readonly secret?: boolean;
-  /** Cannot stand in the library's own file, because it says where that file is. */
+  /** Not allowed in the library's own file, because it locates that file. */
   readonly notInFile?: boolean;
   /** @throws Error with the expectation, for example `a number from 1 to 65535` */
   readonly parse: (value: unknown) => T;
 }
 
-/** Limits follow RELIABILITY section 2.E (k, ef) and what the parts below accept. */
+/** Ranges follow RELIABILITY section 2.E (k, ef) and the limits of the modules that use them. */
 export const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> } = {
   model: {
     flag: '--model',
@@ -188,7 +191,7 @@ export const sourcesOf = (name: SettingName): { flag: string; env: readonly stri
   env: ROWS[name].env,
 });
 
-/** The value a setting has when nobody says anything. */
+/** The default of a setting. */
 export const DEFAULTS: Settings = Object.fromEntries(
   SETTING_NAMES.map((name) => [name, ROWS[name].default]),
 ) as unknown as Settings;

@@ -1,4 +1,4 @@
-/** Names that are no settings: said, and ignored. */
+/** Warnings about unknown settings, which are ignored. */
 import { suggest } from '../base/options';
 import type { ConfigFile } from './file';
 import { ROWS, type SettingName } from './settings';
@@ -14,10 +14,10 @@ export function unknownKeys(file: ConfigFile | undefined): string[] {
     );
 }
 
-/** Read by other parts than this one. */
+/** Variables that other parts read. */
 const OTHER_VARIABLES = ['SIGHTLINE_ADDON', 'SIGHTLINE_FFMPEG', 'SIGHTLINE_KERNEL'];
 
-/** Our own ones only: nobody else begins a name so. Those of tests and harnesses are theirs. */
+/** Only variables with our own prefix. Those of tests and harnesses have another one. */
 export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const settings = Object.values(ROWS).flatMap((row) => [...row.env, `${row.env[0]}_FILE`]);
   const known = [...settings, ...OTHER_VARIABLES].filter((name) => name.startsWith('SIGHTLINE_'));

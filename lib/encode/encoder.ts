@@ -1,4 +1,4 @@
-/** The shapes that the rest of the library sees: encoders of each modality, and a CLIP's two. */
+/** Public interfaces: encoders of each modality, and the two of a CLIP model. */
 import type { LibraryError } from '../base/errors';
 import { SIGNAL, type OptionRules } from '../base/options';
 import type { ModelIdentity } from '../base/types';
@@ -6,7 +6,7 @@ import type { EncoderStats } from './stats';
 import type { Modality } from './tower-io';
 
 export interface EncodeOptions {
-  /** Ends the call with ERR_ABORTED. What a worker is computing at that moment is thrown away. */
+  /** Ends the call with ERR_ABORTED. Work in progress in a worker is discarded. */
   readonly signal?: AbortSignal;
 }
 
@@ -18,7 +18,7 @@ export interface Encoder<Input> {
   readonly dim: number;
   readonly model: ModelIdentity;
   /**
-   * Embeds a batch. Order is kept; all or nothing.
+   * Embeds a batch, in order; all or nothing.
    *
    * @returns shape [batch.length, dim], unit rows, newly allocated
    * @throws ERR_ARG_TYPE | ERR_CLOSED | ERR_ABORTED | ERR_TIMEOUT | ERR_POOL_FULL | ERR_ENCODE |
@@ -26,20 +26,20 @@ export interface Encoder<Input> {
    *   ERR_MEDIA_DECODE | ERR_MEDIA_UNSUPPORTED | ERR_MEDIA_LIMIT
    */
   encode(batch: readonly Input[], options?: EncodeOptions): Promise<Float32Array>;
-  /** Starts a worker and loads the model, so that the first call does not wait for it. */
+  /** Starts a worker and loads the model, so that the first call is fast. */
   warm(): Promise<void>;
-  /** Figures for metrics; free to call. After `close()` the last ones. */
+  /** Statistics; cheap. After `close()` the last ones. */
   stats(): EncoderStats;
   /** Refuses new work, waits for calls in flight, ends the workers. Idempotent. */
   close(): Promise<void>;
 }
 
-/** One entry per input: a row of `vectors`, or a reason why that row is all zero. */
+/** For each input either a row of `vectors`, or an error and a row of zeros. */
 export interface EachResult {
   /** Shape [batch.length, dim]; rows of failed inputs are zero and must not be stored. */
   readonly vectors: Float32Array;
   readonly errors: readonly (LibraryError | undefined)[];
-  /** Of texts: how many the model read, per input; 0 for other inputs and those that failed. */
+  /** For texts: tokens read per input; 0 for other inputs and failed ones. */
   readonly tokens: readonly number[];
   /** Execution provider that ran the model. */
   readonly device: string;
@@ -49,10 +49,10 @@ export interface EachResult {
 
 export interface ItemEncoder<Input> extends Encoder<Input> {
   /**
-   * Embeds a batch in which single inputs may fail: damaged ones, and ones that crash or hang a
-   * worker, are reported in `errors` and cost the others nothing.
+   * Embeds a batch in which single inputs may fail: damaged inputs, and inputs that crash or hang a worker,
+   * are reported in `errors` and do not affect the others.
    *
-   * @throws only what concerns the whole batch: ERR_ARG_TYPE | ERR_CLOSED | ERR_ABORTED |
+   * @throws only errors of the whole batch: ERR_ARG_TYPE | ERR_CLOSED | ERR_ABORTED |
    *   ERR_POOL_FULL | ERR_MODEL_INVALID | ERR_MODEL_MISSING, and ERR_ENCODE once workers keep failing
    */
   encodeEach(batch: readonly Input[], options?: EncodeOptions): Promise<EachResult>;
@@ -61,14 +61,14 @@ export interface ItemEncoder<Input> extends Encoder<Input> {
 /** Takes encoded pictures (JPEG, PNG, WebP, GIF, AVIF) of any size. */
 export type ImageEncoder = ItemEncoder<Uint8Array>;
 
-/** Takes texts of any length; what is beyond the model's tokens does not count. */
+/** Takes texts of any length; tokens beyond the model's limit are ignored. */
 export type SentenceEncoder = ItemEncoder<string>;
 
-/** Frames of one video as encoded pictures, in order of time. */
+/** Frames of one video as encoded pictures, by time. */
 export type VideoClip = readonly Uint8Array[];
 
 export interface VideoEncoder extends ItemEncoder<VideoClip> {
-  /** Frames that the model looks at: of more it takes evenly spread ones, of fewer the last again. */
+  /** Frames per clip: longer clips are sampled evenly, shorter ones repeat the last frame. */
   readonly frames: number;
 }
 
@@ -76,16 +76,16 @@ export interface VideoEncoder extends ItemEncoder<VideoClip> {
 export interface AudioEncoder extends ItemEncoder<Float32Array> {
   /** Samples per second. */
   readonly sampleRate: number;
-  /** What is longer is cut off. */
+  /** Longer input is truncated. */
   readonly maxSeconds: number;
 }
 
 export interface ClipModel extends AsyncDisposable {
   readonly identity: ModelIdentity;
   readonly dim: number;
-  /** What the model multiplies cosines with before a softmax; 100 for the published CLIP models. */
+  /** Factor for cosines before a softmax; 100 in the published CLIP models. */
   readonly logitScale: number;
-  /** True for the model that comes with the package. */
+  /** True for the built-in model. */
   readonly isBuiltin: boolean;
   readonly image: ImageEncoder;
   readonly text: SentenceEncoder;

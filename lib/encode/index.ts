@@ -1,10 +1,10 @@
 /**
- * Encoders: pictures, texts, videos and sounds to unit vectors. One file a kind of model (`kinds/`),
- * preprocessing and tokenizer (`preprocess/`), the pools of processes in which the ONNX runtime runs
- * (`pool/`, `towers/`), and checks of a model's answers (`golden/`).
+ * Encoders: turn pictures, texts, videos and sounds into unit vectors. Holds one file per kind of model
+ * (`kinds/`), preprocessing and tokenizer (`preprocess/`), the process pools that run ONNX models (`pool/`,
+ * `towers/`), and checks of a model's answers (`golden/`).
  *
  * Knows nothing of catalogs, indexes or media files. May use `lib/models` and `lib/base`. This process
- * loads neither the runtime nor the image library: both live in encoder processes (ADR 11).
+ * loads neither the runtime nor the image library: both run in encoder processes (ADR 11).
  */
 export { DEFAULT_AUDIO_MODEL, MAX_AUDIO_SECONDS, openAudioEncoder } from './kinds/audio';
 export { openClip } from './kinds/clip';

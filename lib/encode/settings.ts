@@ -1,6 +1,6 @@
 /**
- * How many workers and threads, how long, how much at once: options first, then the `CLIP_*`
- * environment of spec 003, then what the machine and the size of the model suggest.
+ * Workers, threads, time limits and memory of encoders: from options, then the `CLIP_*` variables of spec
+ * 003, then by the machine and the size of the model.
  */
 import { availableParallelism, totalmem } from 'node:os';
 import { numberOf, textOf, truthOf, type Variables } from '../base/environment';
@@ -20,40 +20,39 @@ import { parseDevice } from './device';
 import { DTYPES, type Dtype } from '../models/dtype';
 
 export interface ClipOptions {
-  /** Number type of the weights; default the best that is there. */
+  /** Number type of the weights; default the best one available. */
   readonly dtype?: Dtype | undefined;
-  /** Processor threads for one tower, over all its workers; default CLIP_CPU_THREADS or all cores. */
+  /** CPU threads of one tower, over all its workers; default CLIP_CPU_THREADS or all cores. */
   readonly threads?: number;
   /** Worker threads of the image tower; default by the size of the model. */
   readonly workers?: number;
   /**
-   * Longest time one picture or text may take, in milliseconds; default CLIP_TIMEOUT_S or 30 s.
-   * A task of several gets more: see `deadlineMs`. Loading the model is not counted.
+   * Time limit per picture or text in milliseconds; default CLIP_TIMEOUT_S or 30 s. A task of several gets
+   * more: see `deadlineMs`. Loading the model does not count.
    */
   readonly timeoutMs?: number;
   /**
    * `auto`, `cpu`, `cuda`, `coreml`, `dml` or `webgpu`; default SIGHTLINE_DEVICE, CLIP_DEVICE,
-   * EMBEDDING_DEVICE or `cpu`. One that cannot be used is answered with a notice, and the models run
-   * on the processor.
+   * EMBEDDING_DEVICE or `cpu`. An unusable device causes a notice, and the models run on the CPU.
    */
   readonly device?: string;
   /**
-   * How long a small call may wait for others to share its batch with, in milliseconds, while some
-   * workers are busy and one is free; default 2. With nothing running it never waits.
+   * How long a small call may wait to be batched with others, in milliseconds, while some workers are busy
+   * and one is free; default 2. With no worker busy it never waits.
    */
   readonly batchWindowMs?: number;
   /**
-   * Time without work after which the model is given up, in milliseconds; it comes back by itself.
-   * 0 keeps it until `close()`; default 300,000.
+   * Idle time in milliseconds after which the model is unloaded; it is reloaded on demand. 0 keeps it until
+   * `close()`; default 300,000.
    */
   readonly idleMs?: number;
   /** JavaScript heap of one worker in megabytes, beyond which it is replaced; default 1024. */
   readonly workerHeapMb?: number;
-  /** Calls that may be in flight per tower before ERR_POOL_FULL; default 1024. */
+  /** Most calls in flight per tower before ERR_POOL_FULL; default 1024. */
   readonly maxCalls?: number;
-  /** Where notices go, one line each; default: a process warning. */
+  /** Called with one line per notice; default: a process warning. */
   readonly onNotice?: (line: string) => void;
-  /** Where settings are looked up; default `process.env`. */
+  /** Environment to read; default `process.env`. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -103,24 +102,23 @@ const DEFAULT_MAX_CALLS = 1024;
 const DEFAULT_BATCH_WINDOW_MS = 2;
 const DEFAULT_IDLE_MS = 300_000;
 /**
- * Pictures, tensors and the model are not on this heap, so that a healthy worker needs a tenth of
- * it. The memory of the process is not watched: it belongs to all workers and the caller together,
- * and says nothing about the one to replace.
+ * Pictures, tensors and the model are not on this heap, so a healthy worker needs a tenth of it. The
+ * process's memory is not watched: all workers and the caller share it, so it does not tell which one to
+ * replace.
  */
 const DEFAULT_WORKER_HEAP_MB = 1024;
 /**
- * Weights above this are held once and all cores work on one batch: a second copy costs its memory and
- * brings little (ViT-B/32 on 2 cores: 2 x 1 thread 6 to 13 % faster than 1 x 2, with 260 MB more).
- * Below it one thread per worker is best, because such a model's operations are too small to be worth
- * splitting.
+ * Larger weights are loaded once, and all cores work on one batch: a second copy costs its memory and gains
+ * little (ViT-B/32 on 2 cores: 2 x 1 thread 6 to 13 % faster than 1 x 2, with 260 MB more). For smaller
+ * ones one thread per worker is best, because their operations are too small to split.
  */
 const LARGE_MODEL_BYTES = 64 << 20;
 /**
- * From twice as many cores on a large model is held twice, and so on: the threads of one inference
- * wait for each other at every operation. The bound itself is not measured (our machines have 2).
+ * From twice as many cores on, a large model is loaded twice, and so on: the threads of one inference
+ * synchronize at every operation. The bound is not measured (our machines have 2 cores).
  */
 const MAX_THREADS_PER_LARGE_WORKER = 8;
-/** Copies of a large model take this share of the machine's memory, at most. */
+/** Most of the machine's memory that copies of a large model take. */
 const MEMORY_SHARE = 1 / 8;
 
 /** @throws ERR_ARG_RANGE naming the option or variable */
@@ -141,7 +139,7 @@ export function towerSettings(
   const maxCalls = options.maxCalls ?? DEFAULT_MAX_CALLS;
   const asked = options.workers;
   const isLarge = weightBytes > LARGE_MODEL_BYTES;
-  // Texts are short: one worker answers hundreds a second, more would only hold more memory.
+  // Texts are short: one worker handles hundreds a second, more would only take memory.
   const fitting = isLarge ? copiesOf(weightBytes, threads) : Math.min(threads, MAX_WORKERS);
   const workers = modality === 'text' ? 1 : (asked ?? fitting);
   return {
@@ -165,14 +163,14 @@ function copiesOf(weightBytes: number, threads: number): number {
 }
 
 /**
- * Time allowed for a task of `items`: the limit of one for each, but no more than 30 s (or the limit
- * itself, when that is longer) before a hanging worker is replaced.
+ * Time limit of a task of `items`: the sum of their limits, but at most 30 s (or one limit, if longer)
+ * before a hanging worker is replaced.
  */
 export function deadlineMs(timeoutMs: number, items: number): number {
   return Math.max(timeoutMs, Math.min(timeoutMs * items, DEFAULT_TIMEOUT_MS));
 }
 
-/** The first of option and environment that is set; the processor when none is. */
+/** The first of option and environment that is set; default CPU. */
 function deviceOf(options: ClipOptions): Device {
   if (options.device !== undefined) return parseDevice(options.device, 'device');
   const env = options.env ?? process.env;
@@ -183,7 +181,7 @@ function deviceOf(options: ClipOptions): Device {
   return 'cpu';
 }
 
-/** Passes notices on, each line once: the towers of a model say the same. */
+/** Passes on each notice once: the towers of a model report the same. */
 export function noticesOf(options: ClipOptions): (line: string) => void {
   const said = new Set<string>();
   return (line) => {
@@ -195,7 +193,7 @@ export function noticesOf(options: ClipOptions): (line: string) => void {
 }
 
 /**
- * Variables of spec 003 that can mean one thing only here.
+ * Variables of spec 003 of which we support one value only.
  *
  * @throws ERR_ARG_RANGE
  */

@@ -1,7 +1,7 @@
-/** What an encoder has done and is doing, for metrics: plain numbers, counted on the main thread. */
+/** Statistics of an encoder: plain numbers, counted on the main thread. */
 import type { Device } from '../base/types';
 
-/** Upper bounds of the batch size buckets, for a histogram; the last bucket has no bound. */
+/** Upper bounds of the batch size histogram's buckets; the last bucket has none. */
 export const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64] as const;
 
 export interface EncoderStats {
@@ -12,13 +12,13 @@ export interface EncoderStats {
   readonly device: string;
   /** True while a worker holds the model. */
   readonly isLoaded: boolean;
-  /** Worker threads at most, and threads of each within one inference. */
+  /** Most worker threads, and threads per inference. */
   readonly workers: number;
   readonly threadsPerWorker: number;
-  /** Calls that are not settled: running and waiting. */
+  /** Unsettled calls: running and waiting. */
   readonly calls: number;
   readonly maxCalls: number;
-  /** Inputs that wait for a worker, and inputs that are with one. */
+  /** Inputs waiting for a worker, and inputs in one. */
   readonly queuedItems: number;
   readonly runningItems: number;
 
@@ -26,23 +26,25 @@ export interface EncoderStats {
   /** Tasks that workers answered, and how many inputs those had. */
   readonly batches: number;
   readonly items: number;
-  /** Batches by size: entry i counts those of at most BATCH_BUCKETS[i], the last one larger ones. */
+  /**
+   * Batches by size: entry i counts those of at most BATCH_BUCKETS[i]; the last entry counts larger ones.
+   */
   readonly batchSizes: readonly number[];
-  /** Inputs that failed, whatever the reason. */
+  /** Failed inputs, for any reason. */
   readonly errors: number;
   /** Calls refused with ERR_POOL_FULL. */
   readonly refused: number;
-  /** Workers that died or were ended, and those of them that passed a deadline. */
+  /** Workers that died or were killed, and those of them that passed a deadline. */
   readonly lostWorkers: number;
   readonly timeouts: number;
-  /** How often the model was loaded, and given up after a time without work. */
+  /** How often the model was loaded, and unloaded when idle. */
   readonly loads: number;
   readonly unloads: number;
-  /** Milliseconds in the runtime, summed over batches. Decoding and preparing are not in it. */
+  /** Milliseconds in the runtime, summed over batches; without decoding and preprocessing. */
   readonly inferenceMs: number;
 }
 
-/** The counters of a pool, and the rate that tells a refused caller when to come again. */
+/** The counters of a pool, and the rate used for Retry-After. */
 export class PoolCounters {
   batches = 0;
   items = 0;
@@ -56,7 +58,7 @@ export class PoolCounters {
   /** Milliseconds of wall time per input, smoothed; undefined before the first batch. */
   private msPerItem: number | undefined;
 
-  /** @param wallMs from the moment a worker took it */
+  /** @param wallMs since a worker took the batch */
   batch(items: number, failed: number, inferenceMs: number, wallMs: number): void {
     this.batches++;
     this.items += items;
@@ -75,7 +77,7 @@ export class PoolCounters {
     if (isTimeout) this.timeouts++;
   }
 
-  /** Whole seconds, 1 to 60, until `items` inputs should be done by `workers` workers. */
+  /** Whole seconds, 1 to 60, until `workers` workers should have done `items` inputs. */
   retryAfterSeconds(items: number, workers: number): number {
     const ms = ((this.msPerItem ?? 1000) * items) / workers;
     return Math.min(60, Math.max(1, Math.ceil(ms / 1000)));

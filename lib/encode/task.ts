@@ -1,6 +1,6 @@
 /**
- * What crosses between the pool, its encoder processes and the worker in each: setup, inputs, replies,
- * errors. All sides use this file; it loads nothing heavy.
+ * Messages between the pool, its encoder processes and their workers: setup, inputs, replies, errors. Used
+ * by all sides; loads nothing heavy.
  */
 import {
   isLibraryError,
@@ -22,18 +22,18 @@ export type Recipe =
   | { readonly modality: 'video'; readonly preprocess: PreprocessSpec; readonly frames: number }
   | { readonly modality: 'audio'; readonly wave: WaveRule };
 
-/** Handed to a worker when it starts. */
+/** Sent to a worker when it starts. */
 export type WorkerSetup = Recipe & {
   readonly family: Family;
   readonly folder: string;
   /** The tower's ONNX file. */
   readonly file: string;
   readonly dim: number;
-  /** How token states become one vector, where the model's files say so. */
+  /** How token states become one vector, if the model's files say so. */
   readonly pooling?: Pooling;
-  /** Pixels a side, for graphs that want a picture with every text. */
+  /** Pixels per side, for graphs that require a picture with every text. */
   readonly pictureSize?: number;
-  /** Tensor of the graph that is its `last_hidden_state`, where that is no output of it. */
+  /** The tensor that is the graph's `last_hidden_state`, if that is not an output. */
   readonly tap?: string | undefined;
   /** Intra-op threads of the session. */
   readonly threads: number;
@@ -41,17 +41,17 @@ export type WorkerSetup = Recipe & {
   readonly device?: Device;
 };
 
-/** Byte strings or samples one behind the other; item i is [offsets[i], offsets[i + 1]). */
+/** Byte strings or samples, concatenated; item i is [offsets[i], offsets[i + 1]). */
 export interface Packed<Data> {
   readonly bytes: Data;
   readonly offsets: Uint32Array;
 }
 
-/** One kind of input; with none of them a task only loads the model. */
+/** Exactly one kind of input; without any, a task only loads the model. */
 export interface TaskInput {
   /** Encoded pictures. */
   readonly pictures?: Packed<ArrayBuffer>;
-  /** Which of `pictures` belong together: clip i has pictures [clips[i], clips[i + 1]). */
+  /** Groups `pictures` into clips: clip i has pictures [clips[i], clips[i + 1]). */
   readonly clips?: Uint32Array;
   readonly texts?: readonly string[];
   /** Mono samples in float32. */
@@ -59,9 +59,9 @@ export interface TaskInput {
 }
 
 /**
- * What of an input is handed over instead of copied: whole buffers only. What a view such as `offsets`
- * stands in may hold other things too, and be one that Node refuses to give away: since 22 its
- * messages bring small arrays in the pool of Buffer.
+ * Buffers that are transferred instead of copied: whole buffers only. The buffer behind a view such as
+ * `offsets` may hold other data and may not be transferable: since Node 22 messages put small arrays in
+ * Buffer's pool.
  */
 export function transferOf({ pictures, waves }: TaskInput): ArrayBuffer[] {
   return [pictures, waves].flatMap((packed) => (packed === undefined ? [] : [packed.bytes]));
@@ -76,23 +76,23 @@ export function itemsOf({ pictures, clips, texts, waves }: TaskInput): number {
 export interface WorkerReply {
   /** Shape [items, dim]; rows of failed items are zero. */
   readonly vectors: Float32Array;
-  /** Of texts: how many the model read, per item. */
+  /** For texts: tokens read per item. */
   readonly tokens?: Uint32Array;
   readonly errors: readonly (WireError | undefined)[];
-  /** The model itself cannot be used: concerns every item, now and later. */
+  /** The model itself is unusable: concerns every item, now and later. */
   readonly fatal?: WireError;
   /** Present once the model is loaded. */
   readonly ran?: {
     /** Execution provider in use. */
     readonly device: string;
-    /** Why it is not the one that was asked for, in one line. */
+    /** Notice why it is not the requested device. */
     readonly notice: string | undefined;
     /** In the runtime, for this task. */
     readonly inferenceMs: number;
   };
 }
 
-/** Error objects lose their class and fields on the way, so they travel as plain values. */
+/** Error objects lose class and fields when sent, so they are sent as plain values. */
 export interface WireError {
   readonly code: ErrorCode;
   readonly message: string;
@@ -113,22 +113,22 @@ export function fromWire(wire: WireError, extra: Record<string, unknown> = {}): 
 }
 
 /**
- * Written to standard error by a worker that has its model, at once: unlike a message it is there even
- * when the process dies in the next moment. Whether there was a model tells bad inputs from a bad model.
+ * Written synchronously to stderr by a worker that has loaded its model: unlike a message, it arrives even
+ * if the process dies next. Whether the model was loaded tells bad inputs from a bad model.
  */
 export const MODEL_MARK = '\u0001model\n';
 
-/** How far a worker is with a task; `starting`: its process and thread are not up yet. */
+/** Stage of a task; `starting`: process and thread are not up yet. */
 export type TaskStage = 'starting' | 'loading' | 'running';
 
-/** To an encoder process: once what it is to be, then one input after the other. */
+/** To an encoder process: first its setup, then one input after the other. */
 export type HostRequest =
   | { readonly setup: WorkerSetup; readonly heapMb: number; readonly workerFile: string }
   | { readonly input: TaskInput };
 
 /**
- * From it, about the input at hand. `lost`: its worker died, another one takes the next input.
- * `failed`: the worker never got the input, and is well.
+ * Replies about the input in progress. `lost`: its worker died, another takes the next input. `failed`: the
+ * worker never got the input, and is healthy.
  */
 export type HostReply =
   | { readonly stage: Exclude<TaskStage, 'starting'> }

@@ -1,7 +1,7 @@
 /**
- * Which inputs of a graph are fed and which output is the embedding. Pure, asked twice: when a model is
- * opened, with what its file says, so that a wrong export is refused before anything is loaded; and
- * in the worker, with what the runtime says.
+ * Determines which inputs of a graph are fed and which output is the embedding. Pure; runs twice: when a
+ * model is opened, from its file, so that a wrong export is refused before loading; and in the worker, from
+ * the runtime.
  *
  * Exports differ in what they keep. Names are those of the Hugging Face exporters (Optimum,
  * transformers.js); what is pooled and how:
@@ -20,7 +20,7 @@ import type { Signature, TensorInfo } from '../models/onnx/onnx-signature';
 
 export type Modality = 'image' | 'text' | 'video' | 'audio';
 export type Family = 'clip' | 'siglip' | 'sentence' | 'videomae' | 'wav2vec2';
-/** Rows of [n, positions, dim] to [n, dim]: `mean` over the unmasked positions, `first` position. */
+/** Pools [n, positions, dim] to [n, dim]: `mean` over the unmasked positions, `first` position. */
 export type Pooling = 'none' | 'mean' | 'first';
 
 export interface TowerWant {
@@ -36,7 +36,7 @@ export interface TowerWant {
   readonly maxTokens?: number;
   /** How token states are pooled, where the model's files say so. */
   readonly pooling?: Pooling;
-  /** Length of the embedding where the configuration states it, or from the first reading. */
+  /** Length of the embedding from the configuration, or from the first reading. */
   readonly dim?: number;
 }
 
@@ -44,15 +44,15 @@ export interface TowerIo {
   readonly main: TensorInfo;
   /** `attention_mask` and the like, of the same shape as `main`. */
   readonly others: readonly TensorInfo[];
-  /** Inputs of the other tower, in exports with both in one graph: they get one empty item. */
+  /** Inputs of the other tower, in exports with both in one graph: fed one empty item. */
   readonly dummies: readonly TensorInfo[];
   readonly output: string;
   readonly pooling: Pooling;
   /** Length of the embedding. */
   readonly dim: number;
-  /** Batch size that the graph insists on, 1 or undefined. */
+  /** Batch size fixed by the graph, 1 or undefined. */
   readonly fixedBatch: number | undefined;
-  /** Second size of `main` that the graph insists on: tokens of a text, samples of a sound. */
+  /** Second dimension of `main` fixed by the graph: tokens of a text, samples of a sound. */
   readonly fixedLength: number | undefined;
 }
 
@@ -90,12 +90,12 @@ const RULES: Readonly<Record<string, Rule>> = {
     outputs: [
       ['last_hidden_state', 'mean'],
       ['token_embeddings', 'mean'],
-      // Pooled by the exporter: all that is left where the states were not kept.
+      // Pooled by the exporter: used if the states were not exported.
       ['sentence_embedding', 'none'],
     ],
   },
-  // VideoMAE has no CLS token: position 0 is the first patch of the first two frames, which attention
-  // has mixed with all others. Spec 001 calls it CLS and takes it, so that its vectors compare.
+  // VideoMAE has no CLS token: position 0 is the first patch of the first two frames, mixed with all others
+  // by attention. Spec 001 calls it CLS and uses it, so we do too.
   'videomae video': {
     main: 'pixel_values',
     others: [],
@@ -110,9 +110,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
 };
 
-/** Longest vector we take. */
+/** Largest supported vector. */
 
-/** @throws ERR_MODEL_INVALID saying what the graph has and what was expected */
+/** @throws ERR_MODEL_INVALID with the actual and the expected inputs or outputs */
 export function fitTower({ inputs, outputs }: Signature, want: TowerWant): TowerIo {
   const rule = RULES[`${want.family} ${want.modality}`];
   if (rule === undefined) throw makeError('ERR_INTERNAL', `no rule for ${want.family}`);
@@ -198,7 +198,7 @@ function chooseOutput(
   }
   const only = outputs.length === 1 ? outputs[0] : undefined;
   const isEmbedding = want.family === 'clip' || want.family === 'siglip';
-  // One matrix can only be the embedding, whatever its name.
+  // A single matrix must be the embedding, whatever its name.
   if (isEmbedding && only?.shape?.length === 2) return { name: only.name, pooling: 'none' };
   const expected = rule.outputs.map(([name]) => name).join(' or ');
   const isRecogniser = outputs.some(({ name }) => name === 'logits');

@@ -23,7 +23,7 @@ import { syncFile, syncFolder } from '../base/files/safe-file';
 import { newFolder } from '../base/files/new-folder';
 
 export interface LibraryBackupOptions {
-  /** The folder with the media; a copy in there would be taken for media by the next sync. */
+  /** The media folder; a copy inside it would be indexed by the next sync. */
   readonly root?: string;
   readonly signal?: AbortSignal;
   /** Frames done, of all frames. */
@@ -41,15 +41,15 @@ export interface LibraryBackupReport {
   readonly path: string;
   readonly media: number;
   readonly frames: number;
-  /** Vectors that can be found, of every space. */
+  /** Live vectors of all spaces. */
   readonly vectors: number;
-  /** Frames whose file was missing in the library already; `verify --repair` makes them again. */
+  /** Frames whose file was already missing in the library; `verify --repair` restores them. */
   readonly framesMissing: number;
-  /** True where vectors are in PostgreSQL and not in the copy. */
+  /** True if vectors are in PostgreSQL, which is not copied. */
   readonly isWithoutVectors: boolean;
 }
 
-const ABORTED = 'aborted; there is no backup';
+const ABORTED = 'the backup was aborted; no copy is left';
 /** A writer commits some times a second; a catalog is copied in a fraction of that. */
 const ATTEMPTS = 100;
 const PAUSE_MS = 50;
@@ -58,7 +58,7 @@ const TOGETHER = 16;
 
 /**
  * @param dir  the library's own folder
- * @param target  absent or an empty folder, outside of `dir` and of `root`
+ * @param target  an absent or empty folder, outside of `dir` and of `root`
  * @throws ERR_LIBRARY_MISSING | ERR_FILE_EXISTS | ERR_ARG_RANGE | ERR_BUSY (written without pause) |
  *   ERR_CATALOG | ERR_FILE_CORRUPT | ERR_FILE_MISSING | ERR_READ_ONLY | ERR_DISK_FULL | ERR_IO | ERR_ABORTED.
  *   Nothing of the target's name is left behind then.
@@ -92,7 +92,7 @@ export async function backupLibrary(
 
 type Readers = ReadonlyMap<string, VectorIndex>;
 
-/** The catalog copied, and readers of its spaces as they were then. */
+/** Copies the catalog and opens readers of its spaces in the same state. */
 async function copyMoment(
   dir: string,
   to: string,
@@ -110,7 +110,7 @@ async function copyMoment(
     for (const reader of readers.values()) await reader.close();
     await rm(path.join(to, CATALOG_FILE));
     if (attempt === ATTEMPTS) {
-      throw makeError('ERR_BUSY', `${dir} is being written without a pause: try again later`, {
+      throw makeError('ERR_BUSY', `${dir} is being written constantly: try again later`, {
         details: { dir },
       });
     }
@@ -120,7 +120,7 @@ async function copyMoment(
 
 const spaceFolder = (dir: string, space: string): string => path.join(dir, 'spaces', space);
 
-/** What tells one state of a space's commit log from another. */
+/** Identifies one state of a space's commit log. */
 async function logsOf(dir: string): Promise<Map<string, string>> {
   const catalog = await openCatalog(dir, { readOnly: true });
   const logs = new Map<string, string>();
@@ -171,7 +171,7 @@ async function fill(
   };
 }
 
-/** Gives how many were not there. */
+/** Returns how many frames were missing. */
 async function copyFrames(
   dir: string,
   to: string,
@@ -194,7 +194,7 @@ async function copyFrames(
   return missing;
 }
 
-/** Frames are replaced as whole files and never written to, so that a link stays what it was. */
+/** Frame files are replaced as a whole and never modified, so a hard link keeps its content. */
 async function linkOrCopy(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to).catch(async () => {

@@ -1,6 +1,6 @@
 /**
- * The part of a diagnosis that does what a sync does: decodes a picture in the real child process, and
- * embeds it and a text in the real encoder processes. Parts that load one by one may still fail together.
+ * The part of a diagnosis that does what a sync does: decodes a picture in a real child process, and embeds
+ * it and a text in real encoder processes. Parts that load one by one may still fail together.
  */
 import { openClip, type ClipModel } from '../encode';
 import { codeOf } from '../base/errors';
@@ -11,15 +11,15 @@ export type CheckState = 'ok' | 'missing' | 'warning';
 export interface Check {
   readonly name: string;
   readonly state: CheckState;
-  /** What was found: version, path, figure; or why not. */
+  /** The finding: version, path or figure; or the reason of a failure. */
   readonly detail: string;
-  /** What to do, when something should be done. */
+  /** What to do, if anything. */
   readonly remedy?: string;
 }
 
 export type Finding = Omit<Check, 'name' | 'state'> & { readonly state?: CheckState };
 
-/** Runs one check; any failure of it is its finding. @param remedy for that case */
+/** Runs one check; a failure becomes its finding. @param remedy used in that case */
 export type Attempt = (
   name: string,
   remedy: string | ((error: unknown) => string),
@@ -36,7 +36,7 @@ const PICTURE = Buffer.from(
 );
 const TEXT = 'a red circle';
 
-/** @returns the picture as the decoder gives it to encoders; undefined when it fails, which is reported */
+/** @returns the decoded picture for encoders; undefined when decoding fails, which is reported */
 export async function diagnoseDecoder(attempt: Attempt): Promise<Uint8Array | undefined> {
   let jpeg: Uint8Array | undefined;
   await attempt('decoder', decoderRemedy, async () => {
@@ -51,7 +51,7 @@ export async function diagnoseDecoder(attempt: Attempt): Promise<Uint8Array | un
   return jpeg;
 }
 
-/** @param picture what the decoder gave; without it encoders get the picture as it is */
+/** @param picture decoded picture; without it encoders get the picture file */
 export async function diagnoseEncoders(
   attempt: Attempt,
   model: string,
@@ -61,7 +61,7 @@ export async function diagnoseEncoders(
   try {
     clip = await openClip(model);
   } catch {
-    // The check of the model has said so.
+    // The model's own check reports this.
     return;
   }
   const timed = async (what: string, work: () => Promise<unknown>): Promise<{ detail: string }> => {

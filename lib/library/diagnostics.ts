@@ -1,7 +1,6 @@
 /**
- * Looks at the machine and says which parts the product can use: for `sightline doctor`, for bug
- * reports, and for anyone who embeds the library. Every check tries the real part instead of looking
- * for its name, and none of them throws.
+ * Checks the machine and reports which parts of the product work: for `sightline doctor`, for bug reports,
+ * and for programs. Every check tries the real part, and none of them throws.
  */
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
@@ -30,7 +29,7 @@ export interface Diagnosis {
 }
 
 export interface DiagnoseOptions {
-  /** Folder whose disk is looked at; default: the current folder. */
+  /** Folder whose disk is checked; default: the current folder. */
   readonly root?: string;
   /** Model to look for; default `builtin`. */
   readonly model?: string;

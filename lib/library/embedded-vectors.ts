@@ -1,6 +1,6 @@
 /**
- * The embedded engine as a `VectorStore`. An adapter and no more: the engine's own checks, results
- * and errors pass through, and a search stays one synchronous call.
+ * The embedded engine as a `VectorStore`. Only an adapter: checks, results and errors are the engine's, and
+ * a search stays one synchronous call.
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -18,7 +18,7 @@ import type {
 } from '../stores/vectors';
 import type { Filter, Metric, SearchOptions, VectorIndex } from '../vectors';
 
-/** Rows that one query may compare while there are no codes: a tenth of a second of reading. */
+/** Most rows that one query compares while there are no codes: a tenth of a second of reading. */
 const SCANNED_BYTES = 1 << 30;
 
 export class EmbeddedVectors implements VectorStore {
@@ -27,8 +27,8 @@ export class EmbeddedVectors implements VectorStore {
   private stamp: string | undefined;
 
   /**
-   * @param index  owned from here on
-   * @param reopen  gives another reader of the same folder; only for read-only indexes
+   * @param index  owned by the store
+   * @param reopen  opens another reader of the same folder; only for read-only indexes
    */
   constructor(
     private index: VectorIndex,
@@ -46,7 +46,7 @@ export class EmbeddedVectors implements VectorStore {
     return this.index.liveCount;
   }
 
-  /** A writer knows what it did; a reader opens again when the commit log has changed. */
+  /** A writer knows its changes; a reader reopens when the commit log has changed. */
   async refresh(expectedRows?: number): Promise<void> {
     const { path: folder } = this.index;
     if (this.reopen === undefined || folder === undefined) return;
@@ -59,7 +59,7 @@ export class EmbeddedVectors implements VectorStore {
       this.index = await this.reopen();
       await old.close();
     }
-    // Only now: a look that failed must not count as one.
+    // Set last: a failed check is repeated.
     this.stamp = stamp;
   }
 
@@ -87,9 +87,10 @@ export class EmbeddedVectors implements VectorStore {
   }
 
   /**
-   * At once where the engine's codes are made: words among pictures are recognised then, and answered
-   * as completely as pictures. Before (`warm`, or some hundred searches) a walk would miss a third of what
-   * words ask for, so that all rows are compared, off this thread, unless they are very many.
+   * Synchronous once the engine's codes are made: text queries among pictures are then recognized and
+   * answered as completely as picture queries. Before (until `warm`, or some hundred searches) a graph
+   * search would miss a third of the results of text queries, so all rows are compared, off this thread,
+   * unless there are too many.
    */
   search(
     query: Float32Array,
@@ -161,7 +162,7 @@ export class EmbeddedVectors implements VectorStore {
   private filterOf(filter: StoreFilter): Filter {
     const { rows, keys, columns, metadata } = filter;
     if (columns !== undefined || metadata !== undefined) throw noAttributes();
-    // Rows are those of this moment: nothing is awaited since the catalog named them.
+    // Row numbers are current: nothing was awaited since the catalog gave them.
     if (keys === undefined) {
       return this.index.compileFilter(rows ?? new Uint8Array((this.count + 7) >> 3).fill(0xff));
     }

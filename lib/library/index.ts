@@ -1,7 +1,7 @@
 /**
  * The facade: one folder of media and its library. `openLibrary(root)` gives sync, search, verify and
- * close; everything above this layer (server, command line, your program) uses nothing below it.
- * Diagnosis and the sample library are imported by file: they load what no other call needs.
+ * close; the layers above (server, command line, your program) use nothing below it. Diagnosis and the
+ * sample library are imported by file, because they load what no other call needs.
  */
 export { findLibrary, openLibrary } from './open';
 export type { Library, MediaFileLocation, OpenLibraryOptions } from './types';

@@ -1,5 +1,5 @@
 /**
- * Opens the library of a folder: catalog, model, vectors and service, in this order, or none of them.
+ * Opens a folder's library: catalog, model, vectors and service, in this order; all or none.
  */
 import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -22,25 +22,25 @@ import { openVectors, type LibraryVectors } from './vectors';
 const folderOf = (root: string, dir: string | undefined): string =>
   path.resolve(dir ?? path.join(root, LIBRARY_FOLDER));
 
-/** The folder of the library that belongs to `root`, if there is one. */
+/** The folder of the library of `root`, if it exists. */
 export function findLibrary(root: string, dir?: string): string | undefined {
   TEXT('root', root);
   const folder = folderOf(root, dir === undefined ? undefined : TEXT('dir', dir));
   try {
     statSync(path.join(folder, CATALOG_FILE));
   } catch (error) {
-    // One that the system does not let us see is there; opening it says what is in the way.
+    // An inaccessible folder counts as existing; opening it reports why it fails.
     if (isMissing(error)) return undefined;
   }
   return folder;
 }
 
 /**
- * Opens the library of a folder, or makes an empty one. Does not read the media: that is `sync`.
- * Costs the same for ten frames and for a million.
+ * Opens a folder's library, or creates an empty one. Does not read the media: `sync` does. Cost does not
+ * depend on the number of frames.
  *
- * A library whose model is missing or damaged opens all the same: what needs the model is then
- * ERR_MODEL_* when it is used, everything else works.
+ * A library whose model is missing or damaged opens anyway: calls that need the model throw ERR_MODEL_*,
+ * everything else works.
  *
  * @throws ERR_LIBRARY_MISSING | ERR_READ_ONLY | ERR_FILE_LOCKED (another writer) | ERR_MODEL_MISMATCH (a model that was
  *   named) | ERR_MODEL_MISSING | ERR_MODEL_INVALID (of a library that is being made) | ERR_CATALOG |
@@ -54,12 +54,12 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
   const dir = folderOf(absRoot, options.dir);
   const readOnly = options.readOnly === true;
   if (findLibrary(absRoot, dir) === undefined && (readOnly || options.create === false)) {
-    throw makeError('ERR_LIBRARY_MISSING', `${absRoot} has no library yet: sync it first`, {
+    throw makeError('ERR_LIBRARY_MISSING', `${absRoot} has no library yet: run a sync first`, {
       details: { root: absRoot, dir },
     });
   }
   const rootInfo = await stat(absRoot).catch(() => undefined);
-  // What is indexed can be searched while its disk is away; a sync then says so.
+  // Indexed media can be searched while their disk is unplugged; a sync reports it.
   if (rootInfo?.isDirectory() !== true && findLibrary(absRoot, dir) === undefined) {
     throw makeError('ERR_NOT_FOUND', `${absRoot} is not a folder`, { details: { root: absRoot } });
   }
@@ -97,8 +97,8 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
 }
 
 /**
- * A library that lies outside its root remembers it: given with another root it would take every
- * file it knows for gone. One inside its root moves with it, and needs no memory.
+ * A library outside its root records the root: opened with another one, it would take every known file for
+ * missing. A library inside its root moves with it and records nothing.
  *
  * @throws ERR_ARG_RANGE
  */

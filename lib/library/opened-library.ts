@@ -1,4 +1,4 @@
-/** A library that is open: what `Library` promises, by the parts that do the work. */
+/** An open library: implements `Library` with the parts below. */
 import path from 'node:path';
 import { framePath, type Catalog } from '../catalog';
 import { rulesOfLibrary } from '../config';
@@ -44,11 +44,11 @@ import {
   type VerifyReport,
 } from '../base/types';
 
-/** The vector space that words and pictures share. */
+/** The vector space shared by texts and pictures. */
 export const SPACE = 'clip';
-/** A reader looks for new commits at most this often. */
+/** Shortest interval between two checks for new commits by a reader. */
 const REFRESH_MS = 1000;
-/** How often a reader checks the library before it gives up on a writer that never rests. */
+/** Attempts of a reader to check the library while another process keeps writing. */
 const VERIFY_ATTEMPTS = 3;
 
 export class OpenedLibrary implements Library {
@@ -56,7 +56,7 @@ export class OpenedLibrary implements Library {
   private running: Promise<unknown> | undefined;
   private readonly stop = new AbortController();
   private lastLook = performance.now();
-  /** See SearcherParts; of a reader not before its first look. */
+  /** See SearcherParts; for a reader undefined until its first refresh. */
   private rowEpoch: number | undefined;
 
   constructor(
@@ -113,24 +113,24 @@ export class OpenedLibrary implements Library {
     });
   }
 
-  /** One at a time of what changes the library, or needs it to hold still. */
+  /** Runs one operation at a time that changes the library, or needs it unchanged. */
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.running !== undefined)
-      throw makeError('ERR_BUSY', 'a sync or a check is running already');
+      throw makeError('ERR_BUSY', 'a sync or a check is already running');
     const running = work();
     this.running = running;
     try {
       return await running;
     } finally {
       this.running = undefined;
-      // Rows may have been renumbered, and both sides know it now.
+      // Rows may have been renumbered; engine and catalog agree by now.
       if (!this.readOnly && !this.isClosed) this.rowEpoch = epochOf(this.catalog);
     }
   }
 
-  /** Drops vectors and graph; frames stay and wait to be encoded again. */
+  /** Drops vectors and graph; frames stay and wait to be embedded again. */
   private async startAfresh(): Promise<void> {
-    // Before anything is dropped: without its model the library would lose vectors that it has.
+    // Before anything is dropped: without its model the library would lose its vectors.
     await this.clip.image.warm();
     await this.vectors.startAfresh(() => {
       this.catalog.dropSpace(SPACE);
@@ -169,7 +169,7 @@ export class OpenedLibrary implements Library {
     );
   }
 
-  /** Through the cache, when what is cached is of this library's model. */
+  /** Through the cache, if the cached vectors are of this library's model. */
   private encodeText(text: string): Promise<Float32Array> {
     const { instruction } = this.embeddings.models;
     const isOurs = instruction.sha256 === this.clip.identity.sha256;
@@ -188,7 +188,7 @@ export class OpenedLibrary implements Library {
 
   frameFile(frameId: number): string | undefined {
     const frame = this.frame(frameId);
-    // Another library's picture of that number is none of ours.
+    // The frame of that number may belong to another library by now.
     if (frame === undefined || !this.catalog.home.hasOurFrames) return undefined;
     return path.join(this.dir, framePath(frame.frameId));
   }
@@ -218,7 +218,7 @@ export class OpenedLibrary implements Library {
   warm(): Promise<void> {
     this.assertOpen();
     return this.clip.text.warm().then(() => {
-      // The first searches need not wait for it; what goes wrong here they will meet and report.
+      // The first searches need not wait for it; they will meet and report its errors.
       this.vectors.store.warm().catch(() => undefined);
     });
   }
@@ -267,14 +267,14 @@ export class OpenedLibrary implements Library {
       await repairLibrary(this.parts(), outcome, { ignore, signal });
       outcome = await check();
       if (outcome.isIndexSound && outcome.rowsAgree) return outcome;
-      // The engine has rows that nobody knows: make it anew from the stored frames.
+      // The engine has rows that nothing refers to: rebuild it from the stored frames.
       await this.startAfresh();
       await runSync(this.parts(), { signal }, { ingest: false, embed: true });
       return check();
     });
   }
 
-  /** By a reader: what a writer changed meanwhile would look like damage. */
+  /** As a reader: changes by a writer in between would look like damage. */
   private async verifyBeside(): Promise<VerifyReport> {
     for (let attempt = 0; attempt < VERIFY_ATTEMPTS; attempt++) {
       this.lastLook = -Infinity;
@@ -285,7 +285,7 @@ export class OpenedLibrary implements Library {
     }
     throw makeError(
       'ERR_BUSY',
-      'another process keeps changing the library: check it when its sync is done',
+      'another process is changing the library: verify it when its sync is done',
     );
   }
 
@@ -300,7 +300,7 @@ export class OpenedLibrary implements Library {
     this.stop.abort();
     await this.running?.catch(() => undefined);
     try {
-      // Says so where the vectors' folder is another by now and rows could not be kept.
+      // Fails when the vectors' folder was replaced and rows could not be saved.
       await this.vectors.close();
     } finally {
       await this.embeddings.cleanup();
@@ -313,7 +313,7 @@ export class OpenedLibrary implements Library {
     return this.close();
   }
 
-  /** A reader notices what a writer in another process has committed; a failed look is made again. */
+  /** A reader picks up commits of a writer in another process; a failed check is repeated. */
   private async refresh(): Promise<void> {
     if (!this.readOnly || performance.now() - this.lastLook < REFRESH_MS) return;
     const before = epochOf(this.catalog);
@@ -328,7 +328,7 @@ export class OpenedLibrary implements Library {
   }
 }
 
-/** What `SearcherParts.rowEpoch` asks for. */
+/** Value of `SearcherParts.rowEpoch`. */
 function epochOf(catalog: Catalog): number | undefined {
   const { number, isSettled } = catalog.rowEpoch(SPACE);
   return isSettled ? number : undefined;

@@ -1,4 +1,4 @@
-/** What the library's calls take: one table of rules for each of their types. */
+/** Option rules of the library's calls: one table for each options type. */
 import { VECTOR_STORE_CHOICE, type VectorStoreChoice } from './vectors';
 import {
   arrayOf,
@@ -78,7 +78,7 @@ export const SEARCH_OPTIONS: OptionRules<SearchOptions> = {
   minSimilarity: number(0, 1),
 };
 
-/** By their names, because arrays of other realms have other classes. */
+/** By name: arrays of other realms have other classes. */
 const classOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
 
 const image: Rule<Uint8Array> = (name, value) => {
@@ -92,7 +92,7 @@ const vector: Rule<Float32Array> = (name, value) => {
   throw wrongType(name, 'a Float32Array', value);
 };
 
-/** That it is exactly one of these is seen to where the vector is made. */
+/** `query-vector.ts` checks that exactly one of these is set. */
 export const SEARCH_QUERY: OptionRules<SearchQuery> = {
   text: STRING,
   image,

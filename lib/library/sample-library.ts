@@ -1,6 +1,6 @@
 /**
- * The sample library of the demo: drawn once into a folder of its own and reused afterwards. Joins
- * the drawn scenes with the ffmpeg that `media/` finds; knows nothing of models or indexes.
+ * The sample library of the demo: drawn once into its own folder and reused. Combines the drawn scenes with
+ * the ffmpeg that `media/` finds; knows nothing of models or indexes.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -20,14 +20,14 @@ export interface PrepareOptions {
 export interface PreparedSample {
   readonly pictures: number;
   readonly videos: number;
-  /** True when the folder held the same sample already and nothing was drawn. */
+  /** True when the folder already held the same sample. */
   readonly isReused: boolean;
-  /** Why there are no videos although some were asked for. */
+  /** Why no videos were drawn although some were requested. */
   readonly videoProblem: string | undefined;
 }
 
 interface Marker {
-  /** Raised when drawing changes, so that an older sample is drawn again. */
+  /** Incremented when drawing changes, so that older samples are redrawn. */
   readonly version: number;
   readonly pictures: number;
   readonly videos: number;
@@ -41,7 +41,7 @@ export const SAMPLE_VIDEOS = 6;
 const MAX_FILES = 100_000;
 
 /**
- * Makes sure that `dir` holds the sample. Without ffmpeg there are pictures only.
+ * Creates the sample in `dir` if it is not there. Without ffmpeg there are pictures only.
  *
  * @throws ERR_FILE_EXISTS when the folder holds anything that is not the sample; ERR_ARG_RANGE;
  *   ERR_ABORTED; ERR_IO
@@ -65,7 +65,7 @@ export async function prepareSampleLibrary(
   const isReused = JSON.stringify(marker) === JSON.stringify(wanted);
   if (!isReused) {
     await mkdir(dir, { recursive: true });
-    // Incomplete until the last file: an interrupted drawing is drawn again, not refused.
+    // Marked incomplete until the last file: an interrupted drawing is redrawn, not refused.
     await writeMarker(dir, { ...wanted, isComplete: false });
     const { signal, onProgress } = options;
     await drawSampleLibrary(dir, {
@@ -94,7 +94,7 @@ async function readMarker(dir: string): Promise<Marker | undefined> {
   try {
     return JSON.parse(await readFile(path.join(dir, MARKER), 'utf8')) as Marker;
   } catch {
-    // None, or cut off by a crash: then the folder counts as somebody else's unless it is empty.
+    // Absent, or truncated by a crash: then the folder counts as foreign unless it is empty.
     return undefined;
   }
 }

@@ -1,7 +1,6 @@
 /**
- * The facade as a plain interface: everything the server and the command line may ask of a library.
- * `opened-library.ts` implements it. Holds no code, so that importing it loads neither sharp, onnxruntime
- * nor SQLite.
+ * The facade as a plain interface: everything the server and the command line use. `opened-library.ts`
+ * implements it. Contains no code, so that importing it does not load sharp, onnxruntime or SQLite.
  */
 import type { LibraryBackupOptions, LibraryBackupReport } from './backup';
 import type { VectorStoreChoice } from './vectors';
@@ -23,45 +22,48 @@ import type {
 export interface OpenLibraryOptions {
   /** The library's own folder; default `<root>/.sightline`. */
   readonly dir?: string;
-  /** `builtin`, a model folder, or a repository id of the model store. Default: what the library was made with. */
+  /**
+   * `builtin`, a model folder, or a repository id of the model store. Default: the library's recorded
+   * model.
+   */
   readonly model?: string;
   /** Search only; any number of readers may run beside one writer. */
   readonly readOnly?: boolean;
   /**
    * Keeps the vectors in PostgreSQL with pgvector: `postgres://user:password@host/database`. Default: in
-   * the library's folder. A library stays where it was made.
+   * the library's folder. Fixed once the library is created.
    */
   readonly vectorStore?: VectorStoreChoice;
   /**
-   * Answers `embeddings` of texts, for example a sentence encoder; searches use the library's own model.
+   * Model for `embeddings` of texts, for example a sentence encoder; searches use the library's own model.
    * Default: the library's model.
    */
   readonly textModel?: string;
   /**
-   * Where `embeddings` keeps vectors: `none`, `memory`, `disk`, `disk:FOLDER` or `redis://HOST:PORT`. Default:
-   * EMBEDDING_REDIS_URL if it is set, else `memory`.
+   * Cache of `embeddings`: `none`, `memory`, `disk`, `disk:FOLDER` or `redis://HOST:PORT`. Default:
+   * EMBEDDING_REDIS_URL if set, else `memory`.
    */
   readonly cache?: CacheName;
-  /** False: ERR_LIBRARY_MISSING where there is none yet. Default true. */
+  /** False: ERR_LIBRARY_MISSING if there is no library. Default true. */
   readonly create?: boolean;
   /**
    * Where the model runs: `auto`, `cpu`, `cuda`, `coreml`, `dml` or `webgpu`. Default: SIGHTLINE_DEVICE,
-   * CLIP_DEVICE, EMBEDDING_DEVICE or `cpu`. One that cannot be used is a notice, not an error.
+   * CLIP_DEVICE, EMBEDDING_DEVICE or `cpu`. An unusable device causes a notice, not an error.
    */
   readonly device?: string;
-  /** One line each, for example about such a device. Default: a process warning. */
+  /** Called with one line per notice. Default: a process warning. */
   readonly onNotice?: (line: string) => void;
 }
 
 export interface MediaFileLocation {
-  /** Absolute path of the original file, beneath the library's root when it was indexed. */
+  /** Absolute path of the original file, inside the library's root when it was indexed. */
   readonly path: string;
   readonly kind: MediaKind;
 }
 
 /**
- * An open library. Methods may be called at any time from one thread; after `close()` all of them
- * report ERR_CLOSED except `close()` itself, which may be called again.
+ * An open library. Methods may be called at any time from one thread. After `close()` they report
+ * ERR_CLOSED; `close()` itself is idempotent.
  */
 export interface Library extends AsyncDisposable {
   /** Absolute path of the folder whose media are indexed. */
@@ -73,15 +75,15 @@ export interface Library extends AsyncDisposable {
   readonly isEmpty: boolean;
 
   /**
-   * Makes the library match the folder: decodes, encodes and links what is new or changed, forgets
-   * what is gone. Resumable.
+   * Updates the library from the folder: decodes, encodes and links new or changed media, and removes
+   * missing ones. Resumable.
    *
    * @throws ERR_ABORTED | ERR_READ_ONLY | ERR_CLOSED | ERR_FILE_LOCKED, and model errors
    */
   sync(options?: SyncOptions): Promise<SyncReport>;
   /** First half of `sync`: frames and catalog entries, nothing encoded. */
   ingest(options?: SyncOptions): Promise<SyncReport>;
-  /** Second half of `sync`: encodes and links frames that wait; `rebuild` starts the vectors afresh. */
+  /** Second half of `sync`: encodes and links waiting frames; `rebuild` drops all vectors first. */
   index(options?: SyncOptions & { readonly rebuild?: boolean }): Promise<SyncReport>;
 
   /**
@@ -92,43 +94,43 @@ export interface Library extends AsyncDisposable {
    */
   search(query: SearchQuery, options?: SearchOptions): Promise<SearchResponse>;
 
-  /** Vectors of texts and pictures by this library's model, through the cache it was opened with. */
+  /** Vectors of texts and pictures by this library's model, through its cache. */
   readonly embeddings: EmbeddingService;
 
-  /** One frame as the catalog knows it; undefined for an id that names none. */
+  /** One frame as the catalog knows it; undefined for an unknown id. */
   frame(frameId: number): FrameRecord | undefined;
   /**
-   * The last part of the frame's `frame_url`: it changes whenever the id may stand for another picture,
-   * so that what is kept under it never has to be asked for again. Undefined for an id that names none.
+   * The last part of the frame's `frame_url`. It changes whenever the id may mean another picture, so
+   * responses can be cached forever. Undefined for an unknown id.
    */
   frameVersion(frameId: number): string | undefined;
   /**
-   * Absolute path of the frame's JPEG; undefined for an id that names none, and where the library's folder
-   * was replaced since it was opened.
+   * Absolute path of the frame's JPEG; undefined for an unknown id, and if the library's folder was
+   * replaced since it was opened.
    */
   frameFile(frameId: number): string | undefined;
-  /** Where a media item's original file lies; undefined for an id that names none. The file may be gone. */
+  /** Path of a media item's original file; undefined for an unknown id. The file may be missing. */
   mediaFile(mediaId: string): MediaFileLocation | undefined;
 
   /**
-   * Loads the text side of the model, so that the first search does not wait for it.
+   * Loads the text side of the model, so that the first search is fast.
    *
    * @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID | ERR_CLOSED
    */
   warm(): Promise<void>;
   stats(): LibraryStats;
-  /** Every media file that is not searchable, or only in part, and why; in path order. */
+  /** Every media file that is not, or only partly, searchable, and why; in path order. */
   problems(): readonly MediaProblem[];
   /**
-   * Writes a copy of the library that opens by itself: catalog, vectors and frames as they are at one
-   * moment, also while a sync is running here or in another process.
+   * Writes a copy of the library that opens by itself: catalog, vectors and frames of one moment, also
+   * during a sync in this or another process.
    *
-   * @param target  absent or an empty folder, outside of the library and of its media
+   * @param target  an absent or empty folder, outside of the library and its media
    * @throws ERR_FILE_EXISTS | ERR_ARG_RANGE | ERR_BUSY | ERR_DISK_FULL | ERR_READ_ONLY | ERR_IO | ERR_ABORTED
    *   and what reading the library throws; nothing is left under the target's name then
    */
   backup(target: string, options?: LibraryBackupOptions): Promise<LibraryBackupReport>;
   verify(options?: { readonly repair?: boolean }): Promise<VerifyReport>;
-  /** Finishes what is running, then releases files, threads and locks. May be called again. */
+  /** Finishes running work, then releases files, threads and locks. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Where a library keeps its vectors: the embedded engine in its folder, or a table of PostgreSQL. The
- * catalog remembers which; a library never has some vectors here and some there.
+ * Where a library keeps its vectors: the embedded engine in its folder, or a PostgreSQL table. The catalog
+ * records which; never both.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { CONNECTION_OPTIONS } from '../stores/vectors/pg/pg-options';
 import type { ModelIdentity } from '../base/types';
 import { VectorIndex } from '../vectors';
 
-/** `postgres://user:password@host:port/database`, or the same with settings of the pool. */
+/** `postgres://user:password@host:port/database`, or an object with pool settings. */
 export type VectorStoreChoice =
   | string
   | Pick<
@@ -42,20 +42,20 @@ export interface VectorsOptions {
 export interface LibraryVectors {
   readonly store: VectorStore;
   /**
-   * Empties the store. `forget` makes the catalog forget its rows, at the moment after which a crash
-   * leaves a library that the next open repairs.
+   * Empties the store. Calls `forget`, which drops the catalog's rows, at the point after which the next
+   * open repairs a crash.
    */
   startAfresh(forget: () => void): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Entries of the catalog: `postgres` where vectors are in PostgreSQL, and in which table. */
+/** `meta` entries of the catalog: `postgres` if vectors are in PostgreSQL, and the table. */
 const KIND = 'vector_store';
 const TABLE = 'vector_table';
 
 /**
- * @throws ERR_ARG_RANGE when the library's vectors are elsewhere than `choice` says, ERR_FILE_LOCKED,
- *   ERR_LIBRARY_MISSING, and what the engine and PostgreSQL throw
+ * @throws ERR_ARG_RANGE when the library's vectors are not where `choice` says, ERR_FILE_LOCKED,
+ * ERR_LIBRARY_MISSING, and what the engine and PostgreSQL throw
  */
 export async function openVectors(
   catalog: Catalog,
@@ -100,15 +100,15 @@ class EmbeddedPlace implements LibraryVectors {
 
   async startAfresh(forget: () => void): Promise<void> {
     const folder = engineFolder(this.options);
-    const grave = `${folder}.old-${process.pid}`;
+    const discarded = `${folder}.old-${process.pid}`;
     this.catalog.home.assertOurs();
     await this.store.close();
     this.catalog.home.assertOurs();
-    // Rename first: a crash half-way through a removal must not look like a damaged index.
-    await rename(folder, grave);
+    // Rename first: a crash during removal must not look like a damaged index.
+    await rename(folder, discarded);
     forget();
     this.store = await openEngine(this.options);
-    await rm(grave, { recursive: true, force: true });
+    await rm(discarded, { recursive: true, force: true });
   }
 
   close(): Promise<void> {
@@ -116,7 +116,7 @@ class EmbeddedPlace implements LibraryVectors {
   }
 }
 
-/** Words are unlike pictures: this storage recognises such queries and answers them in full (ADR 8). */
+/** Text queries are far from pictures: this storage recognizes them and answers them in full (ADR 8). */
 const STORAGE = 'i4';
 
 const engineFolder = ({ dir, space }: VectorsOptions): string => path.join(dir, 'spaces', space);
@@ -129,7 +129,8 @@ async function openEngine(options: VectorsOptions): Promise<EmbeddedVectors> {
     VectorIndex.open(folder, { readOnly, label, storage: STORAGE });
   if (existsSync(path.join(folder, COMMIT_LOG)))
     return new EmbeddedVectors(await open(), readOnly ? open : undefined);
-  if (readOnly) throw makeError('ERR_LIBRARY_MISSING', `${dir} has no vectors yet: sync it first`);
+  if (readOnly)
+    throw makeError('ERR_LIBRARY_MISSING', `${dir} has no vectors yet: run a sync first`);
   await mkdir(path.dirname(folder), { recursive: true });
   return new EmbeddedVectors(
     await VectorIndex.create({ dim, metric: 'cosine', path: folder, label, storage: STORAGE }),
@@ -146,13 +147,13 @@ async function openPostgres(
   const { space, model, dim, readOnly } = options;
   const known = catalog.meta(TABLE);
   if (readOnly && known === undefined)
-    throw makeError('ERR_LIBRARY_MISSING', `${options.dir} has no vectors yet: sync it first`);
-  // Of its own for every library, so that many can share a database.
+    throw makeError('ERR_LIBRARY_MISSING', `${options.dir} has no vectors yet: run a sync first`);
+  // One table per library, so that many can share a database.
   const table = known ?? `sightline_${space}_${randomBytes(6).toString('hex')}`;
   // One writer a library. The catalog lies in this folder, so whoever writes it is on this machine.
   const lock = readOnly ? undefined : await lockFile(path.join(options.dir, 'LOCK'));
   try {
-    // The name first: after a crash the next open makes this table and not another one.
+    // Record the name first: after a crash the next open creates this table and no other.
     if (known === undefined) catalog.setMeta(TABLE, table);
     const store = await PgVectorStore.open({
       ...(typeof choice === 'string' ? { url: choice } : choice),
@@ -178,7 +179,7 @@ class PostgresPlace implements LibraryVectors {
   ) {}
 
   async startAfresh(forget: () => void): Promise<void> {
-    // A crash in between: the catalog counts rows that are not there, which `reconcile` puts right.
+    // After a crash in between the catalog counts missing rows, which `reconcile` repairs.
     await this.store.rollbackTo(0);
     forget();
   }

@@ -1,6 +1,6 @@
 /**
- * Which demuxer of ffmpeg gets a sound file, by its first bytes. It is forced, so a playlist or script
- * under a sound's name never reaches a demuxer that would obey it.
+ * Picks ffmpeg's demuxer for an audio file by its first bytes. The demuxer is forced, so a playlist or
+ * script named like audio never reaches a demuxer that would follow it.
  */
 import { sniff, type VideoFormat } from './sniff';
 
@@ -12,7 +12,7 @@ export interface SniffedAudio {
   readonly decoder?: string;
 }
 
-/** Containers of films hold sound as well; undefined for everything else. */
+/** Video containers hold audio as well; undefined for everything else. */
 export function sniffAudio(head: Uint8Array): SniffedAudio | undefined {
   const text = (from: number, to: number): string =>
     String.fromCharCode(...head.subarray(from, Math.min(to, head.length)));
@@ -33,8 +33,8 @@ export function sniffAudio(head: Uint8Array): SniffedAudio | undefined {
 }
 
 /**
- * A RIFX file is a WAV with big-endian numbers, samples included. ffmpeg (5.1) reads its header
- * so and its samples the other way round: noise, without a word. So the decoder is named here.
+ * RIFX is WAV with big-endian numbers and samples. ffmpeg (5.1) reads the header right and the samples in
+ * the wrong byte order, which gives noise without an error. So name the decoder.
  */
 function bigEndianWav(head: Uint8Array): SniffedAudio | undefined {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);

@@ -1,7 +1,7 @@
 /**
- * Media files -> frames: walks folders, sniffs, decodes pictures (in child processes) and videos (by
- * ffmpeg) into upright JPEGs of bounded size, and sound (by ffmpeg) into mono samples. Knows no catalog, no model and no index. Nothing here
- * parses hostile bytes in this process: it reads the first 4 KiB, and what its children answer.
+ * Media files: walks folders, detects formats, decodes pictures (in child processes) and videos (by ffmpeg)
+ * into upright JPEGs of bounded size, and audio (by ffmpeg) into mono samples. Knows no catalog, model or
+ * index. This process parses no hostile bytes: it reads only the first 4 KiB and the children's replies.
  */
 export { decodeAudio, type DecodeAudioOptions, type DecodedAudio } from './audio/audio';
 export { sampleClip, type SampleClipOptions } from './video/clip';

@@ -1,11 +1,10 @@
 /**
- * What a walk makes of a file's name. A name only says that someone thinks of the file as a picture or
- * a film; what it is, its first bytes say (`sniff.ts`, `recognise.ts`). So a name decides one thing
- * alone: whether the file is worth opening while walking.
+ * The kind that a file's name suggests. The content decides what the file is (`sniff.ts`, `recognise.ts`);
+ * the name only decides whether a walk opens the file.
  */
 import type { MediaKind } from '../base/types';
 
-/** Taken by name: what is wrong with their bytes is said when they are decoded. */
+/** Included by name; decoding reports what is wrong with the content. */
 const IMAGE_EXTENSIONS =
   'jpg jpeg jpe jfif mpo png apng webp gif avif ' +
   'heic heif hif tif tiff bmp dib ico cur jp2 j2k jpf jxl jxr wdp psd psb tga pcx qoi insp ' +
@@ -15,10 +14,10 @@ const VIDEO_EXTENSIONS =
   'mp4 m4v f4v mov qt mkv mk3d webm avi divx m2ts mpg mpeg mpe m1v m2v mp2v vob 3gp 3g2 flv wmv asf ' +
   'ogv ogm mxf dv insv lrv tod rm rmvb wtv ivf';
 
-/** Names of films that others use more often: TypeScript, translations, module files. */
+/** Video extensions more often used for something else: TypeScript, translations, module files. */
 const SHARED_EXTENSIONS = 'ts mts cts mod';
 
-/** Never opened while walking, though their bytes might say something: no media in anybody's eyes. */
+/** Never opened by a walk: these are no media. */
 const OTHER_EXTENSIONS =
   'txt md rst tex log csv tsv json jsonl ndjson yaml yml toml ini cfg conf env lock xml html htm xhtml ' +
   'css scss less js mjs cjs jsx tsx vue map wasm py pyc rb go rs c h cc cpp hpp cs java class jar kt ' +
@@ -47,5 +46,5 @@ export function kindOfName(name: string): MediaKind | undefined {
 /** True for names of films that mean something else as well. */
 export const isSharedName = (name: string): boolean => SHARED.has(extensionOf(name) ?? '');
 
-/** True for names that no picture and no film has. */
+/** True for extensions of neither pictures nor videos. */
 export const isOtherName = (name: string): boolean => OTHER.has(extensionOf(name) ?? '');

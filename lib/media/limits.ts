@@ -1,8 +1,8 @@
 /**
- * What one media file may cost. A file over a limit is refused by its header where that is possible,
- * and the child that decodes it is stopped where it is not. RELIABILITY 2.C gives the reasons.
+ * Limits per media file. A file over a limit is refused by its header where possible; otherwise its decoder
+ * child is stopped. RELIABILITY 2.C gives the reasons.
  *
- * What a person may need to change is a setting (`MediaLimits`); the rest is fixed.
+ * Limits that users may need to change are settings (`MediaLimits`); the rest is fixed.
  */
 import { makeError } from '../base/errors';
 import type { MediaLimits } from '../base/types';
@@ -10,7 +10,7 @@ import type { MediaLimits } from '../base/types';
 export const LIMITS = {
   /** Encoded bytes of one picture; it is read whole. */
   imageBytes: 256 * 1024 * 1024,
-  /** Pictures in one file; only the first is taken, but the decoder has to walk past the others. */
+  /** Pictures per file; only the first is decoded, but the decoder has to skip the others. */
   imagePages: 1000,
   /** Longer side by shorter side. */
   aspectRatio: 200,
@@ -43,7 +43,7 @@ export const LIMITS = {
   videoPixels: 80_000_000,
 } as const;
 
-/** What one picture may cost, in the units of the decoder. */
+/** Cost limits of one picture, in the decoder's units. */
 export interface PictureLimits {
   readonly pixels: number;
   readonly memoryBytes: number;

@@ -1,17 +1,16 @@
-/** What a file is, by opening it: for names that do not say, and before a decoder is chosen. */
+/** Detects a file's kind from its content: for ambiguous names, and before a decoder is chosen. */
 import type { MediaKind } from '../base/types';
 import { isOtherName, isSharedName, kindOfName } from './kinds';
 import { openMedia } from './safe-open';
 import { isText, sniff, SNIFF_BYTES } from './sniff';
 
 /**
- * Kind of a plain file for a walk: by its name where that says it, else by its first bytes; undefined
- * for what is no picture and no film. A picture of a format that we do not decode counts as one, so that
- * it is named and not passed over.
+ * Kind of a regular file for a walk: by its name if that is clear, else by its first bytes; undefined for
+ * other files. A picture in an unsupported format counts as one, so that it is reported instead of ignored.
  *
- * Cost: nothing for names that say it; else one open and one read.
+ * Cost: nothing for clear names; else one open and one read.
  *
- * @throws what the system says when it does not let us read
+ * @throws the system's error when the file cannot be read
  */
 export async function walkedKind(absPath: string, name: string): Promise<MediaKind | undefined> {
   const byName = kindOfName(name);
@@ -21,11 +20,11 @@ export async function walkedKind(absPath: string, name: string): Promise<MediaKi
   return kindOf(head) ?? (isSharedName(name) && !isText(head) ? 'video' : undefined);
 }
 
-/** Kind by the bytes alone; undefined when they say nothing, or when they cannot be read. */
+/** Kind by content alone; undefined when unknown or unreadable. */
 export async function contentKind(file: {
   readonly absPath: string;
 }): Promise<MediaKind | undefined> {
-  // Whoever decodes it will say why it cannot be read.
+  // Decoding will report why it cannot be read.
   const head = await readHead(file.absPath).catch(() => undefined);
   return head && kindOf(head);
 }

@@ -1,13 +1,13 @@
 /**
- * Opens a media file so that nothing but a plain file can come of it: no symbolic link at the end of
- * the path, no FIFO that blocks, no device that reacts to being opened.
+ * Opens only regular files: no symbolic link as the last part of the path, no FIFO that blocks, no device
+ * that reacts to being opened.
  */
 import { constants, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { isMissing } from '../base/files/system-errors';
 import { makeError, messageOf } from '../base/errors';
 
-/** What must stay the same while a file is read. */
+/** Must stay unchanged while a file is read. */
 export interface FileIdentity {
   readonly ino: bigint;
   readonly dev: bigint;
@@ -26,8 +26,8 @@ const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NO
 /**
  * Opens a plain file for reading. The caller closes the handle.
  *
- * @throws ERR_MEDIA_MISSING when it is gone; ERR_MEDIA_UNSUPPORTED when it is no plain file;
- *   ERR_MEDIA_DECODE when the system refuses to let us read it
+ * @throws ERR_MEDIA_MISSING; ERR_MEDIA_UNSUPPORTED when it is not a regular file; ERR_MEDIA_DECODE when the
+ * system denies reading
  */
 export async function openMedia(absPath: string): Promise<OpenedFile> {
   let handle: FileHandle;
@@ -39,7 +39,7 @@ export async function openMedia(absPath: string): Promise<OpenedFile> {
   try {
     const stats = await handle.stat({ bigint: true });
     if (!stats.isFile())
-      throw makeError('ERR_MEDIA_UNSUPPORTED', `${absPath} is not a plain file`, {
+      throw makeError('ERR_MEDIA_UNSUPPORTED', `${absPath} is not a regular file`, {
         details: { path: absPath },
       });
     return { handle, identity: identityOf(stats) };
@@ -53,10 +53,13 @@ function openError(absPath: string, cause: unknown): Error {
   const code = (cause as NodeJS.ErrnoException).code;
   const details = { path: absPath, system: code };
   if (isMissing(cause))
-    return makeError('ERR_MEDIA_MISSING', `${absPath} is not there`, { details, cause });
+    return makeError('ERR_MEDIA_MISSING', `${absPath} does not exist`, { details, cause });
   // ELOOP: a symbolic link. ENXIO and ENODEV: a socket, or a device without a driver.
   if (code === 'ELOOP' || code === 'ENXIO' || code === 'ENODEV')
-    return makeError('ERR_MEDIA_UNSUPPORTED', `${absPath} is not a plain file`, { details, cause });
+    return makeError('ERR_MEDIA_UNSUPPORTED', `${absPath} is not a regular file`, {
+      details,
+      cause,
+    });
   return makeError('ERR_MEDIA_DECODE', `${absPath} cannot be read: ${messageOf(cause)}`, {
     details,
     cause,
@@ -68,7 +71,7 @@ function identityOf(stats: BigIntStats): FileIdentity {
 }
 
 /**
- * Checks that an open file is still what it was when it was opened.
+ * Checks that an open file has not changed since it was opened.
  *
  * Size, time in nanoseconds and inode, not a second hash: a writer that changes bytes changes the
  * time too unless it sets it back on purpose, and a second hash would read every file twice.
@@ -79,7 +82,7 @@ export async function assertUnchanged(file: OpenedFile, absPath: string): Promis
   const now = identityOf(await file.handle.stat({ bigint: true }));
   const { identity } = file;
   if (now.size !== identity.size || now.mtimeNs !== identity.mtimeNs) {
-    throw makeError('ERR_MEDIA_CHANGED', `${absPath} changed while it was read`, {
+    throw makeError('ERR_MEDIA_CHANGED', `${absPath} changed during reading`, {
       details: { path: absPath, sizeBefore: Number(identity.size), sizeAfter: Number(now.size) },
     });
   }

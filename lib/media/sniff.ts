@@ -1,9 +1,9 @@
 /**
- * What a file is, from its first bytes. Decides which decoder gets it, so that a script, a playlist or
- * an SVG under a media name never reaches one that would obey it. Pure: bytes in, verdict out.
+ * Detects a file's format by its first bytes. This decides which decoder gets it, so that a script, a
+ * playlist or an SVG named like media never reaches a decoder that would run it. Pure.
  */
 
-/** Bytes that `sniff` wants to see; fewer are fine when the file is shorter. */
+/** Bytes that `sniff` needs; a shorter file is fine. */
 export const SNIFF_BYTES = 4096;
 
 export type ImageFormat =
@@ -62,12 +62,12 @@ export type VideoFormat =
 export type Sniffed =
   | { readonly type: 'image'; readonly format: ImageFormat }
   | { readonly type: 'video'; readonly format: VideoFormat }
-  /** Recognised, and why it is not decoded. */
+  /** Recognized but not decoded, and why. */
   | {
       readonly type: 'unsupported';
       readonly name: string;
       readonly reason: string;
-      /** A person would call it a picture: worth naming wherever it lies. */
+      /** A picture to users: reported wherever it is. */
       readonly isPicture: boolean;
     }
   | { readonly type: 'unknown' };

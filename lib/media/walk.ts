@@ -1,8 +1,7 @@
 /**
- * Lists the media files beneath a folder, in the same order every time. Opens no file but ignore
- * files and those whose name does not say what they are; follows no symbolic link, and says what it
- * had to leave out and why: a file that is not listed because it is gone is another thing than one
- * that could not be seen or should not be.
+ * Lists the media files in a folder, in a stable order. Opens only ignore files and files whose name is
+ * ambiguous; follows no symbolic link; reports what it skipped and why, because a missing file differs from
+ * one that was unreadable or excluded.
  */
 import { isUtf8 } from 'node:buffer';
 import type { Dirent, Stats } from 'node:fs';
@@ -27,24 +26,24 @@ export interface MediaFile {
   readonly kind: MediaKind;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
-  /** Time of the last change of bytes, name or owner, which nobody can set. */
+  /** Time of the last change of bytes, name or owner, which programs cannot set. */
   readonly ctimeMs: number;
 }
 
-/** Something beneath the root that looked like media or a folder and could not be taken. */
+/** An entry that looked like media or a folder and could not be read. */
 export interface WalkProblem {
   /** `.` for the root itself. */
   readonly relPath: string;
   readonly code: ErrorCode;
   readonly reason: string;
   /**
-   * What this says of a file known to be at this path or below it. `unseen`: nothing, the system did
-   * not let us look. `replaced`: something else is there now. Absent: nothing is wrong with it.
+   * What this says about a known file at this path or below. `unseen`: nothing, the system denied access.
+   * `replaced`: something else is there now. Absent: no doubt about it.
    */
   readonly hides?: 'unseen' | 'replaced';
 }
 
-/** Something beneath the root that was left out on purpose, or is worth remembering. */
+/** An entry that was skipped on purpose, or is worth remembering. */
 export interface WalkNote {
   readonly relPath: string;
   /**
@@ -75,8 +74,8 @@ const ROOT = '.';
 /**
  * Walks a folder: depth first, names in order of their UTF-16 code units whatever the locale.
  *
- * @throws ERR_FILE_MISSING when the root is no folder that can be read; ERR_ABORTED; ERR_ARG_RANGE for
- *   a pattern that names nothing
+ * @throws ERR_FILE_MISSING when the root is not a readable folder; ERR_ABORTED; ERR_ARG_RANGE for a pattern
+ * that matches nothing
  */
 export async function* walkMedia(
   root: string,
@@ -90,7 +89,7 @@ export async function* walkMedia(
     if (!stats.isDirectory()) throw new Error('not a folder');
     device = stats.dev;
   } catch (cause) {
-    throw makeError('ERR_FILE_MISSING', `${root} is not a folder that can be read`, {
+    throw makeError('ERR_FILE_MISSING', `${root} is not a readable folder`, {
       details: { path: root },
       cause,
     });
@@ -100,7 +99,7 @@ export async function* walkMedia(
 }
 
 class Walker {
-  /** Apart from the files' rules: a `!` in a folder's file must not take back what a person typed. */
+  /** Separate from the files' rules: a `!` in an ignore file must not cancel the user's patterns. */
   private readonly callerRules: IgnoreRules;
 
   constructor(
@@ -136,10 +135,10 @@ class Walker {
     }
     const { patterns, problems } = await this.ignoreFile(absDir, entries);
     const own = inherited.with(patterns, relDir);
-    // Rather too many files than a walk that a bad ignore file can stop; but not without a word.
+    // Too many files are better than a walk that a bad ignore file stops; but report it.
     const ignorePath = relDir === '' ? IGNORE_FILE : `${relDir}/${IGNORE_FILE}`;
     for (const reason of problems)
-      yield { relPath: ignorePath, code: 'ERR_IO', reason: `not obeyed: ${reason}` };
+      yield { relPath: ignorePath, code: 'ERR_IO', reason: `ignored: ${reason}` };
     const taken: Entry[] = [];
     for (const entry of entries) {
       if (this.isHidden(entry.name)) continue;

@@ -3,7 +3,7 @@
  * Face ONNX layout. Pure.
  */
 
-/** Best first: what is taken when nobody asked for one. */
+/** Best first: the default order. */
 export const DTYPES = ['fp32', 'fp16', 'q8'] as const;
 
 /** `q8`: weights of 8 bits, a quarter of the size. */
@@ -33,8 +33,8 @@ const towersOf = (dtype: Dtype): readonly string[] => [
 ];
 
 /**
- * The graphs that make a whole model in one number type: both towers, or the single graph; in a model
- * that has these in no number type, the one tower that is there. Empty when it is not whole.
+ * The graphs of a complete model in one number type: both towers, or the single graph; if no number type
+ * has these, the one tower that exists. Empty when incomplete.
  */
 export function graphsIn(paths: Paths, dtype: Dtype): readonly string[] {
   const whole = pairOrSingle(paths, dtype);
@@ -49,12 +49,12 @@ function pairOrSingle(paths: Paths, dtype: Dtype): readonly string[] {
   return paths.has(single) ? [single] : [];
 }
 
-/** Number types in which the model is whole, best first. */
+/** Number types in which the model is complete, best first. */
 export function dtypesIn(paths: Paths): Dtype[] {
   return DTYPES.filter((dtype) => graphsIn(paths, dtype).length > 0);
 }
 
-/** The number type to take when nobody asked for one: the best that is whole, else `fp32`. */
+/** The default number type: the best complete one, else `fp32`. */
 export function bestDtype(paths: Paths): Dtype {
   return dtypesIn(paths)[0] ?? 'fp32';
 }

@@ -1,11 +1,11 @@
 /**
- * Errors of the hub: what went wrong, and the exact commands that help. One place, so that a pull, a
- * load and a listing say the same.
+ * Errors of the hub: what went wrong, and the commands that help. Shared, so that a pull, a load and a
+ * listing report the same.
  */
 import { isDiskFull } from '../base/files/system-errors';
 import { isError, isLibraryError, makeError, type LibraryError } from '../base/errors';
 
-/** Why the hub did not give what was asked. */
+/** Why a request to the hub failed. */
 export type HubTrouble =
   /** No connection, or none that lasts. */
   | 'unreachable'
@@ -47,7 +47,7 @@ const REFUSED: Readonly<Record<RemedyContext['token'], string>> = {
   kept: 'HF_TOKEN was not sent, because HF_ENDPOINT is no https:// address; with one',
 };
 
-/** The same error with commands that can be copied; other errors unchanged. */
+/** The same error with commands to copy; other errors unchanged. */
 export function withRemedy(error: unknown, context: RemedyContext): unknown {
   if (!isLibraryError(error)) return error;
   const trouble = error.details['trouble'] as HubTrouble | undefined;

@@ -1,6 +1,6 @@
 /**
- * Hashes of files. SHA-256 of a file is remembered in the process by place, size and time of change,
- * so that the check against a lock entry and the identity of a model read the weights once.
+ * Hashes of files. SHA-256 sums are cached in the process by path, size and change time, so that the check
+ * against a lock entry and the model's identity read the weights once.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -56,7 +56,7 @@ export class Digests {
 }
 
 /**
- * Hashes without remembering.
+ * Hashes without caching.
  *
  * @param size bytes that the whole file has, or will have when it is still being written
  */

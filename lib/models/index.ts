@@ -1,9 +1,9 @@
 /**
- * Models: finds them on disk (`store/`), pulls them from a Hugging Face hub into the cache that all its
- * tools share (`hub/`), and reads what their graphs say of themselves (`onnx/`). Runs none: `lib/encode`
- * does. Pulling is the only thing in the package that opens connections to the hub.
+ * Models: finds them on disk (`store/`), pulls them from a Hugging Face hub into the cache shared with its
+ * tools (`hub/`), and reads their graphs' metadata (`onnx/`). Runs none: `lib/encode` does. Only pulling
+ * opens connections to the hub.
  *
- * May use `lib/base`. This file loads undici, so callers import it when it is needed.
+ * May use `lib/base`. This file loads undici, so it is imported on demand.
  */
 export { listModels, type InstalledModel, type ModelState } from './store/list';
 export { pullModel } from './hub/pull';

@@ -1,6 +1,6 @@
 /**
- * Reads JSON that came from outside with bounds: a model folder is a stranger's data. Also the two
- * readers that configuration code needs: an object field and a bounded number.
+ * Reads untrusted JSON with bounds: a model folder comes from outside. Also two readers for configuration
+ * code: an object field and a bounded number.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { isWithin, rangeText } from '../base/ranges';

@@ -1,6 +1,6 @@
 /**
- * What people call models, and what a hub calls files: short names to repositories, and the rule for
- * paths that a stranger chose. Pure.
+ * Names of models and of files in a hub: short names of repositories, and the rule for untrusted paths.
+ * Pure.
  */
 import { makeError } from '../base/errors';
 import { STRING } from '../base/options';
@@ -40,7 +40,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'facebook/wav2vec2-base-960h': 'Xenova/wav2vec2-base-960h',
 };
 
-/** The names that `models pull` takes without an owner. */
+/** The names that `models pull` accepts without an owner. */
 export const SHORT_NAMES: readonly string[] = Object.keys(KNOWN).filter(
   (name) => !name.includes('/') && !name.startsWith('ViT-'),
 );

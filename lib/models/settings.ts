@@ -1,6 +1,6 @@
 /**
- * Where the hub is, who asks, and by which way: the environment variables of the hub's own tools, so
- * that a machine set up for them is set up for us.
+ * Hub endpoint, token and proxy: read from the environment variables of the hub's own tools, so that a
+ * machine configured for them works here.
  */
 import { homedir } from 'node:os';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The addon's functions as TypeScript sees them. One line each here; what they do is told in
- * `native/index/index.h`. Arguments are positional and flat on purpose: no object is made per call.
+ * The addon's functions as TypeScript sees them; `native/index/index.h` documents what they do. Arguments
+ * are positional and flat, so that no object is made per call.
  */
 
 /** Wraps one native index; opaque. */
@@ -19,7 +19,7 @@ export interface NativeInfo {
   readonly readOnly: boolean;
   /** 0 f32, 1 f16, 2 i8, 3 i4, 4 inline. */
   readonly storage: number;
-  /** What was left out of a copy whose files are of different moments; empty when nothing was. */
+  /** What was dropped from a copy whose files are from different moments; empty when nothing was. */
   readonly recovered: string;
 }
 
@@ -36,28 +36,28 @@ export interface NativeStats {
   readonly graphProblem: string;
   readonly kernel: string;
   readonly walksOnCodes: boolean;
-  /** `used`, or why they are not. */
+  /** `used`, or why codes are not used. */
   readonly codesReason: string;
   readonly levels: number[];
 }
 
-/** Whole numbers of at most 2^53 - 1, or all 64 bits. */
+/** Whole numbers up to 2^53 - 1, or all 64 bits. */
 export type NativeKeys = Float64Array | BigInt64Array;
 
-/** Results of a batch, k places a query. */
+/** Results of a batch, k slots per query. */
 export interface NativeBatch {
   readonly nodes: Uint32Array;
   readonly distances: Float32Array;
-  /** In a Float64Array NaN for keys beyond 2^53 and in unused places. */
+  /** NaN in a Float64Array for keys beyond 2^53 and in unused slots. */
   readonly keys: NativeKeys;
   readonly counts: Uint32Array;
 }
 
 export interface NativeBinding {
   kernelName(): string;
-  /** The process is about to end: long work stops where it stands, because ending waits for it. */
+  /** The process is about to exit: aborts long work, because exit waits for it. */
   endProcess(): void;
-  /** Whether the system would give so many bytes now. */
+  /** Whether the system could allocate so many bytes now. */
   hasRoom(bytes: number): boolean;
   /** `native/platform/lock.h`, of an open file; closing it frees the lock. */
   lockFile(descriptor: number, path: string, shared: boolean): void;
@@ -69,25 +69,25 @@ export interface NativeBinding {
     efConstruction: number,
     seed: number,
     label: string,
-    /** As NativeInfo's. */
+    /** As in NativeInfo. */
     storage: number,
   ): Promise<NativeHandle>;
   open(path: string, readOnly: boolean, threads: number, storage: number): Promise<NativeHandle>;
   info(handle: NativeHandle): NativeInfo;
   stats(handle: NativeHandle): NativeStats;
   verify(handle: NativeHandle): Promise<{ problems: string[]; rowsChecked: number }>;
-  /** closing: for the sake of what is not on disk yet, and of a very long log; else nothing is checked. */
+  /** `closing`: saves only if rows are not on disk yet or the log is very long. */
   save(handle: NativeHandle, closing: boolean): Promise<void>;
-  /** Writes the files of the index, as they are now, into another folder that has none of their names. */
+  /** Writes the index's files, as they are now, into a folder that has none of these names. */
   copyInto(handle: NativeHandle, folder: string): Promise<void>;
-  /** Replaces a small file in the index's folder, if it is still the one that was opened. */
+  /** Replaces a small file in the index's folder, if it is still the folder that was opened. */
   writeNote(handle: NativeHandle, name: string, text: string): Promise<void>;
   close(handle: NativeHandle): Promise<void>;
   count(handle: NativeHandle): number;
   liveCount(handle: NativeHandle): number;
-  /** Another number whenever rows came or went, or a key got another row. */
+  /** Changes whenever rows are added or removed, or a key gets another row. */
   changes(handle: NativeHandle): number;
-  /** Fills the last three, which have room for k, and gives how many. */
+  /** Fills `out` and returns the number of results. */
   search(
     handle: NativeHandle,
     query: Float32Array,
@@ -96,9 +96,9 @@ export interface NativeBinding {
     exact: boolean,
     filter: Uint8Array | undefined,
     threshold: number,
-    /** Room for 3k: keys, then from k on distances, then from 2k on nodes. */
+    /** 3k slots: keys, then distances from k on, then nodes from 2k on. */
     out: Float64Array,
-    /** What `changes` was when the filter was made; ERR_BUSY if it is not that any more. */
+    /** Value of `changes` when the filter was made; ERR_BUSY if it has changed since. */
     changes: number | undefined,
   ): number;
   searchBatch(
@@ -110,7 +110,7 @@ export interface NativeBinding {
     filter: Uint8Array | undefined,
     threshold: number,
     threads: number,
-    /** Is filled, and must not be touched before. */
+    /** Filled by the call; do not touch until then. */
     out: NativeBatch,
     changes: number | undefined,
   ): Promise<void>;
@@ -141,17 +141,17 @@ export interface NativeBinding {
   ): Promise<{ firstRow: number; rows: number }>;
   remove(handle: NativeHandle, keys: NativeKeys): Promise<number>;
   rollback(handle: NativeHandle, rows: number, threads: number): Promise<void>;
-  /** After the last part of an append whose parts said that more follows. */
+  /** Call after the last part of an append whose parts were made with `more`. */
   settle(handle: NativeHandle, threads: number): Promise<void>;
-  /** Nodes whose links have no current codes; 0 unless storage is inline. */
+  /** Nodes whose inline codes are missing or outdated; 0 for other storages. */
   uncoded(handle: NativeHandle): number;
-  /** Gives the node to go on from; the number of nodes when all is done. */
+  /** Returns the node to continue from; the number of nodes when done. */
   makeCodes(handle: NativeHandle, first: number, threads: number): Promise<number>;
-  /** Whether enough removed rows have gathered in the graph to take them out. */
+  /** Whether the graph holds enough removed rows to unlink them. */
   unlinkIsDue(handle: NativeHandle): boolean;
-  /** Gives the node to go on from; the number of nodes when all is done. */
+  /** Returns the node to continue from; the number of nodes when done. */
   unlink(handle: NativeHandle, first: number, threads: number): Promise<number>;
-  /** Copies the next part of mapped rows and links into huge pages; whether there is more to do. */
+  /** Copies the next part of mapped rows and links into huge pages; returns whether more is left. */
   promote(handle: NativeHandle): Promise<boolean>;
   /** Compaction: `native/index/compact.cc`. */
   createBeside(handle: NativeHandle): Promise<NativeHandle>;

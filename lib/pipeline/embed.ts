@@ -1,10 +1,10 @@
 /**
- * The second half of a sync: frames without a row -> encoder -> engine -> catalog. Runs beside the
- * first half and is woken by its commits; run alone it is `sightline index`. Rows are durable before
- * the catalog counts them.
+ * The second half of a sync: encodes frames without a row, appends the vectors to the engine, records them
+ * in the catalog. Runs beside the first half and is woken by its commits; alone it is `sightline index`.
+ * Rows are durable before the catalog counts them.
  *
- * No failure of the encoder ends it (spec 003): a frame that cannot be encoded is recorded with its
- * reason, and one for which the encoder as a whole failed with that. The next sync tries them again.
+ * Encoder failures do not stop it (spec 003): a frame that cannot be encoded is recorded with its reason,
+ * also when the encoder as a whole failed. The next sync retries.
  */
 import { crc32 } from 'node:zlib';
 import { INTERRUPTED } from './progress';
@@ -23,16 +23,16 @@ export interface EmbedParts {
   readonly index: VectorStore;
   readonly encoder: ImageEncoder;
   readonly space: string;
-  /** Run before rows are appended, by the same loop: the engine has one writer at a time. */
+  /** Called before rows are appended, by the same loop: the engine has one writer at a time. */
   readonly beforeAppend: () => Promise<void>;
   readonly onEmbedded: (frames: number) => void;
-  /** Frames that got no embedding, and the media files that became final with such frames. */
+  /** Frames without an embedding, and the media files that became final with such frames. */
   readonly onFailed: (frames: number, media: readonly MediaRow[]) => void;
 }
 
 /** Frames encoded and committed together. */
 export const EMBED_BATCH = 64;
-/** Rows between two graph snapshots, so that the next open has at most this many to link. */
+/** Rows between two graph snapshots: the next open links at most this many. */
 const SNAPSHOT_EVERY_ROWS = 50_000;
 
 const NO_ENCODER_FAULT: ReadonlySet<string> = new Set([
@@ -58,7 +58,7 @@ interface Encoded {
 /**
  * Encodes every frame that has no row, until there is none left and `more()` is false.
  *
- * @param wake  notified by whoever makes frames, and once more when it is done
+ * @param wake  notified when frames were stored, and once more at the end
  */
 export async function embedPending(
   parts: EmbedParts,
@@ -68,7 +68,7 @@ export async function embedPending(
 ): Promise<void> {
   let unsaved = 0;
   const health: Health = { unusable: undefined };
-  // One batch is being encoded while the one before it is appended.
+  // One batch is encoded while the previous one is appended.
   let encoding: Promise<Encoded> | undefined;
   let inFlight: ReadonlySet<FrameId> = new Set();
   try {
@@ -82,7 +82,7 @@ export async function embedPending(
         .slice(0, EMBED_BATCH);
       inFlight = new Set(ids);
       const next = ids.length > 0 ? encode(parts, ids, hadMore, health, signal) : undefined;
-      // A rejection is seen when it is awaited; until then it must not count as unhandled.
+      // The rejection is handled where it is awaited; until then it must not count as unhandled.
       next?.catch(() => undefined);
       if (encoding !== undefined) unsaved += await append(parts, await encoding);
       encoding = next;
@@ -101,11 +101,11 @@ export async function embedPending(
 }
 
 interface Health {
-  /** Why the model cannot be used at all: loading it again for every batch would take minutes each. */
+  /** Why the model cannot be used at all: retrying for every batch would take minutes each. */
   unusable: LibraryError | undefined;
 }
 
-/** @param isDecoding files are being decoded meanwhile, which may replace stored pictures */
+/** @param isDecoding files are being decoded, which may replace stored pictures */
 async function encode(
   parts: EmbedParts,
   ids: readonly FrameId[],
@@ -119,7 +119,7 @@ async function encode(
   for (const frameId of ids) {
     const read = await readPicture(parts, frameId);
     if ('jpeg' in read) present.push(read);
-    // Its file is just being decoded again: it waits for what comes of that.
+    // Its file is being decoded again, which will renew the frame.
     else if (!isDecoding || !isMarked(parts.catalog, frameId)) bad.push(read);
   }
   const createdAt = new Date().toISOString();
@@ -159,7 +159,7 @@ async function encode(
   return { good, vectors: kept.subarray(0, good.length * dim), bad, run };
 }
 
-/** A stored picture as it was written, or why there is none: then its file must be decoded again. */
+/** A stored picture, checked, or why it is unusable: then its file must be decoded again. */
 async function readPicture(
   { catalog, store }: EmbedParts,
   frameId: FrameId,
@@ -182,10 +182,7 @@ function isMarked(catalog: Catalog, frameId: FrameId): boolean {
   return mediaId !== undefined && catalog.mediaById(mediaId)?.needsDecoding === true;
 }
 
-/**
- * A failure of the whole call is a value here: it concerns every frame of the batch and none of them
- * in particular.
- */
+/** A failure of the whole call is returned as a value: it concerns every frame of the batch. */
 async function encodePictures(
   encoder: ImageEncoder,
   pictures: readonly Uint8Array[],
@@ -196,7 +193,7 @@ async function encodePictures(
   try {
     return await encoder.encodeEach(pictures, signal ? { signal } : {});
   } catch (error) {
-    // Ours to end, or a defect of ours: neither is a failure of the encoder.
+    // An abort, or a bug of ours: not a failure of the encoder.
     const isOther = !isLibraryError(error) || NO_ENCODER_FAULT.has(error.code);
     if (isOther) throw error;
     health.unusable ??= lastingOnly(error);
@@ -204,13 +201,13 @@ async function encodePictures(
   }
 }
 
-/** True for what concerns every frame: the model, or workers that die over and over. */
+/** True for failures that concern every frame: the model, or workers that keep dying. */
 function isOfEncoder({ code, details }: LibraryError): boolean {
   if (details['isOneTask'] === true) return false;
   return code.startsWith('ERR_MODEL_') || code === 'ERR_TIMEOUT' || details['isBroken'] === true;
 }
 
-/** Not lost workers and a full queue, which pass, and answer at once until they do. */
+/** Lost workers and a full queue are temporary, and fail fast meanwhile. */
 const lastingOnly = (error: LibraryError): LibraryError | undefined =>
   error.code.startsWith('ERR_MODEL_') || error.code === 'ERR_TIMEOUT' ? error : undefined;
 
@@ -230,7 +227,7 @@ async function append(parts: EmbedParts, encoded: Encoded): Promise<number> {
   return good.length;
 }
 
-/** Renewed frames have a row, by which they are found until the new one takes its place in one commit. */
+/** Renewed frames have a row, by which they are found until one commit replaces it. */
 async function addRows(
   { catalog, index, space }: EmbedParts,
   keys: readonly FrameId[],

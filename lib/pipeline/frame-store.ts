@@ -1,7 +1,7 @@
 /**
- * The frames folder: one normalised JPEG per frame, named by its id. Files are written before the
- * catalog names them, so a file without a catalog entry is a leftover and gets overwritten; a
- * catalog entry without a file is found by `verify`.
+ * The frames folder: one normalized JPEG per frame, named by its id. Files are written before the catalog
+ * names them, so a file without an entry is a leftover and gets overwritten; `verify` finds an entry
+ * without a file.
  */
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,8 +12,8 @@ export class FrameStore {
   private readonly madeFolders = new Set<string>();
 
   /**
-   * @param dir  the library's folder; frames live below it where `framePath` says
-   * @param home  what is asked before each write whether the folder is still the one that was opened
+   * @param dir  the library's folder; `framePath` gives the paths inside it
+   * @param home  asserts before each write that the folder is still the one that was opened
    */
   constructor(
     private readonly dir: string,
@@ -30,7 +30,10 @@ export class FrameStore {
     await this.flush(await this.pathFor(frameId), jpeg);
   }
 
-  /** The same for a frame that may be read meanwhile: its old picture is there until the new one is. */
+  /**
+   * The same for a frame that may be read during the write: its old picture stays until the new one is
+   * complete.
+   */
   async replace(frameId: FrameId, jpeg: Uint8Array): Promise<void> {
     const file = await this.pathFor(frameId);
     const beside = `${file}.tmp`;

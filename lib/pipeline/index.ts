@@ -1,6 +1,6 @@
 /**
  * The delta run of a library: plan (pure) -> decode -> store -> encode -> append -> record. May use
- * catalog, media, encode and vectors, which do not know each other. Knows no CLI and no HTTP.
+ * catalog, media, encode and vectors, which do not know each other. Knows nothing of CLI and HTTP.
  */
 export { recallScan } from './plan/scan-memory';
 export { repairLibrary } from './repair';

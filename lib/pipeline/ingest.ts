@@ -1,8 +1,7 @@
 /**
- * The first half of a sync: media file -> normalised frames on disk -> one catalog transaction per
- * batch. A picture is one frame; a video's frames are recorded together once the whole video is
- * decoded, so a media item is never half there. One item's failure is a recorded state, not the end
- * of the run.
+ * The first half of a sync: decodes media files, stores normalized frames, and records them in one catalog
+ * transaction per batch. A picture is one frame. A video's frames are recorded together once all of it is
+ * decoded, so no media item is half there. A failed item is a recorded state and does not end the run.
  */
 import {
   contentHash,
@@ -24,7 +23,7 @@ import { MAX_ATTEMPTS, type KnownFile } from './plan/plan';
 import { samplingFor, wordsOf } from './plan/sampling';
 import { FrameWriter, UNKNOWN_BYTES, type KnownBytes } from './store-frames';
 
-/** A file to decode, and what the catalog knew of it before, if anything. */
+/** A file to decode, and the catalog's entry for it, if any. */
 export interface WorkItem {
   readonly file: MediaFile;
   readonly known: KnownFile | undefined;
@@ -40,29 +39,29 @@ export interface IngestParts {
   readonly onItem: (item: IngestedItem) => void;
 }
 
-/** Errors that say nothing about the item: every sync tries it again. */
+/** Errors that are not the item's fault: every sync retries it. */
 const RETRY_CODES: ReadonlySet<string> = new Set([
   'ERR_MEDIA_CHANGED',
   'ERR_MEDIA_MISSING',
   'ERR_FFMPEG_MISSING',
 ]);
 
-/** Pictures recorded in one transaction, at most; and how long the first of them waits for it. */
+/** Most pictures per transaction, and how long the first of them may wait for it. */
 const BATCH_ITEMS = 32;
 const BATCH_MS = 250;
 
 type Outcome =
   | { readonly work: WorkItem; readonly frame: DecodedImage }
   | { readonly work: WorkItem; readonly error: unknown }
-  /** A film under the name of a picture. */
+  /** The file has a picture's name and a video's content. */
   | { readonly work: WorkItem; readonly film: true };
 
 /**
- * Decodes `items` (pictures first) and records every one of them. What a file is, its bytes decide: a
- * film under the name of a picture waits for the films, a picture under the name of a film is one.
+ * Decodes `items` (pictures first) and records every one of them. The content decides the kind: a video
+ * named like a picture waits for the videos, a picture named like a video is one.
  *
- * @throws ERR_ABORTED after committing what was finished; ERR_DISK_FULL, ERR_IO and ERR_FFMPEG_MISSING
- *   only when they concern the library as a whole
+ * @throws ERR_ABORTED after committing what was finished; ERR_DISK_FULL, ERR_IO and ERR_FFMPEG_MISSING only
+ * when they concern the whole library
  */
 export async function ingest(
   items: readonly WorkItem[],
@@ -201,7 +200,7 @@ async function ingestVideo(
   return { ...base, ...decoded(first, frames, damage), former: bytes.former };
 }
 
-/** What the catalog knows of the bytes that are decoded now, wherever it has them from. */
+/** What the catalog knows of the bytes being decoded, from this entry or another. */
 function knownBytes(
   { known }: WorkItem,
   hash: string,
@@ -247,7 +246,7 @@ function describe(
   };
 }
 
-/** By what the file system says: the bytes are those that were tried before. */
+/** By size and times: the same bytes were tried before. */
 function isUntouched({ file, known }: WorkItem): boolean {
   return (
     known?.sizeBytes === file.sizeBytes &&
@@ -271,10 +270,10 @@ type Result = Pick<
   | 'keepsFrames'
 >;
 
-/** @param damage a damaged tail costs the tail: what decoded is kept and the reason stays with the item */
+/** @param damage a damaged end costs only the end: decoded frames are kept, with the reason as a remark */
 function decoded(first: DecodedFrame, frames: readonly IngestedFrame[], damage: unknown): Result {
   return {
-    // A file whose frames all kept their vectors has nothing to wait for; the catalog looks.
+    // If all frames keep their vectors, none waits; the catalog checks.
     state: frames.every((frame) => frame.kept === 'same') ? 'indexed' : 'pending',
     ...(damage === undefined
       ? { code: null, reason: null, fault: null }
@@ -292,7 +291,7 @@ function reasonOf(error: unknown): { code: string; reason: string } {
   return { code: isLibraryError(error) ? error.code : 'ERR_INTERNAL', reason: messageOf(error) };
 }
 
-/** The disk's failure, or a folder that is another one by now, is not the item's: the run stops. */
+/** A disk failure, or a replaced folder, is not the item's fault: the run stops. */
 const LIBRARYS_OWN: ReadonlySet<string> = new Set([
   'ERR_DISK_FULL',
   'ERR_IO',
@@ -305,7 +304,7 @@ function failure(error: unknown, work: WorkItem): Result & { contentHash?: strin
   if (LIBRARYS_OWN.has(code)) throw error;
   const isPassing = RETRY_CODES.has(code);
   const { known } = work;
-  // Frames of bytes that are still there are right, whatever the decoder makes of them today.
+  // The frames of unchanged bytes are right, even if the decoder fails today.
   if (known?.state === 'indexed' && isUntouched(work)) {
     return {
       ...{ state: 'indexed', code, reason, fault: 'decode', note: null, frames: [] },

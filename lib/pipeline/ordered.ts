@@ -1,9 +1,9 @@
-/** Small concurrency tools: an ordered parallel map, and a wake-up between two loops. */
+/** Concurrency helpers: an ordered parallel map, and a wake-up between two loops. */
 
 /**
- * Runs `work` on up to `concurrency` items at once and yields the outcomes in the order of the items.
- * At most `concurrency` outcomes wait to be taken, so memory stays flat when the taker is slow.
- * `work` must not throw: an outcome is a value.
+ * Runs `work` on up to `concurrency` items at once and yields the outcomes in the order of the items. At
+ * most `concurrency` outcomes are buffered, so memory stays bounded with a slow consumer. `work` must not
+ * throw: an outcome is a value.
  */
 export async function* mapOrdered<T, R>(
   items: Iterable<T>,
@@ -23,12 +23,12 @@ export async function* mapOrdered<T, R>(
       if (first !== undefined) yield await first;
     }
   } finally {
-    // The taker stopped early: nothing may be left running behind its back.
+    // The consumer stopped early: wait for running work.
     await Promise.allSettled(running);
   }
 }
 
-/** Lets one loop sleep until another has something for it, without missing a wake-up. */
+/** Lets one loop sleep until another has work for it, without missing a wake-up. */
 export class WakeUp {
   private pending = false;
   private sleeper: (() => void) | undefined;
@@ -38,7 +38,7 @@ export class WakeUp {
     this.sleeper?.();
   }
 
-  /** Resolves at once when notified since the last wait, else at the next notify. */
+  /** Resolves at once if notified since the last wait, else at the next notify. */
   async wait(): Promise<void> {
     if (!this.pending) await new Promise<void>((resolve) => (this.sleeper = resolve));
     this.sleeper = undefined;

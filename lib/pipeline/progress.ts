@@ -1,12 +1,12 @@
-/** What a sync tells while it runs, and the report at its end. */
+/** Progress events of a sync, and its report. */
 import type { IngestedItem, MediaRow } from '../catalog';
 import type { MediaProblem, ProgressEvent, SyncReport } from '../base/types';
 import type { SyncPlan } from './plan/make-plan';
 
-/** What a sync says that was aborted. */
+/** Message of an aborted sync. */
 export const INTERRUPTED = 'the sync was interrupted';
 
-/** Turns what happens into progress events; counts survive so that the report can use them. */
+/** Converts pipeline events to progress events and keeps the counts for the report. */
 export class Progress {
   readonly problems: MediaProblem[] = [];
   indexedItems = 0;
@@ -58,7 +58,7 @@ export class Progress {
     this.emit('decode', { path: item.path });
   }
 
-  /** @param media files that became final with frames that have no embedding */
+  /** @param media files that became final with frames without an embedding */
   failedToEmbed(frames: number, media: readonly MediaRow[]): void {
     this.framesFailed += frames;
     this.framesWaiting -= frames;

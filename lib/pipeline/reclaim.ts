@@ -1,7 +1,7 @@
 /**
- * Gives back what removed frames leave behind: rows of the engine, pages of the catalog. Run at the end of a
- * sync, when it pays. Rows get new numbers then, which the catalog takes over; searches go by frame, so
- * that they are right also in between, and a crash in between is put right by `reconcile`.
+ * Reclaims space after removals: rows of the engine, pages of the catalog. Runs at the end of a sync, when
+ * it pays. Rows get new numbers, which the catalog takes over; searches go by frame, so they are right in
+ * between as well, and `reconcile` repairs a crash in between.
  */
 import type { Catalog } from '../catalog';
 import { isLibraryError } from '../base/errors';
@@ -14,11 +14,11 @@ export interface ReclaimParts {
   readonly space: string;
 }
 
-/** A megabyte of dead rows, and a quarter of all: the rest is copied and linked anew. */
+/** Reclaim from a megabyte of removed rows, and a quarter of all: the rest is copied and linked anew. */
 const LEAST_BYTES = 1 << 20;
 const LEAST_SHARE = 0.25;
 
-/** What may go wrong with a tidying-up and is no failure of the sync: the index is as it was. */
+/** Errors that leave the index as it was and do not fail the sync. */
 const HARMLESS: ReadonlySet<string> = new Set(['ERR_DISK_FULL', 'ERR_NO_MEMORY', 'ERR_ABORTED']);
 
 export async function reclaim(parts: ReclaimParts, signal?: AbortSignal): Promise<void> {
@@ -35,7 +35,7 @@ export async function reclaim(parts: ReclaimParts, signal?: AbortSignal): Promis
   parts.catalog.shrink();
 }
 
-/** Rewrites the engine without its dead rows. A store that keeps none needs no such thing. */
+/** Compacts the engine. Stores that keep no removed rows need no compaction. */
 export async function compactRows(parts: ReclaimParts, signal?: AbortSignal): Promise<void> {
   const { catalog, index, space } = parts;
   if (index.compact === undefined) return;
@@ -47,7 +47,7 @@ export async function compactRows(parts: ReclaimParts, signal?: AbortSignal): Pr
   }
 }
 
-/** The engine knows which row a frame has, whatever the catalog says. */
+/** The engine knows the row of each frame, whatever the catalog says. */
 export async function takeOverRows({ catalog, index, space }: ReclaimParts): Promise<void> {
   const frameIds = catalog.framesOfSpace(space);
   const rows = await index.rowsOf(frameIds);

@@ -1,17 +1,17 @@
 /**
- * Mends what `verify` found, from what is left: a frame keeps its id, and its vector where that is whole.
- * Run by whoever runs syncs, in its turn; originals, and entries of files that are gone, are left alone.
+ * Repairs what `verify` found: a frame keeps its id, and its vector if that is intact. Runs in turn with
+ * syncs; originals, and entries of missing files, are left alone.
  */
 import { isLibraryError } from '../base/errors';
 import type { FrameId, SyncOptions, SyncReport } from '../base/types';
 import { compactRows, takeOverRows } from './reclaim';
-import { runSync, sweepGraves, type SyncParts } from './sync';
+import { runSync, sweepTombstones, type SyncParts } from './sync';
 import type { VerifyOutcome } from './verify';
 
 const KEYS_AT_ONCE = 256;
 
 /**
- * Marks, requeues and rebuilds, and then lets a sync decode and encode what that left to do.
+ * Marks, requeues and rebuilds, then a sync decodes and encodes the rest.
  *
  * @throws as `runSync`
  */
@@ -26,11 +26,11 @@ export async function repairLibrary(
     const lost = await unreadable(parts);
     if (lost.length > 0) {
       catalog.requeue(space, lost);
-      await sweepGraves(parts);
+      await sweepTombstones(parts);
     }
-    // The damaged rows are dead now, if they were not before, and go.
+    // The damaged rows are removed by now: compaction drops them.
     if (index.count > index.liveCount) await compactRows(parts, options.signal);
-    // A graph that was damaged was built again when it was opened, and is written here.
+    // A damaged graph was rebuilt on open, and is saved here.
     await index.save();
   }
   if (!outcome.rowsAgree) await takeOverRows(parts);

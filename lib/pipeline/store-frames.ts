@@ -1,7 +1,7 @@
 /**
- * Decoded pictures -> files and frame ids. A frame is a place in the bytes of a media file: when the same
- * bytes are decoded again (repair, other sampling, a file that came back), the frame of the same time gets
- * the id it had, and where its picture is the same as well, it keeps file and vector.
+ * Stores decoded pictures and assigns frame ids. A frame is a position in the bytes of a media file: when
+ * the same bytes are decoded again (repair, other sampling, a file that came back), the frame at the same
+ * time keeps its id; if its picture is the same, it also keeps file and vector.
  */
 import { crc32 } from 'node:zlib';
 import type { Catalog, FormerMedia, IngestedFrame, StoredFrame } from '../catalog';
@@ -9,18 +9,18 @@ import type { DecodedFrame } from '../media';
 import type { MediaId } from '../base/types';
 import type { FrameStore } from './frame-store';
 
-/** What is known of the bytes that are being decoded. */
+/** What is known of the bytes being decoded. */
 export interface KnownBytes {
-  /** Frames there are of the same bytes. */
+  /** Existing frames of the same bytes. */
   readonly stored: readonly StoredFrame[];
   readonly mediaId: MediaId | undefined;
-  /** A forgotten file of the same bytes. */
+  /** A forgotten file with the same bytes. */
   readonly former: FormerMedia | undefined;
 }
 
 export const UNKNOWN_BYTES: KnownBytes = { stored: [], mediaId: undefined, former: undefined };
 
-/** Times of one frame, decoded twice, agree to rounding. */
+/** Times of one frame, decoded twice, agree within rounding. */
 const SAME_SECONDS = 1e-4;
 
 export class FrameWriter {
@@ -36,7 +36,7 @@ export class FrameWriter {
     this.stored = [...known.stored];
   }
 
-  /** Stores the next frame of the file, durably; the caller records it afterwards. */
+  /** Stores the next frame of the file, durably; the caller records it in the catalog. */
   async add({ jpeg, timestamp, width, height }: DecodedFrame): Promise<IngestedFrame> {
     const crc = crc32(jpeg);
     const old = this.takeStored(timestamp);
@@ -68,8 +68,8 @@ export class FrameWriter {
   }
 
   /**
-   * Before the first picture is overwritten: a crash between here and the commit leaves a file that the
-   * next sync decodes again, not pictures that do not go with their entries.
+   * Before the first picture is overwritten: after a crash before the commit, the next sync decodes the
+   * file again, and no picture mismatches its entry.
    */
   private mark(): void {
     if (this.isMarked || this.known.mediaId === undefined) return;

@@ -1,6 +1,6 @@
 /**
- * One sync of a library: scan -> plan -> moves and removals -> ingest beside embed -> export. Resumable
- * at every point, because each step starts from what the catalog says is left to do.
+ * One sync of a library: scan -> plan -> moves and removals -> ingest beside embed -> export. Resumable at
+ * every point, because each step starts from what the catalog lists as unfinished.
  */
 import path from 'node:path';
 import type { Catalog } from '../catalog';
@@ -31,16 +31,15 @@ export interface SyncParts {
 export interface Halves {
   readonly ingest: boolean;
   readonly embed: boolean;
-  /** False: what is gone is left alone, for a repair. Default true. */
+  /** False: missing files are left alone, for a repair. Default true. */
   readonly removes?: boolean;
 }
 
 /**
- * Runs a sync. What it finished is kept whatever happens afterwards.
+ * Runs a sync. Finished work is kept whatever happens later.
  *
- * @throws ERR_ABORTED when the signal fires; ERR_FILE_REPLACED | ERR_FILE_MISSING when the library's folder is not the
- *   one that was opened; storage and model errors. An item's own failure is in
- *   the report, never thrown.
+ * @throws ERR_ABORTED when the signal fires; ERR_FILE_REPLACED | ERR_FILE_MISSING when the library's folder
+ * is not the one that was opened; storage and model errors. Failures of single items are in the report.
  */
 export async function runSync(
   parts: SyncParts,
@@ -61,7 +60,8 @@ export async function runSync(
       : whole;
   if (options.dryRun === true) return makeReport(plan, progress, started, framesNow(parts), true);
 
-  // An earlier run of this process may have failed between rows and catalog, or a server come back.
+  // An earlier run of this process may have failed between rows and catalog, or a database server may have
+  // come back.
   await reconcile(parts);
   catalog.beginIngest();
   await applyMovesAndRemovals(parts, store, plan);
@@ -79,7 +79,7 @@ export async function runSync(
           index: parts.index,
           encoder: parts.encoder,
           space: parts.space,
-          beforeAppend: () => sweepGraves(parts),
+          beforeAppend: () => sweepTombstones(parts),
           onEmbedded: (frames) => progress.embedded(frames),
           onFailed: (frames, media) => progress.failedToEmbed(frames, media),
         },
@@ -88,7 +88,8 @@ export async function runSync(
         options.signal,
       )
     : undefined;
-  // Seen when it is awaited below; until then a failure must stop the decoding, not the process.
+  // The rejection is handled where it is awaited below; until then a failure must stop the decoding, not
+  // the process.
   const stop = new AbortController();
   embedding?.catch(() => stop.abort());
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
@@ -107,7 +108,7 @@ export async function runSync(
       );
     }
   } catch (error) {
-    // Aborted because embedding failed: that error is the one to report.
+    // Aborted because embedding failed: report that error.
     if (!stop.signal.aborted) throw error;
   } finally {
     decoding = false;
@@ -115,7 +116,7 @@ export async function runSync(
     await embedding?.catch(() => undefined);
   }
   await embedding;
-  await sweepGraves(parts);
+  await sweepTombstones(parts);
   await reclaim(parts, options.signal);
   await catalog.exportMetadata(path.join(parts.dir, 'metadata.jsonl'), parts.space);
   return makeReport(plan, progress, started, framesNow(parts), false);
@@ -129,12 +130,12 @@ async function applyMovesAndRemovals(
   plan: SyncPlan,
 ): Promise<void> {
   const { catalog } = parts;
-  // Removals first: a move may take over the path of a file that is gone.
+  // Removals first: a moved file may take the path of a removed one.
   const gone = [...plan.absent.gone, ...plan.absent.ignored, ...plan.overwritten];
   const buried =
     gone.length === 0 ? [] : catalog.removeMedia(gone.map((row): MediaId => row.mediaId));
-  if (plan.places.length > 0) catalog.place(plan.places);
-  await sweepGraves(parts);
+  if (plan.relocated.length > 0) catalog.relocate(plan.relocated);
+  await sweepTombstones(parts);
   await store.remove(buried);
 }
 
@@ -149,17 +150,17 @@ function rememberPlan(catalog: Catalog, { absent, problems, volumes }: SyncPlan)
   });
 }
 
-/** Takes rows out of the engine whose frames the catalog has forgotten. Safe to repeat. */
-export async function sweepGraves(
+/** Removes rows whose frames the catalog no longer has from the engine. Idempotent. */
+export async function sweepTombstones(
   parts: Pick<SyncParts, 'catalog' | 'index' | 'space'>,
 ): Promise<void> {
-  const graves = parts.catalog.graves(parts.space);
-  if (graves.length === 0) return;
-  await parts.index.remove(graves);
-  parts.catalog.clearGraves(parts.space);
+  const tombstones = parts.catalog.tombstones(parts.space);
+  if (tombstones.length === 0) return;
+  await parts.index.remove(tombstones);
+  parts.catalog.clearTombstones(parts.space);
 }
 
-/** Makes sure that engine and catalog tell the same story; run by whoever opens for writing. */
+/** Makes engine and catalog agree; called after every open for writing. */
 export async function reconcile(
   parts: Pick<SyncParts, 'catalog' | 'index' | 'space'>,
 ): Promise<void> {
@@ -168,18 +169,20 @@ export async function reconcile(
   if (!catalog.rowEpoch(space).isSettled) await takeOverRows(parts);
   const committed = catalog.space(space)?.committedRows ?? 0;
   if (index.count > committed && (await holdsAcknowledged(parts, committed))) {
-    // Crash between commit log and catalog: those rows were never acknowledged.
+    // Crash between commit log and catalog: these rows were never acknowledged.
     await index.rollbackTo(committed);
   } else if (index.count !== committed) {
-    // Restored apart from each other, or a lying disk. Rows may have other numbers by now (a compaction), so that to
+    // Engine and catalog were restored separately, or the disk lost writes. Rows may have been renumbered
+    // by a compaction, so counting does not show whose they are. The engine knows; frames without a row
+    // wait again.
     // count does not tell whose they are. The engine knows; frames without a row wait again.
     await index.remove(catalog.framesWithoutRow(space, Number.MAX_SAFE_INTEGER));
     await takeOverRows(parts);
   }
-  await sweepGraves(parts);
+  await sweepTombstones(parts);
 }
 
-/** Whether what the catalog counts lies before the rows that it does not count. */
+/** Whether the rows that the catalog counts come before those that it does not count. */
 async function holdsAcknowledged(
   { catalog, index, space }: Pick<SyncParts, 'catalog' | 'index' | 'space'>,
   committed: number,

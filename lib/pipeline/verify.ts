@@ -1,6 +1,6 @@
 /**
- * The full check of a library: catalog, engine, stored pictures and original files, and whether they tell
- * the same story. Reads everything, so it takes as long as the library is large.
+ * The full check of a library: catalog, engine, stored pictures and original files, and whether they agree.
+ * Reads everything, so the time grows with the library.
  */
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
@@ -18,21 +18,21 @@ export interface VerifyParts extends Omit<SyncParts, 'encoder'> {
 }
 
 export interface VerifyOutcome extends VerifyReport {
-  /** Media files to be decoded again: a stored picture is damaged, or the file holds other bytes. */
+  /** Media files to be decoded again: a stored picture is damaged, or the file's bytes changed. */
   readonly damagedMedia: readonly MediaId[];
-  /** What the engine finds wrong with itself is nothing. */
+  /** The engine finds no damage in itself. */
   readonly isIndexSound: boolean;
-  /** Engine and catalog know the same rows. */
+  /** Engine and catalog agree on rows. */
   readonly rowsAgree: boolean;
 }
 
-/** Problems listed one by one; more of them are only counted. */
+/** Most problems listed; more are only counted. */
 const MAX_LISTED = 200;
 const FRAMES_AT_ONCE = 1000;
 
 export async function verifyLibrary(parts: VerifyParts): Promise<VerifyOutcome> {
   const { catalog, index, space } = parts;
-  // What is there now is not what this handle knows: all its frames would seem lost.
+  // If the folder was replaced, all frames would seem lost.
   catalog.home.assertOurs();
   const problems = catalog.integrityCheck();
   const engine = await index.verify();
@@ -87,7 +87,7 @@ async function checkPictures(parts: VerifyParts, found: Found): Promise<number> 
   return checked;
 }
 
-/** @param crc null in a library of an older version: then only the ends of the file can be looked at */
+/** @param crc null in a library of an older version: then only the ends of the file are checked */
 function pictureProblem(jpeg: Buffer | undefined, crc: number | null): string | undefined {
   if (jpeg === undefined) return 'missing';
   const isWhole =
@@ -99,16 +99,16 @@ function pictureProblem(jpeg: Buffer | undefined, crc: number | null): string | 
   return isWhole ? undefined : 'damaged';
 }
 
-/** Other bytes under the size and times that were recorded: the one change that a sync cannot see. */
+/** Other bytes with the recorded size and times: the one change that a sync cannot see. */
 async function checkOriginals(parts: VerifyParts, found: Found): Promise<void> {
   for (const media of parts.catalog.media()) {
     throwIfAborted(parts.signal, 'the check was interrupted');
     if (media.contentHash === null || !(await isAsRecorded(parts.root, media))) continue;
     const absPath = path.join(parts.root, media.path);
-    // A file that cannot be read just now, or changes meanwhile, is the next sync's affair.
+    // A file that is unreadable or changes now is left to the next sync.
     const hash = await contentHash({ absPath }).catch(() => media.contentHash);
     if (hash === media.contentHash) continue;
-    found.problems.push(`${media.path}: the file holds other bytes than those that were indexed`);
+    found.problems.push(`${media.path}: the file's bytes differ from those that were indexed`);
     found.damagedMedia.add(media.mediaId);
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The address of a frame's picture. It holds a version beside the id, so that a browser may keep the
- * picture for good: frame 0 of another library, or of this one deleted and made again, has another
- * address although it may be served at the same host and port.
+ * The URL of a frame's picture. It contains a version besides the id, so that browsers may cache the
+ * picture forever: frame 0 of another library, or of this one deleted and recreated, has another URL even
+ * on the same host and port.
  */
 import { createHash } from 'node:crypto';
 import type { FrameRecord } from '../base/types';
@@ -10,8 +10,8 @@ import type { FrameRecord } from '../base/types';
 const LENGTH = 16;
 
 /**
- * Changes whenever the id may stand for another picture. Ids of media are random numbers of 128 bits that
- * no two libraries share, unless one is a copy of the other; then it is the checksum that tells them apart.
+ * Changes whenever the id may mean another picture. Media ids are random 128-bit numbers that no two
+ * libraries share, except copies; those differ by the picture's checksum.
  */
 export function frameVersion(frame: FrameRecord): string {
   const { frameId, mediaId, timestamp, width, height, crc = null } = frame;

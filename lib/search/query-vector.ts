@@ -1,6 +1,6 @@
 /**
- * Turns what a person asks with - words, a picture, a frame of the library, a vector - into one unit
- * vector of the library's space. Knows decoder, encoders and the index, not the catalog's contents.
+ * Turns a query (text, picture, frame of the library or vector) into one unit vector of the library's
+ * space. Uses decoder, encoders and index, not the catalog's contents.
  */
 import { types } from 'node:util';
 import { checkPresent } from '../base/arrays';
@@ -13,11 +13,11 @@ import type { SearchQuery } from '../base/types';
 
 export interface ResolvedQuery {
   readonly vector: Float32Array;
-  /** What to call the query in results: the text, or a word in angle brackets. */
+  /** How results name the query: the text, or a word in angle brackets. */
   readonly label: string;
   /** Milliseconds spent encoding. */
   readonly encodeMs: number;
-  /** The frame asked with, which must not be its own best hit. */
+  /** The query frame, which must not be its own best hit. */
   readonly self: number | undefined;
 }
 
@@ -43,7 +43,7 @@ export async function resolveQuery(
   if (given.length !== 1) {
     throw makeError(
       'ERR_ARG_TYPE',
-      `a query is exactly one of text, image, frame, vector; received ${given.join(' and ') || 'none'}`,
+      `a query must have exactly one of text, image, frame, vector; received ${given.join(' and ') || 'none'}`,
       { details: { given } },
     );
   }
@@ -59,8 +59,8 @@ export async function resolveQuery(
     return done(await sources.encodeText(text), text);
   }
   if (query.image !== undefined) {
-    // Through the decoder children, like every file: hostile bytes stay out of this process, and the
-    // query is normalised as the stored frames are.
+    // Decoded in a child process like every file: hostile bytes stay out of this process, and the query is
+    // normalized like the stored frames.
     const { jpeg } = await decodeImage({ bytes: query.image });
     return done(await sources.image.encode([jpeg]), '<image>');
   }
@@ -74,7 +74,7 @@ export async function resolveQuery(
     if (vector !== undefined) return done(vector, `<frame ${query.frame}>`, query.frame);
     throw makeError(
       'ERR_NOT_FOUND',
-      `frame ${query.frame} has no vector where the library keeps them: run "sightline verify --repair"`,
+      `frame ${query.frame} has no stored vector: run "sightline verify --repair"`,
       { details: { frame: query.frame } },
     );
   }
@@ -86,7 +86,7 @@ function checkText(text: unknown): string {
     throw makeError('ERR_ARG_TYPE', `query text must be a string, received ${typeof text}`);
   }
   const trimmed = text.trim();
-  // Counting code points of a huge string is work too: code units bound it first.
+  // Counting code points of a huge string is slow: bound its code units first.
   const length = trimmed.length > 2 * MAX_QUERY_CODE_POINTS ? trimmed.length : [...trimmed].length;
   if (length === 0 || length > MAX_QUERY_CODE_POINTS) {
     throw makeError(

@@ -1,6 +1,6 @@
 /**
- * Query -> hits -> results with metadata, over one vector space of a library. Distance becomes
- * similarity here. Reads index and catalog, writes neither.
+ * Query -> hits -> results with metadata, over one vector space of a library. Distance becomes similarity
+ * here. Reads index and catalog, writes neither.
  */
 import { DEFAULT_EF, DEFAULT_K, MAX_HITS } from '../base/limits';
 import { passes, type Catalog, type RowFilter } from '../catalog';
@@ -25,14 +25,14 @@ export interface SearcherParts {
   readonly clip: Pick<ClipModel, 'identity' | 'image'>;
   readonly encodeText: (text: string) => Promise<Float32Array>;
   readonly space: string;
-  /** Of the catalog when `index` was opened; undefined when it was being changed just then. */
+  /** Row epoch of the catalog when `index` was opened; undefined if it was changing then. */
   readonly rowEpoch: number | undefined;
-  /** Said with every answer, see SearchResponse.hint. */
+  /** Added to every response, see SearchResponse.hint. */
   readonly hint: string | undefined;
 }
 
 /**
- * Answers one query; the facade has checked its parts and the options.
+ * Answers one query; the facade has checked it and the options.
  *
  * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_NOT_FOUND, and encoder errors
  */
@@ -63,20 +63,20 @@ export async function search(
       ? index.searchExact(resolved.vector, wanted, settings)
       : index.search(resolved.vector, wanted, settings);
   };
-  // One more than asked when a frame asks: it finds itself and is dropped below.
+  // One more for a frame query: it finds itself, which is dropped below.
   let wanted = k + (resolved.self === undefined ? 0 : 1);
   let results: SearchResult[];
   for (;;) {
     const hits = await find(wanted);
-    // By key, which is the frame: row numbers of the engine and of the catalog may differ for a moment.
+    // By key, which is the frame: row numbers of engine and catalog may differ for a moment.
     const known = catalog.framesInSpace(space, Array.from(hits.keys, asFrameId));
     const frames = known.map((frame) => (frame && isWanted(frame, wants) ? frame : undefined));
     results = toResults(hits, frames, { k, minSimilarity, self: resolved.self });
-    // Rows that the catalog does not know (see toResults) must not take the places of those it does.
-    const strangers = frames.filter((frame) => frame === undefined).length;
-    const isAll = results.length >= k || strangers === 0 || frames.length < wanted;
+    // Rows unknown to the catalog (see toResults) must not displace known ones.
+    const orphans = frames.filter((frame) => frame === undefined).length;
+    const isAll = results.length >= k || orphans === 0 || frames.length < wanted;
     if (isAll || wanted === MAX_HITS) break;
-    wanted = Math.min(wanted + strangers, MAX_HITS);
+    wanted = Math.min(wanted + orphans, MAX_HITS);
   }
   return {
     query: resolved.label,
@@ -98,7 +98,7 @@ function filterOf(options: SearchOptions): RowFilter | undefined {
   };
 }
 
-/** Rows where engine and catalog number them alike, else frames. */
+/** As rows if engine and catalog number them alike, else as frames. */
 function compileFilter(parts: SearcherParts, wants: RowFilter): StoreFilter {
   const { catalog, space } = parts;
   const now = catalog.rowEpoch(space);

@@ -1,4 +1,4 @@
-/** Puts the server together: limits, guards, routes, errors. Opens no port. */
+/** Assembles the server: limits, guards, routes, errors. Opens no port. */
 import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
@@ -29,9 +29,9 @@ import { TokenGuard } from './guards/token';
 import { packageVersion } from '../base/package-root';
 
 export interface ServerOptions {
-  /** Address it will listen on, for the rule on Host headers; default 127.0.0.1. */
+  /** Address it will listen on, for the Host header rule; default 127.0.0.1. */
   readonly host?: string;
-  /** Names beside loopback and `host` under which it is reached, for example through a proxy. */
+  /** Further host names of the server, for example of a proxy. */
   readonly allowedHosts?: readonly string[];
   /** Secret that clients must send, at least 16 characters; undefined: none. */
   readonly token?: string;
@@ -41,8 +41,8 @@ export interface ServerOptions {
 }
 
 /**
- * Makes the HTTP server of an open library, or of an embedding service alone. What is served stays the
- * caller's to close, after the app.
+ * Creates the HTTP server of an open library, or of an embedding service alone. The caller closes the
+ * library or service, after the app.
  *
  * @throws ERR_ARG_RANGE for a short token; ERR_FILE_MISSING when the page's files are missing
  */
@@ -76,7 +76,7 @@ export function createServer(
         code,
         cause: isError(error) ? (error.stack ?? error.message) : String(error),
       });
-    // Again, because an address that cannot be parsed never reaches the hook.
+    // Repeated here, because a malformed URL never reaches the hook.
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
     reply.header('cache-control', 'no-store');
     reply.removeHeader('content-length').removeHeader('content-disposition').removeHeader('etag');
@@ -100,9 +100,9 @@ export function createServer(
     forceCloseConnections: 'idle',
     http: {
       headersTimeout: limits.headersTimeoutMs,
-      // Node looks for late clients only this often; its default of 30 s would double the limit.
+      // Interval at which Node checks for slow clients; its default of 30 s would double the limit.
       connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
-      // A missing Host is refused by our own rule, with our headers.
+      // Our own rule refuses a missing Host, with our headers.
       requireHostHeader: false,
     },
     routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
@@ -111,7 +111,7 @@ export function createServer(
         coerceTypes: false,
         removeAdditional: false,
         useDefaults: true,
-        // With the schema in each problem: what a field that is not known may have meant.
+        // Includes the schema in each problem, to suggest a field name.
         verbose: true,
       },
     },
@@ -123,22 +123,22 @@ export function createServer(
   const connections = watchConnections(app.server, limits);
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => {
-    sendError(makeError('ERR_NOT_FOUND', 'there is nothing at this address'), request, reply);
+    sendError(makeError('ERR_NOT_FOUND', 'no such address'), request, reply);
   });
-  // JSON and multipart only: a form of another site can send text/plain without asking first.
+  // JSON and multipart only: a form on another site can send text/plain without a preflight.
   app.removeContentTypeParser('text/plain');
 
   app.addHook('onRequest', async (request, reply) => {
-    if (connections.hasPlace(request.raw.socket)) return;
+    if (connections.isAdmitted(request.raw.socket)) return;
     reply.header('connection', 'close');
-    throw makeError('ERR_POOL_FULL', 'too many connections at once, try again in a moment');
+    throw makeError('ERR_POOL_FULL', 'too many connections, try again in a moment');
   });
   addSecurity(app, context, {
     bindHost: options.host ?? '127.0.0.1',
     allowedHosts: options.allowedHosts ?? [],
   });
   app.addHook('preValidation', async (request) => {
-    // A form has no body to validate: it is read part by part by its route.
+    // A form has no body to validate: its route reads it part by part.
     if (request.isMultipart()) request.body = null;
     const schema = request.routeOptions.schema?.querystring as
       { properties?: Readonly<Record<string, FieldSchema>> } | undefined;
@@ -202,6 +202,6 @@ export function createServer(
   return app;
 }
 
-/** Errors that say what is the matter by themselves; a stack in the log would add nothing. */
+/** Self-explanatory errors; a stack in the log would add nothing. */
 const EXPECTED = new Set(['ERR_POOL_FULL', 'ERR_CLOSED', 'ERR_ABORTED', 'ERR_MODEL_MISSING']);
 const isExpected = (error: unknown): boolean => isLibraryError(error) && EXPECTED.has(error.code);

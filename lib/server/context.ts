@@ -1,4 +1,4 @@
-/** What the routes share: what is served, the limits and what guards them. */
+/** Shared by the routes: what is served, limits and gates. */
 import type { FastifyReply } from 'fastify';
 import type { Library } from '../library/types';
 import type { EmbeddingService } from '../service';
@@ -15,7 +15,7 @@ export interface ServiceContext {
   readonly log: Log;
   readonly token: TokenGuard | undefined;
   readonly uploads: Gate;
-  /** Requests for embeddings: many at once, because they share calls of the model. */
+  /** Requests for embeddings: many at once, because they are batched for the model. */
   readonly embeds: Gate;
   readonly readiness: Readiness;
 }
@@ -26,8 +26,8 @@ export interface ServerContext extends ServiceContext {
 }
 
 /**
- * Fires when the client goes away before it has its answer. Not `request.signal`: that one follows
- * the request stream, which for a POST closes as soon as the body has been read.
+ * Fires when the client disconnects before its response. Not `request.signal`: that follows the request
+ * stream, which for a POST closes once the body is read.
  */
 export function clientGone(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();

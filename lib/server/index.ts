@@ -1,7 +1,7 @@
 /**
- * HTTP over an open library: search, frames, videos, figures and the search page. Uses the facade
- * and nothing below it, except sharp for smaller copies of frames. Binds loopback unless asked
- * otherwise; what it refuses and why is in `limits.ts` and `guards/`.
+ * HTTP over an open library: search, frames, videos, statistics and the search page. Uses only the facade,
+ * plus sharp for thumbnails. Binds loopback by default; see `limits.ts` and `guards/` for what it refuses
+ * and why.
  */
 export { createServer, type ServerOptions } from './app';
 export { DEFAULT_LIMITS, type ServerLimits } from './limits';

@@ -1,20 +1,20 @@
-/** Every number that bounds what a client can make the server do (RELIABILITY section 2.E). */
+/** Every limit on what a client can make the server do (RELIABILITY section 2.E). */
 
 export interface ServerLimits {
-  /** A client must have sent its headers within this time. */
+  /** Time for a client to send its headers. */
   readonly headersTimeoutMs: number;
-  /** A client must have sent its whole request within this time. */
+  /** Time for a client to send its whole request. */
   readonly requestTimeoutMs: number;
-  /** An idle connection is kept this long. */
+  /** Time an idle connection is kept. */
   readonly keepAliveTimeoutMs: number;
-  /** A connection on which nothing moves, for example a reader that stopped, is cut after this. */
+  /** Time after which a stalled connection is closed, for example of a reader that stopped. */
   readonly idleSocketTimeoutMs: number;
   readonly maxConnections: number;
-  /** Where there are too many, one that has been silent for so long gives its place to a newcomer that asks. */
+  /** Above the connection limit, a socket idle for this long may be replaced by a new one. */
   readonly silentGraceMs: number;
   /**
-   * Connections from one address. Loopback counts as one address too, but many programs and a
-   * reverse proxy share it, so it gets more.
+   * Connections per address. Loopback is one address too, but many programs and a reverse proxy share it,
+   * so it gets more.
    */
   readonly maxConnectionsPerAddress: number;
   readonly maxLoopbackConnections: number;
@@ -22,13 +22,13 @@ export interface ServerLimits {
   readonly jsonBytes: number;
   /** Bytes of an uploaded picture. */
   readonly uploadBytes: number;
-  /** Uploads held in memory at once; the rest wait in line. */
+  /** Uploads held in memory at once; the rest is queued. */
   readonly activeUploads: number;
-  /** Searches that run at once; the encoder's workers are the real limit, this keeps its line short. */
+  /** Concurrent searches; the encoder's workers are the real limit, this keeps their queue short. */
   readonly activeSearches: number;
-  /** Requests for embeddings that are answered at once. */
+  /** Concurrent requests for embeddings. */
   readonly activeEmbeds: number;
-  /** Searches that wait; the next one gets 503. */
+  /** Queued searches; further ones get 503. */
   readonly queuedSearches: number;
   /** Wrong tokens per address and minute. */
   readonly wrongTokensPerMinute: number;
@@ -55,10 +55,10 @@ export const DEFAULT_LIMITS: ServerLimits = {
   closeGraceMs: 10_000,
 };
 
-/** Bounds of request fields; the schemas and so `/openapi.json` are made of these. */
-/** Less than a program may ask for: each such search holds the server (RELIABILITY E3). */
+/** Bounds of request fields, used by the schemas and `/openapi.json`. */
+/** Less than the API allows: each such search blocks the server (RELIABILITY E3). */
 export const MAX_EF_SEARCH = 2000;
 export const MAX_PATH_GLOB = 256;
 export const MAX_VECTOR_DIM = 4096;
-/** Texts or pictures of one request for embeddings. */
+/** Texts or pictures per request for embeddings. */
 export const MAX_EMBED_INPUTS = 256;

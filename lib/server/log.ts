@@ -1,6 +1,6 @@
 /**
- * Log lines: one JSON object per line, never on standard output. Text from outside cannot break a
- * line or colour a terminal, because every control character is escaped and fields are cut.
+ * Log lines: one JSON object per line, never on standard output. Untrusted text cannot break a line or
+ * control a terminal: control characters are escaped and fields are truncated.
  */
 
 export type LogLevel = 'info' | 'warn' | 'error';
@@ -10,7 +10,7 @@ export interface LogEntry {
   readonly message: string;
   readonly requestId?: string;
   readonly method?: string;
-  /** Route template, not the address: queries and ids are the user's business. */
+  /** Route template, not the URL: queries and ids are private. */
   readonly route?: string;
   readonly status?: number;
   readonly tookMs?: number;
@@ -22,7 +22,7 @@ export interface LogEntry {
 export type Log = (entry: LogEntry) => void;
 
 const MAX_FIELD = 256;
-/** A stack needs more room than a field from outside. */
+/** A stack needs more room than other fields. */
 const MAX_CAUSE = 4096;
 const LEVELS: readonly LogLevel[] = ['info', 'warn', 'error'];
 

@@ -1,4 +1,4 @@
-/** Whether the first request would have to wait for the model: `/readyz`. */
+/** Whether the first request would wait for the model to load: `/readyz`. */
 
 export type ReadyState = 'warming' | 'ready' | 'failed' | 'closing';
 
@@ -18,7 +18,7 @@ export class Readiness {
     return this.#error;
   }
 
-  /** Loads the model. Never rejects: a library without its model still shows frames and figures. */
+  /** Loads the model. Never rejects: a library without its model still serves frames and statistics. */
   async warm(): Promise<void> {
     try {
       await this.load();
@@ -30,7 +30,7 @@ export class Readiness {
     }
   }
 
-  /** A request succeeded, so whatever was wrong is over. */
+  /** A request succeeded, so the failure is over. */
   recovered(): void {
     if (this.#state === 'failed') this.#state = 'ready';
   }

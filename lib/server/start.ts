@@ -1,4 +1,4 @@
-/** Opens the port and closes it again in good order. */
+/** Opens the port, and shuts down gracefully. */
 import type { AddressInfo } from 'node:net';
 import { makeError } from '../base/errors';
 import type { Library } from '../library/types';
@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS } from './limits';
 import { ndjsonLog } from './log';
 
 export interface StartOptions extends ServerOptions {
-  /** 0 takes a free one; default 8000. */
+  /** 0 picks a free port; default 8000. */
   readonly port?: number;
   /** Closes the server. */
   readonly signal?: AbortSignal;
@@ -20,8 +20,8 @@ export interface RunningServer {
   readonly url: string;
   readonly port: number;
   /**
-   * Stops accepting, lets running requests finish for at most `closeGraceMs`, then hangs up on the
-   * rest. Does not close what it serves. May be called again.
+   * Stops accepting, lets running requests finish for at most `closeGraceMs`, then closes the remaining
+   * sockets. Does not close the library or service. Idempotent.
    */
   close(): Promise<void>;
 }
@@ -41,7 +41,7 @@ export async function startServer(
   if (!isLoopbackBind(host) && options.token === undefined)
     throw makeError(
       'ERR_ARG_RANGE',
-      `listening on ${host} lets other machines in: set a token (--token or SIGHTLINE_TOKEN, at least 16 characters), or listen on 127.0.0.1`,
+      `listening on ${host} exposes the server to other machines: set a token (--token or SIGHTLINE_TOKEN, at least 16 characters), or listen on 127.0.0.1`,
       { details: { host } },
     );
   // Without a log an unexpected error would leave no trace: clients never see its cause.
@@ -78,7 +78,7 @@ function listenError(cause: unknown, host: string, port: number): unknown {
   const code = (cause as NodeJS.ErrnoException | undefined)?.code;
   const details = { host, port };
   if (code === 'EADDRINUSE')
-    return makeError('ERR_PORT_IN_USE', `port ${port} on ${host} is taken by another program`, {
+    return makeError('ERR_PORT_IN_USE', `port ${port} on ${host} is in use by another program`, {
       cause,
       details,
     });
@@ -90,7 +90,7 @@ function listenError(cause: unknown, host: string, port: number): unknown {
   return cause;
 }
 
-/** A wildcard is an address to bind, not one to open. */
+/** A wildcard can be bound but not opened in a browser. */
 function urlHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';

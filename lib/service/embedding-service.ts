@@ -1,6 +1,6 @@
 /**
- * Embeddings of instructions (texts) and images through a cache: what spec 002 describes. Equal inputs
- * that are asked for at the same time are computed once.
+ * Embeds instructions (texts) and images through a cache, as spec 002 describes. Concurrent requests for
+ * equal inputs compute once.
  */
 import { types } from 'node:util';
 import { throwIfAborted, untilAborted } from '../base/abort';
@@ -40,11 +40,11 @@ export interface EmbeddingServiceParts {
   readonly instruction: SentenceEncoder;
   readonly image: ImageEncoder;
   /**
-   * Brings a picture into a form the model's workers are given, for example by decoding it in a process
-   * that may die. Default: as it is.
+   * Prepares a picture for the model's workers, for example by decoding it in a child process that may
+   * crash. Default: unchanged.
    */
   readonly prepareImage?: (image: Uint8Array) => Promise<Uint8Array>;
-  /** Default: 64 MB of memory. The service closes it. */
+  /** Default: 64 MB in memory. The service closes it. */
   readonly cache?: EmbeddingCache;
   /** False: every call is ERR_CLOSED, as EMBEDDING_ENABLE_EMBEDDINGS=false asks for. Default true. */
   readonly isEnabled?: boolean;
@@ -62,9 +62,9 @@ const PARTS: OptionRules<EmbeddingServiceParts> = {
 };
 
 export interface EmbedOptions {
-  /** False: neither read from the cache nor kept. Default true. */
+  /** False: bypasses the cache for reading and writing. Default true. */
   readonly useCache?: boolean;
-  /** How long what is computed may be given out; default: what the cache was made with. */
+  /** Lifetime of cached results; default: the cache's own. */
   readonly ttlSeconds?: number;
   readonly signal?: AbortSignal;
 }
@@ -76,44 +76,44 @@ const EMBED_OPTIONS: OptionRules<EmbedOptions> = {
 };
 
 export interface BatchOutput {
-  /** One a text, in order, each `instructionDim` long and of unit length. */
+  /** One per text, in order, each `instructionDim` long and of unit length. */
   readonly textEmbeddings: readonly Float32Array[];
-  /** One an image, in order, each `imageDim` long and of unit length. */
+  /** One per image, in order, each `imageDim` long and of unit length. */
   readonly imageEmbeddings: readonly Float32Array[];
-  /** Tokens that the model read for this call: none for texts that were in the cache. */
+  /** Tokens that the model read for this call: none for cached texts. */
   readonly tokens: number;
 }
 
-/** Calls whose vectors are on their way to the cache; those of more are not kept. */
+/** Most calls whose vectors are being written to the cache; further ones are not cached. */
 const MAX_KEEPING = 256;
 
-/** What became of one input. */
+/** The result of one input. */
 type Outcome = Float32Array | LibraryError;
 
 interface Computed {
-  /** One an input, in order. */
+  /** One per input, in order. */
   readonly outcomes: readonly Outcome[];
-  /** That the model read. */
+  /** Tokens that the model read. */
   readonly tokens: number;
 }
 
 interface Embedded {
   readonly vectors: Float32Array[];
-  /** Read by the model for this call: none for what was cached, or is computed for another call. */
+  /** Tokens read for this call: none for inputs that were cached, or computed for another call. */
   readonly tokens: number;
 }
 
 const NOTHING: Embedded = { vectors: [], tokens: 0 };
 
 export class EmbeddingService implements AsyncDisposable {
-  /** How often the cache had a vector, and how often not. */
+  /** Cache hits and misses. */
   readonly hits: Record<EmbeddingKind, number> = { instruction: 0, image: 0 };
   readonly misses: Record<EmbeddingKind, number> = { instruction: 0, image: 0 };
   readonly cache: EmbeddingCache;
   private readonly running = new Map<string, Promise<Outcome>>();
-  /** Vectors on their way to the cache; callers do not wait for it. */
+  /** Cache writes in flight; callers do not wait for them. */
   private readonly keeping = new Set<Promise<void>>();
-  /** Inputs that wait for their model or are in it. */
+  /** Inputs queued for their model or in it. */
   private readonly inFlight: Record<EmbeddingKind, number> = { instruction: 0, image: 0 };
   private observed: Metrics.ServiceMetrics | undefined;
   private closing: Promise<void> | undefined;
@@ -126,8 +126,7 @@ export class EmbeddingService implements AsyncDisposable {
   }
 
   /**
-   * For Prometheus. Made when first asked for, so that nobody else pays for it; times are those of calls
-   * since then.
+   * For Prometheus. Created on first use, so that others do not pay for it; times are of calls since then.
    */
   get metrics(): Metrics.ServiceMetrics {
     if (this.observed === undefined) {
@@ -158,7 +157,7 @@ export class EmbeddingService implements AsyncDisposable {
   }
 
   /**
-   * @returns shape [instructionDim], unit length, the caller's own
+   * @returns shape [instructionDim], unit length, owned by the caller
    * @throws ERR_ARG_TYPE for an empty text, ERR_ARG_RANGE for one that is too long, ERR_CLOSED,
    *   ERR_ABORTED, ERR_POOL_FULL, and what the encoder throws
    */
@@ -167,8 +166,8 @@ export class EmbeddingService implements AsyncDisposable {
   }
 
   /**
-   * @param image  pixels give the vector of a PNG file of them
-   * @returns shape [imageDim], unit length, the caller's own
+   * @param image  file bytes, or pixels, which give the vector of the same picture as PNG
+   * @returns shape [imageDim], unit length, owned by the caller
    * @throws as getInstructionEmbedding, and ERR_MEDIA_DECODE | ERR_MEDIA_UNSUPPORTED | ERR_MEDIA_LIMIT
    */
   async getImageEmbedding(image: Picture, options: EmbedOptions = {}): Promise<Float32Array> {
@@ -178,7 +177,7 @@ export class EmbeddingService implements AsyncDisposable {
   /**
    * All or nothing; at most MAX_BATCH of each.
    *
-   * @throws as the two above, with the place of the input at fault in `details.index`
+   * @throws as the two above, with the failed input's index in `details.index`
    */
   async batchGenerateEmbeddings(
     input: BatchInput,
@@ -196,7 +195,7 @@ export class EmbeddingService implements AsyncDisposable {
   }
 
   /**
-   * Loads the models, so that the first calls do not wait for them.
+   * Loads the models, so that the first calls are fast.
    *
    * @throws what the encoders' `warm` throws
    */
@@ -204,7 +203,7 @@ export class EmbeddingService implements AsyncDisposable {
     await Promise.all(kinds.map((kind) => this.encoderOf(kind).warm()));
   }
 
-  /** Refuses new calls, waits for those under way, then closes cache and models. Idempotent. */
+  /** Refuses new calls, waits for those in flight, then closes cache and models. Idempotent. */
   cleanup(): Promise<void> {
     this.closing ??= (async () => {
       await Promise.allSettled(this.running.values());
@@ -227,7 +226,10 @@ export class EmbeddingService implements AsyncDisposable {
     const { useCache = true, ttlSeconds, signal } = readOptions('options', options, EMBED_OPTIONS);
     if (this.closing !== undefined) throw makeError('ERR_CLOSED', 'the service is closed');
     if (this.parts.isEnabled === false)
-      throw makeError('ERR_CLOSED', 'EMBEDDING_ENABLE_EMBEDDINGS is false: nothing is embedded');
+      throw makeError(
+        'ERR_CLOSED',
+        'embeddings are disabled: EMBEDDING_ENABLE_EMBEDDINGS is false',
+      );
     throwIfAborted(signal);
     if (inputs.length === 0) return NOTHING;
     if (!useCache) {
@@ -251,7 +253,7 @@ export class EmbeddingService implements AsyncDisposable {
     const outcomes = keys.map((key, i) => cached[i] ?? (this.running.get(key) as Promise<Outcome>));
     const vectors = whole(await untilAborted(Promise.all(outcomes), signal));
     const { tokens = 0 } = (await started) ?? {};
-    // Two callers must not share one array.
+    // Callers must not share an array.
     const own = vectors.map((vector, i) => (cached[i] === undefined ? vector.slice() : vector));
     return { vectors: own, tokens };
   }
@@ -261,8 +263,8 @@ export class EmbeddingService implements AsyncDisposable {
   }
 
   /**
-   * Computes what nobody computes yet, and keeps it. Whoever asked first may go away: others may be
-   * waiting for the same, so its signal does not stop the work.
+   * Computes inputs that no call computes yet, and caches them. The first caller's signal does not stop the
+   * work: others may be waiting for the same input.
    */
   private start(
     kind: EmbeddingKind,
@@ -273,7 +275,7 @@ export class EmbeddingService implements AsyncDisposable {
     const all = this.compute(kind, [...inputs.values()], undefined);
     keys.forEach((key, i) => {
       const outcome = all.then(({ outcomes }) => outcomes[i] as Outcome);
-      // Each failure is told to those who asked; here it must not end the process as well.
+      // Each caller gets the failure; here it must not be an unhandled rejection.
       outcome.catch(() => undefined);
       this.running.set(key, outcome);
     });
@@ -292,7 +294,7 @@ export class EmbeddingService implements AsyncDisposable {
     outcomes: readonly Outcome[],
     ttlSeconds: number | undefined,
   ): Promise<void> {
-    // A slow disk must not pile them up in memory.
+    // A slow disk must not queue them up in memory.
     if (this.keeping.size > MAX_KEEPING) return;
     const vectors = new Map<string, Float32Array>();
     keys.forEach((key, i) => {
@@ -302,7 +304,7 @@ export class EmbeddingService implements AsyncDisposable {
     await this.cache.setMany(vectors, ttlSeconds);
   }
 
-  /** @throws what concerns all inputs */
+  /** @throws for failures that concern all inputs */
   private async compute(
     kind: EmbeddingKind,
     inputs: readonly Input[],

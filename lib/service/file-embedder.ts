@@ -1,4 +1,4 @@
-/** Vectors of sound and video files: decoder and encoder put together. */
+/** Vectors of audio and video files: combines decoder and encoder. */
 import {
   ENCODE_OPTIONS,
   openAudioEncoder,
@@ -22,11 +22,11 @@ export interface FileEmbedder extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Longest side of frames on their way to the model, which looks at 224 x 224. */
+/** Longest side of frames for the model, which reads 224 x 224. */
 const FRAME_SIZE = 512;
 
 /**
- * The first 90 seconds of a sound file, or of the sound of a video, as one vector.
+ * The first 90 seconds of an audio file, or of a video's sound track, as one vector.
  *
  * @param model default `facebook/wav2vec2-base-960h`
  * @throws what opening a model throws
@@ -44,7 +44,7 @@ export async function openAudioEmbedder(
 }
 
 /**
- * Frames from all over a video as one vector of what happens in it.
+ * Frames sampled evenly from a video, as one vector of its action.
  *
  * @param model default `MCG-NJU/videomae-base`
  * @throws what opening a model throws

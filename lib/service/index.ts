@@ -1,6 +1,7 @@
 /**
- * The embedding service: texts and pictures to vectors, through a cache in memory, in a folder or in
- * Redis. Knows nothing of libraries, indexes or HTTP. May use encoders, stores and plain types.
+ * The embedding service: turns texts and pictures into vectors, through a cache in memory, in a folder or
+ * in Redis. Knows nothing of libraries, indexes or HTTP. May use `encode/`, `stores/`, `media/` and
+ * `base/`.
  */
 export {
   EmbeddingService,

@@ -1,4 +1,4 @@
-/** What the service takes: texts and pictures, checked and copied, and what their keys are made of. */
+/** Inputs of the service: texts and pictures, checked and copied, and their cache keys. */
 import { types } from 'node:util';
 import { MAX_TEXT } from '../base/limits';
 import { checkPresent } from '../base/arrays';
@@ -14,29 +14,32 @@ export interface BatchInput {
 /** A picture file (JPEG, PNG, WebP, GIF or AVIF), or pixels. */
 export type Picture = Uint8Array | RawPixels;
 
-/** Each input is checked by what it is. */
+/** Each input is checked as text or picture. */
 export const BATCH_INPUT: OptionRules<BatchInput> = { texts: ANYTHING, images: ANYTHING };
 
 /** Inputs of one call. */
 export const MAX_BATCH = 1024;
 
-/** Checked, and ours: the caller may change his while we work. */
+/** Checked copies: the caller may change the originals during the call. */
 export type CheckedPicture = Uint8Array | Required<RawPixels>;
 export type Input = string | CheckedPicture;
 
 export function checkBatch<T>(name: string, values: readonly T[]): readonly T[] {
   if (!Array.isArray(values)) throw makeError('ERR_ARG_TYPE', `${name} must be an array`);
   if (values.length <= MAX_BATCH) return values;
-  throw makeError('ERR_ARG_RANGE', `${name} has ${values.length} items, at most ${MAX_BATCH} fit`);
+  throw makeError(
+    'ERR_ARG_RANGE',
+    `${name} has ${values.length} items, at most ${MAX_BATCH} are allowed`,
+  );
 }
 
 export function checkText(text: unknown): string {
   if (typeof text !== 'string' || text.trim() === '')
-    throw makeError('ERR_ARG_TYPE', 'a text must be a string that is not empty');
+    throw makeError('ERR_ARG_TYPE', 'a text must be a non-empty string');
   if (text.length > MAX_TEXT)
     throw makeError(
       'ERR_ARG_RANGE',
-      `a text has ${text.length} characters, at most ${MAX_TEXT} fit`,
+      `a text has ${text.length} characters, at most ${MAX_TEXT} are allowed`,
     );
   return text;
 }
@@ -54,7 +57,7 @@ export function checkImage(image: unknown): CheckedPicture {
   );
 }
 
-/** What the key of an input is made of: no two inputs share it. */
+/** The cache key's content: unique per input. */
 export function bytesOf(input: Input): string | Uint8Array {
   if (typeof input === 'string' || types.isUint8Array(input)) return input;
   const { data, width, height, channels } = input;

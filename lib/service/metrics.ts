@@ -1,15 +1,15 @@
 /**
- * What operators watch: the five names of spec 002, how full the queue is, and what the workers do. One
- * registry per service, so that two of them in one process do not add up.
+ * Prometheus metrics: the five of spec 002, queue length and worker state. One registry per service, so
+ * that two services in one process do not add up.
  */
 import { Counter, Gauge, Histogram, Registry, type Metric } from 'prom-client';
 import { BATCH_BUCKETS, type EncoderStats } from '../encode';
 import type { CacheStats, EmbeddingKind } from '../stores/cache';
 
 export interface MetricSources {
-  /** Inputs that wait for the model or are in it. */
+  /** Inputs queued for the model or in it. */
   readonly inFlight: Readonly<Record<EmbeddingKind, number>>;
-  /** Embeddings that the cache had, and that it had not. */
+  /** Cache hits and misses. */
   readonly hits: Readonly<Record<EmbeddingKind, number>>;
   readonly misses: Readonly<Record<EmbeddingKind, number>>;
   readonly cache: () => CacheStats;
@@ -122,8 +122,8 @@ export class ServiceMetrics {
 }
 
 /**
- * A histogram whose counts are kept by the pools, each of its own batches: the library's own can only
- * be fed one observation after the other.
+ * A histogram whose counts come from the pools, which count their own batches: the client library's can
+ * only be fed one observation at a time.
  */
 function batchSizes(statsOf: (kind: EmbeddingKind) => EncoderStats): Metric {
   const name = 'embedding_batch_size';

@@ -1,4 +1,4 @@
-/** Opens a service from names: a model, a cache. */
+/** Opens a service from the names of a model and a cache. */
 import { homedir } from 'node:os';
 import path from 'node:path';
 import {
@@ -38,17 +38,17 @@ export interface OpenServiceOptions {
    */
   readonly model?: string;
   /**
-   * For texts: as `model`, or a sentence encoder such as `all-MiniLM-L6-v2`, whose vectors are compared
-   * with each other and not with pictures. Default: EMBEDDING_TEXT_MODEL_NAME (not
-   * beside `clip`), or `model`.
+   * Model for texts: like `model`, or a sentence encoder such as `all-MiniLM-L6-v2`, whose vectors are
+   * comparable with each other, not with pictures. Default: EMBEDDING_TEXT_MODEL_NAME (not with `clip`), or
+   * `model`.
    */
   readonly textModel?: string;
-  /** A model that is open already; the caller closes it. */
+  /** An open model; the caller closes it. */
   readonly clip?: ClipModel;
   /** Default: EMBEDDING_REDIS_URL if it is set, else `memory`. */
   readonly cache?: CacheName;
   readonly encoder?: ClipOptions;
-  /** One line when the cache goes away or is back; default: a process warning. */
+  /** Called when the cache goes away or comes back; default: a process warning. */
   readonly onNotice?: (line: string) => void;
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -67,8 +67,8 @@ const OPEN_OPTIONS: OptionRules<OpenServiceOptions> = {
 export type CacheName = string;
 
 /**
- * @throws ERR_ARG_RANGE for a cache or setting that is none, and what opening a model throws.
- *   A Redis that is away is no error.
+ * @throws ERR_ARG_RANGE for an invalid cache or setting, and what opening a model throws. An unreachable
+ * Redis is no error.
  */
 export async function openEmbeddingService(
   given: OpenServiceOptions = {},
@@ -81,7 +81,7 @@ export async function openEmbeddingService(
   const encoder = { env, ...options.encoder };
   const clip =
     options.clip ?? (await openClip(options.model ?? settings.imageModel ?? 'builtin', encoder));
-  // The variable is for services that stand alone: a library must not need a model it never asks.
+  // The variable is for stand-alone services: a library must not need a model it never uses.
   const textModel =
     options.textModel ?? (options.clip === undefined ? settings.textModel : undefined);
   const text = textModel === undefined ? undefined : await openTextEncoder(textModel, encoder);
@@ -93,7 +93,7 @@ export async function openEmbeddingService(
   return new EmbeddingService({
     instruction: text ?? clip.text,
     image: clip.image,
-    // In a child, which may die of a hostile file; the vectors are those a sync would store.
+    // Decodes in a child process, which may crash on a hostile file; the vectors equal those of a sync.
     prepareImage: async (bytes) => (await decodeImage({ bytes })).jpeg,
     cache,
     isEnabled: settings.isEnabled,
@@ -125,11 +125,11 @@ export function openCache(name: CacheName, parts: CacheParts): EmbeddingCache {
   }
   throw makeError(
     'ERR_ARG_RANGE',
-    `a cache is none, memory, disk, disk:FOLDER or redis://HOST:PORT, not "${name}"`,
+    `the cache must be none, memory, disk, disk:FOLDER or redis://HOST:PORT, received "${name}"`,
   );
 }
 
-/** Where this user's caches belong (XDG Base Directory Specification). */
+/** The user's cache folder (XDG Base Directory Specification). */
 function cacheFolder(env: NodeJS.ProcessEnv): string {
   const base = env['XDG_CACHE_HOME'] ?? '';
   return path.join(

@@ -1,6 +1,6 @@
 /**
- * The `EMBEDDING_*` settings of spec 002 that concern the service. Those of models and devices are read by
- * the encoders, those of search by the vector stores.
+ * The `EMBEDDING_*` settings of spec 002 that concern the service. The encoders read those of models and
+ * devices, the vector stores those of search.
  */
 import { numberOf, textOf, truthOf, type Variables } from '../base/environment';
 
@@ -18,10 +18,10 @@ export interface ServiceSettings {
 }
 
 /**
- * EMBEDDING_CACHE_MAX_CONNECTIONS is checked and has no effect: one connection carries any number of
- * commands at once.
+ * EMBEDDING_CACHE_MAX_CONNECTIONS is checked but has no effect: one connection carries any number of
+ * concurrent commands.
  *
- * @throws ERR_ARG_RANGE naming the variable, what it takes and what it was given
+ * @throws ERR_ARG_RANGE naming the variable, the expected and the received value
  */
 export function serviceSettings(env: Variables = process.env): ServiceSettings {
   numberOf(env, 'EMBEDDING_CACHE_MAX_CONNECTIONS', 1, 1000);

@@ -47,7 +47,7 @@ export function assertWritable(core: IndexCore): void {
   throw makeError('ERR_READ_ONLY', `the index ${core.path} was opened read-only`);
 }
 
-/** Work that is only a faster way: a failure of it is nobody's. */
+/** Optional background work: failures are ignored. */
 export function inBackground(core: IndexCore, work: () => Promise<void>): void {
   core.asWriter(work).catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-/** `stats` and `verify`: the native figures with what the facade knows. */
+/** `stats` and `verify`: the native figures plus what the facade knows. */
 import { attempt, type IndexCore } from './core';
 import { measureDefault } from './search/tune';
 import type { IndexStats, IndexVerifyReport } from './types';
@@ -30,13 +30,13 @@ export function statsOf(core: IndexCore): IndexStats {
   };
 }
 
-/** To be called as the one writer. */
+/** Call as the one writer. */
 export async function verify(core: IndexCore): Promise<IndexVerifyReport> {
   const report = await core.binding.verify(core.handle);
   const ok = report.problems.length === 0;
   if (!ok || core.isClosing) return { ok, ...report };
   const measured = await measureDefault(core).catch((error: unknown) => {
-    // The files are checked; a close meanwhile only takes the figure away.
+    // The files have been checked; a close in between only drops the recall figure.
     if (core.isClosing) return undefined;
     throw error;
   });

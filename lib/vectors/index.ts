@@ -1,6 +1,6 @@
 /**
- * The vector engine's typed facade: validates, converts, owns close. Knows vectors, keys and rows;
- * nothing of media, catalogs or encoders. May use `lib/native` and `lib/base`.
+ * The typed facade of the vector engine: validates, converts, owns close. Knows vectors, keys and rows;
+ * knows nothing of media, catalogs or encoders. May use `lib/native` and `lib/base`.
  */
 export { VectorIndex } from './vector-index';
 export type { BackupOptions, BackupReport } from './write/backup';

@@ -1,10 +1,10 @@
-/** Room for what the addon fills and callers get. */
+/** Allocates arrays for results, with an error where memory is short. */
 import { makeError } from '../base/errors';
 import { native } from '../native';
 
-/** Below this an array is not worth a question. */
+/** Smaller arrays are allocated without asking. */
 const LARGE_BYTES = 1 << 16;
-/** What V8 needs to go on: its collector moves what lives. */
+/** Headroom for V8, whose collector copies live objects. */
 const SPARE_BYTES = 1 << 22;
 
 export interface ArrayType<T> {
@@ -13,8 +13,8 @@ export interface ArrayType<T> {
 }
 
 /**
- * A new array. Asks the system first: where it has too little, V8 collects garbage, and where it finds no
- * memory for that either it ends the process.
+ * A new array. Asks the system first: V8 ends the process when even a garbage collection does not find the
+ * memory.
  *
  * @throws ERR_NO_MEMORY
  */

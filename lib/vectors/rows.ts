@@ -1,9 +1,9 @@
-/** Rows: reading their vectors and keys back, the row of a key, and giving the last ones up. */
+/** Rows: reads vectors and keys, finds the row of a key, and rolls back. */
 import { room, type ArrayType } from './room';
 import { assertOpen, attempt, type IndexCore } from './core';
 import { checkKeys, checkRows } from './arguments/validate';
 
-/** What the addon gives for a key that no live row has. */
+/** Returned by the addon for a key without a live row. */
 export const NO_ROW = 0xffffffff;
 
 /** Throws as VectorIndex.vectors. */
@@ -36,7 +36,7 @@ export function rowOf(core: IndexCore, key: number | bigint): number | undefined
   return out[0] === NO_ROW ? undefined : out[0];
 }
 
-/** To be called as the one writer. Numbers of rows that go will be those of others. */
+/** Call as the one writer. The dropped row numbers will be used again. */
 export async function rollBack(core: IndexCore, rows: number): Promise<void> {
   if (rows < core.binding.count(core.handle)) core.renumbered++;
   await core.binding.rollback(core.handle, rows, 0);

@@ -1,7 +1,6 @@
 /**
- * `tuning.json` in an index's folder: how it is searched, that is the efSearch `tune` found and the
- * storage it was made with. A hint and no truth: a file that is absent, damaged or odd is as if there
- * were none. Layout: docs/reference/FORMAT.md.
+ * `tuning.json` in an index's folder: the efSearch that `tune` found and the storage of the index. Only a
+ * hint: a file that is absent, damaged or odd is ignored. Layout: docs/reference/FORMAT.md.
  */
 import { constants } from 'node:fs';
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
@@ -33,7 +32,7 @@ function measuredOf(value: Record<string, unknown>): MeasuredRecall | undefined 
   return { efSearch, recall, k, queries };
 }
 
-/** What of the file's content makes sense. */
+/** The valid fields of the file. */
 export function parseTuning(text: string): Tuning {
   let value: unknown;
   try {
@@ -55,7 +54,7 @@ export function parseTuning(text: string): Tuning {
 export async function readTuning(folder: string): Promise<Tuning> {
   let file: FileHandle | undefined;
   try {
-    // Not to wait for somebody who writes to it, should the name be a pipe's.
+    // Non-blocking, in case the name is a pipe.
     const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
     file = await open(path.join(folder, TUNING_FILE), flags);
     if (!(await file.stat()).isFile()) return {};
@@ -69,16 +68,16 @@ export async function readTuning(folder: string): Promise<Tuning> {
   }
 }
 
-/** What `parseTuning` reads. */
+/** Writes what `parseTuning` reads. */
 export function formatTuning(tuning: Tuning): string {
   const { measured, storage } = tuning;
   const { efSearch, recall, k, queries } = measured ?? {};
-  // Absent values leave no trace in JSON.
+  // Undefined values are omitted in JSON.
   const content = { version: VERSION, storage, efSearch, recall, k, queries };
   return `${JSON.stringify(content)}\n`;
 }
 
-/** Into a folder that is ours and new, durably. */
+/** Writes durably into a new folder of our own. */
 export async function copyTuning(folder: string, tuning: Tuning): Promise<void> {
   await writeFile(path.join(folder, TUNING_FILE), formatTuning(tuning), {
     flag: 'wx',

@@ -1,4 +1,4 @@
-/** The typed facade of one native index: checks, converts, orders writers, owns close. */
+/** The typed facade of one native index: checks, converts, serializes writers, owns close. */
 import { checkInteger } from '../base/options';
 import { append, checkAppend, checkUpdate } from './write/append';
 import { backup, checkBackup, type BackupOptions, type BackupReport } from './write/backup';
@@ -48,9 +48,9 @@ const NO_OPTIONS = {};
 /**
  * Vectors with keys, searched by a graph (HNSW) or a linear scan, in a folder or in memory.
  *
- * One writer and many readers at once: within a process freely, between processes by opening the
- * folder read-only. Every method throws ERR_CLOSED after `close()` was called; writers throw
- * ERR_READ_ONLY on a read-only index.
+ * One writer and many readers at a time: unrestricted within a process; other processes open the folder
+ * read-only. After `close()` every method throws ERR_CLOSED; on a read-only index writers throw
+ * ERR_READ_ONLY.
  */
 export class VectorIndex implements AsyncDisposable {
   readonly dim: number;
@@ -68,14 +68,14 @@ export class VectorIndex implements AsyncDisposable {
     this.metric = core.metric;
     this.isReadOnly = core.info.readOnly;
     this.path = core.path;
-    // In the background: codes are only a faster way, so failing to make them is no error.
+    // In the background: codes only speed up searches, so a failure to make them is ignored.
     core.asWriter = (work) => this.writes.run(work);
     core.warmUp = () => inBackground(core, () => warm(core));
     unlinkIfDue(core);
   }
 
   /**
-   * Makes an index, empty and durable.
+   * Creates an empty, durable index.
    *
    * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_FILE_EXISTS (the folder holds an index) |
    *   ERR_FILE_LOCKED | ERR_IO | ERR_ADDON_LOAD | ERR_CPU_UNSUPPORTED
@@ -85,8 +85,8 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Opens a folder. Reads the commit log (about 8 bytes a row) and maps the rest; rows the graph
-   * snapshot lacks are linked before the promise resolves.
+   * Opens a folder. Reads the commit log (about 8 bytes a row) and maps the rest; rows missing in the graph
+   * snapshot are linked before the promise resolves.
    *
    * @throws ERR_FILE_MISSING | ERR_FILE_LOCKED (another writer; its process id is in the message) |
    *   ERR_FILE_CORRUPT | ERR_FILE_VERSION | ERR_MODEL_MISMATCH (another label)
@@ -96,11 +96,11 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Makes an index of an index file of another engine: live rows, keys, and the parameters the file
-   * knows. The graph is built anew, so this takes as long as `add`. A folder appears when it is
-   * complete; it must be absent or empty.
+   * Builds an index from another engine's index file: live rows, keys, and the parameters in the file. The
+   * graph is built anew, so this takes as long as `add`. The folder must be absent or empty, and appears
+   * once complete.
    *
-   * @param file  what hnswlib's `saveIndex` or usearch's `save` wrote; docs/guide/VECTOR-FILES.md
+   * @param file  written by hnswlib's `saveIndex` or usearch's `save`; docs/guide/VECTOR-FILES.md
    * @throws ERR_ARG_TYPE (also: the file does not say which metric) | ERR_ARG_RANGE | ERR_DIM_MISMATCH |
    *   ERR_FILE_MISSING | ERR_FILE_CORRUPT | ERR_FILE_VERSION | ERR_FILE_UNSUPPORTED | ERR_FILE_EXISTS |
    *   ERR_VECTOR_INVALID | ERR_KEY_EXISTS (several vectors of one key) | ERR_ABORTED | ERR_DISK_FULL |
@@ -110,7 +110,7 @@ export class VectorIndex implements AsyncDisposable {
     return importIndex(VectorIndex, file, options);
   }
 
-  /** Rows, removed ones included. */
+  /** Rows, including removed ones. */
   get count(): number {
     return this.core.binding.count(this.core.handle);
   }
@@ -119,7 +119,7 @@ export class VectorIndex implements AsyncDisposable {
     return this.core.binding.liveCount(this.core.handle);
   }
 
-  /** True as soon as `close()` was called. */
+  /** True once `close()` was called. */
   get isClosed(): boolean {
     return this.closing !== undefined;
   }
@@ -127,9 +127,9 @@ export class VectorIndex implements AsyncDisposable {
   /**
    * Appends vectors, durably, and links them into the graph.
    *
-   * @param vectors  shape [n, dim], copied part by part: leave it alone until the promise settles.
-   *   Cosine vectors are stored at unit length.
-   * @returns their rows, without gaps
+   * @param vectors  shape [n, dim], copied block by block: do not change it until the promise settles.
+   * Cosine vectors are stored at unit length.
+   * @returns their rows, contiguous
    * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_VECTOR_INVALID (not finite, or zero
    *   for cosine; names the vector) | ERR_KEY_EXISTS | ERR_ABORTED | ERR_DISK_FULL | ERR_IO. Nothing
    *   was added then, unless `details.rows` says how many.
@@ -144,10 +144,10 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Appends the rows of a vector file (`.npy`, `.fvecs`, `.bvecs`, `.ivecs`), which may be larger than
-   * memory: it is read in blocks, twice, once to check all of it before anything is added.
+   * Appends the rows of a vector file (`.npy`, `.fvecs`, `.bvecs`, `.ivecs`). The file may be larger than
+   * memory: it is read in blocks, twice, to check all of it before anything is added.
    *
-   * @returns the rows in the index, without gaps
+   * @returns the rows in the index, contiguous
    * @throws what `openVectors` and `add` throw; nothing was added then, unless `details.rows` says how
    *   many of the file's
    */
@@ -161,9 +161,8 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Writes the live rows as they are stored (cosine: at unit length), float32, and their keys, int64,
-   * in the order of rows, as two `.npy` files. Each appears whole or not at all, the keys first.
-   * Writers wait meanwhile.
+   * Writes the live rows as stored (cosine: at unit length), float32, and their keys, int64, in row order,
+   * as two `.npy` files. Each appears whole or not at all, the keys first. Writers wait.
    *
    * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_ABORTED | ERR_DISK_FULL | ERR_IO | ERR_FILE_MISSING (no
    *   such folder) | ERR_FILE_CORRUPT (a damaged row is not written)
@@ -175,14 +174,14 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Gives keys new vectors. One commit brings the new rows and removes the old ones: after a crash a
-   * key has either its old vector or its new one, and a search sees the same. Inputs of more than
-   * about 4096 rows are several such commits.
+   * Replaces the vectors of keys. One commit adds the new rows and removes the old ones: a search or a
+   * crash sees either the old vector of a key or the new one. Inputs of more than about 4096 rows take
+   * several commits.
    *
    * @param vectors  shape [keys.length, dim], as for `add`
    * @returns the new rows; the old ones stay in the files until `compact`
-   * @throws ERR_NOT_FOUND (a key is not there; not with `insertMissing`) | ERR_KEY_EXISTS (a key stands
-   *   twice) and the rest as `add`
+   * @throws ERR_NOT_FOUND (missing key, without `insertMissing`) | ERR_KEY_EXISTS (duplicate key), and what
+   * `add` throws
    */
   async update(
     keys: Keys,
@@ -195,9 +194,8 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Finds the k nearest live rows, by the graph; a small index or a narrow filter is scanned instead.
-   * Exactly `min(k, matches)` results, fewer only for `threshold`. Takes some hundred microseconds and
-   * blocks that long.
+   * Finds the k nearest live rows through the graph; a small index or a narrow filter is scanned instead.
+   * Returns `min(k, matches)` results, fewer only with `threshold`. Blocks for some hundred microseconds.
    *
    * @param query  dim values, any length > 0
    * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_VECTOR_INVALID | ERR_FILE_CORRUPT
@@ -206,7 +204,7 @@ export class VectorIndex implements AsyncDisposable {
     return searchSync(this.core, query, k, options, false);
   }
 
-  /** The same by linear scan: the ground truth. Takes milliseconds and blocks that long. */
+  /** The same by linear scan: ground truth. Blocks for milliseconds. */
   searchExact(query: VectorInput, k: number, options: SearchOptions = NO_OPTIONS): Hits {
     return searchSync(this.core, query, k, options, true);
   }
@@ -245,13 +243,12 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Compiles keys or a predicate on keys to a bitset over rows, to be used in many searches of this
-   * index. It stays right: when rows come, keys get other rows or `compact` renumbers them, searches
-   * make it again of what it was made of. Bits of one's own that were made over the rows as they are
-   * now are good until rows are renumbered.
+   * Compiles keys or a predicate on keys to a bitset over rows, for many searches of this index. It stays
+   * valid: searches rebuild it when rows are added, keys get other rows or `compact` renumbers. A bitset of
+   * your own over the current rows is valid until rows are renumbered.
    *
-   * @throws ERR_ARG_TYPE (also: what the predicate returns is no answer, a promise for example) |
-   *   ERR_ARG_RANGE, and whatever the predicate throws
+   * @throws ERR_ARG_TYPE (also: the predicate returns neither true nor false, for example a promise) |
+   * ERR_ARG_RANGE, and what the predicate throws
    */
   compileFilter(filter: Filter): Uint8Array {
     assertOpen(this.core);
@@ -259,16 +256,16 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Copies of rows as they are stored, removed ones too.
+   * Copies of rows as stored, including removed ones.
    *
    * @returns shape [rows.length, dim]
-   * @throws ERR_ARG_RANGE for a row that is not there
+   * @throws ERR_ARG_RANGE for a row that does not exist
    */
   vectors(rows: ArrayLike<number>): Float32Array {
     return copyVectors(this.core, rows);
   }
 
-  /** Keys the rows were added with, removed ones too; NaN for those beyond 2^53 - 1. */
+  /** Keys the rows were added with, including removed ones; NaN for keys beyond 2^53 - 1. */
   keysOf(rows: ArrayLike<number>): Float64Array {
     return copyKeys(this.core, rows, Float64Array);
   }
@@ -284,9 +281,9 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Takes keys out, durably. Their rows stay in the files until `compact` and are never returned again.
+   * Removes keys, durably. Their rows stay in the files until `compact` but are never returned.
    *
-   * @returns how many were there
+   * @returns the number of keys removed
    */
   async remove(keys: Keys): Promise<number> {
     assertWritable(this.core);
@@ -294,10 +291,7 @@ export class VectorIndex implements AsyncDisposable {
     return this.queued(() => this.core.binding.remove(this.core.handle, checked));
   }
 
-  /**
-   * Drops the rows from `rowCount` on, durably, as if they had never been added. What they removed by
-   * replacing it stays removed.
-   */
+  /** Drops the rows from `rowCount` on, durably. Rows they had replaced stay removed. */
   async rollbackTo(rowCount: number): Promise<void> {
     assertWritable(this.core);
     const rows = checkInteger('rowCount', rowCount, 0, MAX_ROWS);
@@ -305,14 +299,13 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Rewrites the index without removed and replaced rows. Rows get new numbers, keys stay; bitsets
-   * of one's own are refused afterwards, see `compileFilter`. Searches go on meanwhile, other writers wait. The new
-   * files take the place of the old ones in one step: after a crash it is one or the other. Readers in
-   * other processes keep the files they have open and see the new ones when they open again. Needs
-   * room for both on disk; takes as long as adding the live rows again.
+   * Rewrites the index without removed and replaced rows. Rows are renumbered, keys stay; bitsets of your
+   * own become stale, see `compileFilter`. Searches continue, writers wait. The new files replace the old
+   * ones in one step, also in case of a crash. Readers in other processes keep their open files and see the
+   * new ones when they reopen. Needs disk space for both; takes as long as adding the live rows again.
    *
-   * @throws ERR_ABORTED (also when the index is closed meanwhile; it is as it was) | ERR_DISK_FULL |
-   *   ERR_IO | ERR_FILE_CORRUPT (a damaged row is not copied)
+   * @throws ERR_ABORTED (also on close; the index is unchanged) | ERR_DISK_FULL | ERR_IO | ERR_FILE_CORRUPT
+   * (a damaged row is not copied)
    */
   async compact(options: CompactOptions = NO_OPTIONS): Promise<CompactReport> {
     assertWritable(this.core);
@@ -321,16 +314,16 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Finds the smallest efSearch that reaches a recall, by measuring against the exact scan, and makes
-   * it the default of this index; in a folder that is kept, unless it was opened read-only.
-   * Takes an exact scan per query and a dozen rounds of searches.
+   * Finds the smallest efSearch that reaches a recall, measured against the exact scan, and makes it the
+   * default of this index; stored in the folder unless it was opened read-only. Takes an exact scan per
+   * query and a dozen rounds of searches.
    *
    * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_NOT_FOUND (no live rows) | ERR_ABORTED | ERR_IO
    */
   async tune(options: TuneOptions = NO_OPTIONS): Promise<TuneReport> {
     assertOpen(this.core);
     const job = checkTune(options, this.dim);
-    // As a writer: rows that come or go meanwhile would make the truth untrue.
+    // As a writer: changes in between would invalidate the ground truth.
     return this.queued(async () => {
       const report = await tune(this.core, job);
       if (this.path !== undefined && !this.isReadOnly) {
@@ -341,13 +334,12 @@ export class VectorIndex implements AsyncDisposable {
   }
 
   /**
-   * Writes a copy of the folder that opens by itself: rows, log, graph and what `tune` found, as they are
-   * now. Searches go on; writers of this handle wait, those of other processes need not. The copy is
-   * read back and checked before it gets its name, so it takes as long as reading the index twice. A
-   * reader backs up what it opened. Also works, and saves the rows, when the index's own folder was
-   * deleted or replaced.
+   * Writes a copy of the folder that opens by itself: rows, log, graph and tuning, as of now. Searches
+   * continue; writers of this handle wait, those of other processes do not. The copy is read back and
+   * checked before it is renamed, so this takes as long as reading the index twice. A reader backs up the
+   * state it opened. Also works when the index's folder was deleted or replaced.
    *
-   * @param target  a folder that is absent or empty, outside of the index's
+   * @param target  an absent or empty folder outside the index's folder
    * @throws ERR_ARG_TYPE (also: an index in memory) | ERR_ARG_RANGE (inside the index's folder) |
    *   ERR_FILE_EXISTS | ERR_FILE_MISSING (no folder to put it in) | ERR_READ_ONLY | ERR_DISK_FULL | ERR_IO |
    *   ERR_FILE_CORRUPT (a damaged row is not copied) | ERR_ABORTED. Nothing is left behind then.
@@ -358,19 +350,19 @@ export class VectorIndex implements AsyncDisposable {
     return this.queued(() => backup(this.core, job));
   }
 
-  /** Writes the graph snapshot, so that the next open need not link rows. Rows are durable without. */
+  /** Writes the graph snapshot, so that the next open need not link rows. Rows are durable without it. */
   async save(): Promise<void> {
     assertWritable(this.core);
     return this.queued(() => this.core.binding.save(this.core.handle, false));
   }
 
   /**
-   * Brings the index to full speed now: makes the codes of its storage, 10 to 20 us of processor time a
-   * row, and copies mapped rows and links into memory in huge pages (Linux; 0.1 s a 100 MB). An index that
-   * was opened does so by itself in the background after some hundred searches.
+   * Prepares full search speed now: makes the codes of the storage (10 to 20 us of CPU a row), and copies
+   * mapped rows and links into huge pages (Linux; 0.1 s per 100 MB). Otherwise an opened index does this in
+   * the background after some hundred searches.
    *
-   * @param options.rows whether rows are copied; left out: for `inline`, if they take at most a quarter
-   *   of the memory that is free. `stats().bytesResident` counts them then.
+   * @param options.rows whether to copy rows; default: for `inline`, if they take at most a quarter of the
+   * free memory. `stats().bytesResident` counts them.
    * @throws ERR_ARG_TYPE | ERR_CLOSED | ERR_NO_MEMORY
    */
   async warm(options: WarmOptions = NO_OPTIONS): Promise<void> {
@@ -379,7 +371,7 @@ export class VectorIndex implements AsyncDisposable {
     return this.queued(() => warm(this.core, job));
   }
 
-  /** Whether the codes of its storage are made, see `warm`; `f32` has none to wait for. */
+  /** Whether the codes of the storage are made, see `warm`; always true for `f32`. */
   get isWarm(): boolean {
     assertOpen(this.core);
     return this.core.binding.uncoded(this.core.handle) === 0;
@@ -390,18 +382,17 @@ export class VectorIndex implements AsyncDisposable {
     return statsOf(this.core);
   }
 
-  /** Reads every byte on disk, walks every link, and measures the recall if all of that is sound. */
+  /** Reads every byte on disk, checks every link, and measures the recall if all is sound. */
   async verify(): Promise<IndexVerifyReport> {
     assertOpen(this.core);
     return this.queued(() => verify(this.core));
   }
 
   /**
-   * Refuses new calls at once, waits for those under way, saves the graph if it changed, releases
-   * files, lock and memory. A compaction under way is given up. The second call gives the first one's
-   * promise.
+   * Refuses new calls, waits for those in flight, saves the graph if it changed, and releases files, lock
+   * and memory. Aborts a compaction. A second call returns the same promise.
    *
-   * @throws what saving threw; the index is closed all the same, and the next open links again
+   * @throws what saving threw; the index is closed anyway, and the next open links again
    */
   close(): Promise<void> {
     this.closing ??= this.finish();
@@ -423,7 +414,7 @@ export class VectorIndex implements AsyncDisposable {
     }
   }
 
-  /** As the one writer, when those before have ended; removed rows leave the graph behind it. */
+  /** Runs work as the one writer, in order of the calls; then unlinks removed rows. */
   private async queued<T>(work: () => Promise<T>): Promise<T> {
     const result = await this.writes.run(work).catch(rethrow);
     unlinkIfDue(this.core);

@@ -1,20 +1,22 @@
 /**
- * What an index does to be at full speed once it is used, none of it on disk: the codes of its storage,
- * made with the rows that are added and in the background of an index that was opened; and copies of
- * mapped rows in huge pages.
+ * Brings an index to full speed, in memory only: makes the codes of its storage, on append or in the
+ * background of an opened index, and copies mapped rows into huge pages.
  */
 import { BOOLEAN, readOptions, type OptionRules } from '../base/options';
 import type { IndexCore } from './core';
 import { THREADS } from './arguments/option-rules';
 
-/** After this many searches of an opened index its codes are worth their making, 10 to 20 us a row. */
+/** Searches of an opened index before it makes codes, which cost 10 to 20 us a row. */
 const SEARCHES_BEFORE = 256;
-/** Nodes that changed are searched by reading their neighbors: a sixteenth of them is felt by then. */
+/**
+ * Nodes with outdated codes are searched by reading their neighbors' rows: a sixteenth of all is
+ * noticeable.
+ */
 const DUE_SHARE = 16;
-/** Rows may take this part of the memory that is free, unless the caller says so. */
+/** Rows are copied if they take at most this part of the free memory, unless the caller decides. */
 const SPARE_SHARE = 4;
 
-/** To be called as the one writer. Stops between steps when the index is being closed. */
+/** Call as the one writer. Stops between steps when the index is closing. */
 async function makeCodes(core: IndexCore, threads: number): Promise<void> {
   const { binding } = core;
   for (let node = 0; !core.isClosing && node < binding.count(core.handle);) {
@@ -25,11 +27,10 @@ async function makeCodes(core: IndexCore, threads: number): Promise<void> {
 }
 
 /**
- * Random reads of rows take two thirds of the time when their pages are huge ones, which a mapped file
- * cannot have; so rows are copied where there is plenty of memory for it. In steps of 64 MB; stops
- * between them when the index is being closed.
+ * Random reads of rows take two thirds of the time from huge pages, which a mapped file cannot have; so
+ * rows are copied where memory is plentiful. Steps of 64 MB; stops between steps when the index is closing.
  *
- * @param always whatever memory there is
+ * @param always regardless of free memory
  */
 async function promoteRows(core: IndexCore, always = false): Promise<void> {
   if (core.path === undefined) return;
@@ -39,9 +40,9 @@ async function promoteRows(core: IndexCore, always = false): Promise<void> {
 }
 
 export interface WarmOptions {
-  /** Of the codes; default one per core. */
+  /** Threads for making codes; default one per core. */
   readonly threads?: number;
-  /** Whether rows are copied; left out: for `inline`, if a quarter of the free memory holds them. */
+  /** Whether to copy rows; default: for `inline`, if they fit a quarter of the free memory. */
   readonly rows?: boolean;
 }
 
@@ -60,20 +61,20 @@ export function checkWarm(options: WarmOptions): WarmJob {
 
 const IN_BACKGROUND: WarmJob = { threads: 1, rows: undefined };
 
-/** To be called as the one writer. */
+/** Call as the one writer. */
 export async function warm(core: IndexCore, job = IN_BACKGROUND): Promise<void> {
   await makeCodes(core, job.threads);
   if (job.rows ?? core.storage === 'inline') await promoteRows(core, job.rows);
 }
 
-/** After an append: if enough nodes changed. Codes of rows were made with it. */
+/** Call after an append: updates inline codes once enough nodes lack them. */
 export async function codeIfDue(core: IndexCore, threads: number): Promise<void> {
   if (core.storage !== 'inline' || core.isClosing) return;
   const due = core.binding.uncoded(core.handle);
   if (due * DUE_SHARE >= core.binding.count(core.handle) && due > 0) await makeCodes(core, threads);
 }
 
-/** Counts searches, and begins to make the codes when it is time. */
+/** Counts searches, and starts making the codes once there were enough. */
 export function countSearches(core: IndexCore, searches: number): void {
   if (core.storage === 'f32') return;
   const before = core.searches;

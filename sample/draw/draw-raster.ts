@@ -1,8 +1,7 @@
 /**
- * The second renderer: paints pixels itself from signed distances and shares no drawing code with
- * the SVG one. Other proportions, other textures, shading by light, film grain and blur. Nothing
- * that was trained may ever have seen its pictures: it is what "drawn in another style" means in
- * the tests.
+ * The second renderer: paints pixels from signed distances and shares no drawing code with the SVG one. It
+ * uses other proportions and textures, lighting, film grain and blur. Its pictures are never used for
+ * training: they are what "drawn in another style" means in the tests.
  */
 import { Random } from '../random';
 import { backgroundPainter } from './raster-backgrounds';

@@ -1,6 +1,6 @@
 /**
- * Backgrounds of the pixel renderer: a function from place to colour, built on smooth noise where
- * the SVG renderer strews strokes and dots. The shorter side of the picture is 1.
+ * Backgrounds of the pixel renderer: functions from position to colour, built on smooth noise instead of
+ * the SVG renderer's strokes and dots. The picture's shorter side is 1.
  */
 import type { Random } from '../random';
 import { scramble } from '../random';

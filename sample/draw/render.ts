@@ -1,6 +1,4 @@
-/**
- * Scenes as pixels or as picture files, through sharp.
- */
+/** Scenes as pixels or as picture files, through sharp. */
 import sharp from 'sharp';
 import { drawSvg } from './draw-svg';
 import type { Scene } from '../scene';

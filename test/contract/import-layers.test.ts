@@ -10,7 +10,7 @@ const SAMPLE = path.join(root, 'sample');
 
 /**
  * Folders and files of lib/, lowest first, and sample/ beside it. Each may import itself and what stands in a line above; those of
- * one line are strangers. A folder stands for all that lies below it.
+ * one line do not import each other. A folder stands for all that lies below it.
  */
 const LIB_LAYERS: readonly (readonly string[])[] = [
   ['base'],
@@ -39,7 +39,7 @@ const NATIVE_ORDER = [
   'addon',
 ];
 /** These three see only what lies below all of them. */
-const NATIVE_STRANGERS = new Set(['storage', 'hnsw', 'exact']);
+const NATIVE_SIBLINGS = new Set(['storage', 'hnsw', 'exact']);
 
 function sources(dir: string, pattern: RegExp): string[] {
   return readdirSync(dir).flatMap((name) => {
@@ -127,7 +127,7 @@ export function wrongNativeEdge(from: string, to: string): boolean {
   const a = NATIVE_ORDER.indexOf(from);
   const b = NATIVE_ORDER.indexOf(to);
   if (a < 0 || b < 0 || b > a) return true;
-  return NATIVE_STRANGERS.has(from) && NATIVE_STRANGERS.has(to);
+  return NATIVE_SIBLINGS.has(from) && NATIVE_SIBLINGS.has(to);
 }
 
 test('lib imports point to lower layers only', () => {

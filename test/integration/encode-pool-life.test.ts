@@ -273,7 +273,7 @@ test('a device that is not there is one line, and the processor does the work', 
   }
   assert.ok(lines.length >= 1 && lines.length <= 2, lines.join('\n'));
   for (const line of lines) {
-    assert.match(line, /^device (coreml|dml) cannot be used, the models run on the processor: /);
+    assert.match(line, /^device (coreml|dml) cannot be used, the models run on the CPU: /);
     assert.not.match(line, /\n/);
   }
   assert.is(await codeOf(openClip(TINY_CLIP, { device: 'gpu' })), 'ERR_ARG_RANGE');

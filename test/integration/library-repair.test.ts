@@ -106,11 +106,13 @@ test('other bytes under the recorded size and times are found by verify, and ind
   const media = catalog.mediaByPath('p001.jpg');
   assert.ok(media !== undefined);
   const times = { mtimeMs: statSync(file).mtimeMs, ctimeMs: statSync(file).ctimeMs };
-  catalog.place([{ mediaId: media?.mediaId as MediaId, place: { path: 'p001.jpg', ...times } }]);
+  catalog.relocate([
+    { mediaId: media?.mediaId as MediaId, location: { path: 'p001.jpg', ...times } },
+  ]);
   catalog.close();
   await using again = await openLibrary(root);
   assert.is((await again.sync()).unchanged, 3);
-  assert.match((await again.verify()).problems.join('\n'), /p001\.jpg: the file holds other bytes/);
+  assert.match((await again.verify()).problems.join('\n'), /p001\.jpg: the file's bytes differ/);
   assert.equal((await again.verify({ repair: true })).problems, []);
   const after = await allOf(again);
   assert.equal(after['p000.jpg@null'], before['p000.jpg@null']);
@@ -223,7 +225,7 @@ async function removeThird({ catalog, index, space }: Parts): Promise<void> {
   const gone = [...catalog.media()].filter((_, i) => i % 3 === 1).map(({ mediaId }) => mediaId);
   const buried = catalog.removeMedia(gone);
   await index.remove(buried);
-  catalog.clearGraves(space);
+  catalog.clearTombstones(space);
 }
 
 async function assertAgree({ catalog, index, space }: Parts): Promise<void> {

@@ -88,7 +88,7 @@ withFfmpeg(
     writeVideo(file('mute.mp4'), 1);
     const error = await errorOf(decode(file('mute.mp4')));
     assert.is(error.code, 'ERR_MEDIA_UNSUPPORTED');
-    assert.match(error.message, /no sound/);
+    assert.match(error.message, /no audio/);
   },
 );
 

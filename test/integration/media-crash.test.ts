@@ -31,7 +31,7 @@ writeFileSync(
      hang: () => { for (;;); },
      silent: () => undefined,
      twice: (id) => { process.send({ id, picture }); process.send({ id, picture }); },
-     stranger: (id) => { process.send({ id: id + 1000, picture }); process.send({ id, picture }); },
+     otherId: (id) => { process.send({ id: id + 1000, picture }); process.send({ id, picture }); },
      garbage: () => process.send('garbage'),
      liar: (id) => process.send({ id, picture: { ...picture, width: -1 } }),
      unknown: (id) => process.send({ id, code: 'ERR_MADE_UP', message: 'x' }),
@@ -124,9 +124,9 @@ test('a child that hangs is killed at the limit, and the next item works', async
   pool.close();
 });
 
-test("a second answer, a stranger's answer, much output and a grandchild change nothing", async () => {
+test('a second answer, an answer with another id, much output and a grandchild change nothing', async () => {
   const pool = makePool();
-  for (const act of ['twice', 'stranger', 'flood', 'fork', 'refuse', 'ok'])
+  for (const act of ['twice', 'otherId', 'flood', 'fork', 'refuse', 'ok'])
     assert.is(await outcome(pool, act), act === 'refuse' ? 'ERR_MEDIA_UNSUPPORTED' : 'ok', act);
   assert.is(pool.pids.length, 1, 'one child did it all');
   pool.close();

@@ -212,7 +212,10 @@ test('a model that cannot be opened as what it says is a problem, with the reaso
     await served.pull();
     const result = await verify(served);
     assert.not.ok(result.isOk);
-    assert.match(result.problems[0] ?? '', /^fp32: it does not answer: .*expected input_ids/);
+    assert.match(
+      result.problems[0] ?? '',
+      /^fp32: it fails on the golden inputs: .*expected input_ids/,
+    );
   }, files);
 });
 
@@ -244,7 +247,7 @@ test('golden vectors of another preparation of inputs are recorded anew, and not
     const anew = await verify(served);
     assert.ok(anew.isOk, anew.problems.join());
     assert.ok(anew.drift[0]?.isFirst);
-    assert.match(anew.notes[0] ?? '', /recorded anew/);
+    assert.match(anew.notes[0] ?? '', /recorded again/);
     const after = await verify(served);
     assert.equal([after.isOk, after.drift[0]?.isFirst, after.notes], [true, false, []]);
     editLock(served, ({ golden }) => {

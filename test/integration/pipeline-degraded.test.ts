@@ -150,7 +150,7 @@ test('--device that is not there is one line on stderr, and the frames are embed
   assert.is(sync.code, 0);
   const said = sync.stderr.split('\n').filter((line) => line.includes('cannot be used'));
   assert.is(said.length, 1, sync.stderr);
-  assert.match(said[0] ?? '', new RegExp(`device ${device} .* run on the processor: `));
+  assert.match(said[0] ?? '', new RegExp(`device ${device} .* run on the CPU: `));
   assert.is(metadataOf(root)[0]?.embedding?.device, 'cpu');
   assert.is((await runCli(['sync', root, '--device', 'gpu'])).code, 2);
 });

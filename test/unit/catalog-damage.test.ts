@@ -86,17 +86,17 @@ test('verify says which entry is damaged, goes on to the next, and finds what do
 
   const rules: [string, RegExp][] = [
     ["UPDATE meta SET value = '1' WHERE key = 'next_frame_id'", /beyond the next frame id/],
-    ['UPDATE spaces SET committed_rows = 1', /beyond the number of rows/],
-    ['DELETE FROM frame_rows WHERE row = 0', /neither a row nor a place/],
+    ['UPDATE spaces SET committed_rows = 1', /beyond the number of committed rows/],
+    ['DELETE FROM frame_rows WHERE row = 0', /no row and is not queued/],
     ["INSERT INTO pending_frames VALUES ('clip', 77)", /does not exist/],
-    ['DELETE FROM encodings', /row 0 names a batch that was never recorded/],
+    ['DELETE FROM encodings', /row 0 refers to a batch that does not exist/],
     [
       "INSERT INTO failed_frames VALUES ('clip', 0, 'x', 1, 'ERR_ENCODE', NULL, NULL, 0)",
       /frame 0 has a row and counts as failed/,
     ],
     [
       "INSERT INTO failed_frames VALUES ('clip', 77, 'x', 1, 'ERR_ENCODE', NULL, NULL, 0)",
-      /list of failures names frame 77/,
+      /list of failures refers to frame 77/,
     ],
     ["PRAGMA foreign_keys=OFF; DELETE FROM media WHERE path = 'a.jpg'", /refers to a missing one/],
   ];

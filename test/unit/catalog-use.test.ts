@@ -28,7 +28,7 @@ test('a filter follows commits, removals and renames, also those of another proc
   assert.equal(both(), [0, 4, 5, 6, 7]);
   const idOf = (name: string): MediaId => catalog.mediaByPath(name)?.mediaId as MediaId;
   const move = (from: string, to: string): void =>
-    catalog.place([{ mediaId: idOf(from), place: { path: to, mtimeMs: 2, ctimeMs: 2 } }]);
+    catalog.relocate([{ mediaId: idOf(from), location: { path: to, mtimeMs: 2, ctimeMs: 2 } }]);
   move('y/b.mp4', 'x/b.mp4');
   assert.equal(both(), [0, 1, 2, 3, 4, 5, 6, 7]);
   move('x/d.mp4', 'z/d.mp4');

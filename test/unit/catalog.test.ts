@@ -105,16 +105,16 @@ test('frame ids have no gaps, survive a reopen and are never used twice', async 
   again.close();
 });
 
-test('removing media leaves graves for rows that the engine still has', async () => {
+test('removing media leaves tombstones for rows that the engine still has', async () => {
   const { catalog } = await fresh();
   catalog.recordIngested([item(catalog, 'a.jpg', 1), item(catalog, 'b.jpg', 1)]);
   catalog.recordRows('clip', [{ frameId: asFrameId(0), row: asRow(0) }], [], 1);
   const gone = catalog.removeMedia([mediaIdOf(catalog, 'a.jpg'), mediaIdOf(catalog, 'b.jpg')]);
   assert.equal(gone, [0, 1]);
-  assert.equal(catalog.graves('clip'), [0]);
+  assert.equal(catalog.tombstones('clip'), [0]);
   assert.equal(catalog.framesWithoutRow('clip', 10), []);
-  catalog.clearGraves('clip');
-  assert.equal(catalog.graves('clip'), []);
+  catalog.clearTombstones('clip');
+  assert.equal(catalog.tombstones('clip'), []);
   catalog.close();
 });
 

@@ -27,7 +27,7 @@ test('only what the runtime names is tried, and auto never takes a software grap
 
 test('the notice is one line with the reason, and is passed on once', () => {
   const long = fallbackNotice('cuda', ['cpu'], `no library\nand a stack ${'x'.repeat(500)}`);
-  assert.is(long, 'device cuda cannot be used, the models run on the processor: no library');
+  assert.is(long, 'device cuda cannot be used, the models run on the CPU: no library');
   assert.match(fallbackNotice('dml', ['cpu', 'webgpu']), /this machine has cpu, webgpu$/);
   const lines: string[] = [];
   const notice = noticesOf({ onNotice: (line) => lines.push(line) });

@@ -76,8 +76,8 @@ test('suggestions know slips, plurals, spellings and the words of other engines'
     ['paths', 'path'],
   ] as const)
     assert.is(suggest(slip, names), meant, slip);
-  for (const stranger of ['x', '', 'colour', 'constructor', '__proto__', 'f'.repeat(100_000)])
-    assert.is(suggest(stranger, names), undefined, stranger.slice(0, 20));
+  for (const unknown of ['x', '', 'colour', 'constructor', '__proto__', 'f'.repeat(100_000)])
+    assert.is(suggest(unknown, names), undefined, unknown.slice(0, 20));
 });
 
 test('what is no options object is refused', () => {

@@ -130,7 +130,7 @@ test('a link or another library in place of files is a question', () => {
   const known = [...files('x/a/', 2), ...files('x/b/', 9)];
   const linked = explain({ known, missing: files('x/a/', 2), replaced: ['x/a'] });
   assert.equal(linked.counts, [0, 0, 2, 0]);
-  assert.is(linked.reasons, 'something else is in its place');
+  assert.is(linked.reasons, 'something else has its name');
 });
 
 test('what a rule leaves out is forgotten at once and named so, even when it is nearly all', () => {

@@ -1,10 +1,10 @@
-/** Names on disk that more than one part knows. */
+/** Names on disk that several parts use. */
 
-/** The library's own folder, beneath the root unless it was named otherwise. */
+/** The library's folder, inside the root unless configured otherwise. */
 export const LIBRARY_FOLDER = '.sightline';
-/** What makes a folder a library. */
+/** The file that marks a folder as a library. */
 export const CATALOG_FILE = 'catalog.sqlite';
-/** The settings of a library, in its folder. */
+/** A library's settings file. */
 export const CONFIG_FILE = 'config.json';
-/** The commit log of an engine folder; it is made last, so what has none is no engine folder yet. */
+/** An engine folder's commit log. Created last, so a folder without it is no engine folder yet. */
 export const COMMIT_LOG = 'embeddings.idx';

@@ -1,6 +1,6 @@
 /**
- * A folder that appears whole or not at all: filled beside its name, renamed when it is complete and
- * durable. What a crash leaves has another name (`NAME.partial-...`) and may be deleted.
+ * A folder that appears whole or not at all: filled under a temporary name, then renamed once complete and
+ * durable. After a crash a folder `NAME.partial-...` may remain and can be deleted.
  */
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
@@ -10,18 +10,18 @@ import { syncFolder } from './safe-file';
 import { fileError, isNotPermitted } from './system-errors';
 
 export interface NewFolder {
-  /** Where to write meanwhile. */
+  /** Where to write until then. */
   readonly path: string;
-  /** Gives it its name, durably; returns that, absolute. */
+  /** Renames it, durably; returns the final absolute path. */
   commit(): Promise<string>;
   discard(): Promise<void>;
 }
 
 /**
  * @param target  must be absent or an empty folder
- * @param outside  folders that the target must not lie in, and that must not lie in it
- * @throws ERR_FILE_EXISTS | ERR_ARG_RANGE | ERR_FILE_MISSING (the folder above) | ERR_READ_ONLY | ERR_IO |
- *   ERR_DISK_FULL
+ * @param outside  folders that may neither contain the target nor lie inside it
+ * @throws ERR_FILE_EXISTS | ERR_ARG_RANGE | ERR_FILE_MISSING (the parent folder) | ERR_READ_ONLY | ERR_IO |
+ * ERR_DISK_FULL
  */
 export async function newFolder(target: string, ...outside: string[]): Promise<NewFolder> {
   const full = path.resolve(target);
@@ -36,7 +36,7 @@ export async function newFolder(target: string, ...outside: string[]): Promise<N
   const commit = async (): Promise<string> => {
     try {
       await syncFolder(beside);
-      // Takes the place of an empty folder, and of nothing else.
+      // Replaces an empty folder, and nothing else.
       await rename(beside, full);
       await syncFolder(path.dirname(full));
       return full;
@@ -49,7 +49,7 @@ export async function newFolder(target: string, ...outside: string[]): Promise<N
 
 function writeError(full: string, error: unknown): unknown {
   if (!isNotPermitted(error)) return fileError(full, 'written', error);
-  return makeError('ERR_READ_ONLY', `${full} may not be written here: choose another folder`, {
+  return makeError('ERR_READ_ONLY', `no permission to write ${full}: choose another folder`, {
     details: { path: full },
     cause: error,
   });

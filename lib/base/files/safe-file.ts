@@ -1,12 +1,12 @@
-/** Files that appear whole or not at all: written beside, flushed, renamed, folder flushed. */
+/** Files that appear whole or not at all: written to a temporary file, flushed, renamed, folder flushed. */
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { fileError } from './system-errors';
 
-/** A file that is complete and durable under another name. */
+/** A complete, durable file under a temporary name. */
 export interface Prepared {
-  /** Takes the place of what was there. */
+  /** Replaces the target. */
   commit(): Promise<void>;
   discard(): Promise<void>;
 }
@@ -14,16 +14,16 @@ export interface Prepared {
 /**
  * Calls `write` with a new file in the target's folder.
  *
- * @param asError  what is thrown for a system error; default `fileError`
- * @throws ERR_DISK_FULL | ERR_IO | ERR_FILE_MISSING (the folder), and what `write` throws; nothing is
- *   left behind then
+ * @param asError  converts a system error; default `fileError`
+ * @throws ERR_DISK_FULL | ERR_IO | ERR_FILE_MISSING (the folder), and what `write` throws; nothing is left
+ * behind
  */
 export async function writeBeside(
   target: string,
   write: (handle: FileHandle) => Promise<void>,
   asError = (error: unknown): unknown => fileError(target, 'written', error),
 ): Promise<Prepared> {
-  // A name of its own, so that two who write the same target cannot mix: the last rename wins.
+  // A unique name, so that two concurrent writers of one target cannot mix: the last rename wins.
   const beside = `${target}.${randomBytes(4).toString('hex')}.tmp`;
   const discard = (): Promise<void> => rm(beside, { force: true }).catch(() => undefined);
   try {
@@ -50,7 +50,7 @@ export async function writeBeside(
   return { commit, discard };
 }
 
-/** Makes renames in a folder durable. Windows cannot open a folder, and does it by itself. */
+/** Makes renames in a folder durable. Windows cannot open folders, and does this by itself. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
@@ -61,7 +61,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Makes what a file holds durable. */
+/** Flushes a file's content. */
 export async function syncFile(file: string): Promise<void> {
   const handle = await open(file, 'r+');
   try {
@@ -71,7 +71,7 @@ export async function syncFile(file: string): Promise<void> {
   }
 }
 
-/** All of the bytes, at the end of what was written before. */
+/** Appends all bytes. */
 export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);

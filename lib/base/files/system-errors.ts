@@ -1,4 +1,4 @@
-/** What the system says went wrong with a file. */
+/** Classifies and converts system errors about files. */
 import { isError, makeError, messageOf } from '../errors';
 
 const says =
@@ -6,13 +6,13 @@ const says =
   (error: unknown): boolean =>
     isError(error) && 'code' in error && codes.includes(error.code as string);
 
-/** Neither it nor, maybe, the folder it would be in. */
+/** The file, or a folder of its path, is missing. */
 export const isMissing = says('ENOENT', 'ENOTDIR');
 export const isDiskFull = says('ENOSPC', 'EDQUOT');
-/** Not to be written by us, there. */
+/** No permission to write, or a read-only file system. */
 export const isNotPermitted = says('EACCES', 'EPERM', 'EROFS');
 
-/** A system error as one of ours; anything else as it is. */
+/** Converts a system error; any other value is returned as it is. */
 export function fileError(path: string, what: string, error: unknown): unknown {
   if (!isError(error) || !('syscall' in error) || !('code' in error)) return error;
   const isFull = isDiskFull(error);

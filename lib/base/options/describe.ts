@@ -1,7 +1,7 @@
-/** Errors about arguments: what was expected, and what came instead. */
+/** Errors about arguments: what was expected and what was received. */
 import { makeError, type LibraryError } from '../errors';
 
-/** What a message calls a value. */
+/** A value in a message. */
 function describe(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 64));

@@ -1,7 +1,7 @@
 /**
- * What every function that takes options does with them: a misspelt name, a value of the wrong kind or
- * something that is no options object is an error that says what was meant, never silence. The rules of
- * an options object stand next to its type, in a table that the compiler holds against the type:
+ * How every function reads its options: an unknown name, a value of the wrong type or something that is not
+ * an options object is an error that says what was expected. The rules of an options object are declared
+ * next to its type, in a table that the compiler checks against the type:
  *
  *     export const WARM_OPTIONS: OptionRules<WarmOptions> = { threads: THREADS, rows: BOOLEAN };
  *     const { threads = 0, rows } = readOptions('options', given, WARM_OPTIONS);

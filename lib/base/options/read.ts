@@ -2,20 +2,20 @@
 import { wrongType } from './describe';
 import { unknownName } from './suggest';
 
-/** Gives the value back, checked, or throws; `name` is for the message. */
+/** Returns the checked value, or throws; `name` is for the message. */
 export type Rule<T> = (name: string, value: unknown) => T;
 
-/** One rule for each name that `T` has, and no other: the compiler sees to it. */
+/** Exactly one rule per property of `T`; the compiler checks this. */
 export type OptionRules<T> = { readonly [Name in keyof T]-?: Rule<Exclude<T[Name], undefined>> };
 
 /**
- * A copy with the names of the table whose values are not undefined, each read once and checked: what a
- * getter or a proxy gives later cannot differ from what was checked.
+ * Copies the known options that are not undefined. Each is read once and checked, so that a getter or a
+ * proxy cannot return another value later.
  *
- * Taken are plain objects, also of other realms and without a prototype, and instances of classes with
- * what they inherit. Values of undefined are as if absent, under unknown names too.
+ * Accepts plain objects, also of other realms or without a prototype, and class instances with inherited
+ * properties. An undefined value counts as absent, also under an unknown name.
  *
- * @param name  for messages; `options` is left out before the names of its entries
+ * @param name  for messages; the prefix `options.` is dropped
  * @throws ERR_ARG_TYPE | ERR_ARG_RANGE, and what a getter throws
  */
 export function readOptions<T extends object>(
@@ -34,7 +34,7 @@ export function readOptions<T extends object>(
 }
 
 /**
- * The first half of `readOptions`, for the calls where a copy would be felt: some 20 ns.
+ * The shape check of `readOptions` alone, for hot calls where a copy would cost too much: some 20 ns.
  *
  * @throws ERR_ARG_TYPE
  */
@@ -50,14 +50,14 @@ export function checkNames(
   }
 }
 
-/** No array, function, Map, promise, date or AbortSignal in place of an options object. */
+/** Refuses arrays, functions, Maps, promises, dates and AbortSignals as options objects. */
 function isOptionsObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   if (Object.getPrototypeOf(value) === Object.prototype) return true;
   return Object.prototype.toString.call(value) === '[object Object]';
 }
 
-/** A name without a value, or one that a program added to the prototype of all objects. */
+/** An undefined value, or a property that a program added to Object.prototype. */
 function isNoOption(value: object, key: string): boolean {
   if ((value as Record<string, unknown>)[key] === undefined) return true;
   let holder: object | null = value;

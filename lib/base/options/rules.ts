@@ -1,9 +1,9 @@
-/** The rules that options have in common. Those of one part stand with that part. */
+/** Option rules used in several parts. Rules of one part are declared there. */
 import { isWithin, rangeText, type NumberKind } from '../ranges';
 import { outOfRange, wrongType } from './describe';
 import { readOptions, type OptionRules, type Rule } from './read';
 
-/** For single arguments; `integer` and `number` are the same as rules. */
+/** For single arguments; the rules `integer` and `number` check the same. */
 export function checkInteger(name: string, value: unknown, low: number, high: number): number {
   return inRange(name, value, low, high, 'integer');
 }
@@ -30,7 +30,7 @@ function inRange(
   throw outOfRange(name, rangeText(low, high, kind), value);
 }
 
-/** Infinity is a bound like any other. */
+/** Infinity is a valid bound. */
 export const BOUND: Rule<number> = (name, value) => {
   if (typeof value !== 'number') throw wrongType(name, 'a number', value);
   if (!Number.isNaN(value)) return value;
@@ -51,7 +51,7 @@ export const STRING: Rule<string> = (name, value) => {
 export const TEXT: Rule<string> = (name, value) => {
   const text = STRING(name, value);
   if (text !== '' && !text.includes('\0')) return text;
-  throw outOfRange(name, 'a text without NUL, not empty', value);
+  throw outOfRange(name, 'a non-empty string without NUL', value);
 };
 
 export const oneOf =
@@ -62,13 +62,13 @@ export const oneOf =
     throw outOfRange(name, choices.map((choice) => `'${choice}'`).join(', '), value);
   };
 
-/** What it takes and gives only the compiler knows. */
+/** For functions: only the compiler can check the signature. */
 export function FUNCTION<T>(name: string, value: unknown): T {
   if (typeof value === 'function') return value as T;
   throw wrongType(name, 'a function', value);
 }
 
-/** By what it can do: signals of other realms are signals too. */
+/** Duck typing: an AbortSignal of another realm is one too. */
 export const SIGNAL: Rule<AbortSignal> = (name, value) => {
   const signal = value as Partial<AbortSignal> | null;
   const isSignal =
@@ -80,7 +80,7 @@ export const SIGNAL: Rule<AbortSignal> = (name, value) => {
   throw wrongType(name, 'an AbortSignal', value);
 };
 
-/** Names that the caller chooses, such as those of environment variables. */
+/** An object with arbitrary names, for example environment variables. */
 export function RECORD<T>(name: string, value: unknown): T {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as T;
   throw wrongType(name, 'an object', value);
@@ -93,13 +93,13 @@ export const arrayOf =
     return value.map((item, i) => rule(`${name}[${i}]`, item));
   };
 
-/** Options within options. */
+/** Nested options. */
 export const objectOf =
   <T extends object>(rules: OptionRules<T>): Rule<T> =>
   (name, value) =>
     readOptions(name, value, rules);
 
-/** For what is checked where it is used, because that takes more than the value. */
+/** For values that are checked where they are used, because the check needs more context. */
 export function ANYTHING<T>(_name: string, value: unknown): T {
   return value as T;
 }

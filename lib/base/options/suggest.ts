@@ -1,7 +1,9 @@
-/** Which name was meant by one that is not known. Pure. */
+/** Suggests the option meant by an unknown name. Pure. */
 import { makeError, type LibraryError } from '../errors';
 
-/** What other engines and databases call our words (docs: STYLE, "Words"); the first that fits. */
+/**
+ * Names that other engines and databases use for our options (docs: STYLE, "Words"); the first match wins.
+ */
 const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   beam: ['efSearch'],
   connectivity: ['M'],
@@ -46,13 +48,13 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   where: ['filter', 'filters'],
 };
 
-/** Case, `_` and `-` are what most slips are about. */
+/** Most typos are in case, `_` and `-`. */
 const plain = (name: string): string => name.replace(/[-_]/g, '').toLowerCase();
 
-/** Names are compared up to this length: the work grows with its square. */
+/** Names are compared up to this length, because the cost is quadratic. */
 const MAX_LENGTH = 64;
 
-/** The one of `allowed` that `name` most likely stands for. */
+/** The entry of `allowed` that `name` most likely means. */
 export function suggest(name: string, allowed: readonly string[]): string | undefined {
   if (name === '' || name.length > MAX_LENGTH) return undefined;
   const wanted = plain(name);
@@ -62,7 +64,7 @@ export function suggest(name: string, allowed: readonly string[]): string | unde
   const known = other.find((candidate) => allowed.includes(candidate));
   if (known !== undefined) return known;
   let best: string | undefined;
-  // A third of the letters may differ; of one or two letters none.
+  // A third of the letters may differ; with one or two letters, none.
   let least = Math.floor(wanted.length / 3) + 1;
   for (const candidate of allowed) {
     const steps = distance(wanted, plain(candidate));
@@ -73,7 +75,7 @@ export function suggest(name: string, allowed: readonly string[]): string | unde
   return best ?? beginning(wanted, allowed);
 }
 
-/** `similarity` for `minSimilarity`, `filters` for `filter`: one holds the other. */
+/** `similarity` for `minSimilarity`, `filters` for `filter`: one contains the other. */
 function beginning(wanted: string, allowed: readonly string[]): string | undefined {
   if (wanted.length < 4) return undefined;
   return allowed.find((candidate) => {
@@ -82,7 +84,7 @@ function beginning(wanted: string, allowed: readonly string[]): string | undefin
   });
 }
 
-/** Letters to add, drop, change or swap with their neighbor (optimal string alignment). */
+/** Edits (insert, delete, replace, swap neighbors) between two names: optimal string alignment distance. */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -101,7 +103,7 @@ function distance(a: string, b: string): number {
   return last[b.length] as number;
 }
 
-/** What is said of a name that is not known; ends without a full stop. */
+/** The error for an unknown name; the message has no final full stop. */
 export function unknownName(owner: string, name: string, allowed: readonly string[]): LibraryError {
   const meant = suggest(name, allowed);
   const names = allowed.length === 0 ? 'none' : allowed.join(', ');

@@ -1,9 +1,9 @@
 /**
- * `*.{jpg,png}` means either, as in shells; braces without a comma (`{draft}.jpg`) are characters like
- * any other, as in shells.
+ * Brace expansion: `*.{jpg,png}` matches either, as in shells. Braces without a comma (`{draft}.jpg`) are
+ * literal, as in shells.
  */
 
-/** The patterns a pattern with braces stands for; undefined when they are more than `most`. */
+/** Expands the braces of a pattern; undefined for more than `most` alternatives. */
 export function expandBraces(pattern: string, most: number): string[] | undefined {
   const done: string[] = [];
   const waiting = [pattern];
@@ -44,7 +44,7 @@ function partsOf(text: string, { start, end, commas }: Group): string[] {
   return bounds.slice(1).map((bound, i) => text.slice((bounds[i] as number) + 1, bound));
 }
 
-/** The pairs with a comma, in the order in which they begin. */
+/** Pairs with a comma, in the order of their opening braces. */
 function findGroups(text: string): Group[] {
   const groups: Group[] = [];
   const open: { start: number; commas: number[] }[] = [];

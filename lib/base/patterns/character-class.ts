@@ -1,14 +1,14 @@
-/** `[a-z]`, `[!0-9]`, `[[:digit:]]`: one character out of a set. */
+/** Character classes: `[a-z]`, `[!0-9]`, `[[:digit:]]`. */
 import { types } from 'node:util';
 
 export interface CharacterClass {
-  /** True for a folded character of the set; `/` is in none. */
+  /** Whether a folded character is in the class; `/` never is. */
   readonly has: (codePoint: number) => boolean;
-  /** Where the pattern goes on after the closing bracket. */
+  /** Index after the closing bracket. */
   readonly end: number;
 }
 
-/** Cases are not told apart, so `lower` and `upper` are letters. */
+/** Matching ignores case, so `lower` and `upper` are any letter. */
 const NAMED: Readonly<Record<string, RegExp>> = {
   alnum: /[\p{L}\p{N}]/u,
   alpha: /\p{L}/u,
@@ -22,8 +22,8 @@ const NAMED: Readonly<Record<string, RegExp>> = {
 type Member = readonly [low: number, high: number] | RegExp;
 
 /**
- * Reads a set whose `[` stands at `start`; undefined when there is no closing bracket before the
- * next `/`: then the bracket is a character like any other.
+ * Parses the class whose `[` is at `start`; undefined when no closing bracket comes before the next `/`:
+ * then the bracket is literal.
  */
 export function readClass(pattern: string, start: number): CharacterClass | undefined {
   let at = start + 1;
@@ -33,7 +33,7 @@ export function readClass(pattern: string, start: number): CharacterClass | unde
   for (let isFirst = true; ; isFirst = false) {
     const character = pattern[at];
     if (character === undefined || character === '/') return undefined;
-    // A bracket right at the beginning is a member of the set.
+    // A closing bracket right after the opening one is a member of the class.
     if (character === ']' && !isFirst) break;
     const named = /^\[:([a-z]+):\]/.exec(pattern.slice(at, at + 12));
     const set = named && NAMED[named[1] as string];
@@ -65,7 +65,7 @@ const SLASH = 0x2f;
 
 function isMember(members: readonly Member[], folded: number): boolean {
   const text = String.fromCodePoint(folded);
-  // The set is as it was written: `[A-Z]` has no `b`, and still means it.
+  // Ranges are kept as written: a folded `b` is not in `[A-Z]`, so its upper case is compared too.
   const upper = text.toUpperCase().codePointAt(0) as number;
   return members.some((member) =>
     types.isRegExp(member)

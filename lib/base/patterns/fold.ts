@@ -1,11 +1,11 @@
 /**
- * Paths as they are compared: composed (NFC), because one system stores `é` as one character and
- * another as two, and without case, because `IMG_1.JPG` and `img_1.jpg` are the same name to people.
+ * Normal form in which paths are compared: composed (NFC), because some systems store `é` as one character
+ * and others as two, and case-folded, because users take `IMG_1.JPG` and `img_1.jpg` for the same name.
  */
 
 const ASCII = /^[\0-\x7f]*$/;
 
-/** The text in the form in which patterns and paths are compared. */
+/** The form in which patterns and paths are compared. */
 export function foldPath(text: string): string {
   if (ASCII.test(text)) return text.toLowerCase();
   let folded = '';
@@ -14,9 +14,9 @@ export function foldPath(text: string): string {
 }
 
 /**
- * One code point in, one out, so that `?` counts what a person sees; and each on its own, because
- * `toLowerCase` of a whole word depends on the neighbours (a final sigma). By way of the upper case,
- * so that letters with two lower-case forms become one.
+ * One code point in, one out, so that `?` matches one visible character. Each is folded on its own, because
+ * `toLowerCase` of a word depends on context (final sigma). Upper-casing first merges letters that have two
+ * lower-case forms.
  */
 function foldCharacter(character: string): string {
   const upper = onlyOne(character.toUpperCase()) ?? character;

@@ -1,48 +1,50 @@
 /**
- * A pattern of paths in the manner of `.gitignore`:
+ * A path pattern in the syntax of `.gitignore`:
  *
- * - without a slash it fits a name at any depth; with one, at the beginning or inside, it begins at
- *   the root; a slash at its end: folders only
- * - `*` any part of a name, `?` one character, `[a-z]` one of a set, `**` any number of folders
- * - `{jpg,png}` either; `\` takes the meaning from the next character; a `!` in front turns it round
- * - everything else is itself: parentheses, `#`, `+`, `@`, `$`, blanks, a dot in front
+ * - without a slash it matches a name at any depth; with a slash at the start or inside it is anchored at
+ * the root; with a slash at the end it matches folders only
+ * - `*` matches any part of a name, `?` one character, `[a-z]` one of a class, `**` any number of folders
+ * - `{jpg,png}` either; `\` escapes the next character; a leading `!` negates
+ * - everything else is literal: parentheses, `#`, `+`, `@`, `$`, blanks, a leading dot
  *
- * What lies in a folder that fits, fits.
+ * Everything inside a matching folder matches.
  */
 import { makeError } from '../errors';
 import { expandBraces } from './braces';
 import { ANY_NAMES, compileSegments, type Segment } from './segment';
 
-/** UTF-16 units; the longest path of Linux has 4,096 bytes, and a pattern is shorter than its paths. */
+/**
+ * UTF-16 units. Linux paths have at most 4,096 bytes, and a pattern is shorter than the paths it matches.
+ */
 export const MAX_PATTERN_LENGTH = 1024;
-/** Patterns that one with braces may stand for. */
+/** Most alternatives that the braces of one pattern may expand to. */
 const MAX_ALTERNATIVES = 32;
 
 export interface Pattern {
-  /** As it was written. */
+  /** The original text. */
   readonly text: string;
-  /** It began with `!`; the verdicts below are those of the rest. */
+  /** Whether the pattern began with `!`; the methods below ignore it. */
   readonly isNegated: boolean;
   /**
-   * Whether the pattern names this very entry, and not only a folder above it.
+   * Whether the pattern matches this very entry, not only a folder above it.
    *
    * @param path  folded (see `foldPath`), relative, with `/`
-   * @param from  where the path begins that counts, for rules that hold below a folder
+   * @param from  index in `path` where matching starts, for rules that apply below a folder
    */
   matches(path: string, isFolder: boolean, from?: number): boolean;
-  /** Whether the pattern names this file or a folder above it. */
+  /** Whether the pattern matches this file or a folder above it. */
   covers(path: string): boolean;
 }
 
 /**
- * Reads a pattern.
+ * Parses a pattern.
  *
- * @param isWindows  there `\` separates folders, unless it keeps one of `# ! [ ] { } , \` or a blank
- * @throws ERR_ARG_TYPE when it is no text; ERR_ARG_RANGE when it is empty or too large
+ * @param isWindows  `\` is a separator, unless it escapes one of `# ! [ ] { } , \` or a blank
+ * @throws ERR_ARG_TYPE when it is not a string; ERR_ARG_RANGE when it is empty or too large
  */
 export function parsePattern(text: string, isWindows = process.platform === 'win32'): Pattern {
   if (typeof text !== 'string')
-    throw makeError('ERR_ARG_TYPE', `a pattern must be a text, received ${typeof text}`);
+    throw makeError('ERR_ARG_TYPE', `a pattern must be a string, received ${typeof text}`);
   if (text.length > MAX_PATTERN_LENGTH)
     throw makeError(
       'ERR_ARG_RANGE',
@@ -56,12 +58,12 @@ export function parsePattern(text: string, isWindows = process.platform === 'win
   if (expanded === undefined)
     throw makeError(
       'ERR_ARG_RANGE',
-      `the braces of the pattern stand for more than ${MAX_ALTERNATIVES} patterns: ${text}`,
+      `the braces of the pattern expand to more than ${MAX_ALTERNATIVES} patterns: ${text}`,
       { details: { pattern: text, most: MAX_ALTERNATIVES } },
     );
   const alternatives = expanded.flatMap((one) => compileAlternative(one) ?? []);
   if (alternatives.length === 0)
-    throw makeError('ERR_ARG_RANGE', `the pattern "${text}" names nothing`, {
+    throw makeError('ERR_ARG_RANGE', `the pattern "${text}" matches nothing`, {
       details: { pattern: text },
     });
   return {
@@ -79,7 +81,7 @@ interface Alternative {
 }
 
 function compileAlternative(pattern: string): Alternative | undefined {
-  // People type `./Trip/a.jpg` for what lies there.
+  // Accepts `./Trip/a.jpg` for `Trip/a.jpg`.
   const compiled = compileSegments(pattern.replace(/^(\.\/)+/, '/'));
   const foldersOnly = compiled.length > 1 && compiled.at(-1) === undefined;
   if (foldersOnly) compiled.pop();
@@ -95,11 +97,11 @@ function compileAlternative(pattern: string): Alternative | undefined {
 }
 
 /**
- * Names against names, as `matchTokens` does characters against characters, and for the same reason
- * without more than one way back.
+ * Matches names against names as `matchTokens` matches characters, with a single backtracking point for the
+ * same reason.
  *
- * @param what  `file` and `folder`: the path is one and must fit as a whole; `below`: it is a file,
- *   and may also lie in a folder that fits
+ * @param what  `file`, `folder`: the whole path must match; `below`: a file, which may also lie in a folder
+ * that matches
  */
 function fits(
   { segments, foldersOnly }: Alternative,
@@ -117,7 +119,7 @@ function fits(
     if (segment === ANY_NAMES) {
       star = place++;
       starAt = at;
-      // At the end it stands for at least one name: `a/**` is what lies in `a`, not `a` itself.
+      // A final `**` matches at least one name: `a/**` is everything in `a`, not `a` itself.
       if (place === segments.length) return !isUsedUp && isNameLeft(path, at, foldersOnly, what);
       continue;
     }
@@ -139,7 +141,7 @@ function fits(
   }
 }
 
-/** Whether what a final `**` takes may be a folder, where only folders count. */
+/** Whether what a final `**` matched may be a folder, where only folders count. */
 function isNameLeft(path: string, at: number, foldersOnly: boolean, what: string): boolean {
   if (!foldersOnly || what === 'folder') return true;
   return what === 'below' && endOfName(path, at) < path.length;

@@ -1,21 +1,21 @@
-/** One name of a pattern (the part between two slashes) and how a name of a path is held against it. */
+/** One segment of a pattern (the part between two slashes) and how it is matched against a name. */
 import { readClass, type CharacterClass } from './character-class';
 import { foldPath } from './fold';
 
-/** Whether `text` from `start` to `end`, one folded name, fits. */
+/** Whether `text` from `start` to `end`, one folded name, matches. */
 export type SegmentMatcher = (text: string, start: number, end: number) => boolean;
 
-/** A name that is `**`: any number of names. */
+/** The segment `**`: any number of names. */
 export const ANY_NAMES = Symbol('**');
 
 export type Segment = SegmentMatcher | typeof ANY_NAMES;
 
 const STAR = Symbol('*');
 const ONE = Symbol('?');
-/** Text stands for itself, folded. */
+/** Literal text, folded. */
 type Token = string | typeof STAR | typeof ONE | CharacterClass['has'];
 
-/** Splits a pattern at its slashes and compiles each name; an empty name is undefined. */
+/** Splits a pattern at its slashes and compiles each segment; an empty one is undefined. */
 export function compileSegments(pattern: string): (Segment | undefined)[] {
   const segments: (Segment | undefined)[] = [];
   let tokens: Token[] = [];
@@ -57,7 +57,7 @@ export function compileSegments(pattern: string): (Segment | undefined)[] {
   return segments;
 }
 
-/** The common shapes are compared without a loop. */
+/** Fast paths for the common shapes. */
 function compile(tokens: readonly Token[]): SegmentMatcher {
   const [first, second] = tokens;
   if (tokens.length === 1) {
@@ -76,9 +76,8 @@ function compile(tokens: readonly Token[]): SegmentMatcher {
 }
 
 /**
- * Goes back only to the last star: where what lies between two stars fits first is as good as any
- * later place, because the star after it takes the rest. So no pattern makes this take longer than
- * the product of the two lengths.
+ * Backtracks only to the last star: the first match of the text between two stars is as good as any later
+ * one, because the star after it takes the rest. So the worst case is the product of the two lengths.
  */
 function matchTokens(tokens: readonly Token[], text: string, start: number, end: number): boolean {
   let place = 0;
@@ -96,7 +95,7 @@ function matchTokens(tokens: readonly Token[], text: string, start: number, end:
     if (token === undefined) {
       if (at === end) return true;
     } else {
-      // Too little text is left, and a later start would leave less.
+      // Too little text is left, and a later start would leave even less.
       if (at === end) return false;
       const taken = take(token, text, at, end);
       if (taken > 0) {
@@ -112,7 +111,7 @@ function matchTokens(tokens: readonly Token[], text: string, start: number, end:
   }
 }
 
-/** How much of the text the token takes; 0: it does not fit. */
+/** Length of the text that the token matches; 0 for none. */
 function take(token: Exclude<Token, typeof STAR>, text: string, at: number, end: number): number {
   if (typeof token === 'string')
     return end - at >= token.length && text.startsWith(token, at) ? token.length : 0;

@@ -1,9 +1,9 @@
-/** Several patterns in one text, as in SIGHTLINE_IGNORE. */
+/** Splits several patterns in one text, as in SIGHTLINE_IGNORE. */
 import { splitAtCommas } from './braces';
 
 /**
- * Splits at commas and line ends. A comma inside braces or after a backslash belongs to its pattern,
- * blanks around a pattern do not, unless a backslash stands before them.
+ * Splits at commas and line ends. A comma inside braces or after a backslash belongs to its pattern. Blanks
+ * around a pattern are trimmed unless escaped.
  */
 export function splitPatterns(text: string): string[] {
   return text
@@ -13,7 +13,7 @@ export function splitPatterns(text: string): string[] {
     .filter((part) => part !== '');
 }
 
-/** Takes blanks off the end, but not one that a backslash keeps. */
+/** Trims trailing blanks, but not an escaped one. */
 export function trimEnd(text: string): string {
   let end = text.length;
   while (end > 0 && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--;

@@ -1,15 +1,15 @@
 /**
- * The step from catalog version 2 to 3 that SQL cannot take: fills the new columns of `media` from what
- * older versions wrote into codes and reasons, and makes the checksums cover them.
+ * The part of the migration from catalog version 2 to 3 that SQL cannot do: fills the new columns of
+ * `media` from the codes and reasons of older versions, and extends the checksums to them.
  *
- * Frozen with its version: what it computes must stay what version 3 meant.
+ * Frozen: its output must stay what version 3 defined.
  */
 import { checksumOf, type Column } from '../sqlite/checksum';
 import type { SqliteDatabase, SqlRow } from '../sqlite/sqlite';
 
 const PAGE = 500;
 
-/** Codes that said "try again", and the one of a stored frame that could not be read. */
+/** Codes that meant "try again", and the code for a stored frame that could not be read. */
 const TRY_AGAIN: ReadonlySet<unknown> = new Set([
   'ERR_MEDIA_CHANGED',
   'ERR_MEDIA_MISSING',
@@ -45,7 +45,7 @@ export function rewriteMedia(db: SqliteDatabase): void {
       const needsDecoding = needs(row, hasFrames.get(row.media_id ?? null) !== undefined) ? 1 : 0;
       const fault = faultOf(row);
       const more: Column[] = [needsDecoding, fault, null, null, null];
-      // A damaged entry keeps a checksum that fits nothing.
+      // A damaged entry keeps a checksum that does not match.
       const checksum = checksumOf([...version2Columns(row), ...more]);
       const kept = isWhole ? checksum : (checksum ^ 1) >>> 0;
       update.run(needsDecoding, fault, kept, row.media_id ?? null);

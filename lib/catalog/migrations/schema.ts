@@ -3,12 +3,12 @@ import { makeError } from '../../base/errors';
 import { rewriteMedia } from './rewrite-media';
 import { sqliteDriver, type SqliteDatabase } from '../sqlite/sqlite';
 
-/** "SLc1": says that a SQLite file is a Sightline catalog. */
+/** "SLc1": marks a SQLite file as a Sightline catalog. */
 const APPLICATION_ID = 0x534c6331;
 
 interface Migration {
   readonly sql: string;
-  /** What SQL cannot do: checksums. Run in the same transaction, after `sql`. */
+  /** What SQL cannot do (checksums). Runs in the same transaction, after `sql`. */
   readonly rewrite?: (db: SqliteDatabase) => void;
 }
 
@@ -154,7 +154,7 @@ const MIGRATIONS: readonly Migration[] = [
 ];
 
 /**
- * Brings a database to the newest version and checks that it holds our tables and nothing else.
+ * Migrates a database to the newest version and checks that it holds our tables and nothing else.
  *
  * @throws ERR_CATALOG | ERR_FILE_VERSION
  */
@@ -163,7 +163,7 @@ export function prepareSchema(db: SqliteDatabase, readOnly: boolean, file: strin
   const version = readPragma(db, 'user_version');
   const isNew = application === 0 && version === 0 && describe(db) === '';
   if (!isNew && application !== APPLICATION_ID) {
-    throw makeError('ERR_CATALOG', `${file} is a SQLite file but no Sightline catalog`, {
+    throw makeError('ERR_CATALOG', `${file} is a SQLite file but not a Sightline catalog`, {
       details: { application },
     });
   }
@@ -180,7 +180,7 @@ export function prepareSchema(db: SqliteDatabase, readOnly: boolean, file: strin
     });
   }
   migrate(db, version);
-  // A trigger or a view in a file from elsewhere would run with our statements.
+  // Triggers or views in a foreign file would run with our statements.
   if (describe(db) !== expectedSchema()) {
     throw makeError('ERR_CATALOG', `${file} has other tables than a Sightline catalog has`, {
       details: { version },
@@ -188,19 +188,19 @@ export function prepareSchema(db: SqliteDatabase, readOnly: boolean, file: strin
   }
 }
 
-/** See `Upgrade`. Other files than ours are left to `prepareSchema`. */
+/** See `Upgrade`. Foreign files are left to `prepareSchema`. */
 export function upgradeOf(db: SqliteDatabase): (() => void) | undefined {
   const version = readPragma(db, 'user_version');
   const isOurs = readPragma(db, 'application_id') === APPLICATION_ID;
   return isOurs && version < MIGRATIONS.length ? () => migrate(db, version) : undefined;
 }
 
-/** Each step once, also where two processes make or upgrade a catalog at the same moment. */
+/** Runs each step once, also when two processes create or upgrade a catalog at the same moment. */
 function migrate(db: SqliteDatabase, version: number): void {
   for (let next = version; next < MIGRATIONS.length; next++) {
     const { sql, rewrite } = MIGRATIONS[next] as Migration;
     db.exec('BEGIN IMMEDIATE');
-    // Another process may have done it while this one waited for its turn.
+    // Another process may have run it while this one waited for the lock.
     if (readPragma(db, 'user_version') === next) {
       db.exec(sql);
       rewrite?.(db);
@@ -212,7 +212,7 @@ function migrate(db: SqliteDatabase, version: number): void {
 
 let expected: string | undefined;
 
-/** The schema as SQLite words it for a catalog made just now. */
+/** The schema as SQLite stores it for a new catalog. */
 function expectedSchema(): string {
   if (expected === undefined) {
     const db = sqliteDriver().open(':memory:', false);
@@ -228,7 +228,7 @@ function expectedSchema(): string {
 
 function describe(db: SqliteDatabase): string {
   const rows = db
-    // Tables that SQLite makes for itself (statistics) are its own affair.
+    // SQLite's own tables (statistics) are ignored.
     .prepare(
       "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, name",
     )

@@ -1,13 +1,13 @@
 /**
- * CRC-32 over the columns of a row. SQLite notices damage to its own structure, not to a value in it;
- * with four bytes a row no result is shown whose entry has changed since it was written.
+ * CRC-32 over the columns of a row. SQLite detects damage to its own structure, not to values. These four
+ * bytes per row keep an entry that was altered on disk from being shown as a result.
  */
 import { crc32 } from 'node:zlib';
 import { makeError } from '../../base/errors';
 
 export type Column = string | number | null;
 
-/** JSON, because it keeps `1`, `'1'` and null apart and cannot be read two ways. */
+/** JSON, because it distinguishes `1`, `'1'` and null, and is unambiguous. */
 export function checksumOf(columns: readonly Column[]): number {
   return crc32(JSON.stringify(columns));
 }

@@ -1,4 +1,4 @@
-/** A consistent copy of a catalog, also while another process writes to it: SQLite's VACUUM INTO. */
+/** A consistent copy of a catalog, also during writes by another process: SQLite's VACUUM INTO. */
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { CATALOG_FILE } from '../../base/files/names';
@@ -6,7 +6,7 @@ import { catalogError, openSqlite } from './sqlite';
 
 /**
  * @param dir  the library's folder
- * @param file  where to; what is there is replaced only if it is empty
+ * @param file  target; an existing file is replaced only if it is empty
  * @throws ERR_CATALOG | ERR_DISK_FULL | ERR_IO
  */
 export async function copyCatalog(dir: string, file: string): Promise<void> {

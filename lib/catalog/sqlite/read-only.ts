@@ -1,8 +1,8 @@
 /**
- * Reading a catalog in a folder that may not be written: a read-only mount, a folder of another user.
- * SQLite wants to make a file beside a database in WAL mode even to read it, so there it is opened as
- * one that nobody changes; and because somebody may after all, every use looks now and then whether
- * the files are still those that were opened, and opens them anew.
+ * Reads a catalog in a folder that is not writable: a read-only mount, or another user's folder. SQLite
+ * creates a file beside a WAL database even to read it, so here the database is opened as immutable.
+ * Because another process may still change it, the files are checked now and then and reopened after a
+ * change.
  */
 import {
   accessSync,
@@ -20,20 +20,20 @@ import { isNotPermitted } from '../../base/files/system-errors';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from './sqlite';
 
 export interface ReadOnlyOpeners {
-  /** The usual way; undefined where SQLite would have to write for it. */
+  /** Opens as usual; undefined where SQLite would have to write. */
   readonly openInPlace: (file: string) => SqliteDatabase | undefined;
-  /** As a file that does not change; undefined where the driver cannot. */
+  /** Opens as immutable; undefined where the driver cannot. */
   readonly openImmutable: ((file: string) => SqliteDatabase) | undefined;
   readonly openForWriting: (file: string) => SqliteDatabase;
 }
 
-/** Brings a catalog of an older version to the newest; undefined when it is the newest. */
+/** Migrates an older catalog to the newest version; undefined when it is the newest. */
 export type Upgrade = (db: SqliteDatabase) => (() => void) | undefined;
 
-/** How often the files are looked at. */
+/** Least time between two checks of the files. */
 const LOOK_MS = 500;
 
-/** False where the system would refuse to write; true as well when that cannot be known. */
+/** False where the system denies writing; true also when that is unknown. */
 export function mayWrite(target: string): boolean {
   try {
     accessSync(target, constants.W_OK);
@@ -43,7 +43,7 @@ export function mayWrite(target: string): boolean {
   }
 }
 
-/** A database in a folder that may not be written. Opens at once, so that errors come here. */
+/** A database in a folder that is not writable. Opens at once, so that errors surface here. */
 export function openWithoutWriting(
   file: string,
   openers: ReadOnlyOpeners,
@@ -54,7 +54,7 @@ export function openWithoutWriting(
 
 class StandIn implements SqliteDatabase {
   private db: SqliteDatabase;
-  /** Folder of a copy, to be removed. */
+  /** Folder of a temporary copy, to be removed. */
   private copy: string | undefined;
   private seen: string;
   private lookedAt = performance.now();
@@ -114,13 +114,13 @@ class StandIn implements SqliteDatabase {
   }
 
   private openInPlace(): SqliteDatabase | undefined {
-    // Works beside a writer, where all files that SQLite needs are there.
+    // Works beside a writer, if all files that SQLite needs exist.
     const db = this.openers.openInPlace(this.file);
     if (db !== undefined) return db;
     return sizeOf(`${this.file}-wal`) > 0 ? undefined : this.openers.openImmutable?.(this.file);
   }
 
-  /** For what only writing can do: take up the log that a writer left behind, or upgrade. */
+  /** Copies the database where writing is needed: to apply a log that a writer left, or to upgrade. */
   private openCopy(): SqliteDatabase {
     this.copy = mkdtempSync(path.join(tmpdir(), 'sightline-catalog-'));
     try {
@@ -128,7 +128,7 @@ class StandIn implements SqliteDatabase {
       copyFileSync(this.file, copy, constants.COPYFILE_FICLONE);
       const log = `${this.file}-wal`;
       if (sizeOf(log) > 0) copyFileSync(log, `${copy}-wal`, constants.COPYFILE_FICLONE);
-      // As mode bits of the original may forbid what is meant to happen to the copy.
+      // The original's mode bits may deny writes to the copy.
       for (const name of readdirSync(this.copy)) chmodSync(path.join(this.copy, name), 0o600);
       const db = this.openers.openForWriting(copy);
       this.upgrade(db)?.();
@@ -146,7 +146,7 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** Changes when a writer does anything. */
+/** Changes after any write. */
 function fingerprint(file: string): string {
   return [file, `${file}-wal`, `${file}-shm`]
     .map((one) => {

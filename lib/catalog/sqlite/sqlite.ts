@@ -1,6 +1,6 @@
 /**
- * SQLite through what the running Node has: `node:sqlite` (22.13 and later), else `better-sqlite3`.
- * Both are used through the few calls of `SqliteDatabase`; nobody else knows which one it is.
+ * SQLite through `node:sqlite` (22.13 and later), else `better-sqlite3`. Both are used through the few
+ * calls of `SqliteDatabase`; no other code knows which one it is.
  */
 import { pathToFileURL } from 'node:url';
 import { makeError, messageOf, type ErrorCode } from '../../base/errors';
@@ -24,13 +24,13 @@ export interface SqliteDatabase {
 interface Driver {
   readonly name: 'node:sqlite' | 'better-sqlite3';
   open(file: string, readOnly: boolean): SqliteDatabase;
-  /** As a file that does not change; undefined where the driver cannot. */
+  /** Opens as immutable; undefined where the driver cannot. */
   readonly openImmutable: ((file: string) => SqliteDatabase) | undefined;
 }
 
 let driver: Driver | undefined;
 
-/** The driver in use, chosen once. @throws ERR_CATALOG when there is none, with the remedy */
+/** The driver in use, chosen once. @throws ERR_CATALOG with the remedy when there is none */
 export function sqliteDriver(): Driver {
   driver ??= findDriver();
   return driver;
@@ -40,7 +40,7 @@ function findDriver(): Driver {
   const builtin = loadNodeSqlite();
   if (builtin !== undefined) return builtin;
   try {
-    // Loaded late: the engine must work where no SQLite is installed.
+    // Loaded on demand: the engine must work without SQLite.
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     const Database = require('better-sqlite3') as new (
       file: string,
@@ -48,9 +48,9 @@ function findDriver(): Driver {
     ) => SqliteDatabase;
     return {
       name: 'better-sqlite3',
-      // It switches SQLite's defensive mode on by itself.
+      // The driver enables SQLite's defensive mode itself.
       open: (file, readOnly) => new Database(file, { readonly: readOnly, fileMustExist: readOnly }),
-      // It takes no URL, by which SQLite is told so.
+      // The driver takes no URL, which immutable mode needs.
       openImmutable: undefined,
     };
   } catch (cause) {
@@ -65,7 +65,7 @@ function findDriver(): Driver {
 function loadNodeSqlite(): Driver | undefined {
   const module = withoutExperimentalWarning(
     () =>
-      // Asks without throwing where the module does not exist.
+      // Does not throw where the module does not exist.
       process.getBuiltinModule?.('node:sqlite') as
         { DatabaseSync: new (file: string | URL, options: object) => SqliteDatabase } | undefined,
   );
@@ -73,7 +73,7 @@ function loadNodeSqlite(): Driver | undefined {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   return {
     name: 'node:sqlite',
-    // Node 22 does not know `defensive` and ignores it; the check of the schema stands in for it.
+    // Node 22 ignores `defensive`; the check of the schema makes up for it.
     open: (file, readOnly) => new module.DatabaseSync(file, { readOnly, defensive: true }),
     openImmutable:
       // URLs since 22.15.
@@ -87,7 +87,7 @@ function loadNodeSqlite(): Driver | undefined {
   };
 }
 
-/** Node 22 says on standard error that its SQLite is experimental: news for us, noise for a person. */
+/** Node 22 warns that its SQLite is experimental: of no use to the user. */
 function withoutExperimentalWarning<T>(load: () => T): T {
   const emit = process.emitWarning;
   process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
@@ -104,9 +104,8 @@ function withoutExperimentalWarning<T>(load: () => T): T {
 /**
  * Opens a database file with the settings every catalog uses (RELIABILITY 4.8).
  *
- * No `quick_check` here although that table asks for one: it reads the whole file, and opening a
- * library must not take longer the more it holds. What a search touches is checked row by row
- * (checksums), the whole by `verify`.
+ * No `quick_check` here, although that table asks for one: it reads the whole file, and opening must not
+ * slow down as a library grows. Searches check the rows they touch (checksums), `verify` checks the whole.
  *
  * @param upgrade  for reading a catalog of an older version where it may not be written
  */
@@ -135,7 +134,7 @@ export function openSqlite(
   }
 }
 
-/** Undefined where SQLite would have to make or change a file, which shows at the first reading. */
+/** Undefined where SQLite would have to create or change a file, which the first read reveals. */
 function openInPlace(file: string): SqliteDatabase | undefined {
   const db = configure(sqliteDriver().open(file, true), true);
   try {
@@ -169,12 +168,12 @@ function configure(db: SqliteDatabase, readOnly: boolean): SqliteDatabase {
   }
 }
 
-/** SQLite's primary result codes that mean something of their own to a caller. */
+/** SQLite's primary result codes that map to codes of ours. */
 const CODES: Readonly<Record<number, { code: ErrorCode; words: string }>> = {
   5: { code: 'ERR_FILE_LOCKED', words: 'is being written by another process' },
   6: { code: 'ERR_FILE_LOCKED', words: 'is locked' },
-  8: { code: 'ERR_READ_ONLY', words: 'may not be written' },
-  10: { code: 'ERR_IO', words: 'met an error of the disk' },
+  8: { code: 'ERR_READ_ONLY', words: 'is not writable' },
+  10: { code: 'ERR_IO', words: 'hit a disk error' },
   13: { code: 'ERR_DISK_FULL', words: 'cannot grow: the disk is full' },
 };
 
@@ -189,7 +188,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
 
 /** Primary result code; undefined for an error that is not SQLite's. */
 function resultCode(error: unknown): number | undefined {
-  // No `isError`: those of better-sqlite3 are made without Error's constructor.
+  // Not `isError`: errors of better-sqlite3 are made without Error's constructor.
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   const code = String(error.code);
   // node:sqlite gives the extended number, better-sqlite3 the extended name.

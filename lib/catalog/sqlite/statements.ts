@@ -13,7 +13,7 @@ export class Statements {
   private depth = 0;
   private diskError: LibraryError | undefined;
 
-  /** @param beforeWrite throws when there must be no write; called before each one and before each commit */
+  /** @param beforeWrite throws when writing is not allowed; called before each write and each commit */
   constructor(
     private readonly db: SqliteDatabase,
     private readonly beforeWrite: () => void = () => undefined,
@@ -39,11 +39,11 @@ export class Statements {
   }
 
   /**
-   * Reads a large result in pieces, each a query of its own: no cursor stays open while the taker
-   * works, so it may write, and the log can be checkpointed.
+   * Reads a large result in pages, each a query of its own: no cursor stays open between pages, so the
+   * caller may write and the log can be checkpointed.
    *
-   * @param sql   with two parameters at its end: the key to start after, and the number of rows
-   * @param key   column by which the result is ordered, unique
+   * @param sql   ends with two parameters: the key to start after, and the number of rows
+   * @param key   unique column by which the result is ordered
    */
   *pages(sql: string, key: string, first: SqlValue, ...values: SqlValue[]): Generator<SqlRow> {
     const size = 500;
@@ -55,7 +55,7 @@ export class Statements {
     }
   }
 
-  /** All of `work` or nothing. Nested calls join the outer transaction. */
+  /** Runs `work` in a transaction. Nested calls join the outer one. */
   transaction<T>(work: () => T): T {
     if (this.depth > 0) return work();
     this.beforeWrite();
@@ -70,7 +70,7 @@ export class Statements {
       try {
         this.db.exec('ROLLBACK');
       } catch {
-        // SQLite rolled back by itself (disk full); the first error is the one that matters.
+        // SQLite may have rolled back by itself (disk full); report the first error.
       }
       throw error;
     } finally {
@@ -79,18 +79,14 @@ export class Statements {
   }
 
   /**
-   * After an error of the disk nothing is known about what reached it, and a write that is tried
-   * again may seem to succeed. So there are no more writes until the catalog is opened anew.
+   * After a disk error it is unknown what was written, and a retried write may falsely succeed. So writes
+   * are refused until the catalog is reopened.
    */
   private write<T>(work: () => T): T {
     if (this.diskError !== undefined)
-      throw makeError(
-        'ERR_IO',
-        'the catalog takes no writes after an error of the disk: reopen it',
-        {
-          cause: this.diskError,
-        },
-      );
+      throw makeError('ERR_IO', 'the catalog refuses writes after a disk error: reopen it', {
+        cause: this.diskError,
+      });
     try {
       return this.guard(work);
     } catch (error) {

@@ -1,7 +1,6 @@
 /**
- * How each frame was encoded, or why it was not: the metadata of spec 003. Batches that were encoded
- * share one entry, so that 100,000 frames need some 1,600 of them. The only place that knows what the
- * checksum of a row covers.
+ * How each frame was encoded, or why not: the metadata of spec 003. Frames of a batch share one entry:
+ * 100,000 frames need some 1,600. The only file that knows which columns the checksum of a row covers.
  */
 import type { FrameId } from '../../base/types';
 import { assertChecksum, checksumOf, type Column } from '../sqlite/checksum';
@@ -9,7 +8,7 @@ import type { EmbeddingMetadata, EncodeRun, SpaceRecord } from '../records';
 import type { SqlRow } from '../sqlite/sqlite';
 import type { Statements } from '../sqlite/statements';
 
-/** Columns of a row of `frame_rows` under its checksum; version 1 had no encoding. */
+/** Columns of `frame_rows` under the checksum; version 1 had no encoding. */
 export const frameRowColumns = (
   space: string,
   row: number,
@@ -18,7 +17,7 @@ export const frameRowColumns = (
 ): Column[] => (encodingId === null ? [space, row, frameId] : [space, row, frameId, encodingId]);
 
 /**
- * @param row   that was asked for: a search in a damaged tree may end at another one
+ * @param row   the requested row: in a damaged B-tree a search may return another one
  * @param found with `frame_id`, `encoding_id` and `checksum`
  * @throws ERR_CATALOG when the entry that ties a row to a frame is damaged
  */
@@ -49,7 +48,7 @@ function toRun(row: SqlRow): EncodeRun {
   return run;
 }
 
-/** What `metadataIn` reads, for queries over `frames f`; the space is a parameter of both joins. */
+/** Columns for `metadataIn`, for queries over `frames f`; both joins take the space as parameter. */
 export const EMBEDDING_COLUMNS = `r.row, r.encoding_id, r.checksum AS row_checksum,
   x.code AS failure_code, x.reason AS failure_reason, x.device AS failure_device,
   x.created_at AS failed_at`;
@@ -61,7 +60,7 @@ export class EncodingTable {
 
   constructor(private readonly sql: Statements) {}
 
-  /** Records a batch; returns what its rows name. */
+  /** Records a batch; returns the id that its rows refer to. */
   add(space: string, run: EncodeRun): number {
     this.sql.run(
       'INSERT INTO encodings (space, device, inference_ms, created_at, checksum) VALUES (?, ?, ?, ?, ?)',
@@ -89,7 +88,7 @@ export class EncodingTable {
     return found && this.metadataIn(space, found);
   }
 
-  /** The same from a row that has `frame_id` and `EMBEDDING_COLUMNS`. */
+  /** The same from a result row with `frame_id` and `EMBEDDING_COLUMNS`. */
   metadataIn(space: SpaceRecord, found: SqlRow): EmbeddingMetadata | undefined {
     if (found.row !== null) {
       const checksum = found.row_checksum as SqlRow[string];
@@ -101,7 +100,7 @@ export class EncodingTable {
     return describe(space, { device, createdAt }, `${found.failure_code}: ${found.failure_reason}`);
   }
 
-  /** Neighbours mostly are of one batch, and a batch never changes. */
+  /** Adjacent frames are mostly of one batch, and a batch never changes. */
   private runOf(encodingId: SqlRow[string] | undefined): EncodeRun | undefined {
     if (encodingId === null || encodingId === undefined) return undefined;
     if (this.lastRun?.id !== encodingId) {
@@ -133,7 +132,7 @@ function describe(
     model_name: space.model.id,
     pretrained: space.model.revision,
     embed_dim: space.dim,
-    // Encoders give unit rows, always.
+    // Encoders always return unit vectors.
     normalized: true,
     device: run?.device ?? null,
     inference_time_ms: run?.inferenceMs ?? null,

@@ -1,7 +1,6 @@
 /**
- * Files that were forgotten: when the same bytes come back (an unplugged disk, a backup put back, a file
- * that was out of its folder for a while), media and frames get the ids they had. About 200 bytes a file;
- * the oldest are dropped first.
+ * Forgotten files: when the same bytes come back (an unplugged disk, a restored backup, a file moved away
+ * for a while), media and frames get their old ids. About 200 bytes a file; the oldest are dropped first.
  */
 import { asFrameId, asMediaId, type FrameId, type MediaId } from '../../base/types';
 import { assertChecksum, checksumOf, type Column } from '../sqlite/checksum';
@@ -12,7 +11,7 @@ import type { Statements } from '../sqlite/statements';
 /** Entries kept: some 20 MB. */
 const MOST_ENTRIES = 100_000;
 
-/** What a forgotten file is known by: the same bytes, sampled the same way, give the same frames. */
+/** Identifies a forgotten file: the same bytes, sampled the same way, give the same frames. */
 export interface Content {
   readonly contentHash: string;
   readonly sampling: string;
@@ -22,12 +21,12 @@ const columnsOf = (row: SqlRow): Column[] =>
   [row.media_id, row.content_hash, row.sampling, row.frame_ids] as Column[];
 
 export class FormerTable {
-  /** Given out since the last `reset` and not recorded yet: two copies must not get the same ids. */
+  /** Returned since the last `reset` and not recorded yet: two copies must not get the same ids. */
   private readonly taken = new Set<number>();
 
   constructor(private readonly sql: Statements) {}
 
-  /** To be called in the transaction that forgets the file. */
+  /** Call in the transaction that forgets the file. */
   add(mediaId: MediaId, content: Content, frameIds: readonly FrameId[]): void {
     const row = {
       media_id: mediaId,
@@ -50,7 +49,7 @@ export class FormerTable {
     );
   }
 
-  /** The ids of a forgotten file with these bytes, once; undefined when there is none. */
+  /** The ids of a forgotten file with these bytes, returned once; undefined if there is none. */
   take({ contentHash, sampling }: Content): FormerMedia | undefined {
     const rows = this.sql.all(
       'SELECT * FROM former_media WHERE content_hash = ? AND sampling = ? ORDER BY number DESC',
@@ -69,7 +68,7 @@ export class FormerTable {
     };
   }
 
-  /** To be called in the transaction that records the file again. */
+  /** Call in the transaction that records the file again. */
   remove({ number }: FormerMedia): void {
     this.sql.run('DELETE FROM former_media WHERE number = ?', number);
   }
@@ -93,7 +92,7 @@ export class FormerTable {
 
 type Run = [first: number, count: number];
 
-/** Frames of one file mostly have ids that follow each other. */
+/** Frame ids of one file are mostly consecutive. */
 function toRuns(frameIds: readonly FrameId[]): Run[] {
   const runs: Run[] = [];
   for (const id of frameIds) {

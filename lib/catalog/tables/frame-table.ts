@@ -1,4 +1,4 @@
-/** Frames and the rows they have in each space; the only place that converts between the two. */
+/** Frames and their rows in each space; the only file that converts between frame ids and rows. */
 import {
   asFrameId,
   asMediaId,
@@ -22,7 +22,7 @@ import type {
 import type { SqlRow } from '../sqlite/sqlite';
 import type { Statements } from '../sqlite/statements';
 
-/** After this many attempts a frame that cannot be encoded is left alone. */
+/** After this many attempts a frame is no longer encoded. */
 const MAX_ENCODE_ATTEMPTS = 3;
 
 /** Frames with their media files, `more` columns and `joins`, which follow `frames f`. */
@@ -37,10 +37,10 @@ const SELECT_WITH_ROW = frameQuery(
   'JOIN frame_rows r ON r.frame_id = f.frame_id',
 );
 
-/** The keys of these tables begin with the space: without one SQLite reads all of them. */
+/** The keys of these tables begin with the space: without it SQLite scans the whole table. */
 const IN_ANY_SPACE = 'space IN (SELECT name FROM spaces) AND frame_id = ?';
 
-/** Version 2 kept no checksum of the picture, and had none among the columns. */
+/** Version 2 kept no checksum of the picture. */
 const columnsOf = (frame: IngestedFrame, mediaId: MediaId): Column[] => [
   frame.frameId,
   mediaId,
@@ -73,7 +73,7 @@ const toStored = (row: SqlRow): StoredFrame => ({
 export class FrameTable {
   constructor(private readonly sql: Statements) {}
 
-  /** Adds frames, or changes those that were kept, and queues what is to be encoded for every space. */
+  /** Adds or updates frames, and queues those to be encoded for every space. */
   put(mediaId: MediaId, frames: readonly IngestedFrame[]): void {
     for (const frame of frames) {
       const { frameId, timestamp, width, height, crc } = frame;
@@ -91,7 +91,7 @@ export class FrameTable {
         crc ?? null,
         checksumOf(columnsOf(frame, mediaId)),
       );
-      // One that keeps its vector may have none, because it failed.
+      // A frame that keeps its vector may have none, because it failed.
       const isNeeded = frame.kept !== 'same' || this.lacksRow(frameId);
       if (!isNeeded) continue;
       this.sql.run(
@@ -101,7 +101,7 @@ export class FrameTable {
     }
   }
 
-  /** Whether a frame of a media file waits to be encoded for any space. */
+  /** Whether a frame of a media file waits to be encoded in any space. */
   hasWaiting(mediaId: MediaId): boolean {
     const waiting = `SELECT 1 FROM frames f CROSS JOIN spaces s
       CROSS JOIN pending_frames p ON p.space = s.name AND p.frame_id = f.frame_id
@@ -115,11 +115,11 @@ export class FrameTable {
     return this.sql.get(without, frameId) !== undefined;
   }
 
-  /** Takes the frames of a media file out, but some; rows they had become graves. */
+  /** Removes the frames of a media file, except `but`; their rows become tombstones. */
   removeOfMedia(mediaId: MediaId, but: ReadonlySet<FrameId> = new Set()): FrameId[] {
     const ids = this.idsOfMedia(mediaId).filter((frameId) => !but.has(frameId));
     for (const frameId of ids) {
-      this.bury(frameId);
+      this.removeRow(frameId);
       for (const table of ['pending_frames', 'failed_frames'] as const) {
         this.sql.run(`DELETE FROM ${table} WHERE ${IN_ANY_SPACE}`, frameId);
       }
@@ -128,8 +128,8 @@ export class FrameTable {
     return ids;
   }
 
-  /** Takes the rows of a frame out. */
-  private bury(frameId: FrameId): void {
+  /** Deletes a frame's rows and leaves tombstones (stored in the table `graves`). */
+  private removeRow(frameId: FrameId): void {
     this.sql.run(
       `INSERT OR IGNORE INTO graves (space, frame_id)
        SELECT space, frame_id FROM frame_rows WHERE ${IN_ANY_SPACE}`,
@@ -138,7 +138,7 @@ export class FrameTable {
     this.sql.run(`DELETE FROM frame_rows WHERE ${IN_ANY_SPACE}`, frameId);
   }
 
-  /** Frames of a media file with the checksums of their pictures, in the order of time. */
+  /** Frames of a media file with the checksums of their pictures, by time. */
   storedOfMedia(mediaId: MediaId): StoredFrame[] {
     return this.sql
       .all(
@@ -171,7 +171,7 @@ export class FrameTable {
     return row && toFrame(row);
   }
 
-  /** Undefined unless the frame counts in the space. */
+  /** Undefined unless the frame is searchable in the space. */
   inSpace(space: string, frameId: FrameId): FrameRecord | undefined {
     const query = `${SELECT_WITH_ROW} WHERE r.space = ? AND r.frame_id = ?`;
     const found = this.sql.get(query, space, frameId);
@@ -192,7 +192,7 @@ export class FrameTable {
     return asRow(Number(found.row));
   }
 
-  /** All frames in id order. Writing meanwhile is allowed; later pages show it. */
+  /** All frames in id order. Writing in between is allowed; later pages show it. */
   *all(): IterableIterator<FrameRecord> {
     for (const row of this.rows()) yield toFrame(row);
   }
@@ -239,9 +239,9 @@ export class FrameTable {
   }
 
   /**
-   * Records rows and failures; returns the media whose last waiting frame this was.
+   * Records rows and failures; returns media whose last waiting frame this was.
    *
-   * @param encodingId of the rows; null when nothing is known of how they came about
+   * @param encodingId of the rows; null when their encoding is unknown
    */
   settle(
     space: string,
@@ -256,7 +256,7 @@ export class FrameTable {
         'SELECT media_id, jpeg_crc FROM frames WHERE frame_id = ?',
         frameId,
       );
-      // The picture was renewed while the one before it was encoded: it stays in the queue.
+      // The picture was renewed while its old version was encoded: the frame stays queued.
       const isOutdated =
         crc !== undefined && media !== undefined && crc !== (media.jpeg_crc ?? crc);
       if (isOutdated) return;
@@ -264,7 +264,7 @@ export class FrameTable {
       if (media !== undefined) touched.add(media.media_id as string);
     };
     for (const { frameId, row, crc } of rows) {
-      // A renewed frame has a row already, which the engine dropped when it took the new one.
+      // A renewed frame has an old row, which the engine dropped for the new one.
       this.sql.run('DELETE FROM frame_rows WHERE space = ? AND frame_id = ?', space, frameId);
       this.insertRow(space, row, frameId, encodingId);
       this.sql.run('DELETE FROM failed_frames WHERE space = ? AND frame_id = ?', space, frameId);
@@ -272,7 +272,7 @@ export class FrameTable {
     }
     for (const failure of failures) {
       const { frameId, reason, code = 'ERR_ENCODE', isEncoderFault = false } = failure;
-      this.bury(frameId);
+      this.removeRow(frameId);
       this.sql.run(
         `INSERT INTO failed_frames (space, frame_id, reason, attempts, code, device, created_at,
            needs_decoding)
@@ -295,8 +295,8 @@ export class FrameTable {
     return [...touched].filter((mediaId) => !this.isWaiting(space, mediaId)).map(asMediaId);
   }
 
-  // CROSS JOIN here and below: SQLite then starts with the few frames of the media file. Left to
-  // itself it may start with the whole queue, which made a sync of 100,000 frames quadratic.
+  // CROSS JOIN here and below makes SQLite start with the few frames of the media file. Otherwise it may
+  // start with the whole queue, which made a sync of 100,000 frames quadratic.
   private isWaiting(space: string, mediaId: string): boolean {
     return (
       this.sql.get(
@@ -308,7 +308,7 @@ export class FrameTable {
     );
   }
 
-  /** How many frames of a media file have a row, and why the first one that failed did. */
+  /** How many frames of a media file have a row, and why the first failure happened. */
   outcomeOf(space: string, mediaId: MediaId): { rows: number; failure: FrameFailure | undefined } {
     const rows = this.sql.get(
       `SELECT count(*) AS n FROM frames f CROSS JOIN frame_rows r ON r.frame_id = f.frame_id
@@ -333,7 +333,7 @@ export class FrameTable {
     };
   }
 
-  /** Queues frames again that failed and have attempts left, or all that failed. */
+  /** Requeues failed frames that have attempts left, or all failed ones. */
   retryFailed(space: string, all: boolean): void {
     this.sql.run(
       `INSERT OR IGNORE INTO pending_frames (space, frame_id)
@@ -343,10 +343,10 @@ export class FrameTable {
     );
   }
 
-  /** Takes frames' rows out; they wait again. */
+  /** Deletes frames' rows; the frames wait again. */
   requeue(space: string, frameIds: readonly FrameId[]): void {
     for (const frameId of frameIds) {
-      this.bury(frameId);
+      this.removeRow(frameId);
       this.sql.run(
         'INSERT OR IGNORE INTO pending_frames (space, frame_id) VALUES (?, ?)',
         space,
@@ -355,7 +355,7 @@ export class FrameTable {
     }
   }
 
-  /** Gives frames other rows; those that have none any more wait again. */
+  /** Assigns new rows to frames; frames that have none now wait again. */
   renumber(space: string, rowOf: (frameId: FrameId) => Row | undefined): void {
     const rows = this.sql.all(
       'SELECT frame_id, row, encoding_id, checksum FROM frame_rows WHERE space = ?',
@@ -384,7 +384,7 @@ export class FrameTable {
     );
   }
 
-  /** Forgets rows from `firstRow` on; their frames wait again. */
+  /** Deletes rows from `firstRow` on; their frames wait again. */
   forgetRows(space: string, firstRow: number): void {
     this.sql.run(
       `INSERT OR IGNORE INTO pending_frames (space, frame_id)

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { asMediaId, type MediaId, type MediaKind, type MediaState } from '../../base/types';
 import { assertChecksum, checksumOf, type Column } from '../sqlite/checksum';
-import type { FrameFailure, IngestedItem, MediaPlace, MediaRow } from '../records';
+import type { FrameFailure, IngestedItem, MediaLocation, MediaRow } from '../records';
 import type { SqlRow } from '../sqlite/sqlite';
 import type { Statements } from '../sqlite/statements';
 
@@ -29,7 +29,7 @@ const stateOf = (row: MediaRow): Column[] => [
   row.sampling,
 ];
 
-/** What a row that joins the media table says of its media file. @throws ERR_CATALOG when damaged */
+/** Reads the media columns of a row joined with the media table. @throws ERR_CATALOG when damaged */
 export function toIdentity(row: SqlRow): Identity {
   const identity = {
     mediaId: asMediaId(row.media_id as string),
@@ -66,7 +66,7 @@ function toMediaRow(row: SqlRow): MediaRow {
 export class MediaTable {
   constructor(private readonly sql: Statements) {}
 
-  /** All media in path order. Writing meanwhile is allowed; later pages show it. */
+  /** All media in path order. Writing in between is allowed; later pages show it. */
   *all(): IterableIterator<MediaRow> {
     for (const row of this.rows()) yield toMediaRow(row);
   }
@@ -96,14 +96,14 @@ export class MediaTable {
     return row && toMediaRow(row);
   }
 
-  /** Inserts or replaces what is known of a file; an earlier version keeps its id. */
+  /** Inserts or replaces a file's entry; an earlier version keeps its id. */
   put(item: IngestedItem): MediaId {
     const mediaId = item.replaces ?? this.freeId(item.former?.mediaId);
     this.write({ ...item, mediaId });
     return mediaId;
   }
 
-  /** The id that a file had before it was forgotten, unless another file has it by now. */
+  /** The id that a file had before it was forgotten, unless another file has it now. */
   private freeId(former: MediaId | undefined): MediaId {
     if (former !== undefined && this.byId(former) === undefined) return former;
     return asMediaId(randomBytes(16).toString('hex'));
@@ -114,8 +114,8 @@ export class MediaTable {
   }
 
   /**
-   * Says why some frames of a file have no embedding, or with undefined that they all have one again.
-   * What the decoder said of the file (a damaged tail) is never overwritten and never taken away.
+   * Records why frames of a file have no embedding; with undefined, that all have one again. A decoder's
+   * remark about the file (a damaged end) is never overwritten or removed.
    */
   setEncodeReason(mediaId: MediaId, failure: FrameFailure | undefined): void {
     const row = this.byId(mediaId);
@@ -134,16 +134,16 @@ export class MediaTable {
     this.change(mediaId, { needsDecoding: true });
   }
 
-  /** The same bytes under another path or with other times. */
-  setPlace(mediaId: MediaId, place: MediaPlace): void {
-    this.change(mediaId, place);
+  /** Records another path or other times of the same bytes. */
+  setLocation(mediaId: MediaId, location: MediaLocation): void {
+    this.change(mediaId, location);
   }
 
   remove(mediaId: MediaId): void {
     this.sql.run('DELETE FROM media WHERE media_id = ?', mediaId);
   }
 
-  /** Reads, changes and writes one row, so that its checksums are those of what it then holds. */
+  /** Reads, changes and writes one row, so that its checksums match. */
   private change(mediaId: MediaId, over: Partial<MediaRow>): void {
     const row = this.byId(mediaId);
     if (row !== undefined) this.write({ ...row, ...over });

@@ -1,23 +1,23 @@
 /**
- * From which frame on `metadata.jsonl` no longer says what the catalog says. Set in the transaction of
- * every change, taken away by whoever has written the file: an unchanged catalog has no mark, so that
- * nothing needs to be read or written to know that the file is right.
+ * From which frame on `metadata.jsonl` is out of date. Set in the transaction of every change, cleared once
+ * the file is written. An unchanged catalog has no mark, so that nothing needs to be read or written to
+ * know that the file is right.
  */
 import type { Statements } from '../sqlite/statements';
 
 const DIRTY = 'metadata_dirty_from';
 const WRITTEN = 'metadata_written';
 
-/** What the file was when it was last written. */
+/** State of the file when it was last written. */
 export interface WrittenMetadata {
   readonly bytes: number;
-  /** Highest frame id in it; -1 when it has none. */
+  /** Highest frame id in it; -1 for none. */
   readonly lastId: number;
-  /** The space whose embeddings it tells of. */
+  /** The space whose embeddings it describes. */
   readonly space: string;
 }
 
-/** To be called in the transaction that changes what is said of these frames. */
+/** Call in the transaction that changes these frames. */
 export function markMetadata(sql: Statements, frameIds: readonly number[]): void {
   if (frameIds.length === 0) return;
   const lowest = frameIds.reduce((low, id) => Math.min(low, id));
@@ -33,19 +33,19 @@ export function markAllMetadata(sql: Statements): void {
   markMetadata(sql, [0]);
 }
 
-/** The first frame whose line may be wrong or missing; undefined: the file is right. */
+/** The first frame whose line may be wrong or missing; undefined if the file is right. */
 export function dirtyFrom(sql: Statements): number | undefined {
   const value = read(sql, DIRTY);
   return value === undefined ? undefined : Number(value);
 }
 
-/** Undefined when it was never written, or by an older version. */
+/** Undefined if never written, or written by an older version. */
 export function writtenMetadata(sql: Statements): WrittenMetadata | undefined {
   const value = read(sql, WRITTEN);
   return value === undefined ? undefined : (JSON.parse(value) as WrittenMetadata);
 }
 
-/** To be called with the file durable; the one writer of a library changes nothing meanwhile. */
+/** Call once the file is durable; the library's one writer changes nothing in between. */
 export function metadataIsWritten(sql: Statements, written: WrittenMetadata): void {
   sql.transaction(() => {
     sql.run('DELETE FROM meta WHERE key = ?', DIRTY);

@@ -1,13 +1,13 @@
-/** Spaces: the model of each, how many of its rows count, and how often they were renumbered. */
+/** Spaces: the model, committed rows and row epoch of each. */
 import { asFrameId, type FrameId, type ModelIdentity } from '../../base/types';
 import type { RowEpoch, SpaceRecord } from '../records';
 import { raiseRowGeneration } from './row-map';
 import type { Statements } from '../sqlite/statements';
 
-/** What a space has of its own. */
+/** Tables with rows per space. Tombstones are stored in `graves`. */
 const TABLES = ['frame_rows', 'pending_frames', 'failed_frames', 'graves', 'encodings'];
 
-/** Names and values of the catalog. */
+/** Keys and values of the `meta` table. */
 interface Entries {
   meta(key: string): string | undefined;
   setMeta(key: string, value: string): void;
@@ -79,13 +79,13 @@ export class SpaceTable {
     raiseRowGeneration(this.sql);
   }
 
-  graves(name: string): FrameId[] {
+  tombstones(name: string): FrameId[] {
     return this.sql
       .all('SELECT frame_id FROM graves WHERE space = ? ORDER BY frame_id', name)
       .map((row) => asFrameId(Number(row.frame_id)));
   }
 
-  clearGraves(name: string): void {
+  clearTombstones(name: string): void {
     this.sql.run('DELETE FROM graves WHERE space = ?', name);
   }
 }

@@ -1,4 +1,4 @@
-/** Values as people read them, and text from outside made safe to print. Pure functions. */
+/** Formats values for display, and makes untrusted text safe to print. Pure functions. */
 
 /**
  * Text that cannot move the cursor, change colours, break a line or reverse the reading order:
@@ -20,7 +20,7 @@ export function printable(text: string): string {
   );
 }
 
-/** The same for text whose own line breaks are meant. */
+/** The same, but keeps line breaks. */
 export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
 
 /** `0:07.5`, `12:03.0`, `1:02:03.0`; `-` for pictures. */

@@ -49,12 +49,12 @@ export class Io {
     this.line([this.bold(titles), ...rest].join('\n'));
   }
 
-  /** Something worth knowing: one line to stderr, unless quiet. */
+  /** A notice: one line to stderr, unless quiet. */
   note(text: string): void {
     if (!this.isQuiet) process.stderr.write(`${text}\n`);
   }
 
-  /** Something went wrong: to stderr, always. */
+  /** An error: to stderr, always. */
   problem(text: string): void {
     process.stderr.write(`${this.red('sightline:', process.stderr)} ${text}\n`);
   }

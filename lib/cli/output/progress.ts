@@ -1,5 +1,5 @@
 /**
- * Progress of a sync on stderr: a bar with rate and time left on a terminal, a plain line every ten
+ * Progress of a sync on stderr: a bar with rate and remaining time on a terminal, a plain line every ten
  * seconds elsewhere, one JSON object per event for programs, or nothing.
  */
 import { SingleBar } from 'cli-progress';

@@ -1,4 +1,4 @@
-/** A sync report in words. Pure functions: nothing is printed here. */
+/** Formats a sync report as text. Pure functions: nothing is printed here. */
 import type { MediaProblem, SyncReport } from '../../base/types';
 import { meansMissing } from '../exit-codes';
 import { count, formatDuration, printable } from './format';
@@ -45,7 +45,7 @@ export function describeReport(report: SyncReport): string {
   ].join('\n');
 }
 
-/** The short form before a search: undefined when nothing happened that is worth a line. */
+/** The short form before a search: undefined when nothing is worth a line. */
 export function describeNews(report: SyncReport): string | undefined {
   const { added, changed, moved, removed, ignored, indexed, failed, heldBack, unreachable } =
     report;
@@ -61,7 +61,7 @@ export function describeNews(report: SyncReport): string | undefined {
   ].join('\n');
 }
 
-/** Says that files which are gone or cannot be seen were kept, why, and how to insist. */
+/** Reports missing or unreadable files that were kept, why, and how to override. */
 function describeAbsent({ heldBack, heldBackReasons, unreachable }: SyncReport): string[] {
   const lines: string[] = [];
   if (heldBack > 0) {
@@ -80,7 +80,7 @@ function describeAbsent({ heldBack, heldBackReasons, unreachable }: SyncReport):
   return lines;
 }
 
-/** Says to what the options did not apply, and how to insist. */
+/** Reports files to which the options did not apply, and how to override. */
 function describeOtherSampling({ otherSampling }: SyncReport): string[] {
   if (otherSampling === 0) return [];
   const files = count(otherSampling, 'file');
@@ -91,7 +91,7 @@ function describeOtherSampling({ otherSampling }: SyncReport): string[] {
   ];
 }
 
-/** A missing ffmpeg is one line with its remedy, not one for each video. */
+/** A missing ffmpeg gives one line with its remedy, not one per video. */
 function describeMissing(problems: readonly MediaProblem[]): string[] {
   const missing = problems.filter((problem) => meansMissing(problem.code));
   const first = missing[0];

@@ -46,9 +46,9 @@ export async function runEmbedVerb(
       failures++;
       io.problem(`${printable(input)}: ${error.message}`);
     }
-    const place =
+    const position =
       npy === undefined ? { embedding: vector && Array.from(vector) } : { row: rows.length };
-    const line = vector === undefined ? { input, error } : { input, ...place };
+    const line = vector === undefined ? { input, error } : { input, ...position };
     if (vector !== undefined && npy !== undefined) rows.push(vector);
     if (io.isJson) shown.push(line);
     else if (vector !== undefined) io.line(JSON.stringify(line));

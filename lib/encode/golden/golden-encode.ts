@@ -1,4 +1,4 @@
-/** Lets a model answer the golden inputs on this machine. */
+/** Runs a model on the golden inputs on this machine. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ModelIdentity } from '../../base/types';
@@ -34,7 +34,7 @@ const ASK: Readonly<Record<keyof typeof MODEL_TYPES, Ask>> = {
 };
 
 /**
- * Opens the model as what its `model_type` says, and closes it again.
+ * Opens the model as the kind its `model_type` names, and closes it again.
  *
  * @returns undefined when there are no golden inputs for this kind of model
  * @throws what opening and encoding throw
@@ -55,7 +55,7 @@ export async function encodeGolden(
   return { dtype, ...(await thisMachine()), preprocessVersion, sha256, vectors };
 }
 
-/** Of a CLIP of one tower that one is asked. */
+/** For a CLIP with one tower, only that one. */
 async function askClip(
   name: string,
   options: EncoderOptions,

@@ -1,12 +1,11 @@
 /**
- * The golden inputs: a few texts, pictures, clips and sounds that never change, made here so that every
- * machine has the same bytes. Changing one of them makes every golden vector of it worthless: add,
- * never edit.
+ * The golden inputs: a few fixed texts, pictures, clips and sounds, generated here so that every machine
+ * has the same bytes. A change invalidates every golden vector of that input: add, never edit.
  */
 import { crc32, deflateSync } from 'node:zlib';
 import type { VideoClip } from '../encoder';
 
-/** By name; the names are the keys of golden vectors. */
+/** By name, which is the key of the golden vector. */
 export const GOLDEN_TEXTS: ReadonlyMap<string, string> = new Map([
   ['text-short', 'a red circle'],
   ['text-caption', 'a photo of two cats lying on a pink couch'],
@@ -19,11 +18,11 @@ const HEIGHT = 64;
 type Draw = (x: number, y: number) => readonly [number, number, number];
 
 const DRAWINGS: ReadonlyMap<string, Draw> = new Map<string, Draw>([
-  // Smooth: says whether colour order and scaling are right.
+  // Smooth: tests colour order and scaling.
   ['image-gradient', (x, y) => [Math.floor((x * 255) / (WIDTH - 1)), y * 4, 255 - y * 4]],
-  // Edges at places that no resizing hides.
+  // Edges at positions that no resizing hides.
   ['image-disc', (x, y) => ((x - 40) ** 2 + (y - 30) ** 2 < 400 ? [220, 30, 30] : [240, 240, 240])],
-  // Fine structure: says whether the resize filter is right.
+  // Fine structure: tests the resize filter.
   ['image-checks', (x, y) => (((x >> 2) + (y >> 2)) % 2 === 0 ? [20, 60, 160] : [250, 220, 40])],
 ]);
 
@@ -32,7 +31,7 @@ export function goldenPictures(): ReadonlyMap<string, Uint8Array> {
   return new Map([...DRAWINGS].map(([name, draw]) => [name, png(draw)]));
 }
 
-/** Frames of the long clip: as many as the published video models look at. */
+/** Frames of the long clip: as many as published video models read. */
 const CLIP_FRAMES = 16;
 
 /** Clips by name, made of the pictures. */
@@ -41,23 +40,23 @@ export function goldenClips(): ReadonlyMap<string, VideoClip> {
   const cycle = (frames: number): VideoClip =>
     Array.from({ length: frames }, (_, i) => pictures[i % pictures.length] as Uint8Array);
   return new Map([
-    // No two neighbours are alike, and backwards it is another clip: says whether the order is right.
+    // Adjacent frames differ, and reversed it is another clip: tests the order.
     ['video-cycle', cycle(CLIP_FRAMES)],
-    // Fewer frames than any model takes: says how the rest is filled.
+    // Fewer frames than any model reads: tests the padding.
     ['video-short', cycle(pictures.length)],
   ]);
 }
 
 /**
- * Sounds by name: samples of -1 to 1, meant for 16,000 a second; a model of another rate hears them at
- * another speed. Whole numbers and powers of two only, because sines differ between machines.
+ * Sounds by name: samples of -1 to 1, for 16,000 Hz; a model of another rate hears them at another speed.
+ * Only whole numbers and powers of two, because sines differ between machines.
  */
 export function goldenSounds(): ReadonlyMap<string, Float32Array> {
   const [hiss, rustle] = [makeNoise(), makeNoise()];
   return new Map([
     // Two seconds of a triangle that rises from 62 to 2,992 Hz, with a little noise.
     ['audio-chirp', sound(32_000, (i) => triangle(i) + hiss())],
-    // Half a second beside the middle: says whether the mean is taken away as the model asks.
+    // Half a second with an offset: tests that the mean is removed where the model asks for it.
     ['audio-noise', sound(8_000, () => 4 * rustle() + 4096)],
   ]);
 }
@@ -77,7 +76,7 @@ function triangle(i: number): number {
   return (turn < 32_768 ? turn : 65_535 - turn) - 16_384;
 }
 
-/** Whole numbers from -2048 to 2047, the same ones each time. Source: xorshift32, Marsaglia 2003. */
+/** Pseudo-random whole numbers from -2048 to 2047, deterministic. Source: xorshift32, Marsaglia 2003. */
 function makeNoise(): () => number {
   let state = 0x2545f491;
   return () => {
@@ -88,7 +87,7 @@ function makeNoise(): () => number {
   };
 }
 
-/** The smallest PNG writer: one IDAT, no row filter. Decoders return exactly these pixels. */
+/** Minimal PNG writer: one IDAT, no row filter. Decoders return exactly these pixels. */
 function png(draw: Draw): Uint8Array {
   const rows = Buffer.alloc(HEIGHT * (1 + WIDTH * 3));
   for (let y = 0; y < HEIGHT; y++) {

@@ -1,6 +1,6 @@
 /**
- * Verifies models: every file against the lock entry, then the answers to the golden inputs against
- * those that were recorded first, for this machine, provider and number type.
+ * Verifies models: every file against the lock entry, then the answers to the golden inputs against those
+ * first recorded for this machine, provider and number type.
  */
 import { isLibraryError, makeError, messageOf } from '../../base/errors';
 import { oneOf, readOptions, RECORD, type OptionRules } from '../../base/options';
@@ -28,7 +28,7 @@ import { parseModelName, type ModelName } from '../../models/names';
 import { hubCacheDir } from '../../models/settings';
 
 export interface VerifyOptions {
-  /** Only this number type, and of all models those that have it; default all that were pulled. */
+  /** Only this number type, and only models that have it; default all pulled ones. */
   readonly dtype?: Dtype | undefined;
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -37,16 +37,16 @@ const VERIFY_OPTIONS: OptionRules<VerifyOptions> = { dtype: oneOf(DTYPES), env: 
 
 export interface Drift {
   readonly dtype: Dtype;
-  /** What ran here. */
+  /** Environment of this run. */
   readonly provider: string;
   readonly runtime: string;
   readonly platform: string;
-  /** What the golden vectors were made by. */
+  /** Environment in which the golden vectors were made. */
   readonly golden: Pick<Golden, 'dtype' | 'provider' | 'runtime' | 'platform'>;
-  /** True when there were no golden vectors to compare with: these are recorded now. */
+  /** True when there were no golden vectors to compare with: they are recorded now. */
   readonly isFirst: boolean;
   readonly items: readonly { readonly name: string; readonly cosine: number }[];
-  /** [-1, 1]; NaN when an answer has no direction or another length. */
+  /** [-1, 1]; NaN when an answer is zero or has another length. */
   readonly worstCosine: number;
   readonly leastCosine: number;
 }
@@ -79,7 +79,7 @@ export async function verifyModels(
   const results: ModelVerification[] = [];
   const { dtype } = options;
   const asked = models.filter(
-    // What is damaged has no number types, and is told all the same.
+    // A damaged model has no number types, and is reported anyway.
     ({ dtypes }) => dtype === undefined || dtypes.length === 0 || dtypes.includes(dtype),
   );
   // One after the other: each loads weights.
@@ -113,10 +113,10 @@ async function verifyModel(name: string, options: VerifyOptions): Promise<ModelV
     }
   }
   const problems = [...files.values()].flatMap(({ problem }) => problem ?? []);
-  if (problems.length > 0) problems.push(`to bring it back: sightline models pull ${name}`);
+  if (problems.length > 0) problems.push(`to restore it: sightline models pull ${name}`);
   const drift: Drift[] = [];
   const notes: string[] = [];
-  // Damaged files would be refused by the loader, with the same words as above.
+  // The loader would refuse damaged files with the same messages.
   let golden = entry.golden;
   for (const dtype of problems.length > 0 ? [] : dtypes) {
     const outcome = await answer(name, dtype, golden, env);
@@ -144,8 +144,7 @@ async function verifyModel(name: string, options: VerifyOptions): Promise<ModelV
   };
 }
 
-const OTHER_PREPARATION =
-  'the release that recorded its golden vectors prepared inputs in another way: recorded anew';
+const OTHER_PREPARATION = 'golden vectors were recorded with other preprocessing: recorded again';
 
 function notPulled(name: string, dtype: Dtype): Error {
   return makeError(
@@ -167,26 +166,26 @@ async function verifyBuiltin(env: NodeJS.ProcessEnv): Promise<ModelVerification>
   else {
     drift.push(outcome.drift);
     if (outcome.made.sha256 !== golden.sha256 || outcome.drift.isFirst)
-      problems.push('the model is not the one of golden.json: install the package again');
+      problems.push('the model does not match golden.json: reinstall the package');
     problems.push(...driftProblems(drift));
   }
   const shared = { id: BUILTIN_MODEL, revision: undefined, folder, files: [], notes: [] };
   return { ...shared, isOk: problems.length === 0, drift, problems };
 }
 
-/** Nothing is recorded of what other tools brought: it can only be opened. */
+/** Nothing is recorded for models of other tools: only opening is tested. */
 async function verifyForeign(name: string, env: NodeJS.ProcessEnv): Promise<ModelVerification> {
   const found = await findModel(name, env, { kind: 'any' });
   if (found.revision === undefined) {
     throw makeError(
       'ERR_ARG_RANGE',
-      `${name} is a folder, of which nothing is recorded: verify takes builtin and pulled models`,
+      `${name} is a folder without recorded checksums: only builtin and pulled models can be verified`,
       { details: { model: name } },
     );
   }
   const { id, revision, folder } = found;
   const notes = [
-    `it was not pulled by sightline, so nothing is recorded to compare it with: sightline models pull ${name}`,
+    `it was not pulled by sightline, so there are no recorded checksums: sightline models pull ${name}`,
   ];
   return { id, revision, folder, isOk: true, files: [], drift: [], problems: [], notes };
 }
@@ -196,7 +195,7 @@ interface Answered {
   readonly made: Golden;
 }
 
-/** A note when there is nothing to ask, a problem when the model does not answer. */
+/** A note when there is nothing to run, a problem when the model fails. */
 async function answer(
   name: string,
   dtype: Dtype,
@@ -211,12 +210,12 @@ async function answer(
     const made = await encodeGolden(found, dtype, env, name);
     if (made === undefined)
       return 'no golden inputs for this kind of model: only files were checked';
-    // Inputs that are prepared in another way have other answers, and nothing has drifted.
+    // Inputs that are prepared in another way give other answers, without any fault.
     const isComparable = golden?.preprocessVersion === made.preprocessVersion;
     return { made, drift: driftOf(made, isComparable ? golden : undefined) };
   } catch (error) {
     if (!isLibraryError(error)) throw error;
-    return { problem: `${dtype}: it does not answer: ${messageOf(error)}` };
+    return { problem: `${dtype}: it fails on the golden inputs: ${messageOf(error)}` };
   }
 }
 
@@ -275,10 +274,10 @@ async function record(
   commit: string,
   golden: Golden,
 ): Promise<void> {
-  // Read again: a pull may have added to it, or somebody deleted it, while the model was answering.
+  // Read again: a pull or a deletion may have changed it while the model ran.
   const latest = await readLock(cached.folder, model.repository);
   if (latest?.entries.has(commit) !== true) return;
-  // By its commit, so that no branch moves.
+  // By its commit, which no branch can move.
   const entry = { files: new Map(), golden };
   await writeLock(cached.folder, withEntry(latest, model.repository, commit, commit, entry));
 }

@@ -1,4 +1,4 @@
-/** wav2vec2: the sound of speech -> one vector. */
+/** wav2vec2: turns speech audio into one vector. */
 import path from 'node:path';
 import { makeError } from '../../base/errors';
 import type { AudioEncoder } from '../encoder';
@@ -13,27 +13,26 @@ import { fitTower } from '../tower-io';
 import { receptiveField, type WaveRule } from '../preprocess/waveform';
 
 export const DEFAULT_AUDIO_MODEL = 'facebook/wav2vec2-base-960h';
-/** Raised whenever cut, normalisation or pooling change; vectors before and after must not mix. */
+/** Increment whenever truncation, normalization or pooling change: old and new vectors must not mix. */
 export const AUDIO_VERSION = 1;
 /** Spec 001: memory grows with the square of the length. */
 export const MAX_AUDIO_SECONDS = 90;
 
-/** A minute and a half of sound takes tens of seconds on two cores. */
+/** 90 seconds of sound take tens of seconds on two cores. */
 const DEFAULT_TIMEOUT_MS = 120_000;
-/** The published models' convolutions: 400 samples, 25 ms, for one position. */
+/** Receptive field of the published models: 400 samples, 25 ms, per position. */
 const KERNELS = [10, 3, 3, 3, 3, 2, 2];
 const STRIDES = [5, 2, 2, 2, 2, 2, 2];
 
 /**
  * Opens an audio encoder without loading it.
  *
- * A sound is cut to 90 seconds, brought to zero mean and unit variance over what is left (where
- * `do_normalize` is not false), and run alone, never padded: models like wav2vec2-base-960h have no
- * attention mask and would take padding for sound. The vector is the mean of `last_hidden_state` over
- * time (spec 001), of unit length. Silence is a sound like any other; less than 25 ms is
- * ERR_MEDIA_UNSUPPORTED.
+ * Audio is truncated to 90 seconds, normalized to zero mean and unit variance (unless `do_normalize` is
+ * false), and run alone without padding: models like wav2vec2-base-960h have no attention mask and would
+ * read padding as sound. The vector is the mean of `last_hidden_state` over time (spec 001), of unit
+ * length. Silence is valid; less than 25 ms is ERR_MEDIA_UNSUPPORTED.
  *
- * Exports that transcribe work as well, where their states can be told (see `onnx-tap.ts`).
+ * Exports for transcription work too, if their hidden states can be found (see `onnx-tap.ts`).
  *
  * @param model  a folder in the Hugging Face layout, or a repository id in the local hub cache
  * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_INVALID | ERR_ARG_RANGE
@@ -72,10 +71,10 @@ export async function openAudioEncoder(
   return Object.assign(encoder, { sampleRate: wave.sampleRate, maxSeconds: MAX_AUDIO_SECONDS });
 }
 
-/** Of an export that transcribes, the tensor that an export for feature extraction would give. */
+/** For a transcription export: the tensor that a feature-extraction export would return. */
 function tapOf({ file, sums, signature: { outputs } }: GraphFile): string | undefined {
   const has = (output: string): boolean => outputs.some(({ name }) => name === output);
-  // Weights in files of their own are found beside a file, not beside bytes.
+  // External weight files are found relative to a file, not to bytes in memory.
   if (has('last_hidden_state') || !has('logits') || sums.length > 1) return undefined;
   return statesBehind(file, 'logits');
 }

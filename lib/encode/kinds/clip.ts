@@ -1,4 +1,7 @@
-/** Opens a CLIP model: finds it, checks it, and stands the two encoders on pools that start later. */
+/**
+ * Opens a CLIP model: finds it, checks it, and puts each of its two encoders on a pool that starts on
+ * demand.
+ */
 import path from 'node:path';
 import { makeError } from '../../base/errors';
 import type { ModelIdentity } from '../../base/types';
@@ -17,11 +20,11 @@ import { towerEncoder, type InputKind } from '../pool/tower-encoder';
 import { fitTower } from '../tower-io';
 
 /**
- * Opens a model without loading it: workers start, and weights are read, with the first call that
- * needs them; text and image towers apart.
+ * Opens a model without loading it: workers start and read weights on the first call, separately for text
+ * and image tower.
  *
- * A folder with one tower is enough: calls of the other are ERR_MODEL_MISSING. Where neither tower
- * has a file of its own, both are taken from `onnx/model.onnx`; each call then computes both.
+ * A folder with one tower is enough: calls of the other fail with ERR_MODEL_MISSING. If neither tower has
+ * its own file, both use `onnx/model.onnx`; each call then computes both.
  *
  * @param model `builtin` (default), a folder, or a repository id in the local hub cache
  * @param workerFile  another worker, through which tests bring faults in
@@ -48,7 +51,7 @@ export async function openClip(
   };
   const { preprocess, text } = config;
   const words: Recipe = { modality: 'text', text };
-  // Nothing reads the recipe of a tower that is not there.
+  // The setup of a missing tower is never used.
   const pictures: Recipe = preprocess ? { modality: 'image', preprocess } : words;
   return new Clip(
     parts,
@@ -68,7 +71,7 @@ interface TowerParts {
   readonly workerFile: string | undefined;
 }
 
-/** Asks every tower that is there; they must agree with each other and with the configuration. */
+/** Reads the output size of every tower; they must agree with each other and with the configuration. */
 function dimOf(
   { family, dim, preprocess, text }: ClipConfig,
   graphs: { vision: GraphFile | undefined; text: GraphFile | undefined },

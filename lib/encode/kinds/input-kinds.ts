@@ -1,4 +1,4 @@
-/** What each modality takes, and how a batch of it travels to a worker. */
+/** The input types of each modality, and how a batch is sent to a worker. */
 import { types } from 'node:util';
 import { uniformIndices } from '../preprocess/clip-frames';
 import type { VideoClip } from '../encoder';
@@ -19,7 +19,7 @@ export const TEXT: InputKind<string> = {
   pack: (items) => ({ texts: items, items: items.length }),
 };
 
-/** @param frames of which the model takes so many; others of a clip do not travel */
+/** @param frames only frames the model reads are sent */
 export function videoKind(frames: number): InputKind<VideoClip> {
   return {
     name: 'video',
@@ -38,7 +38,7 @@ export function videoKind(frames: number): InputKind<VideoClip> {
   };
 }
 
-/** @param maxSamples what is longer does not travel */
+/** @param maxSamples longer input is truncated before it is sent */
 export function audioKind(maxSamples: number): InputKind<Float32Array> {
   return {
     name: 'audio',
@@ -55,8 +55,8 @@ export function audioKind(maxSamples: number): InputKind<Float32Array> {
 }
 
 /**
- * Copied into one fresh buffer and transferred: the caller's may belong to Node's buffer pool, and
- * transferring that would take unrelated data away.
+ * Copied into a new buffer and transferred: the caller's may be part of Node's buffer pool, whose transfer
+ * would take unrelated data along.
  */
 function packBytes(items: readonly Uint8Array[]): Packed<ArrayBuffer> {
   const offsets = offsetsOf(items.map((item) => item.byteLength));
@@ -65,7 +65,7 @@ function packBytes(items: readonly Uint8Array[]): Packed<ArrayBuffer> {
   return { bytes: bytes.buffer, offsets };
 }
 
-/** Running sums, beginning with 0. */
+/** Cumulative sums, starting with 0. */
 function offsetsOf(lengths: readonly number[]): Uint32Array<ArrayBuffer> {
   const offsets = new Uint32Array(lengths.length + 1);
   lengths.forEach((length, i) => (offsets[i + 1] = (offsets[i] as number) + length));

@@ -1,6 +1,6 @@
 /**
- * Reads `config.json` of a CLIP or SigLIP folder (Hugging Face layout) into the few plain values we
- * need. Every number is bounded: sizes from outside decide allocations later.
+ * Reads the few values we need from `config.json` of a CLIP or SigLIP folder (Hugging Face layout). Every
+ * number is bounded, because sizes from outside decide allocations later.
  */
 import path from 'node:path';
 import { makeError } from '../../base/errors';
@@ -10,12 +10,12 @@ import type { PreprocessSpec } from '../preprocess/preprocess';
 import { readPreprocess, SIDE_RANGE } from '../preprocess/preprocess-config';
 import type { TextRule } from '../preprocess/tokenizer';
 
-/** CLIP clamps its trained scale at 100, and OpenAI's models ended there. */
+/** CLIP clamps its trained scale at 100, which OpenAI's models reached. */
 const PUBLISHED_LOGIT_SCALE = 100;
 
 export interface ClipConfig {
   readonly family: 'clip' | 'siglip';
-  /** Length of the shared embedding where the file states it; the graph is asked in any case. */
+  /** Length of the shared embedding if the file states it; the graph is checked in any case. */
   readonly dim: number | undefined;
   readonly text: TextRule;
   readonly logitScale: number;
@@ -23,7 +23,7 @@ export interface ClipConfig {
   readonly preprocess: PreprocessSpec | undefined;
 }
 
-/** What `model_type` says of a folder that is opened as such. */
+/** `model_type` values accepted for this kind of folder. */
 export const MODEL_TYPES: Readonly<Record<Exclude<ModelKind, 'any'>, readonly string[]>> = {
   clip: ['clip', 'siglip'],
   sentence: ['bert', 'mpnet', 'roberta', 'xlm-roberta', 'distilbert', 'nomic_bert'],
@@ -31,7 +31,7 @@ export const MODEL_TYPES: Readonly<Record<Exclude<ModelKind, 'any'>, readonly st
   audio: ['wav2vec2', 'hubert', 'wavlm'],
 };
 
-/** The file's object, and its place for messages. */
+/** The parsed object, and its path for messages. */
 export interface ConfigFile {
   readonly file: string;
   readonly config: JsonObject;
@@ -55,15 +55,15 @@ export async function readConfig(folder: string, types: readonly string[]): Prom
   );
 }
 
-/** A length from the file, or undefined where it says nothing. */
+/** A length from the file; undefined if absent. */
 export function optionalLength(object: JsonObject, name: string, file: string): number | undefined {
   if (object[name] === undefined) return undefined;
   return numberField(object, name, file, { low: 1, high: 8192, integer: true });
 }
 
 /**
- * @param hasVision the folder holds an image tower, so it must say how pictures are prepared
- * @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID
+ * @param hasVision the folder holds an image tower, so it must describe the preprocessing. @throws
+ * ERR_MODEL_MISSING | ERR_MODEL_INVALID
  */
 export async function readClipConfig(folder: string, hasVision = true): Promise<ClipConfig> {
   const { file, config } = await readConfig(folder, MODEL_TYPES.clip);
@@ -87,11 +87,11 @@ export async function readClipConfig(folder: string, hasVision = true): Promise<
 }
 
 /**
- * How texts are padded. Every CLIP was trained on texts padded to one length (77, SigLIP 64). In
- * OpenAI's text tower tokens look only backwards, so that what stands behind the end token changes
- * nothing and short batches may stay short: that is known of `clip_text_model` alone. All others get
- * the length of their training: MobileCLIP, whose attention looks both ways, and SigLIP, which
- * moreover was trained without a mask and attends to its padding (transformers, SiglipProcessor).
+ * How texts are padded. Every CLIP was trained on texts padded to one length (77, SigLIP 64). In OpenAI's
+ * causal text tower, tokens after the end token change nothing, so short batches may stay short; this is
+ * only known of `clip_text_model`. All others get their training length: MobileCLIP, whose attention is
+ * bidirectional, and SigLIP, which was trained without a mask and attends to its padding (transformers,
+ * SiglipProcessor).
  */
 function textRule(family: ClipConfig['family'], text: JsonObject, file: string): TextRule {
   const maxTokens = numberField(text, 'max_position_embeddings', file, {
@@ -117,9 +117,9 @@ function objectField(object: JsonObject, name: string, file: string): JsonObject
 }
 
 /**
- * The trained scale when the file states it as `logit_scale`, a logarithm as in CLIP's own weights.
- * `logit_scale_init_value` is where training began (14.3 for OpenAI's models, which ended at 100),
- * so it says nothing about the weights.
+ * The trained scale, if the file has it as `logit_scale`, a logarithm as in CLIP's weights.
+ * `logit_scale_init_value` is the start of training (14.3 for OpenAI's models, which ended at 100) and says
+ * nothing about the weights.
  */
 function logitScale(config: JsonObject, file: string): number {
   if (config['logit_scale'] === undefined) return PUBLISHED_LOGIT_SCALE;

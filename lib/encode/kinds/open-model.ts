@@ -1,4 +1,4 @@
-/** What opening has in common for all kinds of models: the identity, and the pool behind an encoder. */
+/** Shared by all kinds of models: identity, and the pool behind an encoder. */
 import { makeError } from '../../base/errors';
 import type { ModelIdentity } from '../../base/types';
 import { graphFile } from '../../models/dtype';
@@ -15,7 +15,7 @@ import { noticesOf, type ClipOptions, type TowerSettings } from '../settings';
 import type { Recipe, WorkerReply, WorkerSetup } from '../task';
 import { towerEncoder, type InputKind } from '../pool/tower-encoder';
 
-/** Options of every encoder; the name says where they began. */
+/** Options of every encoder; the type name tells the kind. */
 export type EncoderOptions = ClipOptions;
 
 export function identityOf(
@@ -24,7 +24,7 @@ export function identityOf(
   preprocessVersion: number,
 ): ModelIdentity {
   const sha256 = hashOf(graphs);
-  // Folders have no commit; the head of the hash tells two versions apart just as well.
+  // Folders have no commit; a prefix of the hash distinguishes versions as well.
   return { id, revision: revision ?? sha256.slice(0, 12), sha256, preprocessVersion };
 }
 
@@ -53,14 +53,18 @@ export async function openSingle(
   return { folder: found.folder, graph, identity };
 }
 
-/** What a tower is beside its files: how inputs become tensors, and rows vectors. */
+/** What a tower needs besides its files: how inputs become tensors, and outputs vectors. */
 export type TowerRecipe = Recipe &
   Pick<WorkerSetup, 'family' | 'pooling' | 'tap'> & {
     /** Length of the vectors. */
     readonly dim: number;
   };
 
-/** The encoder of a model of one graph, on a pool that starts with its first call. */
+/**
+ * The encoder of a model of one graph, on a pool that starts with its first call.
+ *
+ * @param workerFile for fault injection in tests
+ */
 export function openTower<Input>(
   kind: InputKind<Input>,
   recipe: TowerRecipe,
@@ -74,7 +78,7 @@ export function openTower<Input>(
   return towerEncoder(kind, identity, recipe.dim, pool, settings);
 }
 
-/** Stands where a CLIP has no such tower: every call is ERR_MODEL_MISSING, and no worker starts. */
+/** Placeholder for a missing CLIP tower: every call fails with ERR_MODEL_MISSING, and no worker starts. */
 export class AbsentTowerPool extends TowerPool {
   constructor(
     private readonly absent: WorkerSetup,

@@ -1,6 +1,6 @@
 /**
- * Sentence encoders of the MiniLM class (sentence-transformers models): token states, averaged over
- * the tokens of the text, of unit length.
+ * Sentence encoders of the MiniLM class (sentence-transformers models): the mean of a text's token states,
+ * as a unit vector.
  */
 import path from 'node:path';
 import { makeError } from '../../base/errors';
@@ -14,19 +14,19 @@ import type { TextRule } from '../preprocess/tokenizer';
 import { fitTower, type Pooling } from '../tower-io';
 
 export const DEFAULT_SENTENCE_MODEL = 'Xenova/all-MiniLM-L6-v2';
-/** Raised whenever tokens, cut or pooling change; vectors made before and after must not mix. */
+/** Increment whenever tokens, truncation or pooling change: old and new vectors must not mix. */
 export const SENTENCE_VERSION = 1;
 
-/** What sentence-transformers uses for all-MiniLM-L6-v2, and where a folder does not say. */
+/** The limit of sentence-transformers for all-MiniLM-L6-v2; the default for folders without one. */
 const DEFAULT_MAX_TOKENS = 256;
 
 /**
  * Opens a sentence encoder without loading it.
  *
- * Texts are cut to `max_seq_length` tokens of `sentence_bert_config.json`, 256 where there is no such
- * file, start and end token included: not to what `tokenizer.json` was saved with (128 for
- * all-MiniLM-L6-v2) nor to what its table of positions could hold (512), which the model was never
- * trained on. Pooling is that of `1_Pooling/config.json`, else the masked mean.
+ * Texts are truncated to `max_seq_length` tokens of `sentence_bert_config.json`, 256 without that file,
+ * including start and end token. Neither the limit saved in `tokenizer.json` (128 for all-MiniLM-L6-v2) nor
+ * the size of the position table (512) is used, because the model was not trained with them. Pooling
+ * follows `1_Pooling/config.json`; default is the masked mean.
  *
  * @param model  a folder in the Hugging Face layout, or a repository id in the local hub cache
  * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_INVALID | ERR_ARG_RANGE
@@ -74,7 +74,7 @@ async function maxTokensOf(folder: string, config: JsonObject, file: string): Pr
   return Math.min(most, positions);
 }
 
-/** @throws ERR_MODEL_INVALID for a way of pooling that we do not have: its vectors would be others */
+/** @throws ERR_MODEL_INVALID for a pooling mode we do not have: its vectors would differ */
 async function poolingOf(folder: string): Promise<Pooling> {
   const file = path.join(folder, '1_Pooling', 'config.json');
   const config = await optionalJson(file);

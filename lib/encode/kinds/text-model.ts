@@ -1,4 +1,4 @@
-/** Texts by whatever model is named: a sentence encoder, or the text side of a CLIP. */
+/** Text encoders by model: a sentence encoder, or the text tower of a CLIP. */
 import path from 'node:path';
 import { openClip } from './clip';
 import type { SentenceEncoder } from '../encoder';
@@ -11,8 +11,8 @@ import { encoderOptions } from '../settings';
 const CLIPS = new Set(['clip', 'siglip']);
 
 /**
- * Opens the text encoder of a model, whose kind its `config.json` says. Of a CLIP only the text side is
- * ever loaded.
+ * Opens the text encoder of a model; its `config.json` tells the kind. Of a CLIP only the text tower is
+ * loaded.
  *
  * @param model `builtin`, a folder in the Hugging Face layout, or a name of the model store
  * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_HASH | ERR_MODEL_INVALID | ERR_ARG_RANGE
@@ -25,6 +25,6 @@ export async function openTextEncoder(
   const { folder } = await findModel(model, options.env, { kind: 'any', dtype: options.dtype });
   const config = await readJsonFile(path.join(folder, 'config.json'));
   if (!CLIPS.has(String(config['model_type']))) return openSentenceEncoder(model, options);
-  // Its image side has no worker to end: closing this one is enough.
+  // The image tower has no worker: closing the text tower is enough.
   return (await openClip(model, options)).text;
 }

@@ -1,8 +1,8 @@
-/** The text vector of spec 001: one half what is written about a video, one half what is said in it. */
+/** The text vector of spec 001: one half for the metadata of a video, one half for its transcript. */
 import { readOptions, STRING, type OptionRules } from '../../base/options';
 import type { EncodeOptions, SentenceEncoder } from '../encoder';
 
-/** What is known of a video; what is absent counts as empty. */
+/** Texts about a video; absent ones count as empty. */
 export interface TwoPartText {
   readonly title?: string;
   readonly description?: string;
@@ -21,21 +21,20 @@ const TWO_PART: OptionRules<TwoPartText> = {
 const SEPARATOR = ' [SEP] ';
 
 /**
- * The template: title, description and query in this order, between them ` [SEP] `, which tokenizers
- * of the BERT family read as their separator token. Empty fields keep their place, so that the same
- * words in another field give another text.
+ * Joins title, description and query with ` [SEP] `, the separator token of BERT tokenizers. Empty fields
+ * keep their position, so that the same words in another field give another text.
  */
 export function metaText({ title = '', description = '', query = '' }: TwoPartText): string {
   return [title, description, query].join(SEPARATOR);
 }
 
 /**
- * `[meta || transcript]`: both encoded apart, of unit length each, one behind the other, and the
- * whole brought to unit length again. Without a transcript its half is the encoder's vector of the
- * empty text, so that all vectors have the same form.
+ * `[meta || transcript]`: both are encoded separately as unit vectors, concatenated, and scaled to unit
+ * length. Without a transcript its half is the vector of the empty text, so that all vectors have one
+ * layout.
  *
  * @returns shape [items.length, 2 * encoder.dim] (768 for MiniLM), unit rows, newly allocated
- * @throws what `encoder.encode` throws; ERR_ARG_TYPE for fields that are no strings
+ * @throws what `encoder.encode` throws; ERR_ARG_TYPE for fields that are not strings
  */
 export async function encodeTwoPart(
   encoder: Pick<SentenceEncoder, 'dim' | 'encode'>,
@@ -44,7 +43,7 @@ export async function encodeTwoPart(
 ): Promise<Float32Array> {
   items.forEach((item, i) => readOptions(`items[${i}]`, item, TWO_PART));
   const texts = items.flatMap((item) => [metaText(item), item.transcript ?? '']);
-  // In one call, meta and transcript alternating: rows 2i and 2i + 1 stand side by side already.
+  // In one call, meta and transcript alternating: rows 2i and 2i + 1 are adjacent.
   const vectors = await encoder.encode(texts, options);
   const scale = Math.SQRT1_2;
   for (let i = 0; i < vectors.length; i++) vectors[i] = (vectors[i] as number) * scale;

@@ -1,4 +1,4 @@
-/** VideoMAE: a clip of frames -> one vector of what happens in it. */
+/** VideoMAE: turns a clip of frames into one vector of its action. */
 import type { VideoEncoder } from '../encoder';
 import { videoKind } from './input-kinds';
 import { numberField } from '../../models/json-file';
@@ -9,20 +9,20 @@ import { encoderOptions, towerSettings } from '../settings';
 import { fitTower } from '../tower-io';
 
 export const DEFAULT_VIDEO_MODEL = 'MCG-NJU/videomae-base';
-/** Raised whenever frames, tensors or pooling change; vectors before and after must not mix. */
+/** Increment whenever frames, tensors or pooling change: old and new vectors must not mix. */
 export const VIDEO_VERSION = 1;
 
-/** A clip is sixteen pictures and a second or more of inference on a processor. */
+/** A clip is sixteen pictures, and takes a second or more on a CPU. */
 const DEFAULT_TIMEOUT_MS = 120_000;
 
 /**
  * Opens a video encoder without loading it.
  *
- * Of a clip the model's number of frames is taken (`num_frames`, 16), evenly spread, first and last
- * included; a shorter clip repeats its last frame (spec 001). Frames are resized on their shorter
- * side and cropped as `preprocessor_config.json` says, bilinear where it does not. The vector is
- * position 0 of `last_hidden_state`, as spec 001 takes it (see `tower-io.ts`), of unit length. A
- * clip with one damaged frame fails as a whole.
+ * Takes the model's number of frames (`num_frames`, 16) from a clip, evenly spaced, first and last
+ * included; a shorter clip repeats its last frame (spec 001). Frames are resized on their shorter side and
+ * cropped by `preprocessor_config.json`, with bilinear as the default. The vector is position 0 of
+ * `last_hidden_state`, as in spec 001 (see `tower-io.ts`), of unit length. A clip with a damaged frame
+ * fails as a whole.
  *
  * @param model  a folder in the Hugging Face layout, or a repository id in the local hub cache
  * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_INVALID | ERR_ARG_RANGE
@@ -46,7 +46,7 @@ export async function openVideoEncoder(
     dim: stated,
   });
   const settings = {
-    // One clip a task: its tensor alone is 10 MB.
+    // One clip per task: its tensor alone is 10 MB.
     ...towerSettings('image', graph.bytes, { timeoutMs: DEFAULT_TIMEOUT_MS, ...options }),
     batchSize: 1,
   };

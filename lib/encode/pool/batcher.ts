@@ -1,17 +1,16 @@
 /**
- * Brings inputs of concurrent callers together: one inference of eight costs less than eight of one.
+ * Batches inputs of concurrent callers: one inference of eight costs less than eight of one.
  *
  *     calls    a        b  c     d e f
  *     worker   [--- a ---][-- b,c --][-- d,e,f --]
  *
- * While all workers are busy, inputs gather and go with the next worker that is free. With nothing
- * running, what was asked for in one turn of the event loop goes at once. Only between the two, when
- * some workers run and one is free, do inputs wait for company, `windowMs` at most: whoever is alone
- * waits for nobody. Order is kept; inputs that nobody wants any more are left out.
+ * While all workers are busy, inputs queue up and go to the next free worker. With no worker busy, the
+ * inputs of one event loop turn go at once. Only if some workers are busy and one is free do inputs wait
+ * for more, at most `windowMs`. Order is kept; cancelled inputs are left out.
  */
 import { makeError, type LibraryError } from '../../base/errors';
 
-/** What became of one input. */
+/** The result of one input. */
 export interface ItemResult {
   /** Shape [dim]; zeros with an error. A view into the batch's result. */
   readonly vector: Float32Array;
@@ -24,17 +23,17 @@ export interface ItemResult {
 }
 
 export interface BatcherOptions<Input> {
-  /** Inputs of one batch, at most. */
+  /** Most inputs per batch. */
   readonly size: number;
   readonly windowMs: number;
-  /** Workers in all, and those without a task now; below 0 while tasks wait for a worker. */
+  /** All workers, and those without a task; negative while tasks wait for a worker. */
   readonly workers: number;
   readonly free: () => number;
   /**
-   * Runs a batch and gives one result per input, in order. Must count as a task at once, so that
+   * Runs a batch and returns one result per input, in order. Must count as a task synchronously, so that
    * `free` is right when it returns its promise.
    *
-   * @param cancelled fires when every caller of the batch has gone
+   * @param cancelled fires when all callers of the batch have cancelled
    */
   readonly run: (batch: readonly Input[], cancelled: AbortSignal) => Promise<readonly ItemResult[]>;
 }
@@ -47,7 +46,7 @@ interface Entry<Input> {
 }
 
 export class Batcher<Input> {
-  /** In order of arrival; a set, so that leaving costs nothing. Bounded by whoever admits calls. */
+  /** In order of arrival; a Set, so that removal is cheap. The caller bounds its size. */
   private readonly waiting = new Set<Entry<Input>>();
   private timer: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
@@ -59,10 +58,10 @@ export class Batcher<Input> {
   }
 
   /**
-   * Resolves with what became of the input; a failed input is a result, not a rejection.
+   * Resolves with the input's result; a failed input is a result, not a rejection.
    *
-   * @param cancelled takes a waiting input out of the queue; one that is with a worker runs on
-   * @throws ERR_ABORTED when cancelled while waiting; what concerns the whole batch
+   * @param cancelled removes a queued input; one that a worker has runs on
+   * @throws ERR_ABORTED when cancelled in the queue; errors of the whole batch
    */
   push(input: Input, cancelled: AbortSignal): Promise<ItemResult> {
     return new Promise((resolve, reject) => {
@@ -76,14 +75,14 @@ export class Batcher<Input> {
     });
   }
 
-  /** To be called when a worker may have become free. */
+  /** Call when a worker may have become free. */
   wake(): void {
     clearTimeout(this.timer);
     clearImmediate(this.immediate);
     this.timer = undefined;
     this.immediate = undefined;
     for (let free = this.options.free(); free > 0 && this.waiting.size > 0;) {
-      // Shared among the workers that are free, like a call of the same size.
+      // Split among the free workers, like one call of the same size.
       const share = Math.ceil(this.waiting.size / free);
       this.start(Math.min(this.options.size, share));
       free = this.options.free();
@@ -114,7 +113,7 @@ export class Batcher<Input> {
   }
 }
 
-/** Fires when every one of the signals has. */
+/** Fires when all of the signals have fired. */
 function allOf(signals: readonly AbortSignal[]): AbortSignal {
   const all = new AbortController();
   const distinct = new Set(signals.filter((signal) => !signal.aborted));

@@ -1,6 +1,6 @@
 /**
- * Main file of an encoder process: hosts one worker (Piscina) with the model, so that this thread stays
- * free to answer for it, and dies at once when its parent goes. Started by `EncoderProcess` only.
+ * Main file of an encoder process: hosts one worker (Piscina) with the model, so that this thread can
+ * always respond, and dies when its parent does. Started only by `EncoderProcess`.
  */
 import { Piscina } from 'piscina';
 import { messageOf } from '../../base/errors';
@@ -8,7 +8,7 @@ import { transferOf } from '../task';
 import type { HostReply, HostRequest, TaskInput, WorkerReply } from '../task';
 
 let worker: Piscina<unknown, WorkerReply> | undefined;
-/** The input at hand. */
+/** The input in progress. */
 let task: { readonly giveUp: AbortController; cause: unknown } | undefined;
 
 const say = (reply: HostReply): void => void process.send?.(reply);
@@ -25,7 +25,7 @@ function start({ setup, heapMb, workerFile }: Extract<HostRequest, { setup: unkn
     resourceLimits: { maxOldGenerationSizeMb: heapMb },
   });
   worker.on('message', (stage: 'loading' | 'running') => say({ stage }));
-  // It died without a task, so it could not even start: nothing will take what waits for it.
+  // It died without a task, so it could not start: fail the queued input.
   worker.on('error', (cause: unknown) => {
     if (task === undefined) return;
     task.cause = cause;
@@ -33,7 +33,7 @@ function start({ setup, heapMb, workerFile }: Extract<HostRequest, { setup: unkn
   });
 }
 
-/** One at a time: the parent waits for an answer before it sends the next. */
+/** One at a time: the parent waits for a reply before it sends the next. */
 async function run(pool: Piscina<unknown, WorkerReply>, input: TaskInput): Promise<void> {
   const mine = { giveUp: new AbortController(), cause: undefined as unknown };
   task = mine;
@@ -44,7 +44,7 @@ async function run(pool: Piscina<unknown, WorkerReply>, input: TaskInput): Promi
     answer = { reply: await pool.run(input, { transferList: transferOf(input), signal }) };
   } catch (cause) {
     const reason = messageOf(mine.cause ?? cause);
-    // A thread that died has been taken out of the list before its task is told.
+    // Piscina removes a dead thread from its list before it rejects the task.
     const isAlive = thread !== undefined && pool.threads.includes(thread);
     answer = isAlive ? { failed: reason } : { lost: reason };
   }
@@ -56,7 +56,7 @@ process.on('message', (request: HostRequest) => {
   if ('setup' in request) start(request);
   else if (worker !== undefined) void run(worker, request.input);
 });
-// Not exit(): that waits for the worker, which may be inside a native call that never returns.
+// Not exit(): it waits for the worker, which may be in a native call that never returns.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
-// Sent to the whole group of a terminal or service: the parent decides when its encoders stop.
+// Signals go to the whole process group: the parent decides when its encoders stop.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => undefined);

@@ -1,7 +1,7 @@
 /**
- * One encoder process, seen from the main thread: takes one input at a time, and is killed when that takes
- * too long. A process and not a thread of ours, because the runtime is native code: a model can crash
- * it, a call may never return, and a thread that is ended inside such a call takes everything down.
+ * One encoder process, seen from the main thread: runs one input at a time and is killed at the time limit.
+ * A process instead of a thread, because the runtime is native code: a model can crash it, a call may never
+ * return, and terminating a thread inside such a call takes the process down.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
@@ -13,15 +13,15 @@ import type { WorkerReply, WorkerSetup } from '../task';
 export interface ProcessOptions {
   /** JavaScript heap of the worker, in megabytes. */
   readonly heapMb: number;
-  /** Tests put faults here; everyone else uses the real worker. */
+  /** Tests inject faults here; otherwise the real worker. */
   readonly workerFile: string;
 }
 
-/** A process or its worker ended, or was ended, with an input at hand. */
+/** A process or its worker ended with an input in progress. */
 export class LostWork extends Error {
   /**
-   * @param hadModel whether the worker had its model, so that the input may be at fault
-   * @param limitMs the time limit that was passed; undefined: it died by itself
+   * @param hadModel whether the model was loaded, so that the input may be at fault
+   * @param limitMs the exceeded time limit; undefined: it crashed
    */
   constructor(
     message: string,
@@ -34,7 +34,7 @@ export class LostWork extends Error {
 
 export interface Answer {
   readonly reply: WorkerReply;
-  /** Milliseconds from the moment the worker began with the input. */
+  /** Milliseconds since the worker started on the input. */
   readonly wallMs: number;
 }
 
@@ -49,23 +49,23 @@ interface Work {
 
 const HOST_FILE = path.join(__dirname, 'encoder-host.js');
 /**
- * Allowed to the first input beyond its limit: the runtime allocates and the code is still cold (18 ms
- * instead of 5 with the built-in model on a quiet machine). Without it a short limit that one input
- * passes would end the next one as well, and so on, because each comes to a new process.
+ * Extra time for the first input: the runtime allocates and the code is cold (18 ms instead of 5 with the
+ * built-in model on a quiet machine). Without it, a short limit that one input exceeds would also fail the
+ * next, because each gets a new process.
  */
 const FIRST_RUN_MS = 1000;
-/** Of what it wrote before it died: enough for a reason. */
+/** Bytes of stderr to keep: enough for a reason. */
 const KEPT_STDERR = 4096;
 
 export class EncoderProcess {
-  /** Settles when it is gone. */
+  /** Settles when the process has ended. */
   readonly ended: Promise<void>;
   private readonly child: ChildProcess;
   private work: Work | undefined;
-  private lastWords = '';
+  private stderrTail = '';
   private isEnding = false;
   private hasModel = false;
-  /** True once an input has been through the model. */
+  /** True once an input has passed through the model. */
   private isWarm = false;
 
   constructor(setup: WorkerSetup, { heapMb, workerFile }: ProcessOptions) {
@@ -77,8 +77,8 @@ export class EncoderProcess {
     });
     const { child } = this;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.lastWords = (this.lastWords + text).slice(-KEPT_STDERR);
-      this.hasModel ||= this.lastWords.includes(MODEL_MARK);
+      this.stderrTail = (this.stderrTail + text).slice(-KEPT_STDERR);
+      this.hasModel ||= this.stderrTail.includes(MODEL_MARK);
     });
     this.ended = new Promise((resolve) => {
       const end = (why: string): void => {
@@ -86,7 +86,7 @@ export class EncoderProcess {
         this.lose(why);
         resolve();
       };
-      child.on('close', (code, signal) => end(this.epitaph(signal ?? `exit code ${code}`)));
+      child.on('close', (code, signal) => end(this.exitMessage(signal ?? `exit code ${code}`)));
       child.on('error', (error) => end(`no encoder process can be started: ${error.message}`));
     });
     child.on('message', (reply: HostReply) => this.onReply(reply));
@@ -94,12 +94,12 @@ export class EncoderProcess {
     this.keepAlive(false);
   }
 
-  /** True while it has nothing to do and may be given something. */
+  /** True while idle and able to take an input. */
   get isFree(): boolean {
     return this.work === undefined && !this.isEnding;
   }
 
-  /** What the worker does with the input at hand; undefined when it has none. */
+  /** Stage of the input in progress; undefined when idle. */
   get stage(): TaskStage | undefined {
     return this.work?.stage;
   }
@@ -107,8 +107,8 @@ export class EncoderProcess {
   /**
    * Runs one input; the process must not be busy.
    *
-   * @param limitMs longest time of each stage, from its own beginning
-   * @throws LostWork; any other error is the input's, and the process is well
+   * @param limitMs time limit of each stage
+   * @throws LostWork; any other error is the input's, and the process is healthy
    */
   run(input: TaskInput, limitMs: (stage: TaskStage) => number): Promise<Answer> {
     return new Promise((resolve, reject) => {
@@ -123,16 +123,16 @@ export class EncoderProcess {
     });
   }
 
-  /** Ends it at once; what it works at is lost. Idempotent. */
+  /** Kills the process; work in progress is lost. Idempotent. */
   kill(): void {
     this.isEnding = true;
-    // Whoever waits for `ended` must not see this process end first.
+    // Keeps this process alive until `ended` has settled.
     this.keepAlive(true);
     this.child.kill('SIGKILL');
   }
 
   private onReply(message: HostReply): void {
-    // What it says without work is about work that has been given up.
+    // Messages without work in progress are about abandoned work.
     if (this.work === undefined) return;
     if ('stage' in message) this.enter(message.stage);
     else if ('lost' in message) this.lose(message.lost);
@@ -154,7 +154,7 @@ export class EncoderProcess {
     const limitMs = work.limitMs(stage);
     const graceMs = stage === 'running' && !this.isWarm ? FIRST_RUN_MS : 0;
     work.timer = setTimeout(() => {
-      // After a time in which this thread was busy the answer may be here, and only not read yet.
+      // If this thread was busy, the reply may have arrived and not been read yet.
       setImmediate(() => {
         if (this.work !== work || work.stage !== stage) return;
         this.kill();
@@ -167,7 +167,7 @@ export class EncoderProcess {
     this.settle((work) => work.reject(new LostWork(why, this.hasModel, limitMs)));
   }
 
-  /** Ends the work at hand, if there is any. */
+  /** Rejects the work in progress, if any. */
   private settle(tell: (work: Work) => void): void {
     const { work } = this;
     if (work === undefined) return;
@@ -179,25 +179,25 @@ export class EncoderProcess {
 
   private send(request: HostRequest): void {
     try {
-      // Without a channel it is of no use; 'close' then says why it ended.
+      // Without a channel it is useless; 'close' then has the reason.
       this.child.send(request, (error) => {
         if (error !== null) this.kill();
       });
     } catch (cause) {
-      // What cannot be written into a message, or only with more memory than there is.
+      // The message cannot be serialized, or memory is short.
       this.settle((work) => work.reject(cause as Error));
     }
   }
 
-  /** How it ended, and the last thing it said that is a reason: stacks follow their message. */
-  private epitaph(how: string): string {
-    const reason = this.lastWords
+  /** How the process ended, and the first error line of its stderr: stacks follow their message. */
+  private exitMessage(how: string): string {
+    const reason = this.stderrTail
       .split('\n')
       .find((line) => /\b(Error|FATAL ERROR|terminate called|what\(\))\b/.test(line));
     return `the encoder process ended (${how})${reason === undefined ? '' : `: ${reason.trim()}`}`;
   }
 
-  /** An idle process must not keep this one from ending. */
+  /** An idle process must not keep this one alive. */
   private keepAlive(isBusy: boolean): void {
     const { child } = this;
     const pipe = child.stderr as (NodeJS.ReadableStream & { ref(): void; unref(): void }) | null;

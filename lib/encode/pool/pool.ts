@@ -1,8 +1,8 @@
 /**
- * The pool of one tower: encoder processes that start with the first tasks, each with one worker and the
- * model. Gives each task to one of them, replaces one that passes its deadline, dies or fills its
- * memory, refuses for a while when they keep dying without any success, and gives the model up when
- * there is nothing to do. Every task settles exactly once. Loads neither the runtime nor the image library.
+ * The pool of one tower: encoder processes that start on demand, each with one worker and the model.
+ * Assigns tasks, replaces processes that pass a deadline, crash or fill their memory, pauses when they keep
+ * dying without success, and unloads the model when idle. Every task settles exactly once. Loads neither
+ * the runtime nor the image library.
  */
 import path from 'node:path';
 import { types } from 'node:util';
@@ -13,11 +13,11 @@ import { PoolCounters, type EncoderStats } from '../stats';
 import { fromWire, type TaskInput, type WorkerReply, type WorkerSetup } from '../task';
 import { LossCount, lossError, taskError } from './worker-loss';
 
-/** Loading reads and optimises the whole graph; slow disks and large models need minutes. */
+/** Loading reads and optimizes the whole graph; slow disks and large models need minutes. */
 const LOAD_LIMIT_MS = 300_000;
-/** Extra processes of a quiet pool end after this; the first one stays, with its model. */
+/** Idle time after which extra processes end; the first one stays, with its model. */
 const EXTRA_IDLE_MS = 60_000;
-/** Longest wait for processes to end, which a kill does not take unless the machine is in trouble. */
+/** Longest wait for processes to end after a kill. */
 const DESTROY_LIMIT_MS = 5_000;
 const NOT_BEGUN: WorkerReply = { vectors: new Float32Array(0), errors: [] };
 
@@ -26,13 +26,13 @@ export interface PoolTask extends TaskInput {
   readonly items: number;
 }
 
-/** The part of `EncoderStats` that the pool knows. */
+/** The fields of `EncoderStats` that the pool knows. */
 export type PoolStats = Omit<
   EncoderStats,
   'modality' | 'requestedDevice' | 'workers' | 'threadsPerWorker' | 'calls' | 'maxCalls' | 'refused'
 >;
 
-/** A task that waits for a process, or is with one. */
+/** A task that waits for a process, or is running on one. */
 interface Job {
   readonly items: number;
   readonly begin: (process: EncoderProcess) => void;
@@ -55,16 +55,16 @@ export class TowerPool {
   constructor(
     private readonly setup: WorkerSetup,
     private readonly settings: TowerSettings,
-    /** One line about a device that cannot be used. */
+    /** Called with the notice about a device that cannot be used. */
     private readonly onNotice: (line: string) => void,
-    /** Tests put faults here; everyone else uses the real worker. */
+    /** Tests inject faults here; otherwise the real worker. */
     private readonly workerFile = path.join(__dirname, 'worker.js'),
   ) {}
 
   /**
    * Runs one task on one worker.
    *
-   * @param cancelled a task that no worker has begun is skipped; its reply is then worth nothing
+   * @param cancelled skips a task that has not started; its result is then meaningless
    * @throws ERR_TIMEOUT and ERR_ENCODE (of this task alone, see `isOfOneTask`, or because too many
    *   workers died), or ERR_MODEL_* when the model cannot be used
    */
@@ -79,14 +79,14 @@ export class TowerPool {
         this.losses.add(cause);
         const isInnocent = !cause.hadModel && cause.limitMs === undefined;
         this.counters.lost(isInnocent ? 0 : items, cause.limitMs !== undefined);
-        // The worker died before it had the model, so not of this task: another one does it.
+        // The worker died before the model was loaded, so the task is not at fault: retry on another.
         if (isInnocent && items > 0 && cancelled?.aborted !== true) continue;
         throw lossError(this.setup, items, cause);
       }
     }
   }
 
-  /** @throws LostWork, what the worker says of the model, or why it could not be given the task */
+  /** @throws LostWork, the worker's error about the model, or why the task could not be sent */
   private async attempt(
     items: number,
     input: TaskInput,
@@ -115,7 +115,7 @@ export class TowerPool {
     }
   }
 
-  /** Tasks that are with a worker or wait for one. */
+  /** Tasks that are running or queued. */
   get activeTasks(): number {
     return this.jobs.size;
   }
@@ -150,14 +150,14 @@ export class TowerPool {
     };
   }
 
-  /** Seconds until what is at hand should be done, 1 to 60. @param more inputs that are no task yet */
+  /** Estimated seconds until current work is done, 1 to 60. @param more inputs that are no task yet */
   retryAfterSeconds(more: number): number {
     let items = more;
     for (const job of this.jobs) items += job.items;
     return this.counters.retryAfterSeconds(items, this.settings.workers);
   }
 
-  /** Ends all processes, and with them frees the model. Work that nobody waits for any more is lost. */
+  /** Kills all processes, which frees the model. Abandoned work is lost. */
   async destroy(): Promise<void> {
     clearTimeout(this.idleTimer);
     this.isLoaded = false;
@@ -170,7 +170,7 @@ export class TowerPool {
     await Promise.race([Promise.all(ended), limit]);
   }
 
-  /** `begun` gives the process, or undefined when the task was cancelled before there was one. */
+  /** `begun` receives the process, or undefined if the task was cancelled before. */
   private enqueue(
     items: number,
     cancelled: AbortSignal | undefined,
@@ -197,7 +197,7 @@ export class TowerPool {
     return { job, begun };
   }
 
-  /** First come, first served. */
+  /** In order of arrival. */
   private assign(): void {
     for (const job of this.waiting) {
       const process = this.freeProcess();
@@ -232,13 +232,13 @@ export class TowerPool {
     timer.unref();
   }
 
-  /** A task that comes meanwhile starts a process of its own: nothing has to wait for the old ones. */
+  /** A task that arrives meanwhile starts its own process: it need not wait for the old ones. */
   private unloadLater(): void {
     if (this.settings.idleMs === 0 || this.processes.size === 0) return;
     const unload = (): void => {
       if (this.jobs.size > 0) return;
       if (this.isLoaded) this.counters.unloads++;
-      // Ending has its own limit; what could go wrong with it concerns no caller.
+      // Ending has its own time limit; its failures concern no caller.
       this.destroy().catch(() => undefined);
     };
     clearTimeout(this.idleTimer);
@@ -246,7 +246,7 @@ export class TowerPool {
     this.idleTimer.unref();
   }
 
-  /** @throws ERR_ENCODE for what is no reply */
+  /** @throws ERR_ENCODE for a malformed reply */
   private count(items: number, { reply, wallMs }: Answer): void {
     const { ran, errors, fatal } = checkReply(reply);
     if (fatal !== undefined) this.counters.errors += items;
@@ -273,11 +273,11 @@ export class TowerPool {
   }
 }
 
-/** A worker is our own code in a sane state, unless memory ran out in the middle of it. */
+/** Workers run our own code and stay usable, unless memory ran out. */
 function checkReply(reply: WorkerReply): WorkerReply {
   const isReply = typeof reply === 'object' && types.isFloat32Array(reply?.vectors);
   if (isReply) return reply;
-  throw makeError('ERR_ENCODE', 'a worker answered with something that is no reply', {
+  throw makeError('ERR_ENCODE', 'a worker sent a malformed reply', {
     details: { isOneTask: true },
   });
 }

@@ -1,6 +1,6 @@
 /**
- * One task of the pool and what becomes of its inputs. With isolation, a task that fails or loses its
- * worker is done again input by input, so that only those at fault fail, each with its own reason.
+ * Runs one task of the pool and collects its results. With isolation, a task that fails or loses its worker
+ * is retried input by input, so that only bad inputs fail, each with its own reason.
  */
 import { isLibraryError, makeError, type LibraryError } from '../../base/errors';
 import type { EachResult } from '../encoder';
@@ -10,8 +10,8 @@ import { isOfOneTask } from './worker-loss';
 
 export interface TaskRunner<Input> {
   /**
-   * @param cancelled what is not begun is skipped; the result is then worth nothing
-   * @throws what concerns all inputs, and without isolation what happened to the task
+   * @param cancelled skips what has not started; the result is then meaningless
+   * @throws errors of the whole batch, and without isolation the task's error
    */
   run(inputs: readonly Input[], cancelled: AbortSignal, isolate: boolean): Promise<EachResult>;
 }
@@ -39,8 +39,8 @@ export function taskRunner<Input>(
   };
 
   /**
-   * Each input once more, alone; those that fail again are at fault. What then concerns all inputs is
-   * the reason of those that are left: the others have their vectors already.
+   * Retries each input alone; those that fail again are at fault. If an error then concerns all inputs, it
+   * becomes the reason of the remaining ones: the others have their vectors.
    */
   const singly = async (
     inputs: readonly Input[],

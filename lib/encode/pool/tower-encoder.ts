@@ -1,7 +1,6 @@
 /**
- * What all encoders share: checks the batch, lets small calls travel together (batcher.ts), cuts
- * large ones into tasks and keeps as many in flight as there are workers, puts rows back in order,
- * and carries abort, limits and close.
+ * Shared by all encoders: checks the batch, joins small calls (batcher.ts), splits large ones into tasks,
+ * keeps as many in flight as there are workers, restores the order, and implements abort, limits and close.
  */
 import { setMaxListeners } from 'node:events';
 import { types } from 'node:util';
@@ -20,7 +19,7 @@ import type { Modality } from '../tower-io';
 
 const ABORTED = 'encoding was aborted';
 
-/** One modality: what its inputs are and how they travel. */
+/** One modality: its inputs and how they are sent. */
 export interface InputKind<Input> {
   readonly name: Modality;
   isInput(value: unknown): value is Input;
@@ -109,7 +108,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
     return this.closing;
   }
 
-  /** Counts a call in, unless the encoder is closed or too many are in flight. */
+  /** Counts a call, unless the encoder is closed or has too many in flight. */
   private async admit<T>(call: () => Promise<T>): Promise<T> {
     if (this.closing !== undefined) {
       throw makeError('ERR_CLOSED', `the ${this.modality} encoder is closed`);
@@ -133,7 +132,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
     }
   }
 
-  /** @param isolate what fails costs only the inputs that did it, found by trying one by one */
+  /** @param isolate a failure affects only the bad inputs, found by retrying one by one */
   private async embed(
     batch: readonly Input[],
     options: EncodeOptions,
@@ -143,9 +142,9 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
     this.checkBatch(batch);
     throwIfAborted(signal, ABORTED);
     const stop = new AbortController();
-    // One for each input and task of the call, which is no leak: all go with it.
+    // Raised for many listeners: one per input and task; all are removed with the call.
     setMaxListeners(0, stop.signal);
-    // Small calls share batches with others; a large one fills its batches alone.
+    // Small calls share batches with others; large ones fill their own.
     const work =
       batch.length <= this.settings.batchSize
         ? this.embedTogether(batch, stop.signal)
@@ -153,7 +152,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
     try {
       return await untilAborted(work, signal, ABORTED);
     } finally {
-      // Whatever ended this call, what is still queued for it is not worth doing.
+      // The call has ended: cancel what is still queued for it.
       stop.abort();
       work.catch(() => undefined);
     }
@@ -186,7 +185,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
     const size = this.taskSize(batch.length);
     let inferenceMs = 0;
     let next = 0;
-    /** What ended a task, and with it the call: the tasks before it keep what they have. */
+    /** A task's error ends the call; earlier tasks keep their results. */
     let failed: unknown;
     const feed = async (): Promise<void> => {
       while (next < batch.length && !cancelled.aborted && failed === undefined) {
@@ -211,12 +210,12 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
     };
     await Promise.all(Array.from({ length: this.settings.workers }, feed));
     if (failed !== undefined && isLibraryError(failed)) errors.fill(failed, next);
-    // Where all have the same reason there is nothing but that to tell.
+    // All inputs failed for one reason: throw that.
     if (failed !== undefined && errors.every((error) => error !== undefined)) throw failed;
     return { vectors, errors, tokens, device: this.pool.device, inferenceMs };
   }
 
-  /** Small batches are spread over the workers, large ones cut at the task size. */
+  /** Small batches are spread over the workers, large ones split at the task size. */
   private taskSize(count: number): number {
     const share = Math.ceil(count / this.settings.workers);
     return Math.max(1, Math.min(this.settings.batchSize, share));
@@ -224,7 +223,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
 
   private checkBatch(batch: readonly Input[]): void {
     if (!Array.isArray(batch)) {
-      throw makeError('ERR_ARG_TYPE', `encode wants an array of inputs, received ${typeof batch}`);
+      throw makeError('ERR_ARG_TYPE', `encode takes an array of inputs, received ${typeof batch}`);
     }
     const index = batch.findIndex((item) => !this.kind.isInput(item));
     if (index < 0) {
@@ -237,7 +236,7 @@ class TowerEncoder<Input> implements ItemEncoder<Input> {
   }
 }
 
-/** What of an input is an array, or an array of arrays, still has its memory. */
+/** Checks that an input's arrays were not detached. */
 function checkMemory(input: unknown, index: number): void {
   const parts: readonly unknown[] = Array.isArray(input) ? input : [input];
   for (const part of parts) if (types.isTypedArray(part)) checkPresent(`input ${index}`, part);

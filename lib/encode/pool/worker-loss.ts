@@ -1,20 +1,20 @@
-/** Workers that die or are ended: what the caller is told, and when the pool stops trying. */
+/** Workers that die or are killed: the error for the caller, and when the pool stops restarting. */
 import { isLibraryError, makeError, messageOf } from '../../base/errors';
 import type { LostWork } from './encoder-process';
 import type { WorkerSetup } from '../task';
 
-/** In a row, with the model never ready: then no input is at fault, but the model or the machine. */
+/** Consecutive losses before the model was ready: then the model or the machine is at fault. */
 const MAX_FAILED_STARTS = 5;
 /**
- * In a row, with no answer in between. Each may be the fault of its input, and a folder may hold many
- * bad ones side by side; but a model that crashes on everything must not start again for each of them.
+ * Consecutive losses without a reply. Each may be the fault of its input, and a folder may hold many bad
+ * files; but a model that crashes on everything must not be restarted for each.
  */
 const MAX_CRASHES = 25;
 const REST_MS = 60_000;
 
 /**
- * Opens the circuit when workers die and nothing succeeds: starting them again and again would only use
- * cores up. A worker that was ended because an input took too long says nothing about the others.
+ * Opens the circuit when workers die and nothing succeeds: restarts would only waste cores. A worker killed
+ * for exceeding the time limit says nothing about the others.
  */
 export class LossCount {
   private failedStarts = 0;
@@ -22,12 +22,12 @@ export class LossCount {
   private restUntil = 0;
   private lastReason = '';
 
-  /** A worker has the model. */
+  /** A worker has loaded the model. */
   noteReady(): void {
     this.failedStarts = 0;
   }
 
-  /** A worker has answered, whatever it said. */
+  /** A worker has replied, with any result. */
   noteAnswer(): void {
     this.failedStarts = 0;
     this.crashes = 0;
@@ -60,7 +60,7 @@ export class LossCount {
   }
 }
 
-/** @param cause how the worker died, or that it did not answer in time */
+/** @param cause how the worker died, or that it exceeded the time limit */
 export function lossError(setup: WorkerSetup, items: number, cause: LostWork): Error {
   const { limitMs } = cause;
   const what = taskName(setup, items);
@@ -76,7 +76,7 @@ export function lossError(setup: WorkerSetup, items: number, cause: LostWork): E
   );
 }
 
-/** No worker was lost; this task alone could not be done. */
+/** No worker was lost; this task alone failed. */
 export function taskError(setup: WorkerSetup, items: number, cause: unknown): Error {
   return makeError('ERR_ENCODE', `${taskName(setup, items)} failed: ${messageOf(cause)}`, {
     details: { modality: setup.modality, items, isOneTask: true },
@@ -87,7 +87,7 @@ export function taskError(setup: WorkerSetup, items: number, cause: unknown): Er
 const taskName = (setup: WorkerSetup, items: number): string =>
   items === 0 ? `loading ${setup.file}` : `encoding ${items} ${setup.modality}(s)`;
 
-/** True when one of the task's inputs may be at fault: others may well succeed. */
+/** True when one of the task's inputs may be at fault: others may succeed. */
 export function isOfOneTask(error: unknown): boolean {
   return isLibraryError(error) && error.details['isOneTask'] === true;
 }

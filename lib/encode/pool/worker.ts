@@ -1,6 +1,6 @@
 /**
- * The worker's side: loads one tower with the first task, runs tasks, makes unit rows. Started by the
- * encoder process that it lives in, with a WorkerSetup as workerData.
+ * The worker: loads one tower with the first task, runs tasks, normalizes rows. Started by its encoder
+ * process with a WorkerSetup as workerData.
  */
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -11,16 +11,16 @@ import type { TaskInput, TaskStage, WorkerReply, WorkerSetup } from '../task';
 import { fail, loadTower, type ItemErrors, type Tower } from '../towers/tower';
 
 const setup = workerData as WorkerSetup;
-/** In a thread `process.stderr` is a message to the main thread. */
+/** In a thread, `process.stderr` only sends a message to the main thread. */
 const STDERR = 2;
 let loading: Promise<Tower> | undefined;
 
-/** Tells the pool, which limits the time of each stage. */
+/** Reports the stage to the pool, which limits the time of each. */
 export function enter(stage: Exclude<TaskStage, 'starting'>): void {
   parentPort?.postMessage(stage);
 }
 
-/** Entry point of the pool. Never throws for what the input can cause. */
+/** Entry point of the pool. Never throws for bad inputs. */
 export async function handle(input: TaskInput): Promise<WorkerReply> {
   const errors: ItemErrors = [];
   let tower: Tower;
@@ -28,7 +28,7 @@ export async function handle(input: TaskInput): Promise<WorkerReply> {
     enter('loading');
     tower = await (loading ??= load());
   } catch (error) {
-    // Not remembered: files may have been put right by the next call.
+    // Not cached: the files may be repaired by the next call.
     loading = undefined;
     return { vectors: new Float32Array(0), errors, fatal: toWire(error, 'ERR_MODEL_INVALID') };
   }
@@ -54,7 +54,7 @@ async function load(): Promise<Tower> {
   try {
     writeSync(STDERR, MODEL_MARK);
   } catch {
-    // Nobody reads it any more: the parent is ending this process.
+    // The parent is ending this process: nobody reads it.
   }
   return tower;
 }
@@ -66,5 +66,5 @@ const ranOf = ({ session }: Tower): NonNullable<WorkerReply['ran']> => ({
 });
 
 function noEmbedding(what: string): Error {
-  return makeError('ERR_ENCODE', `the model's output is ${what}, which is no embedding`);
+  return makeError('ERR_ENCODE', `the model's output is ${what}, which is not an embedding`);
 }

@@ -1,8 +1,8 @@
 /**
- * Encoded picture bytes -> upright 8-bit sRGB pixels, for the workers. Queries arrive here straight
- * from the network, so the type is sniffed and the pixel count bounded before a decoder runs.
+ * Decodes picture bytes to upright 8-bit sRGB pixels, for the workers. Queries arrive here straight from
+ * the network, so the type is sniffed and the pixel count bounded before a decoder runs.
  *
- * The only file of this folder that touches sharp; loaded inside worker threads alone.
+ * The only file of this folder that uses sharp; loaded only in worker threads.
  */
 import sharp from 'sharp';
 import { isLibraryError, makeError, messageOf } from '../../base/errors';
@@ -11,15 +11,15 @@ import type { RgbImage } from './preprocess';
 /** 40 megapixels: larger than phone cameras make, small enough to decode in 120 MB. */
 const MAX_PIXELS = 40_000_000;
 /**
- * The longest side a JPEG can have. Resizing keeps a line per input row, so that a picture one pixel
- * wide and millions high would cost gigabytes.
+ * The longest side of a JPEG. Resizing buffers a line per input row, so a picture one pixel wide and
+ * millions high would take gigabytes.
  */
 const MAX_SIDE = 65_535;
 
 const ascii = (bytes: Uint8Array, from: number, to: number): string =>
   String.fromCharCode(...bytes.subarray(from, to));
 
-/** Name of the picture format by its first bytes, or undefined when it is none we decode. */
+/** The picture format by its first bytes; undefined for one we do not decode. */
 export function sniffPicture(bytes: Uint8Array): string | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg';
   if (ascii(bytes, 0, 8) === '\x89PNG\r\n\x1a\n') return 'png';
@@ -40,7 +40,7 @@ export async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
   if (sniffPicture(bytes) === undefined) {
     throw makeError(
       'ERR_MEDIA_UNSUPPORTED',
-      `these ${bytes.length} bytes are no picture in JPEG, PNG, WebP, GIF or AVIF`,
+      `these ${bytes.length} bytes are not a JPEG, PNG, WebP, GIF or AVIF picture`,
       { details: { size: bytes.length } },
     );
   }
@@ -73,7 +73,7 @@ export async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
   }
 }
 
-/** Grey pictures come out of the decoder with one channel, whatever colour space was asked for. */
+/** Gray pictures come out of the decoder with one channel, whatever colour space was requested. */
 function toThreeChannels(data: Uint8Array, channels: number): Uint8Array {
   if (channels === 3) return data;
   const pixels = data.length / channels;

@@ -1,6 +1,6 @@
 /**
- * Reads `preprocessor_config.json` of an image or video model (Hugging Face layout) into a
- * PreprocessSpec. Every number is bounded: sizes from outside decide allocations later.
+ * Reads `preprocessor_config.json` of an image or video model (Hugging Face layout) into a PreprocessSpec.
+ * Every number is bounded, because sizes from outside decide allocations later.
  */
 import path from 'node:path';
 import { makeError } from '../../base/errors';
@@ -9,15 +9,15 @@ import type { PreprocessSpec } from './preprocess';
 
 export const SIDE_RANGE = { low: 8, high: 1024, integer: true } as const;
 
-/** What the processor's class does where its file says nothing. */
+/** Default of the processor class for absent fields. */
 export interface ProcessorDefaults {
   /** Pillow's number of the filter: 2 bilinear, 3 bicubic. */
   readonly resample: 2 | 3;
 }
 
 /**
- * @param imageSize pixels a side that the model takes; undefined where its config does not say:
- *   then the processor's size counts (MobileCLIP: 256)
+ * @param imageSize pixels per side that the model takes; undefined if its config has none: then the
+ * processor's size counts (MobileCLIP: 256)
  * @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID
  */
 export async function readPreprocess(
@@ -94,7 +94,7 @@ function exact(size: Size): { width: number; height: number } {
 }
 
 function filterField(value: unknown, file: string): PreprocessSpec['filter'] {
-  // Pillow's numbers of its filters; the others are used by no encoder we read.
+  // Pillow's filter numbers; no supported encoder uses the others.
   if (value === 3) return 'bicubic';
   if (value === 2) return 'bilinear';
   throw makeError(

@@ -1,18 +1,18 @@
 /**
- * RGB picture -> the float tensor a vision tower takes: resize, centre crop, normalise. Equal to what
- * the Python image processor computes with Pillow (test/golden/preprocess). Uses no image library.
+ * Converts an RGB picture to the float tensor of a vision tower: resize, center crop, normalize. Equal to
+ * the Python image processor with Pillow (test/golden/preprocess). Uses no image library.
  */
 import { resizeRgb, type ResizeFilter } from './resize';
 
-/** Raised whenever the tensors change; vectors made before and after must not mix. */
+/** Increment whenever the tensors change: old and new vectors must not mix. */
 export const PREPROCESS_VERSION = 1;
 
 export interface PreprocessSpec {
   /** Width and height of the tensor in pixels. */
   readonly size: number;
-  /** Resize so that the shorter side has this length and cut the middle out, or ... */
+  /** Resize the shorter side to this length and crop the center, or ... */
   readonly shortestEdge: number | undefined;
-  /** ... resize to exactly this, whatever the picture's shape. */
+  /** ... resize to exactly this size, ignoring the aspect ratio. */
   readonly resizeTo: { readonly width: number; readonly height: number } | undefined;
   readonly filter: ResizeFilter;
   /** Factor that brings 0..255 to the range `mean` and `std` are stated for. */
@@ -31,8 +31,8 @@ export interface RgbImage {
 /**
  * Resized and cropped 8-bit picture, shape [size, size, 3].
  *
- * Crop offsets round down, as the Hugging Face processor does (OpenAI's own code rounds to nearest
- * even: half a pixel apart on odd margins).
+ * Crop offsets round down, as in the Hugging Face processor. (OpenAI's code rounds to nearest even: half a
+ * pixel apart on odd margins.)
  */
 export function resizeAndCrop(image: RgbImage, spec: PreprocessSpec): Uint8Array {
   const { size } = spec;
@@ -64,7 +64,7 @@ export function resizeAndCrop(image: RgbImage, spec: PreprocessSpec): Uint8Array
   );
 }
 
-/** Normalised value of each of the 256 levels, per channel: one load instead of three operations. */
+/** Normalized value of each of the 256 levels per channel: one load instead of three operations. */
 export function normalizeTable(spec: PreprocessSpec): Float32Array {
   const table = new Float32Array(3 * 256);
   for (let channel = 0; channel < 3; channel++) {

@@ -1,6 +1,6 @@
 /**
- * Text -> token ids as the model was trained with: the vocabulary and rules of `tokenizer.json`,
- * cut to the model's length, padded so that a batch is rectangular. Runs in the text worker.
+ * Converts text to token ids with the vocabulary and rules of `tokenizer.json`, truncated to the model's
+ * length and padded to a rectangular batch. Runs in the text worker.
  */
 import path from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
@@ -10,11 +10,11 @@ import { isObject, readJsonFile, type JsonObject } from '../../models/json-file'
 /** The largest in use (multilingual vocabularies) has 17 MB. */
 const MAX_TOKENIZER_BYTES = 32 << 20;
 /**
- * Text looked at, in code points, at least; the rest is cut off before tokenising, which bounds the
- * work a stranger's query can cause. Several times what 77 tokens hold.
+ * Least number of code points read; the rest is cut off before tokenizing, which bounds the work that an
+ * untrusted query can cause. Several times what 77 tokens hold.
  */
 export const MIN_TEXT_CODE_POINTS = 1024;
-/** Words of a vocabulary have about five letters; a longer text is cut by tokens long before. */
+/** Vocabulary words have about five letters; longer texts reach the token limit first. */
 const CODE_POINTS_PER_TOKEN = 32;
 
 export interface TextRule {
@@ -42,8 +42,8 @@ export class TextTokenizer {
   ) {}
 
   /**
-   * Truncation and padding written in `tokenizer.json` are not used: they are what the last person
-   * who saved it had set (128 in all-MiniLM-L6-v2, whose authors use 256). The rule decides.
+   * The truncation and padding in `tokenizer.json` are ignored: they are whatever was set when it was saved
+   * (128 in all-MiniLM-L6-v2, whose authors use 256). The rule decides.
    *
    * @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID
    */
@@ -67,7 +67,7 @@ export class TextTokenizer {
   encode(text: string): number[] {
     const { maxTokens } = this.rule;
     const { ids } = this.tokenizer.encode(cutText(text, codePointsFor(maxTokens)));
-    // Only tokenizers without start and end token, for an empty text: a row cannot be empty.
+    // Only for tokenizers without start and end token on an empty text: a row cannot be empty.
     if (ids.length === 0) return [this.padId];
     if (ids.length <= maxTokens) return ids;
     const end = ids[ids.length - 1] as number;
@@ -77,7 +77,7 @@ export class TextTokenizer {
   /**
    * Ids of a batch, padded at the end.
    *
-   * @param fixedLength length the graph insists on; undefined: as the rule says
+   * @param fixedLength length that the graph requires; undefined: by the rule
    */
   encodeBatch(texts: readonly string[], fixedLength?: number): TokenBatch {
     const { padTo, maxTokens, masksPadding } = this.rule;
@@ -96,14 +96,14 @@ export class TextTokenizer {
   }
 }
 
-/** Code points looked at for so many tokens. */
+/** Code points to read for so many tokens. */
 export function codePointsFor(maxTokens: number): number {
   return Math.max(MIN_TEXT_CODE_POINTS, CODE_POINTS_PER_TOKEN * maxTokens);
 }
 
 /**
- * The first `most` code points, never half a surrogate pair. Halves that stand alone become U+FFFD, as
- * they do on any way through UTF-8: the same text gives the same vector whichever way it came.
+ * The first `most` code points, never half a surrogate pair. Lone surrogates become U+FFFD, as in any UTF-8
+ * conversion, so the same text gives the same vector whatever way it arrived.
  */
 export function cutText(text: string, most: number): string {
   let units = text.length;
@@ -117,9 +117,9 @@ export function cutText(text: string, most: number): string {
 }
 
 /**
- * The id that fills short rows. Text towers find the end token as the largest id or by its value, and
- * attend only backwards, so any pad id up to the end token's leaves the embedding as it is; CLIP pads
- * with the end token itself.
+ * The padding id. Text towers find the end token as the largest id or by its value and attend only
+ * backwards, so any pad id up to the end token's leaves the embedding unchanged; CLIP pads with the end
+ * token.
  */
 function padIdOf(tokenizer: Tokenizer, rules: JsonObject, config: JsonObject): number {
   const padding = rules['padding'];

@@ -1,17 +1,17 @@
-/** Mono samples -> the input of a wav2vec2 model: cut, normalised. Pure. */
+/** Prepares mono samples for a wav2vec2 model: truncates and normalizes. Pure. */
 
 export interface WaveRule {
-  /** Samples per second that the model was trained with. */
+  /** Sample rate that the model was trained with. */
   readonly sampleRate: number;
-  /** What is longer is cut off. */
+  /** Longer input is truncated. */
   readonly maxSamples: number;
-  /** Fewest samples from which the convolutions make one position. */
+  /** Fewest samples for which the convolutions give one position. */
   readonly minSamples: number;
-  /** Zero mean and unit variance, as the feature extractor's `do_normalize` says. */
+  /** Zero mean and unit variance, by the feature extractor's `do_normalize`. */
   readonly normalize: boolean;
 }
 
-/** Added to the variance by Wav2Vec2FeatureExtractor; it makes silence zeros instead of NaN. */
+/** Added to the variance by Wav2Vec2FeatureExtractor; turns silence into zeros instead of NaN. */
 const VARIANCE_FLOOR = 1e-7;
 
 /** @returns a new array of at most `maxSamples`; sums in double precision */

@@ -1,4 +1,4 @@
-/** Mono samples -> rows, one sound after the other. Loaded inside workers only. */
+/** Runs an audio model on mono samples, one sound at a time. Loaded only in workers. */
 import { makeError } from '../../base/errors';
 import { TowerSession } from './session';
 import type { WorkerSetup } from '../task';

@@ -1,6 +1,6 @@
 /**
- * Encoded pictures -> rows, one picture an item or one clip of several an item. Decodes, prepares,
- * leaves out what failed, runs the rest. Loads the image library, inside workers only.
+ * Runs a vision model: one picture or one clip per item. Decodes, preprocesses, skips failed items, runs
+ * the rest. Loads the image library; only in workers.
  */
 import { makeError } from '../../base/errors';
 import { decodeRgb } from '../preprocess/decode-rgb';
@@ -9,7 +9,7 @@ import { TowerSession } from './session';
 import { fromWire, toWire, type Packed, type WorkerSetup } from '../task';
 import { fail, type ItemErrors, type Tower } from './tower';
 
-/** One is being resized on this thread while the other is decoded on a thread of libuv. */
+/** One picture is resized on this thread while another is decoded on a libuv thread. */
 const DECODES_AT_ONCE = 2;
 
 type PictureSetup = WorkerSetup & { modality: 'image' | 'video' };
@@ -21,9 +21,9 @@ export async function loadPictureTower(setup: PictureSetup): Promise<Tower> {
     session,
     embed: async ({ pictures, clips }, errors) => {
       if (pictures === undefined) return { vectors: new Float32Array(0) };
-      const places = clips === undefined ? undefined : placesOf(clips, perItem, errors);
+      const slots = clips === undefined ? undefined : slotsOf(clips, perItem, errors);
       const items = (clips ?? pictures.offsets).length - 1;
-      const work = { pictures, places, items, perItem };
+      const work = { pictures, slots, items, perItem };
       const pixels = await decodeAll(setup, work, errors);
       return { vectors: await runGood(session, setup, { pixels, items, perItem }, errors) };
     },
@@ -32,20 +32,20 @@ export async function loadPictureTower(setup: PictureSetup): Promise<Tower> {
 
 interface Decoding {
   readonly pictures: Packed<ArrayBuffer>;
-  /** Items and places in them of each picture; undefined: picture i is item i. */
-  readonly places: readonly (readonly Place[])[] | undefined;
+  /** Slots of each picture, as item and frame; undefined: picture i is item i. */
+  readonly slots: readonly (readonly Slot[])[] | undefined;
   readonly items: number;
   readonly perItem: number;
 }
 
-interface Place {
+interface Slot {
   readonly item: number;
   readonly frame: number;
 }
 
-/** Where each picture goes: the last one of a short clip goes to all places behind it as well. */
-function placesOf(clips: Uint32Array, frames: number, errors: ItemErrors): Place[][] {
-  const places: Place[][] = Array.from({ length: clips[clips.length - 1] ?? 0 }, () => []);
+/** Where each picture goes: the last one of a short clip goes to all slots behind it as well. */
+function slotsOf(clips: Uint32Array, frames: number, errors: ItemErrors): Slot[][] {
+  const slots: Slot[][] = Array.from({ length: clips[clips.length - 1] ?? 0 }, () => []);
   for (let item = 0; item + 1 < clips.length; item++) {
     const from = clips[item] as number;
     const count = (clips[item + 1] as number) - from;
@@ -54,16 +54,16 @@ function placesOf(clips: Uint32Array, frames: number, errors: ItemErrors): Place
       continue;
     }
     for (let frame = 0; frame < frames; frame++) {
-      places[from + Math.min(frame, count - 1)]?.push({ item, frame });
+      slots[from + Math.min(frame, count - 1)]?.push({ item, frame });
     }
   }
-  return places;
+  return slots;
 }
 
-/** Tensors of all items, shape [items, perItem, 3, size, size]; those of failed items are partly zero. */
+/** Tensors of all items, shape [items, perItem, 3, size, size]; those of failed items are incomplete. */
 async function decodeAll(
   { preprocess: spec }: PictureSetup,
-  { pictures, places, items, perItem }: Decoding,
+  { pictures, slots, items, perItem }: Decoding,
   errors: ItemErrors,
 ): Promise<Float32Array> {
   const { bytes, offsets } = pictures;
@@ -75,18 +75,18 @@ async function decodeAll(
   const work = async (): Promise<void> => {
     for (let i = next++; i < count; i = next++) {
       const from = offsets[i] as number;
-      const [first, ...more] = places === undefined ? [{ item: i, frame: 0 }] : (places[i] ?? []);
+      const [first, ...more] = slots === undefined ? [{ item: i, frame: 0 }] : (slots[i] ?? []);
       if (first === undefined || errors[first.item] !== undefined) continue;
-      const offsetOf = ({ item, frame }: Place): number => (item * perItem + frame) * each;
+      const offsetOf = ({ item, frame }: Slot): number => (item * perItem + frame) * each;
       try {
         const encoded = new Uint8Array(bytes, from, (offsets[i + 1] as number) - from);
         preprocessInto(await decodeRgb(encoded), spec, table, pixels, offsetOf(first));
       } catch (error) {
-        fail(errors, first.item, places === undefined ? error : frameError(first.frame, error));
+        fail(errors, first.item, slots === undefined ? error : frameError(first.frame, error));
         continue;
       }
       const done = offsetOf(first);
-      for (const place of more) pixels.copyWithin(offsetOf(place), done, done + each);
+      for (const slot of more) pixels.copyWithin(offsetOf(slot), done, done + each);
     }
   };
   await Promise.all(Array.from({ length: DECODES_AT_ONCE }, work));
@@ -98,7 +98,7 @@ function frameError(frame: number, error: unknown): Error {
   return fromWire({ ...wire, message: `frame ${frame}: ${wire.message}` }, { frame });
 }
 
-/** Leaves failed items out of the inference and puts the rest back in their rows. */
+/** Runs the items that did not fail and puts the results in their rows. */
 async function runGood(
   session: TowerSession,
   { dim, preprocess }: PictureSetup,

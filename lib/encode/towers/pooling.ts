@@ -1,4 +1,4 @@
-/** States of positions -> one row, and rows -> unit rows. Pure. */
+/** Pools states of positions into rows, and normalizes rows. Pure. */
 import type { Pooling } from '../tower-io';
 
 /**
@@ -51,7 +51,7 @@ function meanInto(
 }
 
 /**
- * Scales [at, at + dim) to unit length. A row without a direction becomes zero instead.
+ * Scales [at, at + dim) to unit length. A row without a direction becomes zero.
  *
  * @returns what is wrong with such a row
  */
@@ -59,7 +59,7 @@ export function toUnit(rows: Float32Array, at: number, dim: number): string | un
   let sum = 0;
   for (let i = at; i < at + dim; i++) sum += (rows[i] as number) ** 2;
   const length = Math.sqrt(sum);
-  // Below this the values have lost their digits to underflow; no model means such a vector.
+  // Below this, values have underflowed; no model means such a vector.
   if (Number.isFinite(sum) && length > 1e-30) {
     for (let i = at; i < at + dim; i++) rows[i] = (rows[i] as number) / length;
     return undefined;

@@ -1,26 +1,26 @@
 /**
- * Makes a session on the device that was asked for, or on the processor when that fails. Loaded in
- * workers only, like the runtime itself.
+ * Creates a session on the requested device, with the CPU as fallback. Loaded only in workers, like the
+ * runtime itself.
  */
 import { env, InferenceSession, listSupportedBackends } from 'onnxruntime-node';
 import { messageOf } from '../../base/errors';
 import type { Device } from '../../base/types';
 import { fallbackNotice, providersToTry } from '../device';
 
-// Failures arrive as exceptions and become typed errors; the runtime's own lines would say them twice.
+// Failures become typed errors; the runtime's own log lines would repeat them.
 env.logLevel = 'fatal';
 
 export interface ProvidedSession {
   readonly session: InferenceSession;
   /** The provider in use. */
   readonly device: string;
-  /** Why it is not the one that was asked for. */
+  /** Why it is not the requested one. */
   readonly notice: string | undefined;
 }
 
 /**
  * @param file path of the model, or its bytes
- * @throws whatever the runtime throws for the file on the processor
+ * @throws what the runtime throws for the file on the CPU
  */
 export async function createSession(
   file: string | Uint8Array,
@@ -29,11 +29,12 @@ export async function createSession(
 ): Promise<ProvidedSession> {
   const supported = listSupportedBackends().map(({ name }) => name);
   let failure: string | undefined;
-  // Only providers that the runtime names: others it drops without a word and computes on the
+  // Only providers that the runtime lists: it silently ignores others and uses the CPU, and we would report
+  // the wrong device.
   // processor, and we would report a device that is not in use.
   for (const provider of providersToTry(device, supported)) {
     try {
-      // The processor stays behind it, for operations that the provider does not have.
+      // CPU as fallback for operations that the provider lacks.
       const executionProviders = [provider, 'cpu'];
       const session = await create(file, { ...options, executionProviders });
       return { session, device: provider, notice: undefined };
@@ -47,7 +48,7 @@ export async function createSession(
   return { session, device: 'cpu', notice };
 }
 
-/** The runtime tells files from bytes by overloads. */
+/** The runtime's overloads distinguish files from bytes. */
 function create(
   file: string | Uint8Array,
   options: InferenceSession.SessionOptions,

@@ -1,6 +1,6 @@
 /**
- * One tower in the ONNX runtime: loads it, checks its inputs and outputs, runs batches, pools.
- * Loaded inside worker threads only, because `run` blocks the thread it is called on.
+ * One tower in the ONNX runtime: loads it, checks its inputs and outputs, runs batches, pools. Loaded only
+ * in worker threads, because `run` blocks its thread.
  */
 import { types } from 'node:util';
 import { Tensor, type InferenceSession } from 'onnxruntime-node';
@@ -21,22 +21,25 @@ export class TowerSession {
 
   private constructor(
     private readonly session: InferenceSession,
-    /** Where it runs, and why not where it was asked to. */
+    /** The device in use, and why not the requested one. */
     readonly provided: Pick<ProvidedSession, 'device' | 'notice'>,
     readonly io: TowerIo,
     private readonly setup: WorkerSetup,
   ) {}
 
-  /** @throws ERR_MODEL_INVALID when the runtime refuses the file or its shape is not that of a tower */
+  /**
+   * @throws ERR_MODEL_INVALID when the runtime refuses the file or its inputs and outputs do not fit a
+   * tower
+   */
   static async load(setup: WorkerSetup): Promise<TowerSession> {
     const options: InferenceSession.SessionOptions = {
       intraOpNumThreads: setup.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
-      // Failures arrive as exceptions and become typed errors; printed lines would say them twice.
+      // Failures become typed errors; printed lines would repeat them.
       logSeverityLevel: 4,
-      // Spinning threads would take the cores from the decoders and from the other workers.
+      // Spinning threads would take cores from the decoders and the other workers.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     };
     const { file, tap, device = 'cpu' } = setup;
@@ -62,7 +65,7 @@ export class TowerSession {
     }
   }
 
-  /** Milliseconds in the runtime since this was last asked. */
+  /** Milliseconds in the runtime since the last call. */
   takeSpentMs(): number {
     const spent = this.spentMs;
     this.spentMs = 0;
@@ -109,8 +112,8 @@ export class TowerSession {
   }
 
   /**
-   * The embedding of one sound. One at a time: a model without attention mask (wav2vec2-base) gives
-   * other values when its input is padded, so nothing is ever padded.
+   * The embedding of one sound. One at a time, never padded: a model without attention mask (wav2vec2-base)
+   * gives other values for padded input.
    *
    * @returns shape [dim], raw
    */
@@ -152,7 +155,7 @@ export class TowerSession {
         );
       }
       poolStates(data, { rows: step, dim, pooling }, mask, out, from * dim);
-      // Released now, not when the collector comes: a long run must not grow.
+      // Released now, not by the garbage collector: memory must not grow over a long run.
       for (const tensor of [...Object.values(feeds), result]) tensor.dispose();
     }
     return out;
@@ -166,7 +169,7 @@ export class TowerSession {
     );
   }
 
-  /** What the tower that is not asked gets: a black picture, or a text of one token. */
+  /** Input for the unused tower: a black picture, or a text of one token. */
   private emptyItem(input: TensorInfo): Tensor {
     const shape = (input.shape ?? []).map((size, i) => {
       if (typeof size === 'number') return size;
@@ -180,7 +183,7 @@ export class TowerSession {
   }
 }
 
-/** Whole numbers in the type that the graph wants. */
+/** Whole numbers in the graph's integer type. */
 function whole(input: TensorInfo, values: BigInt64Array, shape: readonly number[]): Tensor {
   return input.type === 'int32'
     ? new Tensor('int32', Int32Array.from(values, Number), shape)

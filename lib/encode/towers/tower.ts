@@ -1,6 +1,6 @@
 /**
- * What the worker has loaded: one tower that turns the inputs of a task into raw rows. Each modality
- * has a file of its own, loaded by name, so that a text worker never holds the image library.
+ * A loaded tower: turns the inputs of a task into raw rows. Each modality is a file of its own, loaded by
+ * name, so that a text worker never loads the image library.
  */
 import { TowerSession } from './session';
 import { toWire, type TaskInput, type WireError, type WorkerSetup } from '../task';
@@ -11,15 +11,13 @@ export type ItemErrors = (WireError | undefined)[];
 /** Raw rows, shape [items, dim]. */
 export interface Rows {
   readonly vectors: Float32Array;
-  /** Of texts: how many the model read, per item. */
+  /** For texts: tokens read per item. */
   readonly tokens?: Uint32Array;
 }
 
 export interface Tower {
   readonly session: TowerSession;
-  /**
-   * An item that fails gets an entry in `errors`; its row is ignored.
-   */
+  /** A failed item gets an entry in `errors`; its row is ignored. */
   embed(input: TaskInput, errors: ItemErrors): Promise<Rows>;
 }
 
@@ -52,7 +50,7 @@ async function loadTextTower(setup: WorkerSetup & { modality: 'text' }): Promise
   };
 }
 
-/** Notes an error of item `i` unless it has one already. */
+/** Records an error of item `i` unless it has one already. */
 export function fail(errors: ItemErrors, i: number, error: unknown): void {
   errors[i] ??= toWire(error, 'ERR_ENCODE');
 }

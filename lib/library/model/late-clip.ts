@@ -1,4 +1,7 @@
-/** Stands for a model that could not be opened yet: what is known of it is known, calls try to open it. */
+/**
+ * Placeholder for a model that could not be opened: serves its recorded metadata, and every call tries to
+ * open it.
+ */
 import { BATCH_BUCKETS } from '../../encode';
 import type { ClipModel, EachResult, EncoderStats, ItemEncoder } from '../../encode';
 import type { ModelIdentity } from '../../base/types';
@@ -28,12 +31,12 @@ const NOTHING_DONE: Omit<EncoderStats, 'modality'> = {
 export class LateClip implements ClipModel {
   readonly image: ItemEncoder<Uint8Array>;
   readonly text: ItemEncoder<string>;
-  /** What models of this family have; nobody computes with it before there are vectors. */
+  /** Defaults of this model family; unused until there are vectors. */
   readonly logitScale = 100;
   private opened: ClipModel | undefined;
   private opening: Promise<ClipModel> | undefined;
 
-  /** @param open called by every call that needs the model, until it succeeds */
+  /** @param open called by each call that needs the model, until it succeeds */
   constructor(
     readonly identity: ModelIdentity,
     readonly dim: number,
@@ -53,7 +56,7 @@ export class LateClip implements ClipModel {
     return this.close();
   }
 
-  /** One attempt at a time; one that failed is no answer for the next call. */
+  /** One attempt at a time; a failed one is not reused by the next call. */
   private real(): Promise<ClipModel> {
     this.opening ??= this.open().then(
       (clip) => (this.opened = clip),

@@ -1,6 +1,6 @@
 /**
- * The model of a library. A library that was made once opens without it, for everything that needs no
- * model: one that is missing, moved or damaged is an error of the first use, which looks for it again.
+ * The model of a library. An existing library opens without it: a missing, moved or damaged model is an
+ * error of the first call that needs it, and each such call looks for it again.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -16,17 +16,17 @@ export interface LibraryModelOptions {
   readonly dir: string;
   readonly space: string;
   readonly readOnly: boolean;
-  /** As the caller names it; undefined: what the library remembers. */
+  /** As named by the caller; undefined: the recorded model. */
   readonly model: string | undefined;
   readonly encoder: ClipOptions;
 }
 
-/** Entry of the catalog: the name under which the model is found again. */
+/** `meta` entry of the catalog: the name under which the model is found again. */
 const REMEMBERED = 'model';
 
 /**
- * @throws ERR_MODEL_MISMATCH, and for a library that is being made ERR_MODEL_MISSING | ERR_MODEL_INVALID |
- *   ERR_MODEL_HASH | ERR_LIBRARY_MISSING
+ * @throws ERR_MODEL_MISMATCH, and for a new library ERR_MODEL_MISSING | ERR_MODEL_INVALID | ERR_MODEL_HASH
+ * | ERR_LIBRARY_MISSING
  */
 export async function openLibraryModel(
   catalog: Catalog,
@@ -39,10 +39,7 @@ export async function openLibraryModel(
   const clip = await openClip(name, options.encoder);
   if (readOnly) {
     await clip.close();
-    throw makeError(
-      'ERR_LIBRARY_MISSING',
-      'the library is being made by another process: try again',
-    );
+    throw makeError('ERR_LIBRARY_MISSING', 'another process is creating the library: try again');
   }
   if (catalog.createSpace(space, clip.identity, clip.dim, { [REMEMBERED]: name })) return clip;
   await clip.close();
@@ -60,7 +57,7 @@ async function openKnown(
     for (const name of candidates(options, remembered)) {
       try {
         const clip = await openChecked(name, space.model, options.encoder);
-        // A folder that was named anew, or once relative to wherever that was.
+        // A folder given anew, or a relative path of an older version.
         if (name !== remembered && !options.readOnly) catalog.setMeta(REMEMBERED, name);
         return clip;
       } catch (error) {
@@ -85,13 +82,13 @@ async function openKnown(
   }
 }
 
-/** A name that is a path means the same folder from everywhere. */
+/** Makes a path absolute, so that it means the same folder from everywhere. */
 function lasting(name: string): string {
   const isPath = path.isAbsolute(name) || /^\.{0,2}[\\/]|^\.{1,2}$/.test(name);
   return isPath || existsSync(path.resolve(name)) ? path.resolve(name) : name;
 }
 
-/** Libraries of before remember `./model` as it was typed: it is looked for at all likely places. */
+/** Older libraries recorded `./model` as typed: try all likely folders. */
 function candidates({ model, root, dir }: LibraryModelOptions, remembered: string): string[] {
   if (model !== undefined) return [lasting(model)];
   if (path.isAbsolute(remembered) || remembered === 'builtin') return [remembered];
@@ -123,8 +120,8 @@ async function openChecked(
 function withRemedy(error: LibraryError, { id }: ModelIdentity): LibraryError {
   return makeError(
     error.code,
-    `the model of this library, ${id}, is not there: ${error.message}. If it lies elsewhere now, name ` +
-      'its folder once with --model; what needs no model works without it',
+    `the model of this library, ${id}, is missing: ${error.message}. If it was moved, give its new ` +
+      'folder once with --model; calls that need no model work without it',
     { details: error.details, cause: error },
   );
 }

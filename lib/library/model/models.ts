@@ -1,6 +1,6 @@
 /**
- * Models as the command line and programs see them: list, pull, verify. What needs the network or the
- * runtime is loaded by the call.
+ * Model management for the command line and programs: list, pull, verify. Loads network code or the runtime
+ * only when called.
  */
 import { listModels, type InstalledModel, type ModelState } from '../../models/store/list';
 import type { PullOptions, PullReport } from '../../models/hub/pull-types';
@@ -17,7 +17,7 @@ export type {
 } from '../../models/hub/pull-types';
 
 /**
- * Downloads a model into the hub's cache, resuming what an earlier try left, and records its sums.
+ * Downloads a model into the hub's cache, resumes an earlier attempt, and records checksums.
  *
  * @param name short name, `owner/repository`, or either with `@revision`
  * @throws ERR_ARG_RANGE | ERR_MODEL_MISSING with the commands that help | ERR_MODEL_HASH |
@@ -28,10 +28,10 @@ export async function pullModel(name: string, options?: PullOptions): Promise<Pu
 }
 
 /**
- * Compares files with their record and answers with golden vectors, of one model or of all.
+ * Compares files with their recorded checksums and answers with golden vectors, of one model or of all.
  *
- * @throws ERR_MODEL_MISSING when the named model is not here; ERR_ARG_RANGE; ERR_MODEL_INVALID
- * Cost: reads and loads the weights.
+ * @throws ERR_MODEL_MISSING when the named model is not installed; ERR_ARG_RANGE; ERR_MODEL_INVALID. Cost:
+ * reads and loads the weights.
  */
 export async function verifyModels(
   name?: string,

@@ -1,9 +1,9 @@
 /**
- * Reads ffmpeg's AU output as it comes: a header that says how many channels there are, then frames of
- * big-endian float32, averaged into one channel at once. Only the mono samples are kept.
+ * Parses ffmpeg's AU output as it arrives: a header with the number of channels, then frames of big-endian
+ * float32, which are averaged into one channel. Only the mono samples are kept.
  *
- * AU, because its header is six numbers and holds the one thing that is not known before: how many
- * channels the file has. Header: magic, offset of the data, its length, encoding, rate, channels.
+ * AU, because its header is six numbers and holds the one unknown: the number of channels. Header: magic,
+ * offset of the data, its length, encoding, rate, channels.
  */
 import type { Readable } from 'node:stream';
 import { makeError } from '../../base/errors';
@@ -12,13 +12,13 @@ const MAGIC = 0x2e736e64;
 const HEADER_BYTES = 24;
 const ENCODING_FLOAT32 = 6;
 const MAX_HEADER_BYTES = 4096;
-/** More than any recording has; each costs time, not memory. */
+/** More channels than any recording has; each costs time, not memory. */
 const MAX_CHANNELS = 1024;
 
 /**
  * @param maxSamples  what comes after is read and dropped
  * @returns mono samples, the mean of the channels; undefined when the stream ends before its header
- * @throws ERR_INTERNAL for a stream that is not what we asked ffmpeg for
+ * @throws ERR_INTERNAL for a stream in another format than requested
  */
 export async function readMono(
   stream: Readable,
@@ -51,8 +51,7 @@ function readHeader(bytes: Buffer): { bytes: number; channels: number } | undefi
     encoding === ENCODING_FLOAT32 &&
     channels >= 1 &&
     channels <= MAX_CHANNELS;
-  if (!isOurs)
-    throw makeError('ERR_INTERNAL', 'ffmpeg gave sound in a form that was not asked for');
+  if (!isOurs) throw makeError('ERR_INTERNAL', 'ffmpeg returned audio in an unexpected format');
   return bytes.length < size ? undefined : { bytes: size, channels };
 }
 

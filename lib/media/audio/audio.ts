@@ -1,8 +1,8 @@
 /**
- * The sound of a file as mono samples at one rate, by one run of ffmpeg. Its resampler filters what the
- * lower rate cannot carry; channels are averaged, as librosa does for spec 001.
+ * Decodes a file's audio to mono samples at one rate, in one run of ffmpeg. Its resampler filters
+ * frequencies above the lower rate's limit; channels are averaged, as librosa does for spec 001.
  *
- * A damaged or cut file gives the samples that decode; `complaint` says what ffmpeg thought of it.
+ * A damaged or truncated file gives the samples that decode; `complaint` has ffmpeg's first error.
  */
 import { makeError, type LibraryError } from '../../base/errors';
 import { sniffAudio, type SniffedAudio } from '../audio-sniff';
@@ -23,7 +23,7 @@ export const DEFAULT_AUDIO_SECONDS = 90;
 export interface DecodeAudioOptions {
   /** Samples per second; default 16,000. */
   readonly sampleRate?: number;
-  /** What is longer is not decoded; default 90, at most 3600. */
+  /** Longer audio is truncated; default 90, at most 3600. */
   readonly maxSeconds?: number;
   readonly signal?: AbortSignal;
 }
@@ -34,7 +34,7 @@ export interface DecodedAudio {
   readonly sampleRate: number;
   /** Of `samples`; the file may be longer. */
   readonly durationSeconds: number;
-  /** The first thing ffmpeg called an error in a file of which sound came out all the same. */
+  /** ffmpeg's first error, in a file that decoded anyway. */
   readonly complaint?: string;
 }
 
@@ -82,7 +82,7 @@ async function run(
 ): Promise<{ samples: Float32Array; complaint?: string }> {
   try {
     const { log, ended } = followLog(child);
-    // Nothing is written there; left unread it would never close.
+    // Nothing is written there; unread it would never close.
     child.index.resume();
     const samples = await child.watch(readMono(child.frames, maxSamples), LIMITS.videoStallMs);
     const death = await child.watch(child.end(), LIMITS.videoStallMs);
@@ -105,7 +105,7 @@ function judge(
   const details = { ...death?.details, samples };
   if (death !== undefined && death.code !== 'ERR_MEDIA_DECODE') return death;
   if (complaint !== undefined && /matches no streams|does not contain any stream/i.test(complaint))
-    return makeError('ERR_MEDIA_UNSUPPORTED', 'the file has no sound', { details });
+    return makeError('ERR_MEDIA_UNSUPPORTED', 'the file has no audio', { details });
   if (death !== undefined)
     return makeError(
       'ERR_MEDIA_DECODE',
@@ -126,7 +126,7 @@ async function audioFormatOf(opened: OpenedFile): Promise<SniffedAudio> {
   const sniffed = sniffAudio(head.subarray(0, bytesRead));
   if (sniffed !== undefined) return sniffed;
   if (bytesRead === 0) throw makeError('ERR_MEDIA_DECODE', 'the file is empty');
-  throw makeError('ERR_MEDIA_UNSUPPORTED', 'the bytes are those of no sound format we know');
+  throw makeError('ERR_MEDIA_UNSUPPORTED', 'unknown audio format');
 }
 
 function within(name: string, value: number, low: number, high: number): number {

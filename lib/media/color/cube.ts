@@ -1,6 +1,6 @@
 /**
- * The colour map as a table that ffmpeg's `lut3d` reads: every ffmpeg has that filter, while zscale and
- * libplacebo depend on how it was built, and films get the very function that pictures get.
+ * The colour map as a table for ffmpeg's `lut3d`: every ffmpeg has that filter, while zscale and libplacebo
+ * depend on the build; and videos get exactly the function that pictures get.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import path from 'node:path';
 import { colorMap } from './map';
 import type { ColorSignal } from './signal';
 
-/** Points on an axis: what lies between them is a straight line, and the knee of the curve is not. */
+/** Points per axis: values in between are interpolated linearly, and the curve has a knee. */
 const SIZE = 65;
 
 let folder: string | undefined;

@@ -1,12 +1,11 @@
 /**
- * From the numbers of a picture in another colour space to sRGB: linear light, gamut, tone, sRGB. One
- * function for pictures (called per pixel) and for films (sampled into a table that ffmpeg reads), so
- * that both look alike. Pure.
+ * Converts colours of other spaces to sRGB: linear light, gamut, tone, sRGB. One function for pictures (per
+ * pixel) and videos (sampled into a table for ffmpeg), so that both look alike. Pure.
  *
- * Brightness: 203 cd/m2 is the white of a page (ITU-R BT.2408), which becomes the white of sRGB. What
- * is brighter has to go somewhere: below `KNEE` light is kept as it is, above it is bent towards 1, the
- * hue kept. Fixed, not by the file's MaxCLL: that is 0, missing or a lie as often as not, and a film
- * whose brightness changes with its headroom would give the same scene two embeddings.
+ * Brightness: 203 cd/m2 is the white of a page (ITU-R BT.2408) and becomes sRGB's white. Light below `KNEE`
+ * is kept, brighter light is compressed towards 1 with the hue kept. The curve is fixed and ignores the
+ * file's MaxCLL, which is often 0, missing or wrong; besides, a headroom-dependent brightness would give
+ * one scene two embeddings.
  *
  * Source: ITU-R BT.2100 (PQ and HLG), BT.2408 (reference white), IEC 61966-2-1 (sRGB), BT.2020 and
  * SMPTE EG 432-1 (primaries).

@@ -26,8 +26,8 @@ const run = promisify(execFile);
 let found: Promise<Ffmpeg> | undefined;
 
 /**
- * The ffmpeg to use, asked for its version once per process. A failure is not remembered: it may be
- * installed meanwhile.
+ * The ffmpeg to use; its version is read once per process. A failure is not cached: ffmpeg may be installed
+ * later.
  *
  * @throws ERR_FFMPEG_MISSING with the remedy; also when a setting names something that does not run,
  *   because falling back would hide the mistake
@@ -59,13 +59,13 @@ async function search(): Promise<Ffmpeg> {
     try {
       return await describe(candidate);
     } catch {
-      // Not there, or not runnable: the next place may have one.
+      // Absent, or not runnable: try the next.
     }
   }
   throw makeError('ERR_FFMPEG_MISSING', `videos need ffmpeg and none was found: ${REMEDY}`);
 }
 
-/** Path of the optional package's binary; its download may have been refused. */
+/** The optional package's binary, if its download succeeded. */
 function packaged(): string | undefined {
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports
@@ -91,7 +91,7 @@ async function describe(file: string): Promise<Ffmpeg> {
     env: ffmpegEnvironment(),
   });
   const version = /^ffmpeg version (\S+)/.exec(stdout)?.[1];
-  if (version === undefined) throw new Error(`${file} does not answer like ffmpeg`);
+  if (version === undefined) throw new Error(`${file} is not ffmpeg`);
   const numbers = /^n?(\d+)\.(\d+)/.exec(version);
   const ffprobe = path.join(path.dirname(file), path.basename(file).replace('ffmpeg', 'ffprobe'));
   const hasProbe = ffprobe !== file && (await isRunnable(ffprobe));

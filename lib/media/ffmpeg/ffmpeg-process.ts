@@ -1,7 +1,7 @@
 /**
- * One run of ffmpeg as a child that may do little: limits set by the kernel before it starts, an empty
- * environment, no standard input, the media file as an open descriptor, a process group of its own
- * that is killed as a whole. Knows nothing of frames.
+ * Runs ffmpeg as a restricted child process: kernel limits set before it starts, a minimal environment, no
+ * standard input, the media file as an open descriptor, and a process group that is killed as a whole.
+ * Knows nothing of frames.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { LIMITS } from '../limits';
 /** Descriptor of the media file inside the child; 3 is the frame index. */
 const MEDIA_FD = 4;
 
-/** Windows hands no descriptors on; a container may lack the folder. */
+/** Windows passes no descriptors on; a container may lack the folder. */
 const hasDescriptorFolder = process.platform !== 'win32' && existsSync('/dev/fd');
 
 /**
@@ -39,7 +39,7 @@ export interface FfmpegRun {
   readonly signal?: AbortSignal;
 }
 
-/** Groups to take down if this process ends while they run. */
+/** Process groups to kill if this process exits. */
 const living = new Set<number>();
 
 function killGroup(pid: number): void {
@@ -134,10 +134,7 @@ export class FfmpegProcess {
       return makeError('ERR_FFMPEG_MISSING', `ffmpeg: ${messageOf(this.spawnError)}`);
     const { signalCode, exitCode } = this.child;
     if (signalCode === 'SIGXCPU' || signalCode === 'SIGKILL')
-      return makeError(
-        'ERR_MEDIA_LIMIT',
-        'the video needs more processor time or memory than it may',
-      );
+      return makeError('ERR_MEDIA_LIMIT', 'the video exceeds the limit of CPU time or memory');
     if (signalCode !== null)
       return makeError('ERR_MEDIA_DECODE', `ffmpeg crashed (${signalCode})`, {
         details: { crashed: true, signal: signalCode },
@@ -149,7 +146,7 @@ export class FfmpegProcess {
     return undefined;
   }
 
-  /** Ends the child if it still runs and waits until it is gone. */
+  /** Kills the child if it still runs and waits for its end. */
   async dispose(): Promise<void> {
     if (this.child.pid !== undefined && this.child.exitCode === null) killGroup(this.child.pid);
     for (const stream of [this.frames, this.log, this.index]) stream.destroy();

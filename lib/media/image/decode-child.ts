@@ -1,6 +1,6 @@
 /**
- * Main file of a picture child: takes one request at a time, answers it, and dies when its parent
- * goes or when it grows too big. Started by `DecodePool` only.
+ * Main file of a decoder child process: handles one request at a time, and exits when its parent does or
+ * when it grows too big. Started only by `DecodePool`.
  */
 import { isLibraryError, makeError, messageOf } from '../../base/errors';
 import { EXIT_MEMORY, type DecodeReply, type DecodeRequest } from './decode-protocol';
@@ -55,7 +55,7 @@ try {
 } catch (error) {
   reply({ fatal: messageOf(error) });
 }
-// The parent is gone, whichever way: nobody wants the answer.
+// The parent is gone: nobody reads the reply.
 process.on('disconnect', () => process.exit(0));
 // Ctrl-C goes to the whole terminal group; the parent decides when its children stop.
 process.on('SIGINT', () => undefined);

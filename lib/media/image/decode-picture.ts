@@ -1,9 +1,9 @@
 /**
- * Encoded bytes -> upright sRGB JPEG of bounded size. Runs in a child only (`decode-child.ts`): this
- * is where hostile bytes meet native decoders. May not be imported by the parent.
+ * Decodes picture bytes to an upright sRGB JPEG of bounded size. Runs only in a child (`decode-child.ts`),
+ * because hostile bytes meet native decoders here. The parent must not import it.
  *
- * Three steps: `openPicture` finds the decoder for the bytes and refuses what costs too much, the pixels are
- * brought into the size and the colours of a frame, and what came is judged (`damaged`, or nothing).
+ * Three steps: `openPicture` selects the decoder and refuses what costs too much; the pixels are converted
+ * to a frame's size and colours; the result is checked (`damaged`, or nothing).
  */
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
@@ -36,7 +36,7 @@ const JPEG_QUALITY = 90;
 export function prepareDecoder(): void {
   sharp.block({ operation: ['VipsForeignLoad'] });
   sharp.unblock({ operation: LOADERS });
-  // No cache: no picture comes twice. One thread: the pool has a child per core.
+  // No cache: no picture is decoded twice. One thread: the pool has a child per core.
   sharp.cache(false);
   sharp.concurrency(1);
 }
@@ -77,7 +77,7 @@ interface Decoded {
   readonly frame: { data: Buffer; info: sharp.OutputInfo };
 }
 
-/** Strictly first: only what a decoder complains about is decoded again with what is missing left out. */
+/** Strict first: only on an error, decode again and tolerate missing data. */
 async function decodeAsFar(
   format: ImageFormat,
   bytes: Uint8Array,
@@ -157,7 +157,7 @@ async function mapped(
 }
 
 /**
- * A decoder fills what is missing with one colour. Where there is nothing but one colour, nothing came.
+ * Decoders fill missing data with one colour: if there is only one colour, nothing was decoded.
  *
  * @throws ERR_MEDIA_DECODE
  */
@@ -165,7 +165,7 @@ async function assertSomething(jpeg: Buffer, complaint: string): Promise<void> {
   const { channels } = await sharp(jpeg).stats();
   // Noise of the JPEG that was just written: two steps at this quality.
   if (channels.some(({ min, max }) => max - min > 4)) return;
-  throw makeError('ERR_MEDIA_DECODE', `nothing of it can be decoded: ${complaint}`);
+  throw makeError('ERR_MEDIA_DECODE', `no part of the picture can be decoded: ${complaint}`);
 }
 
 function imageFormatOf(bytes: Uint8Array): ImageFormat {
@@ -181,7 +181,7 @@ function imageFormatOf(bytes: Uint8Array): ImageFormat {
       });
     case 'unknown':
       if (bytes.length === 0) throw makeError('ERR_MEDIA_DECODE', 'the file is empty');
-      throw makeError('ERR_MEDIA_UNSUPPORTED', 'the bytes are those of no picture format we know');
+      throw makeError('ERR_MEDIA_UNSUPPORTED', 'unknown picture format');
   }
 }
 

@@ -1,7 +1,6 @@
 /**
- * A few child processes that decode pictures, one item each at a time, so that a decoder that
- * crashes, hangs or eats memory costs one item and never this process. Each promise settles exactly
- * once, whatever the child does.
+ * Decodes pictures in a few child processes, one item at a time each: a decoder that crashes, hangs or
+ * exhausts memory fails one item and never this process. Each promise settles exactly once.
  */
 import { types } from 'node:util';
 import { fork, type ChildProcess } from 'node:child_process';
@@ -44,7 +43,7 @@ interface Slot {
   isDead: boolean;
 }
 
-/** An item that kills two children is to blame; one death may be the machine's. */
+/** An item that crashes two children is at fault; one crash may be the machine's. */
 const MAX_CRASHES = 2;
 
 export class DecodePool {
@@ -55,7 +54,7 @@ export class DecodePool {
 
   constructor(private readonly options: DecodePoolOptions) {}
 
-  /** Process ids of the living children. */
+  /** Process ids of the running children. */
   get pids(): number[] {
     return this.slots.flatMap((slot) => slot.child.pid ?? []);
   }
@@ -101,7 +100,7 @@ export class DecodePool {
     for (const job of this.queue.splice(0)) job.settle(makeError('ERR_CLOSED', 'closed'));
     for (const slot of [...this.slots]) {
       slot.job?.settle(makeError('ERR_CLOSED', 'the decoder was closed'));
-      this.bury(slot);
+      this.discard(slot);
     }
   }
 
@@ -131,7 +130,7 @@ export class DecodePool {
           },
         ),
       );
-      this.bury(slot);
+      this.discard(slot);
       this.dispatch();
     }, timeoutMs);
     // A child that died since its last answer reports it by 'exit', which settles the job.
@@ -157,7 +156,7 @@ export class DecodePool {
           cause: error,
         }),
       );
-      this.bury(slot);
+      this.discard(slot);
       this.dispatch();
     });
     return slot;
@@ -174,7 +173,7 @@ export class DecodePool {
       const error = makeError('ERR_ADDON_LOAD', `the picture decoder fails: ${reply.fatal}`);
       slot.job?.settle(error);
       for (const job of this.queue.splice(0)) job.settle(error);
-      this.bury(slot);
+      this.discard(slot);
       return;
     }
     const { job } = slot;
@@ -187,14 +186,14 @@ export class DecodePool {
 
   private onDeath(slot: Slot, code: number | null, signal: NodeJS.Signals | null): void {
     const { job } = slot;
-    this.bury(slot);
+    this.discard(slot);
     if (job !== undefined && !job.isSettled) {
       job.crashes++;
       if (code === EXIT_MEMORY)
         job.settle(
           makeError(
             'ERR_MEDIA_LIMIT',
-            'decoding needs more memory than a picture may (--max-memory)',
+            'decoding exceeds the memory limit of a picture (--max-memory)',
           ),
         );
       else if (job.crashes >= MAX_CRASHES)
@@ -212,12 +211,12 @@ export class DecodePool {
     clearTimeout(slot.timer);
     slot.job = undefined;
     this.keepAlive(slot, false);
-    slot.timer = setTimeout(() => this.bury(slot), this.options.idleMs ?? 30_000);
+    slot.timer = setTimeout(() => this.discard(slot), this.options.idleMs ?? 30_000);
     slot.timer.unref();
   }
 
   /** Takes a slot out for good; its child is dead or dies now. Safe to repeat. */
-  private bury(slot: Slot): void {
+  private discard(slot: Slot): void {
     if (slot.isDead) return;
     slot.isDead = true;
     clearTimeout(slot.timer);

@@ -1,4 +1,4 @@
-/** What the parent and a picture child say to each other. Plain data, cloned by the IPC channel. */
+/** Messages between the parent and a decoder child. Plain data, cloned by the IPC channel. */
 import type { ErrorCode } from '../../base/errors';
 import type { MediaLimits } from '../../base/types';
 

@@ -55,7 +55,7 @@ export async function decodeImage(
   return { ...picture, jpeg: asBuffer(picture.jpeg), timestamp: null };
 }
 
-/** Ends the children. Needed by nobody who ends the process; they go with it. Idempotent. */
+/** Ends the children. Optional before the process exits, which ends them too. Idempotent. */
 export function closeImageDecoder(): void {
   pool?.close();
   pool = undefined;

@@ -1,4 +1,4 @@
-/** Frames that stand for a whole video, for encoders that look at a clip at once (VideoMAE). */
+/** Samples frames from a whole video, for encoders that read a clip at once (VideoMAE). */
 import { checkInteger } from '../../base/options';
 import type { DecodedFrame } from '../frame';
 import { probeVideo, sampleVideo } from './video';
@@ -15,13 +15,12 @@ export interface SampleClipOptions {
 const OVERSAMPLING = 4;
 
 /**
- * Frames of a video, evenly spread over its whole length: about four times as many as asked for, so
- * that the encoder may pick the best placed ones and has first and last among them, or all there are
- * when the video has fewer. Where the container does not say how long it is, the first `frames`
- * decodable ones (spec 001).
+ * Frames evenly spaced over the whole video: about four times as many as requested, so that the encoder can
+ * pick the best placed ones, with first and last among them; all frames of a shorter video. If the
+ * container does not state its length, the first `frames` decodable ones (spec 001).
  *
- * @throws what `sampleVideo` throws, when not one frame came out; frames before a damaged place are
- *   given without it
+ * @throws what `sampleVideo` throws, when no frame was decoded; otherwise returns the frames before the
+ * damage
  */
 export async function sampleClip(
   file: { readonly absPath: string },

@@ -1,7 +1,6 @@
 /**
- * Takes ffmpeg's two outputs apart: an index with one line per frame (time and size) and the frames'
- * bytes one after the other. The index says how long each frame is, so nothing is guessed from the
- * bytes; that they begin and end like a JPEG is checked all the same.
+ * Parses ffmpeg's two outputs: an index with one line per frame (time and size), and the concatenated
+ * frames. Frame lengths come from the index; the JPEG markers at both ends are checked as well.
  */
 import type { Readable } from 'node:stream';
 import { makeError } from '../../base/errors';
@@ -94,7 +93,7 @@ export class FrameStream {
   }
 
   /**
-   * The next frame; undefined at the end, also when the child died in the middle of one.
+   * The next frame; undefined at the end, or when the child died within one.
    *
    * @throws ERR_MEDIA_LIMIT for a frame larger than any should be; ERR_INTERNAL when index and bytes
    *   do not fit together
@@ -112,11 +111,11 @@ export class FrameStream {
       if (this.timeBase === undefined || !isCount(size) || !Number.isFinite(pts))
         throw makeError('ERR_INTERNAL', `ffmpeg's frame index has an unexpected line: ${line}`);
       if (size > LIMITS.frameBytes)
-        throw makeError('ERR_MEDIA_LIMIT', `a frame of ${size} bytes is more than any should have`);
+        throw makeError('ERR_MEDIA_LIMIT', `a frame of ${size} bytes exceeds the limit`);
       const bytes = await this.frames.take(size);
       if (bytes === undefined) return undefined;
       if (!this.isRaw && !isJpeg(bytes))
-        throw makeError('ERR_INTERNAL', 'ffmpeg gave a frame that is no JPEG');
+        throw makeError('ERR_INTERNAL', 'ffmpeg returned a frame that is not a JPEG');
       return {
         // A copy: the piece would keep everything alive that came with it.
         bytes: Buffer.from(bytes),

@@ -1,7 +1,4 @@
-/**
- * Runs ffmpeg for one video and judges how it went: which frames come out, and what is said at the
- * end when something was wrong.
- */
+/** Runs ffmpeg on one video and judges the result: yields frames, and at the end the error, if any. */
 import { makeError, type LibraryError } from '../../base/errors';
 import type { FfmpegProcess } from '../ffmpeg/ffmpeg-process';
 import { filmTracks, matrixOfTrack, signalOfTrack, squareSize } from '../ffmpeg/film-track';
@@ -46,7 +43,7 @@ export function followLog(child: FfmpegProcess): FollowedLog {
     log.push(chunk);
     if (log.isDescribed) onDescribed();
     if (log.bytes > MOST_LOG_BYTES)
-      child.kill(makeError('ERR_MEDIA_LIMIT', 'ffmpeg complains without end about this video'));
+      child.kill(makeError('ERR_MEDIA_LIMIT', 'ffmpeg reports too many errors in this video'));
   });
   const nextShape = async (): Promise<Shape | undefined> => {
     while (shapes.length === 0 && !isOver)
@@ -70,7 +67,7 @@ export interface RunOptions {
   readonly failedTracks: ReadonlySet<number>;
 }
 
-/** How the film has to be looked at instead; undefined when the run was the right one. */
+/** The view to try instead; undefined when this run was right. */
 export interface Again {
   readonly view: FilmView;
   /** Frames given so far, by all runs. */
@@ -198,7 +195,7 @@ class Budget {
         { details: { mostFrames: this.mostFrames } },
       );
     if (this.bytes > LIMITS.videoOutputBytes)
-      throw makeError('ERR_MEDIA_LIMIT', 'the frames of this video are too many bytes');
+      throw makeError('ERR_MEDIA_LIMIT', 'the frames of this video exceed the size limit');
   }
 }
 

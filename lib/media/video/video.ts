@@ -1,9 +1,9 @@
 /**
- * Frames of a video, by one run of ffmpeg that describes, samples, scales and encodes. Memory stays
- * flat: ffmpeg waits while the taker is busy.
+ * Samples frames of a video in one run of ffmpeg that describes, samples, scales and encodes. Memory stays
+ * bounded: ffmpeg waits while the consumer is busy.
  *
- * A damaged video: frames that decoded are given first, then the error is thrown. Whether they are
- * kept is the taker's choice (`details.frames` says how many there were).
+ * Damaged videos yield their decodable frames first, then throw. The consumer decides whether to keep them
+ * (`details.frames` is their number).
  */
 import { makeError } from '../../base/errors';
 import type { MediaLimits } from '../../base/types';
@@ -158,6 +158,6 @@ async function videoFormatOf(opened: OpenedFile): Promise<VideoFormat> {
       });
     case 'unknown':
       if (bytesRead === 0) throw makeError('ERR_MEDIA_DECODE', 'the file is empty');
-      throw makeError('ERR_MEDIA_UNSUPPORTED', 'the bytes are those of no video format we know');
+      throw makeError('ERR_MEDIA_UNSUPPORTED', 'unknown video format');
   }
 }

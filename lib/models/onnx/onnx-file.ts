@@ -1,6 +1,6 @@
 /**
- * Looks into an ONNX file before the runtime does: is it one at all, and which other files would the
- * runtime open because of it? Walks the protobuf by seeking, so the weights themselves are not read.
+ * Inspects an ONNX file before the runtime opens it: whether it is one, and which other files the runtime
+ * would open. Walks the protobuf by seeking, without reading the weights.
  *
  * Field numbers are those of onnx.proto (ModelProto, GraphProto, NodeProto, AttributeProto,
  * TensorProto, FunctionProto), which never change.

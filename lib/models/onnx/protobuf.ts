@@ -1,6 +1,6 @@
 /**
- * Walks protobuf messages in a file by seeking: fields are named by number, contents stay on disk
- * until somebody asks. Knows no schema. Every length is checked against its message before use.
+ * Walks protobuf messages in a file by seeking: fields are identified by number, contents stay on disk
+ * until read. Knows no schema. Every length is checked against its message before use.
  */
 import { readSync } from 'node:fs';
 

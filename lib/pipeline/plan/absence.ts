@@ -1,40 +1,40 @@
 /**
- * What is to be thought of files that the catalog knows and the walk did not list. A file that is
- * gone looks the same as one whose disk is not plugged in, whose share does not answer or whose mount
- * point is empty, so each absence has a cause before it has a consequence (adr/0018):
+ * Decides about files that are in the catalog but not in the walk. A deleted file looks the same as one on
+ * an unplugged disk, an unreachable share or an empty mount point, so the cause comes before the
+ * consequence (adr/0018):
  *
- * - a rule leaves the file out: it is forgotten, as the person asked for
- * - the system did not let us look: nothing is known, it is kept, and no flag changes that
- * - very much is gone at once, or all of something that comes and goes as a whole: it is kept until
- *   a person says that it is really gone
- * - else it is gone, and is forgotten
+ * - a rule excludes the file: it is removed, as the user asked
+ * - the system denied the look: nothing is known, it is kept, and no flag changes that
+ * - very many are missing at once, or all of a unit that comes and goes as a whole: they are kept until the
+ * user confirms that they are gone
+ * - otherwise it is gone, and is removed
  *
  * Pure functions over plain records.
  */
 import type { KnownFile } from './plan';
 
-/** What a walk saw beside files; paths are relative to the root, which is `.`. */
+/** What a walk saw besides files; paths are relative to the root, which is `.`. */
 export interface Sight {
-  /** Left out by a rule, with all that lies below. */
+  /** Excluded by a rule, with everything below. */
   readonly ignored: ReadonlySet<string>;
-  /** Could not be looked at, nor what lies below. */
+  /** Could not be read, nor could anything below. */
   readonly unseen: ReadonlySet<string>;
-  /** Something else is at the path now, for example a link. */
+  /** Another kind of entry is at the path now, for example a link. */
   readonly replaced: ReadonlySet<string>;
-  /** The root and folders on another file system than their parent, with its number. */
+  /** The root and folders on another file system than their parent, with the device number. */
   readonly volumes: Volumes;
 }
 
 export type Volumes = Readonly<Record<string, number>>;
 
 export interface AbsenceQuestion {
-  /** Known files that the walk did not list and that did not move. */
+  /** Files in the catalog that the walk did not list and that did not move. */
   readonly missing: readonly KnownFile[];
   readonly known: readonly KnownFile[];
   readonly sight: Sight;
   /** Volumes of an earlier walk; undefined when there was none. */
   readonly earlier: Volumes | undefined;
-  /** The library lies beneath the root and was found there: then the root is the right one. */
+  /** The library lies in the root and was found there: so this is the right root. */
   readonly isRootSure: boolean;
   readonly isConfirmed: boolean;
 }
@@ -44,13 +44,13 @@ export interface Absence {
   readonly unreachable: readonly KnownFile[];
   readonly heldBack: readonly KnownFile[];
   readonly gone: readonly KnownFile[];
-  /** Why files were held back, in words that continue "gone:". */
+  /** Why files were held back, worded to follow "gone:". */
   readonly reasons: readonly string[];
 }
 
 /** More files than this ... */
 const MANY_FILES = 20;
-/** ... and a larger part than this are a question wherever they were (RELIABILITY C11). */
+/** ... and a larger share than this are held back wherever they were (RELIABILITY C11). */
 const MANY_PART = 0.05;
 
 export function explainAbsence(question: AbsenceQuestion): Absence {
@@ -77,7 +77,7 @@ export function explainAbsence(question: AbsenceQuestion): Absence {
 }
 
 /**
- * Which of the missing files may be back tomorrow, each with the reason to think so.
+ * Missing files that may come back, each with the reason.
  *
  * @param expected  files that the walk could have listed
  */
@@ -107,8 +107,7 @@ function doubtful(
     const folder = ancestorsOf(file.path).find((one) => emptied.has(one));
     if (volume !== undefined) doubts.set(file, `the disk at ${volume} is not there`);
     else if (folder !== undefined) doubts.set(file, `every file of ${folder}`);
-    else if (isWithin(file.path, sight.replaced))
-      doubts.set(file, 'something else is in its place');
+    else if (isWithin(file.path, sight.replaced)) doubts.set(file, 'something else has its name');
   }
   return doubts;
 }
@@ -121,7 +120,7 @@ function emptiedFolders(
 ): Set<string> {
   const isWhole = new Set(volumes);
   const wholesOf = ({ path }: KnownFile): string[] =>
-    // Without the file itself, which is the last; the first is the top folder.
+    // Without the file itself, which is last; the first is the top folder.
     ancestorsOf(path)
       .slice(0, -1)
       .filter((folder, depth) => depth === 0 || isWhole.has(folder));
@@ -142,7 +141,7 @@ function ancestorsOf(path: string): string[] {
   return names.map((_, i) => names.slice(0, i + 1).join('/'));
 }
 
-function isWithin(path: string, places: ReadonlySet<string>): boolean {
-  if (places.size === 0) return false;
-  return places.has(ROOT) || ancestorsOf(path).some((one) => places.has(one));
+function isWithin(path: string, folders: ReadonlySet<string>): boolean {
+  if (folders.size === 0) return false;
+  return folders.has(ROOT) || ancestorsOf(path).some((one) => folders.has(one));
 }

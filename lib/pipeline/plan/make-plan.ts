@@ -1,9 +1,9 @@
-/** Makes the plan of a sync: walks the folder, asks the catalog, hashes what may be known bytes. */
+/** Plans a sync: walks the folder, compares with the catalog, hashes files that may hold known bytes. */
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { contentHash, type MediaFile, walkMedia } from '../../media';
-import type { Catalog, MediaPlace } from '../../catalog';
+import type { Catalog, MediaLocation } from '../../catalog';
 import { messageOf, isLibraryError } from '../../base/errors';
 import type { MediaId, MediaProblem, SyncOptions } from '../../base/types';
 import { explainAbsence, type Absence, type Sight, type Volumes } from './absence';
@@ -24,28 +24,28 @@ import { recallScan } from './scan-memory';
 export interface SyncPlan {
   readonly work: readonly WorkItem[];
   readonly moves: readonly KnownAndFound[];
-  /** Files whose bytes are known under another path or other times: moves and touched ones. */
-  readonly places: readonly { readonly mediaId: MediaId; readonly place: MediaPlace }[];
-  /** Known files that the walk did not list. */
+  /** Files whose bytes are known under another path or other times: moved or touched. */
+  readonly relocated: readonly { readonly mediaId: MediaId; readonly location: MediaLocation }[];
+  /** Files in the catalog that the walk did not list. */
   readonly absent: Absence;
-  /** Gone for certain: another known file has taken their name. */
+  /** Certainly gone: another known file has its name. */
   readonly overwritten: readonly KnownFile[];
   readonly unchanged: number;
   readonly changed: number;
   readonly added: number;
   readonly scanned: number;
-  /** Walk problems: files that could not be looked at. */
+  /** Walk problems: files that could not be read. */
   readonly problems: readonly MediaProblem[];
-  /** The disks to be remembered; undefined when nothing was walked. */
+  /** The volumes to remember; undefined when nothing was walked. */
   readonly volumes: Volumes | undefined;
-  /** Untouched files whose frames were taken otherwise than this sync was asked to. */
+  /** Unchanged files whose frames were sampled with other options than this sync's. */
   readonly otherSampling: number;
 }
 
 export const EMPTY_PLAN: SyncPlan = {
   work: [],
   moves: [],
-  places: [],
+  relocated: [],
   absent: { ignored: [], unreachable: [], heldBack: [], gone: [], reasons: [] },
   overwritten: [],
   unchanged: 0,
@@ -73,7 +73,7 @@ export async function makePlan(
     options,
   );
   const candidates = moveCandidates(comparison, hashes);
-  // What cannot be read now is an added file, and decoding it will record why.
+  // An unreadable file counts as added; decoding records why it fails.
   for (const [at, hash] of await hashAll(candidates, new Map(), options)) hashes.set(at, hash);
   const resolved = resolveContents(comparison, hashes);
   problems.push(...unreadable.values());
@@ -87,11 +87,13 @@ export async function makePlan(
     isRootSure: await isBeneath(parts.root, parts.dir),
     isConfirmed: options.confirmRemovals === true,
   });
-  const placed = [...moves, ...resolved.touched].map(inPlace);
-  const settled = comparison.unchanged.filter((pair) => pair.known.ctimeMs === null).map(inPlace);
-  const still = [...comparison.unchanged, ...placed];
+  const moved = [...moves, ...resolved.touched].map(atNewLocation);
+  const settled = comparison.unchanged
+    .filter((pair) => pair.known.ctimeMs === null)
+    .map(atNewLocation);
+  const still = [...comparison.unchanged, ...moved];
   const otherwise = still.filter(({ known: row }) => isOtherwise(row, options));
-  const again = placed.filter(({ known: row }) => needsDecoding(row, options.retryFailed));
+  const again = moved.filter(({ known: row }) => needsDecoding(row, options.retryFailed));
   return {
     work: inOrder(found, [
       ...added.map((file) => ({ file, known: undefined })),
@@ -101,9 +103,9 @@ export async function makePlan(
       ...(options.resample === true ? otherwise.filter((pair) => !again.includes(pair)) : []),
     ]),
     moves,
-    places: [...placed, ...settled].map(({ known: { mediaId }, file }) => ({
+    relocated: [...moved, ...settled].map(({ known: { mediaId }, file }) => ({
       mediaId,
-      place: placeOf(file),
+      location: locationOf(file),
     })),
     absent,
     overwritten: resolved.overwritten,
@@ -112,7 +114,7 @@ export async function makePlan(
     added: added.length,
     scanned: found.length,
     problems,
-    // A question stays one until it is answered: what it rests on is not forgotten before.
+    // Held-back files stay held back until confirmed: keep what the decision rests on.
     volumes:
       absent.heldBack.length + absent.unreachable.length > 0
         ? { ...sight.volumes, ...earlier }
@@ -121,7 +123,7 @@ export async function makePlan(
   };
 }
 
-/** Walks the root and sorts what comes. */
+/** Walks the root and sorts the results. */
 async function look(
   root: string,
   options: SyncOptions,
@@ -144,7 +146,7 @@ async function look(
       else if (hides === 'replaced') replaced.add(relPath);
     } else if ('note' in entry) {
       if (entry.note === 'ignored') ignored.add(entry.relPath);
-      // Files that a library folder took in are hidden by it, not deleted.
+      // Files that a nested library folder took in are hidden by it, not deleted.
       else if (entry.note === 'library') replaced.add(entry.relPath);
       else if (entry.note === 'unseen') unseen.add(entry.relPath);
       else volumes[entry.relPath] = entry.device ?? 0;
@@ -156,7 +158,7 @@ async function look(
   return { found, problems, ignored, unseen, replaced, volumes };
 }
 
-/** What the system did not let us see has failed; a link is a healthy thing that we do not take. */
+/** Unreadable files failed; links are healthy entries that are skipped. */
 const stateOf = (code: string): MediaProblem['state'] => (code === 'ERR_IO' ? 'failed' : 'skipped');
 
 async function isBeneath(root: string, folder: string): Promise<boolean> {
@@ -164,25 +166,25 @@ async function isBeneath(root: string, folder: string): Promise<boolean> {
   return !path.relative(from, to).startsWith('..');
 }
 
-/** Resampling takes files of an older version too, which did not say how it took them. */
+/** `resample` includes files of an older version, which did not record their sampling. */
 function isOtherwise(row: KnownFile, options: SyncOptions): boolean {
   if (row.state !== 'indexed' && row.state !== 'pending') return false;
   return isSampledOtherwise(row, options) || (options.resample === true && row.sampling === null);
 }
 
-const placeOf = ({ relPath: path, mtimeMs, ctimeMs }: MediaFile): MediaPlace => ({
+const locationOf = ({ relPath: path, mtimeMs, ctimeMs }: MediaFile): MediaLocation => ({
   path,
   mtimeMs,
   ctimeMs,
 });
 
-/** The known file as the catalog will know it. */
-const inPlace = ({ known, file }: KnownAndFound): KnownAndFound => ({
-  known: { ...known, ...placeOf(file) },
+/** The known file with its new path and times. */
+const atNewLocation = ({ known, file }: KnownAndFound): KnownAndFound => ({
+  known: { ...known, ...locationOf(file) },
   file,
 });
 
-/** SHA-256 by path; what cannot be read is noted and has none. */
+/** SHA-256 by path; unreadable files are recorded and have none. */
 async function hashAll(
   files: readonly MediaFile[],
   unreadable: Map<string, MediaProblem>,
@@ -214,13 +216,13 @@ async function hashAll(
   return hashes;
 }
 
-/** Enough to keep a disk busy. */
+/** Enough to saturate a disk. */
 const HASHED_AT_ONCE = 4;
 
 /**
- * File systems count time in ticks of up to 10 ms, FAT of two seconds: a file that is read and written
- * again within a tick has the same times before and after. So a file this young is read when its tick is
- * over; the times of the walk are then those of the bytes, or older.
+ * File times have a resolution of up to 10 ms, on FAT two seconds: a file read and changed within one tick
+ * has the same times before and after. So files this young are read only after the tick; the times of the
+ * walk are then those of the bytes, or older.
  */
 async function waitOutTick(comparison: Comparison): Promise<void> {
   const now = Date.now();
@@ -240,8 +242,8 @@ async function waitOutTick(comparison: Comparison): Promise<void> {
 }
 
 function inOrder(found: readonly MediaFile[], items: readonly WorkItem[]): WorkItem[] {
-  const place = new Map(found.map((file, i) => [file.relPath, i]));
+  const order = new Map(found.map((file, i) => [file.relPath, i]));
   return [...items].sort(
-    (a, b) => (place.get(a.file.relPath) ?? 0) - (place.get(b.file.relPath) ?? 0),
+    (a, b) => (order.get(a.file.relPath) ?? 0) - (order.get(b.file.relPath) ?? 0),
   );
 }

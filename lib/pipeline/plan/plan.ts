@@ -1,12 +1,11 @@
 /**
- * Decides, without touching anything, what a sync has to do: compares what the walk found with what
- * the catalog knows. Pure functions over plain records, so every rule is a line in a table test.
+ * Decides what a sync has to do by comparing the walk with the catalog. Pure functions over plain records,
+ * so every rule is a line in a table test.
  *
- * Frames belong to bytes, not to names. Path, size and the two times of a file only say where looking
- * can be spared: a file for which they are what they were is not read. Where they differ and the size
- * does not, the bytes are hashed, and the same bytes are the same file under a new time. Bytes that are no
- * longer where they were are looked for among the files that are new, or new under an old name: what is
- * found there has moved (ADR 19).
+ * Frames belong to bytes, not to names. Path, size and the two times of a file only show where reading can
+ * be skipped. If only the times differ, the bytes are hashed, and the same bytes are the same file under a
+ * new time. Bytes missing at their old path are searched among files that are new, or new under an old
+ * name: a match has moved (ADR 19).
  */
 import type { MediaFile } from '../../media';
 import type { MediaId, MediaKind, MediaState } from '../../base/types';
@@ -17,7 +16,7 @@ export interface KnownFile {
   readonly path: string;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
-  /** Null: not known, so that it says nothing. */
+  /** Null: unknown, so it proves nothing. */
   readonly ctimeMs: number | null;
   readonly contentHash: string | null;
   readonly state: MediaState;
@@ -35,25 +34,25 @@ export interface KnownAndFound {
   readonly file: MediaFile;
 }
 
-/** By what the file system says alone. */
+/** By size and times alone. */
 export interface Comparison {
   /** Nothing to do. */
   readonly unchanged: readonly KnownAndFound[];
-  /** Same path and size, other times: the bytes decide. */
+  /** Same path and size, other times: hashing decides. */
   readonly suspects: readonly KnownAndFound[];
-  /** Same path, other size: other bytes. */
+  /** Same path, other size: changed. */
   readonly changed: readonly KnownAndFound[];
-  /** Untouched and not finished, or failed and worth another attempt: to be decoded. */
+  /** Unchanged and not finished, or failed and worth a retry: to be decoded. */
   readonly unfinished: readonly KnownAndFound[];
   readonly added: readonly MediaFile[];
   readonly missing: readonly KnownFile[];
 }
 
-/** After this many attempts an unchanged file that fails is left alone until it changes. */
+/** After this many attempts an unchanged failing file is skipped until it changes. */
 export const MAX_ATTEMPTS = 3;
 
 /**
- * Sorts files by what can be seen without reading them. Order of `found` is kept, pictures before videos,
+ * Sorts files by what is visible without reading them. Keeps the order of `found`, pictures before videos,
  * so that frame ids follow the walk (spec 004 section 3.1).
  *
  * @param retryFailed  also take files that used up their attempts
@@ -87,14 +86,14 @@ export function compareFiles(
 }
 
 /**
- * The time of the last write can be set back (`touch -r`, `rsync -t`, cameras, archives); that of the last
- * change of the inode cannot. Inode numbers are left out: FAT, FUSE, overlays and network shares make new
- * ones up at every mount, and a replaced file has another time of change as well.
+ * The modification time can be set back (`touch -r`, `rsync -t`, cameras, archives), the inode's change
+ * time cannot. Inode numbers are ignored: FAT, FUSE, overlays and network shares renumber at every mount,
+ * and a replaced file has a new change time as well.
  */
 const hasSameTimes = (row: KnownFile, file: MediaFile): boolean =>
   row.mtimeMs === file.mtimeMs && (row.ctimeMs === null || row.ctimeMs === file.ctimeMs);
 
-/** Whether an untouched file is decoded (again). Frames that only wait to be encoded need no decoder. */
+/** Whether an unchanged file is decoded (again). Frames that only wait to be encoded need no decoding. */
 export function needsDecoding(row: KnownFile, retryFailed = false): boolean {
   if (row.needsDecoding) return true;
   const failed = row.state === 'failed' && row.fault !== 'encode';
@@ -108,10 +107,10 @@ function picturesFirst(found: readonly MediaFile[]): MediaFile[] {
   ];
 }
 
-/** By relative path: SHA-256 of the bytes; undefined when they cannot be read just now. */
+/** SHA-256 by relative path; undefined for unreadable files. */
 export type Hashes = ReadonlyMap<string, string | undefined>;
 
-/** Files that are no longer what they were, or are new; and what is no longer where it was. */
+/** Files that changed or are new, and entries whose file is missing. */
 interface Turnover {
   readonly arrivals: readonly { readonly file: MediaFile; readonly known?: KnownFile }[];
   readonly displaced: readonly KnownFile[];
@@ -130,13 +129,13 @@ function turnoverOf(comparison: Comparison, hashes: Hashes): Turnover {
   };
 }
 
-/** Bytes that cannot be read just now count as the known ones: nothing is forgotten on a guess. */
+/** Unreadable bytes count as unchanged: nothing is removed on a guess. */
 function hasKnownBytes(known: KnownFile, file: MediaFile, hashes: Hashes): boolean {
   const hash = hashes.get(file.relPath);
   return hash === undefined || hash === known.contentHash;
 }
 
-/** Arrivals that may hold bytes known from elsewhere, by their size: to be hashed. */
+/** New files that may hold known bytes, by their size: to be hashed. */
 export function moveCandidates(comparison: Comparison, hashes: Hashes): readonly MediaFile[] {
   const { arrivals, displaced } = turnoverOf(comparison, hashes);
   const sizes = new Set(
@@ -148,23 +147,23 @@ export function moveCandidates(comparison: Comparison, hashes: Hashes): readonly
 }
 
 export interface Resolution {
-  /** Known bytes, where they are now. */
+  /** Known bytes at their new path. */
   readonly moves: readonly KnownAndFound[];
-  /** The same bytes in the same place under other times. */
+  /** The same bytes at the same path with other times. */
   readonly touched: readonly KnownAndFound[];
-  /** Suspects whose bytes cannot be read just now: kept as they are. */
+  /** Suspects that cannot be read: kept as they are. */
   readonly unreadable: readonly KnownAndFound[];
   /** New bytes under a known name. */
   readonly changed: readonly KnownAndFound[];
   readonly added: readonly MediaFile[];
   readonly missing: readonly KnownFile[];
-  /** Gone for certain: other bytes that are known have taken their name. */
+  /** Certainly gone: other known bytes have its name. */
   readonly overwritten: readonly KnownFile[];
 }
 
 /**
- * Pairs bytes that are no longer where they were with files that hold them now; each is used once, in
- * path order, and what has lost its name before what only changed.
+ * Pairs missing bytes with files that hold them now; each is used once, in path order. Entries that lost
+ * their name come before entries that only changed.
  *
  * @param hashes  of all suspects and of `moveCandidates`
  */
@@ -193,7 +192,7 @@ export function resolveContents(comparison: Comparison, hashes: Hashes): Resolut
   const added: MediaFile[] = [];
   const changed: KnownAndFound[] = [];
   for (const { file, known } of rest) {
-    // What was here has moved: the name is that of a new file now.
+    // The old file moved: its name belongs to a new file now.
     if (known === undefined || moved.has(known.mediaId)) added.push(file);
     else changed.push({ file, known });
   }

@@ -1,13 +1,13 @@
 /**
- * How frames are taken from a file, and the words under which the catalog remembers it, so that a file is
- * decoded again as it was the first time and a sync can say to what its options do not apply.
+ * How a file is sampled, and the text form in the catalog. A file is decoded again with its old sampling,
+ * and a sync can report files to which its options do not apply.
  */
 import { DEFAULT_MAX_SIZE } from '../../media';
 import type { MediaKind, SyncOptions } from '../../base/types';
 
 const DEFAULT_FPS = 1;
 
-/** One way of taking frames, settled. */
+/** One sampling method, resolved. */
 export interface Sampling {
   readonly fps?: number;
   readonly everyNFrames?: number;
@@ -50,7 +50,7 @@ function parse(words: string): Sampling {
 
 type Asked = Pick<SyncOptions, 'fps' | 'everyNFrames' | 'keyframes' | 'maxSize'>;
 
-/** What was asked for goes before what a file was taken with, and that before the defaults. */
+/** Options of this sync come first, then the file's earlier sampling, then the defaults. */
 export function samplingFor(known: Pick<Known, 'sampling'> | undefined, asked: Asked): Sampling {
   const words = known?.sampling ?? null;
   const before = words === null ? { maxSize: DEFAULT_MAX_SIZE } : parse(words);
@@ -67,8 +67,8 @@ const asksForRate = ({ fps, everyNFrames, keyframes }: Asked): boolean =>
   fps !== undefined || everyNFrames !== undefined || keyframes === true;
 
 /**
- * Whether a file would give other frames if it were taken as asked for. What was not asked for, and what
- * is not known of the file, makes no difference; nor does a size that the file does not reach.
+ * Whether the requested sampling would give other frames. Options that were not given, and unknown sampling
+ * of the file, make no difference; nor does a size that the file does not reach.
  */
 export function isSampledOtherwise(known: Known, asked: Asked): boolean {
   if (known.sampling === null) return false;

@@ -1,7 +1,6 @@
 /**
- * What a sync leaves behind of its walk: what it could not take, so that `problems` can list it at
- * any time, and which disks it saw, so that the next walk notices when one is missing. One entry of
- * the catalog, as text.
+ * What a sync remembers of its walk: files it could not take, for `problems`, and the volumes it saw, so
+ * that the next walk notices a missing one. One `meta` entry of the catalog, as text.
  */
 import { isError } from '../../base/errors';
 import type { Catalog } from '../../catalog';
@@ -9,7 +8,7 @@ import type { MediaProblem } from '../../base/types';
 import type { Volumes } from './absence';
 
 export interface ScanMemory {
-  /** Files and folders that the walk could not take; they have no entry as media. */
+  /** Files and folders that the walk could not take; they have no media entry. */
   readonly problems: readonly MediaProblem[];
   readonly problemsLeftOut: number;
   readonly heldBack: number;
@@ -19,7 +18,7 @@ export interface ScanMemory {
 }
 
 const KEY = 'scan';
-/** More than a person reads; the rest is counted. */
+/** Most problems listed; the rest is counted. */
 const MAX_PROBLEMS = 10_000;
 
 const NOTHING: ScanMemory = {
@@ -35,13 +34,13 @@ export function recallScan(catalog: Catalog): ScanMemory {
   try {
     return { ...NOTHING, ...(JSON.parse(catalog.meta(KEY) ?? '{}') as Partial<ScanMemory>) };
   } catch (error) {
-    // Damaged text costs the memory of one walk, which the next one makes anew.
+    // Damaged text loses the memory of one walk; the next one restores it.
     if (isError(error) && error.name === 'SyntaxError') return NOTHING;
     throw error;
   }
 }
 
-/** Written only when it differs: most walks find what the last one found. */
+/** Written only if it differs: most walks find the same. */
 export function rememberScan(catalog: Catalog, scan: Omit<ScanMemory, 'problemsLeftOut'>): void {
   const { problems } = scan;
   const kept = {

@@ -1,9 +1,9 @@
 /**
- * Who may talk to the server: rules on the Host, Origin and Sec-Fetch headers. Pure functions.
+ * Access rules on the Host, Origin and Sec-Fetch headers. Pure functions.
  *
- * Host: a page whose name an attacker points at 127.0.0.1 (DNS rebinding) still sends its own name,
- * so only names we know are answered. Origin and Sec-Fetch-Site: other sites open in the same
- * browser must not search here or read frames.
+ * Host: a page whose name an attacker points at 127.0.0.1 (DNS rebinding) still sends its own name, so only
+ * known names are answered. Origin and Sec-Fetch-Site: other sites open in the same browser must not search
+ * here or read frames.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -29,7 +29,7 @@ export function isLoopbackName(name: string): boolean {
   return name === 'localhost' || name === '::1' || (isIPv4(name) && name.startsWith('127.'));
 }
 
-/** True for addresses to bind that only this machine can reach. */
+/** True for addresses that only this machine can reach. */
 export const isLoopbackBind = (host: string): boolean =>
   isLoopbackName(host.toLowerCase().replace(/^\[|\]$/g, ''));
 
@@ -59,16 +59,16 @@ export function hostRule(
 const isWildcard = (name: string): boolean => name === '0.0.0.0' || name === '::';
 
 /**
- * True when no other site caused the request. Programs send neither header and pass; every current
- * browser sends Sec-Fetch-Site, older ones send Origin with a POST.
+ * True when no other site caused the request. Programs send neither header and pass; every current browser
+ * sends Sec-Fetch-Site, older ones send Origin with a POST.
  *
- * @param isRead  GET or HEAD: then following a link from elsewhere to here is fine too
+ * @param isRead  GET or HEAD: then a link from another site may be followed
  */
 export function isOwnSite(headers: RequestHeaders, isRead: boolean): boolean {
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') {
     if (!(isRead && headers['sec-fetch-mode'] === 'navigate')) return false;
-    // A navigation into a frame or an object of another site is not a person following a link.
+    // A navigation inside a frame or object of another site is not a user following a link.
     if (headers['sec-fetch-dest'] !== 'document') return false;
   }
   const origin = headers['origin'];

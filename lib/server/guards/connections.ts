@@ -1,10 +1,10 @@
 /**
- * Sockets: how many in all, how many from one address, and which may be closed without a loss.
+ * Limits the number of sockets, in all and per address, and closes idle ones first.
  *
- * When there are too many, a newcomer waits at the door until its first request has arrived. Then the one
- * that has been silent for longest goes and the newcomer takes its place: a thousand clients that never
- * finish a request cost the others nothing. Where all are at work, or came only now, the newcomer is told
- * to come again (503): hanging up would look like a broken server to it.
+ * Above the limit a new socket waits for admission until its first request has arrived. Then it replaces
+ * the socket that has been idle longest, so that a thousand clients that never finish a request do no harm.
+ * If all sockets are busy or new, the request gets 503: a closed connection would look like a broken
+ * server.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -12,17 +12,17 @@ import { SECURITY_HEADERS } from './headers';
 import type { ServerLimits } from '../limits';
 
 export interface Connections {
-  /** Whether requests on this socket may be answered; false: it has no place, tell it to come again. */
-  hasPlace(socket: Socket): boolean;
-  /** Hangs up on every socket that no request is running on, now and from now on. */
+  /** Whether requests on this socket may be answered; false: respond with 503. */
+  isAdmitted(socket: Socket): boolean;
+  /** Closes every socket without a running request, now and from now on. */
   closeQuiet(): void;
 }
 
 export function watchConnections(server: Server, limits: ServerLimits): Connections {
-  /** Open sockets, longest unused first. The address is kept: a dead socket does not know its own. */
+  /** Open sockets, longest idle first. Keeps the address, which a closed socket no longer has. */
   const open = new Map<Socket, { readonly address: string; requests: number; sinceMs: number }>();
-  /** For which there was no place when they came, oldest first, with the time at which they are given up. */
-  const atTheDoor = new Map<Socket, NodeJS.Timeout>();
+  /** Sockets waiting for admission, oldest first, with their timeout. */
+  const waiting = new Map<Socket, NodeJS.Timeout>();
   const perAddress = new Map<string, number>();
   let isClosing = false;
 
@@ -33,14 +33,14 @@ export function watchConnections(server: Server, limits: ServerLimits): Connecti
   };
   const forget = (socket: Socket): void => {
     const entry = open.get(socket);
-    // Once only: a socket that was hung up on is forgotten before its close event.
+    // Once only: a socket we closed is forgotten before its close event.
     if (entry !== undefined && open.delete(socket)) count(entry.address, -1);
   };
-  /** Makes room by hanging up on the longest silent socket; false when all have work. */
+  /** Closes the socket that has been idle longest; false when none may be closed. */
   const makeRoom = (address?: string): boolean => {
     for (const [socket, entry] of open) {
       if (entry.requests > 0 || (address !== undefined && entry.address !== address)) continue;
-      // One that came only now has had no time to ask.
+      // A new socket has had no time to send a request.
       if (performance.now() - entry.sinceMs < limits.silentGraceMs) continue;
       forget(socket);
       socket.destroy();
@@ -49,8 +49,8 @@ export function watchConnections(server: Server, limits: ServerLimits): Connecti
     return false;
   };
   const never = (): boolean => false;
-  /** Takes the socket in where there is a place, or where `room` makes one. */
-  const take = (socket: Socket, room: (address?: string) => boolean): boolean => {
+  /** Admits the socket if there is capacity, or if `room` makes some. */
+  const admit = (socket: Socket, room: (address?: string) => boolean): boolean => {
     const address = socket.remoteAddress ?? '';
     const isLoopback = /^(?:::ffff:)?127\.|^::1$/.test(address);
     const limit = isLoopback ? limits.maxLoopbackConnections : limits.maxConnectionsPerAddress;
@@ -61,48 +61,48 @@ export function watchConnections(server: Server, limits: ServerLimits): Connecti
     socket.once('close', () => forget(socket));
     return true;
   };
-  const leaveDoor = (socket: Socket): boolean => {
-    clearTimeout(atTheDoor.get(socket));
-    return atTheDoor.delete(socket);
+  const leave = (socket: Socket): boolean => {
+    clearTimeout(waiting.get(socket));
+    return waiting.delete(socket);
   };
 
   server.on('connection', (socket) => {
     if (isClosing) {
       socket.destroy();
-    } else if (!take(socket, never)) {
-      const [longest] = atTheDoor.keys();
-      if (atTheDoor.size >= limits.maxConnections) longest?.destroy();
+    } else if (!admit(socket, never)) {
+      const [longest] = waiting.keys();
+      if (waiting.size >= limits.maxConnections) longest?.destroy();
       const timer = setTimeout(() => socket.destroy(), limits.headersTimeoutMs).unref();
-      atTheDoor.set(socket, timer);
-      socket.once('close', () => leaveDoor(socket));
+      waiting.set(socket, timer);
+      socket.once('close', () => leave(socket));
     }
   });
-  // Before the handler of requests, which asks `hasPlace`.
+  // Runs before the request handler, which asks `isAdmitted`.
   server.prependListener('request', ({ socket }, response) => {
-    if (atTheDoor.has(socket) && take(socket, makeRoom)) leaveDoor(socket);
+    if (waiting.has(socket) && admit(socket, makeRoom)) leave(socket);
     const entry = open.get(socket);
     if (entry === undefined) return;
     entry.requests++;
     response.once('close', () => {
       entry.requests--;
       entry.sinceMs = performance.now();
-      // Last again: it has just shown that it is in use.
+      // Move to the end: it has just been used.
       if (open.delete(socket)) open.set(socket, entry);
       if (isClosing && entry.requests === 0) socket.end();
     });
   });
-  // Node would answer `Expect: something` itself, without our headers.
+  // Node would answer unknown `Expect` headers itself, without our headers.
   server.on('checkExpectation', (_request, response) => {
     response.writeHead(417, { ...SECURITY_HEADERS, connection: 'close' }).end();
   });
 
   return {
-    hasPlace: (socket) => !atTheDoor.has(socket),
-    // Node closes only sockets that had a request already; a browser opens some ahead of need.
+    isAdmitted: (socket) => !waiting.has(socket),
+    // Node closes only sockets that had a request; browsers open some in advance.
     closeQuiet: () => {
       isClosing = true;
       for (const [socket, { requests }] of open) if (requests === 0) socket.destroy();
-      for (const socket of atTheDoor.keys()) socket.destroy();
+      for (const socket of waiting.keys()) socket.destroy();
     },
   };
 }

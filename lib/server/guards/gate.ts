@@ -1,4 +1,4 @@
-/** Bounded concurrency: so many at once, so many in line, the rest are told to come back. */
+/** Limits running and queued work; the rest fails with ERR_POOL_FULL. */
 import { makeError } from '../../base/errors';
 
 interface Waiter {
@@ -23,10 +23,10 @@ export class Gate {
   }
 
   /**
-   * Runs `work` when its turn comes, first come first served.
+   * Runs `work` in order of arrival.
    *
-   * @param signal  gives up the place in line; work that has started is not interrupted
-   * @throws ERR_POOL_FULL at once when the line is full; ERR_ABORTED; whatever `work` throws
+   * @param signal  leaves the queue; running work is not interrupted
+   * @throws ERR_POOL_FULL at once when the queue is full; ERR_ABORTED; whatever `work` throws
    */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     await this.#enter(signal);
@@ -46,9 +46,7 @@ export class Gate {
       return Promise.resolve();
     }
     if (this.#waiting.size >= this.maxWaiting)
-      return Promise.reject(
-        makeError('ERR_POOL_FULL', 'too many requests at once, try again in a moment'),
-      );
+      return Promise.reject(makeError('ERR_POOL_FULL', 'too many requests, try again in a moment'));
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#waiting.delete(waiter);
@@ -58,7 +56,7 @@ export class Gate {
         start: () => {
           this.#waiting.delete(waiter);
           signal?.removeEventListener('abort', leave);
-          // Counted here and not in the awaiting caller: nobody can slip in between.
+          // Counted here and not in the awaiting caller, so that no other call can slip in between.
           this.#active++;
           resolve();
         },
@@ -69,4 +67,4 @@ export class Gate {
   }
 }
 
-const aborted = (): Error => makeError('ERR_ABORTED', 'the client went away');
+const aborted = (): Error => makeError('ERR_ABORTED', 'the client disconnected');

@@ -1,8 +1,8 @@
-/** Headers that every answer carries: pages, pictures, JSON, errors, and answers to broken HTTP. */
+/** Headers of every response: pages, pictures, JSON, errors, and replies to malformed HTTP. */
 
 /**
- * The page loads its own files and talks to its own server; nothing else runs, loads, frames or is
- * framed. Trusted Types make `innerHTML` throw, so a file name can never become markup.
+ * The page loads its own files and talks to its own server; nothing else may run, load, frame or be framed.
+ * Trusted Types make `innerHTML` throw, so a file name can never become markup.
  */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -23,7 +23,7 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
-  // Other sites must not even load a frame as <img>: its size and load time would tell something.
+  // Other sites must not load a frame even as <img>: size and load time would leak information.
   'cross-origin-resource-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',
   'permissions-policy': 'camera=(), microphone=(), geolocation=()',

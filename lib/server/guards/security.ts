@@ -1,7 +1,4 @@
-/**
- * Hooks that every request passes before its route: headers, Host, other sites, token. And the
- * answers to requests that are broken below HTTP.
- */
+/** Hooks that run before every route: headers, Host, other sites, token. Also replies to malformed HTTP. */
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -12,7 +9,7 @@ import { SECURITY_HEADERS } from './headers';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Answered without a token: the page itself, which asks for the token, and the probes. */
+    /** Needs no token: the page itself, which asks for it, and the probes. */
     readonly isPublic?: boolean;
   }
 }
@@ -72,18 +69,18 @@ function countOf(request: IncomingMessage, name: string): number {
 }
 
 const BROKEN: Readonly<Record<string, readonly [number, ErrorCode, string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'ERR_REQUEST_LIMIT', 'the headers are larger than the server takes'],
+  HPE_HEADER_OVERFLOW: [431, 'ERR_REQUEST_LIMIT', 'the headers are too large'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'ERR_REQUEST_TIMEOUT', 'the request took too long to arrive'],
 };
 
-/** Answers what Node's parser refused, then hangs up. Never throws. */
+/** Answers what Node's parser refused, then closes the socket. Never throws. */
 export function onBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   const [status, code, message] = BROKEN[error.code ?? ''] ?? [
     400,
     'ERR_REQUEST_INVALID',
     'the request is not valid HTTP',
   ];
-  // An answer may be half written already; a second head inside it would be read as its body.
+  // A response may be half written; a second head inside it would be read as its body.
   const current = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage;
   if (!socket.writable || error.code === 'ECONNRESET' || current?.headersSent === true) {
     socket.destroy();

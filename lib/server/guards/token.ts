@@ -1,7 +1,7 @@
 /**
- * The shared secret of a server that other machines can reach. Programs send it as
- * `Authorization: Bearer TOKEN` or `X-Sightline-Token`; the page trades it once for a cookie, because
- * `<img>` and `<video>` cannot send headers. Never read from a URL, never logged.
+ * The shared secret of a server that other machines can reach. Programs send it as `Authorization: Bearer
+ * TOKEN` or `X-Sightline-Token`; the page exchanges it for a cookie, because `<img>` and `<video>` cannot
+ * send headers. Never read from a URL, never logged.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -11,7 +11,7 @@ import type { RequestHeaders } from './access';
 export const COOKIE_NAME = 'sightline_session';
 const MIN_TOKEN_LENGTH = 16;
 const MINUTE_MS = 60_000;
-/** Addresses remembered for wrong tokens. */
+/** Most addresses remembered for wrong tokens; the oldest is forgotten first. */
 const MAX_ADDRESSES = 1024;
 
 export class TokenGuard {
@@ -21,7 +21,7 @@ export class TokenGuard {
     max: MAX_ADDRESSES,
   });
 
-  /** @throws ERR_ARG_RANGE for a token that could be guessed */
+  /** @throws ERR_ARG_RANGE for a short token */
   constructor(
     token: string,
     readonly wrongPerMinute: number,
@@ -29,11 +29,11 @@ export class TokenGuard {
     if (token.length < MIN_TOKEN_LENGTH)
       throw makeError('ERR_ARG_RANGE', `a token has at least ${MIN_TOKEN_LENGTH} characters`);
     this.#digest = sha256(token);
-    // Derived, so that it survives a restart and nobody who sees it learns the token.
+    // Derived from the token, so that it survives a restart and does not reveal the token.
     this.#cookie = createHmac('sha256', token).update('cookie of the search page').digest('hex');
   }
 
-  /** Value of a Set-Cookie header for a client that proved to know the token. */
+  /** Set-Cookie value for a client that sent the token. */
   get setCookie(): string {
     return `${COOKIE_NAME}=${this.#cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000`;
   }
@@ -44,29 +44,29 @@ export class TokenGuard {
   }
 
   /**
-   * Lets a request pass or says why not.
+   * Lets a request pass or throws.
    *
-   * @param address  of the client, for counting wrong tokens
+   * @param address  of the client, to count wrong tokens
    * @throws ERR_TOKEN without a token or with a wrong one; ERR_RATE_LIMIT after too many wrong ones
    */
   check(headers: RequestHeaders, address: string, now = Date.now()): void {
     const cookie = cookieOf(headers);
     if (cookie !== undefined && timingSafeEqual(sha256(cookie), sha256(this.#cookie))) return;
     const token = tokenOf(headers);
-    if (token === undefined) throw makeError('ERR_TOKEN', 'this server asks for its token');
+    if (token === undefined) throw makeError('ERR_TOKEN', 'this server requires a token');
     this.checkToken(token, address, now);
   }
 
-  /** As `check`, for a token that came in another way. */
+  /** Like `check`, for a token sent in another way. */
   checkToken(token: string, address: string, now = Date.now()): void {
     const seen = this.#wrong.get(address);
     const recent = seen !== undefined && now - seen.since < MINUTE_MS ? seen : undefined;
-    // Before comparing: a guesser who is locked out must not learn that a guess was right.
+    // Before comparing: a locked-out guesser must not learn that a guess was right.
     if (recent !== undefined && recent.count >= this.wrongPerMinute)
       throw makeError('ERR_RATE_LIMIT', 'too many wrong tokens, wait a minute');
     if (this.matches(token)) return;
     this.#wrong.set(address, { count: (recent?.count ?? 0) + 1, since: recent?.since ?? now });
-    throw makeError('ERR_TOKEN', 'the token is not the one of this server');
+    throw makeError('ERR_TOKEN', 'wrong token');
   }
 }
 

@@ -7,11 +7,11 @@ export interface ByteRange {
 }
 
 /**
- * Reads a Range header.
+ * Parses a Range header.
  *
  * @param size  bytes of the file
- * @returns the range; 'whole' when there is no header, or one that RFC 9110 says to ignore (another
- *   unit, not well formed, several ranges: seeking players never send them); 'unsatisfiable' for 416
+ * @returns the range; 'whole' without a header, or for one that RFC 9110 lets us ignore (another unit,
+ * malformed, several ranges: players that seek never send them); 'unsatisfiable' for 416
  */
 export function parseRange(
   header: string | undefined,

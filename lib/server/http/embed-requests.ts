@@ -1,10 +1,10 @@
-/** What requests for embeddings have in common: a place for each, bodies that may be large, pictures in JSON. */
+/** Shared by the embedding routes: concurrency gates, large bodies, and pictures in JSON. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { makeError } from '../../base/errors';
 import type { BatchInput } from '../../service';
 import { clientGone, type ServiceContext } from '../context';
 
-/** Base64 takes four characters for three bytes; some more for the JSON around it. */
+/** Base64 takes four characters for three bytes; plus some for the JSON around it. */
 const BASE64_SHARE = 4 / 3;
 const JSON_AROUND = 64 * 1024;
 const DATA_URL = /^data:image\/[\w.+-]{1,64};base64,/i;
@@ -25,7 +25,7 @@ export class EmbedRequests {
       signal,
     );
     readiness.recovered();
-    // Texts and pictures are nobody's business.
+    // Texts and pictures are private: do not cache.
     reply.header('cache-control', 'no-store');
     return { vectors: inputs.texts === undefined ? imageEmbeddings : textEmbeddings, tokens };
   }
@@ -39,12 +39,12 @@ export class EmbedRequests {
     return {
       bodyLimit: Math.ceil(limits.uploadBytes * BASE64_SHARE) + JSON_AROUND,
       /**
-       * Large bodies are read only by those who have a place, so that memory is bounded; the place is
-       * held until the answer is out or the client gone.
+       * A large body is read only once its request is admitted, so that memory is bounded; the slot is held
+       * until the response is sent or the client disconnects.
        */
       onRequest: async (request, reply) => {
         const length = Number(request.headers['content-length'] ?? Number.NaN);
-        // Texts are small: they must not wait for pictures, and share calls of the model.
+        // Texts are small: they do not wait for pictures, and are batched for the model.
         if (length <= limits.jsonBytes) return;
         await new Promise<void>((enter, refuse) => {
           const work = (): Promise<void> => {
@@ -64,13 +64,16 @@ export const isDataUrl = (text: string): boolean => DATA_URL.test(text);
 export function pictureOf(text: string, maxBytes: number): Buffer {
   const base64 = text.replace(DATA_URL, '');
   if (!BASE64.test(base64))
-    throw makeError('ERR_ARG_TYPE', 'a picture in JSON is the base64 of its file, or a data URL');
+    throw makeError(
+      'ERR_ARG_TYPE',
+      'a picture in JSON must be the base64 of its file, or a data URL',
+    );
   const bytes = Buffer.from(base64, 'base64');
   checkSize(bytes, maxBytes);
   return bytes;
 }
 
-/** The body's own limit has room for base64. @throws ERR_REQUEST_LIMIT */
+/** The body limit leaves room for base64. @throws ERR_REQUEST_LIMIT */
 export function checkSize(bytes: Buffer, maxBytes: number): void {
   if (bytes.length > maxBytes)
     throw makeError('ERR_REQUEST_LIMIT', `a picture has at most ${maxBytes} bytes`);

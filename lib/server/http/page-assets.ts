@@ -1,6 +1,6 @@
 /**
- * The search page as a table in memory: address -> bytes. Filled once from `web/`; a request only
- * looks up its exact address, so nothing a client sends becomes a path.
+ * The search page as a table in memory: URL path -> bytes. Filled once from `web/`; requests only look up
+ * their exact path, so client input never becomes a file path.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * What the outside may know of an error: a code, a status, and a message without paths, SQL or
- * stacks. Everything thrown anywhere in the server passes through here.
+ * What clients may see of an error: code, status, and a message without paths, SQL or stacks. Every error
+ * of the server passes through here.
  */
 import os from 'node:os';
 import { suggest } from '../../base/options';
@@ -15,8 +15,8 @@ export interface PublicError {
 }
 
 /**
- * Messages for errors of ours: the real message may name files, so it goes to the log only. Codes
- * whose remedy lies with the person in front of the page say it here.
+ * Messages for our own errors, whose real message may name files and goes only to the log. Codes that the
+ * user of the page can remedy say how.
  */
 const REMEDIES: Partial<Record<ErrorCode, string>> = {
   ERR_MODEL_MISSING:
@@ -62,7 +62,7 @@ export interface ValidationProblem {
 
 export function toPublicError(error: unknown): PublicError {
   if (isLibraryError(error)) {
-    // A pool that refuses knows when it should be through with what it has.
+    // A full pool estimates when it will have capacity.
     const seconds = error.details['retryAfterSeconds'];
     const known = describe(error.code, error.message);
     return known.status === 503 && typeof seconds === 'number'
@@ -74,16 +74,13 @@ export function toPublicError(error: unknown): PublicError {
   const code = typeof framework.code === 'string' ? framework.code : '';
   const status = typeof framework.statusCode === 'number' ? framework.statusCode : 500;
   if (status === 413 || /_LIMIT$|_TOO_LARGE$/.test(code))
-    return describe('ERR_REQUEST_LIMIT', 'the request is larger than the server takes');
+    return describe('ERR_REQUEST_LIMIT', 'the request is too large');
   if (status === 415)
     return describe('ERR_REQUEST_TYPE', 'the body must be application/json or multipart/form-data');
   if (status >= 400 && status < 500) {
-    // Only what is said about bodies: other messages of the framework repeat the address.
+    // Only messages about bodies: other messages of the framework repeat the URL.
     const isBody = code.startsWith('FST_ERR_CTP_');
-    return describe(
-      'ERR_REQUEST_INVALID',
-      isBody ? framework.message : 'the request is not one this server can read',
-    );
+    return describe('ERR_REQUEST_INVALID', isBody ? framework.message : 'the request is malformed');
   }
   return describe('ERR_INTERNAL', '');
 }
@@ -96,15 +93,15 @@ function describe(code: ErrorCode, message: unknown): PublicError {
     code,
     message:
       REMEDIES[code] ??
-      (status >= 500 ? 'Something went wrong on the server; its log says more.' : clean(message)),
+      (status >= 500 ? 'Internal error. See the log of the server.' : clean(message)),
     ...(retryAfter === undefined ? {} : { retryAfter }),
   };
 }
 
-/** Anything that looks like an absolute path of this machine. Linear: no nested repetition. */
+/** Anything like an absolute path of this machine. Linear time: no nested repetition. */
 const PATH_LIKE = /(?:^|[\s"'`(=:])(?:\/[\w.@-]+\/|[A-Za-z]:\\|\\\\|file:)/;
 
-/** Client errors explain themselves, unless they would tell where things lie. */
+/** Client errors keep their message, unless it would reveal paths. */
 function clean(message: unknown): string {
   const text = typeof message === 'string' ? message.slice(0, 300) : '';
   const leaks = PATH_LIKE.test(text) || text.includes(os.homedir()) || text.includes(os.tmpdir());

@@ -1,4 +1,4 @@
-/** A multipart form with one picture in field `image` and search options beside it; in memory only. */
+/** Parses a multipart form with one picture in field `image` and search options; in memory only. */
 import type { FastifyRequest } from 'fastify';
 import { isLibraryError, makeError } from '../../base/errors';
 import type { FilterFields, OptionFields } from '../schemas/query-input';
@@ -24,24 +24,24 @@ const UPLOAD_SCHEMA = {
  */
 export async function readUpload(request: FastifyRequest, maxBytes: number): Promise<Upload> {
   let image: Uint8Array | undefined;
-  // No prototype: field names come from outside.
+  // No prototype: field names are untrusted.
   const values = Object.create(null) as Record<string, unknown>;
   try {
     for await (const part of request.parts({ limits: { fileSize: maxBytes } })) {
       if (part.type === 'file') {
         if (part.fieldname !== 'image' || image !== undefined)
-          throw makeError('ERR_ARG_TYPE', 'one file is expected, in a field called image');
+          throw makeError('ERR_ARG_TYPE', 'expected one file, in the field "image"');
         image = await part.toBuffer();
       } else values[part.fieldname] = part.value;
     }
   } catch (cause) {
-    // Errors of the form's parser have no status: a form that ends too early is the client's fault.
+    // The form parser's errors have no status: a truncated form is the client's fault.
     if (isLibraryError(cause) || (cause as { statusCode?: unknown }).statusCode !== undefined)
       throw cause;
     throw makeError('ERR_REQUEST_INVALID', 'the form is damaged or ends too early', { cause });
   }
   if (image === undefined || image.length === 0)
-    throw makeError('ERR_ARG_TYPE', 'no picture was sent: one is expected in a field called image');
+    throw makeError('ERR_ARG_TYPE', 'no picture was sent: expected one in the field "image"');
   convertFields(values, UPLOAD_FIELDS);
   checkFields(request, values);
   return { image, fields: values as OptionFields & FilterFields };

@@ -1,7 +1,7 @@
 /**
- * `GET /frame/:id/:version`: the picture of a frame at its `frame_url`, where browsers may keep it for
- * good; and `GET /frame/:id`, where they ask each time, because frame 0 of another library may be served
- * at the same host and port tomorrow.
+ * `GET /frame/:id/:version`: a frame's picture at its `frame_url`, cacheable forever; and `GET /frame/:id`,
+ * revalidated each time, because another library with a frame 0 may be served at the same host and port
+ * later.
  */
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -51,11 +51,11 @@ export function frameRoutes(app: FastifyInstance, context: ServerContext): void 
     { schema: FRAME_OF_VERSION },
     (request, reply) => {
       const { id, version } = request.params;
-      // Not the picture that is there now: under this address the browser may have seen another one.
+      // Not the current picture: browsers may have cached another one under this URL.
       if (library.frameVersion(Number(id)) !== version)
         throw makeError(
           'ERR_NOT_FOUND',
-          `frame ${id} has no such version: this address is of another library, or an older one; search again`,
+          `frame ${id} has no such version: this URL is outdated or of another library; search again`,
         );
       return answer(request, reply, KEPT);
     },

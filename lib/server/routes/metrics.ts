@@ -1,4 +1,4 @@
-/** `GET /metrics` for Prometheus, `GET /info` for people and clients. */
+/** `GET /metrics` for Prometheus, `GET /info` for users and clients. */
 import type { FastifyInstance } from 'fastify';
 import { MAX_TEXT } from '../../base/limits';
 import type { ServiceContext } from '../context';

@@ -1,4 +1,4 @@
-/** `POST /v1/embeddings` and `GET /v1/models`, in the shape of the OpenAI API, for clients made for it. */
+/** `POST /v1/embeddings` and `GET /v1/models` in the format of the OpenAI API, for its clients. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { makeError } from '../../base/errors';
 import type { ServiceContext } from '../context';
@@ -45,7 +45,7 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
             embedding: format === 'base64' ? base64Of(vector) : Array.from(vector),
           })),
           model,
-          // What the model read: texts from the cache cost nothing.
+          // Tokens that the model read: cached texts cost none.
           usage: { prompt_tokens: tokens, total_tokens: tokens },
         };
       },
@@ -53,9 +53,9 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
   });
 
   /**
-   * A client that names another model would store our vectors under its name, so it is told.
+   * A client that names another model would store our vectors under its name: refuse.
    *
-   * @returns the id of the model that answers
+   * @returns the id of the model used
    */
   function check({ model, dimensions }: Body, inputs: readonly string[]): string {
     const hasTexts = !inputs.every(isDataUrl);
@@ -64,7 +64,7 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
       throw makeError(
         'ERR_ARG_RANGE',
         `texts and pictures have models of their own here (${instruction.id}, ${image.id}), whose ` +
-          'vectors cannot be compared: send them apart',
+          'vectors cannot be compared: send them in separate requests',
       );
     const [ours, dim] = hasTexts
       ? [instruction, embeddings.instructionDim]
@@ -83,7 +83,7 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
     return ours.id;
   }
 
-  /** Texts and pictures apart, their vectors in the order in which they came. */
+  /** Embeds texts and pictures separately; returns the vectors in the order of the inputs. */
   async function mixed(
     reply: FastifyReply,
     inputs: readonly string[],
@@ -103,7 +103,7 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
   }
 }
 
-/** Little-endian float32, as the OpenAI API has it. */
+/** Little-endian float32, as in the OpenAI API. */
 function base64Of(vector: Float32Array): string {
   const bytes = Buffer.alloc(vector.length * 4);
   for (let i = 0; i < vector.length; i++) bytes.writeFloatLE(vector[i] as number, i * 4);

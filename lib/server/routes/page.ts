@@ -1,4 +1,4 @@
-/** `GET /` and the files of the page, and `POST /session` by which the page shows its token once. */
+/** `GET /` and the page's files, and `POST /session`, to which the page sends its token once. */
 import type { FastifyInstance } from 'fastify';
 import { makeError } from '../../base/errors';
 import type { ServerContext } from '../context';
@@ -8,7 +8,7 @@ import { SESSION } from '../schemas/schemas';
 export function pageRoutes(app: FastifyInstance, context: ServerContext): void {
   for (const [address, asset] of loadAssets()) {
     app.get(address, { schema: { hide: true }, config: { isPublic: true } }, (request, reply) => {
-      // Asked for every time, answered by 304 nearly always: an update shows at once.
+      // Revalidated every time, almost always answered by 304: updates show at once.
       reply.header('etag', asset.etag).header('cache-control', 'no-cache');
       if (matchesEtag(request.headers['if-none-match'], asset.etag)) return reply.code(304).send();
       return reply.type(asset.contentType).send(asset.bytes);
@@ -20,7 +20,7 @@ export function pageRoutes(app: FastifyInstance, context: ServerContext): void {
     { schema: SESSION, config: { isPublic: true } },
     (request, reply) => {
       if (context.token === undefined)
-        throw makeError('ERR_NOT_FOUND', 'this server asks for no token');
+        throw makeError('ERR_NOT_FOUND', 'this server requires no token');
       context.token.checkToken(request.body.token, request.ip);
       return reply.header('set-cookie', context.token.setCookie).code(204).send();
     },

@@ -27,7 +27,7 @@ export function searchRoutes(app: FastifyInstance, context: ServerContext): void
     end();
     metrics.searchResults.observe(found.results.length);
     readiness.recovered();
-    // The next sync may change the answer, and queries are nobody's business.
+    // The next sync may change the result, and queries are private: do not cache.
     reply.header('cache-control', 'no-store');
     return found;
   }
@@ -57,7 +57,7 @@ export function searchRoutes(app: FastifyInstance, context: ServerContext): void
     { schema: SEARCH_POST },
     async (request, reply) => {
       if (request.isMultipart()) {
-        // The place is held until the answer is there, because so long the bytes are in memory.
+        // The slot is held until the response, as long as the bytes are in memory.
         return uploads.run(async () => {
           const { image, fields } = await readUpload(request, limits.uploadBytes);
           return answer(reply, { image }, toOptions(fields, fields));

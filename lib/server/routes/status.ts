@@ -13,7 +13,7 @@ export function healthRoutes(app: FastifyInstance, context: ServerContext): void
   app.get('/health', { schema: HEALTH }, (request, reply) => {
     reply.header('cache-control', 'no-store');
     const status = library.isEmpty ? 'empty' : 'ok';
-    // Strangers learn that something is there, not what.
+    // Without a token only the status is shown.
     if (!isAuthorized(request, context)) return { status };
     const stats = library.stats();
     return {

@@ -1,6 +1,6 @@
 /**
- * `GET /video/:id`: the original video, seekable. The only route that serves bytes from outside the
- * library's own folder, and only of files the catalog calls videos.
+ * `GET /video/:id`: the original video, seekable. The only route that serves files from outside the
+ * library's folder, and only files that the catalog lists as videos.
  */
 import { constants, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
@@ -27,7 +27,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 };
 
 export function videoRoutes(app: FastifyInstance, context: ServerContext): void {
-  // HEAD by hand: the automatic one would read the file to its end to learn nothing new.
+  // Explicit HEAD: the automatic one would read the whole file.
   app.route<{ Params: { id: string } }>({
     method: ['GET', 'HEAD'],
     url: '/video/:id',
@@ -39,7 +39,7 @@ export function videoRoutes(app: FastifyInstance, context: ServerContext): void 
       if (media === undefined || media.kind !== 'video')
         throw makeError('ERR_NOT_FOUND', `video ${id} is not in this library`);
       const handle = await openRegular(media.path, id);
-      // Whatever happens from here on, a handle that no stream took over is closed.
+      // From here on, a handle that no stream took over must be closed.
       let isHanded = false;
       try {
         const info = await handle.stat({ bigint: true });
@@ -55,7 +55,7 @@ export function videoRoutes(app: FastifyInstance, context: ServerContext): void 
           );
         if (matchesEtag(request.headers['if-none-match'], etag))
           return await reply.code(304).send();
-        // If-Range with an older tag: the parts would not fit together, so the whole file.
+        // If-Range with an older tag: the parts would not fit, so send the whole file.
         const ifRange = request.headers['if-range'];
         const isCurrent = ifRange === undefined || ifRange === etag;
         const range = isCurrent ? parseRange(request.headers.range, size) : 'whole';
@@ -68,7 +68,7 @@ export function videoRoutes(app: FastifyInstance, context: ServerContext): void 
         if (range !== 'whole')
           reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
         if (request.method === 'HEAD' || size === 0) return await reply.send();
-        // Fastify destroys the stream when the client goes away, and that closes the handle.
+        // Fastify destroys the stream when the client disconnects, which closes the handle.
         isHanded = true;
         return await reply.send(handle.createReadStream({ start, end, autoClose: true }));
       } finally {
@@ -79,18 +79,22 @@ export function videoRoutes(app: FastifyInstance, context: ServerContext): void 
 }
 
 /**
- * Strong, without reading the film: inode and change time tell files apart that were given one size and
- * time, as copies of a library's folder have them.
+ * A strong tag without reading the file: inode and change time distinguish files with equal size and time,
+ * as in copies of a library's folder.
  */
 const videoEtag = ({ size, mtimeNs, ctimeNs, ino }: BigIntStats): string =>
   `"${[size, mtimeNs, ctimeNs, ino].map((part) => part.toString(36)).join('-')}"`;
 
-/** Opens a plain file: no symbolic link, and no pipe or device that would block or never end. */
+/** Opens a regular file: no symbolic link, and no pipe or device, which could block. */
 async function openRegular(file: string, id: string): Promise<FileHandle> {
   const gone = (cause?: unknown): Error =>
-    makeError('ERR_MEDIA_MISSING', `the file of video ${id} is gone; a sync will notice`, {
-      cause,
-    });
+    makeError(
+      'ERR_MEDIA_MISSING',
+      `the file of video ${id} is missing; run a sync to update the library`,
+      {
+        cause,
+      },
+    );
   let handle: FileHandle;
   try {
     const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);

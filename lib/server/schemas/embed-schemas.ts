@@ -1,4 +1,4 @@
-/** Schemas of the embedding routes: what they take and answer. */
+/** Schemas of the embedding routes. */
 import { MAX_TEXT } from '../../base/limits';
 import { MAX_EMBED_INPUTS } from '../limits';
 import { errors } from './schemas';
@@ -9,7 +9,7 @@ const EMBED_TEXT = {
   maxLength: MAX_TEXT,
   description: 'A text',
 } as const;
-/** A picture file as base64, alone or as a data URL. Its length is bounded by the body's. */
+/** A picture file as base64 or data URL. The body limit bounds its length. */
 const EMBED_IMAGE = {
   type: 'string',
   minLength: 1,
@@ -79,7 +79,7 @@ export const OPENAI_EMBEDDINGS = {
   body: {
     type: 'object',
     required: ['input'],
-    // Clients send fields of their own here, such as `user`.
+    // Clients send further fields here, such as `user`.
     additionalProperties: true,
     properties: {
       input: { anyOf: [{ type: 'string', minLength: 1 }, many({ type: 'string', minLength: 1 })] },

@@ -1,4 +1,4 @@
-/** Checked request fields -> what the facade takes. Wire names are snake_case, ours are not. */
+/** Converts checked request fields to the facade's options: snake_case to camelCase. */
 import type { MediaKind, SearchOptions } from '../../base/types';
 
 export interface OptionFields {

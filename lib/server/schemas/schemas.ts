@@ -1,6 +1,6 @@
 /**
- * JSON schemas of every route: what is checked, and what `/openapi.json` says. Nothing is coerced
- * by the validator; texts of a query string become numbers in `strict-fields.ts` first.
+ * JSON schemas of every route, for validation and `/openapi.json`. The validator coerces nothing;
+ * `strict-fields.ts` converts query strings first.
  */
 import { DEFAULT_K, MAX_K, MAX_QUERY_CODE_POINTS } from '../../base/limits';
 import { MAX_EF_SEARCH, MAX_PATH_GLOB, MAX_VECTOR_DIM } from '../limits';
@@ -27,15 +27,15 @@ const K = {
   minimum: 1,
   maximum: MAX_K,
   default: DEFAULT_K,
-  description: 'Results asked for',
+  description: 'Number of results',
 } as const;
 
-/** Fields every kind of search takes. */
+/** Fields common to all searches. */
 const OPTION_FIELDS = {
   k: K,
   exact: {
     type: 'boolean',
-    description: 'Compare every frame instead of walking the graph',
+    description: 'Compare every frame instead of searching the graph',
   },
   min_similarity: {
     type: 'number',
@@ -62,7 +62,7 @@ const FILTER_FIELDS = {
     minLength: 1,
     maxLength: MAX_PATH_GLOB,
     description:
-      'Pattern of the media path relative to the library, in the grammar of .gitignore; `!` in front: all but those',
+      'Pattern of the media path relative to the library, in the syntax of .gitignore; a leading `!` negates',
   },
 } as const;
 
@@ -82,7 +82,7 @@ export const ERROR_BODY = {
       required: ['code', 'message', 'request_id'],
       properties: {
         code: { type: 'string', description: 'Permanent, for programs' },
-        message: { type: 'string', description: 'For people; may improve' },
+        message: { type: 'string', description: 'For humans; may change' },
         request_id: { type: 'string' },
       },
     },
@@ -91,7 +91,7 @@ export const ERROR_BODY = {
 
 const HIT = {
   type: 'object',
-  // The facade may know more about a hit than this version of the server.
+  // The facade may return more fields than this version of the server knows.
   additionalProperties: true,
   properties: {
     frame_id: { type: 'integer' },
@@ -117,11 +117,11 @@ const SEARCH_ANSWER = {
     encode_ms: { type: 'number' },
     exact: { type: 'boolean' },
     model: { type: 'string' },
-    hint: { type: 'string', description: 'Something the person should know' },
+    hint: { type: 'string', description: 'A hint for the user' },
   },
 } as const;
 
-/** Answers of every route. */
+/** Error responses of every route. */
 export const errors = { '4xx': ERROR_BODY, '5xx': ERROR_BODY } as const;
 
 export const SEARCH = {
@@ -162,7 +162,7 @@ export const SEARCH_POST = {
     content: {
       'application/json': { schema: JSON_QUERY },
       'multipart/form-data': {
-        // For the description only: the form is read part by part and checked in `upload.ts`.
+        // For documentation only: `upload.ts` reads and checks the form.
         schema: {
           type: ['object', 'null'],
           properties: {
@@ -242,7 +242,10 @@ export const HEALTH = {
           type: 'integer',
           description: 'Files that are gone and kept until a sync with --confirm-removals',
         },
-        unreachable: { type: 'integer', description: 'Files kept that could not be looked at' },
+        unreachable: {
+          type: 'integer',
+          description: 'Files kept because they could not be checked',
+        },
         dim: { type: 'integer' },
         hnsw_nodes: { type: 'integer' },
         max_level: { type: 'integer' },

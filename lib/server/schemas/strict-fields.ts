@@ -1,12 +1,13 @@
 /**
- * Texts of query strings and forms as the numbers and booleans that a schema declares. Stricter than
- * a validator's coercion: `1e3`, `0x10`, ` 7` and `` stay texts, so the schema refuses them.
+ * Converts strings of query strings and forms to the numbers and booleans that a schema declares. Stricter
+ * than a validator's coercion: `1e3`, `0x10`, ` 7` and empty strings stay strings, so the schema refuses
+ * them.
  */
 import type { FieldSchema } from './schemas';
 
 type Fields = Readonly<Record<string, FieldSchema>>;
 
-/** Converts the declared fields of `values` in place. Values that are no texts are left alone. */
+/** Converts the declared fields of `values` in place. Other types are left alone. */
 export function convertFields(values: Record<string, unknown>, fields: Fields): void {
   for (const [name, schema] of Object.entries(fields)) {
     const value = values[name];

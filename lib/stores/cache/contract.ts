@@ -1,12 +1,12 @@
-/** What every cache of embeddings can do. Losing an entry costs time, never an answer. */
+/** The interface of embedding caches. Losing an entry costs time, never correctness. */
 
 export interface CacheStats {
   readonly kind: 'memory' | 'disk' | 'redis' | 'layered' | 'none';
   readonly hits: number;
   readonly misses: number;
-  /** Reads and writes that failed and were answered as a miss, or not kept. */
+  /** Failed reads (counted as misses) and failed writes. */
   readonly errors: number;
-  /** False while the store cannot be reached: everything is a miss then. */
+  /** False while the store is unreachable: then everything is a miss. */
   readonly isReachable: boolean;
   /** Where they are known. */
   readonly entries?: number;
@@ -22,7 +22,7 @@ export interface CacheReport extends CacheStats {
 }
 
 /**
- * Keys are those of `key.ts`. Nothing here throws for a store that is away, full or damaged: reads
+ * Keys are those of `key.ts`. Failures never throw: if the store is unreachable, full or damaged, reads
  * miss, writes are dropped, and `stats().errors` counts them. Vectors are copied in and out.
  */
 export interface EmbeddingCache {
@@ -40,16 +40,16 @@ export interface EmbeddingCache {
     ttlSeconds?: number,
   ): Promise<ReadonlyMap<string, boolean>>;
   /**
-   * Drops what matches; `*` stands for any characters. All keys begin with `embedding:`, which may be left
-   * out: `image:*`, or `*` for all embeddings. Keys of others in the same Redis never match.
+   * Removes matching entries; `*` matches any characters. The prefix `embedding:` of all keys may be left
+   * out: `image:*`, or `*` for all embeddings. Other keys in the same Redis never match.
    *
-   * @returns how many entries went
-   * @throws ERR_STORE_UNAVAILABLE when the store cannot be reached: who clears has to know
+   * @returns the number of removed entries
+   * @throws ERR_STORE_UNAVAILABLE when the store is unreachable: the caller must know
    */
   clearPattern(pattern: string): Promise<number>;
   stats(): CacheStats;
   /**
-   * Counts, which takes as long as the store is large: for people and dashboards, not for every request.
+   * Counts entries in time proportional to the store: for people and dashboards, not for every request.
    *
    * @throws ERR_STORE_UNAVAILABLE when the store cannot be reached
    */

@@ -1,9 +1,8 @@
 /**
- * Embeddings in a folder, one small file each: `KIND/ab/HASH`, the vector, where it may not be kept for ever
- * the millisecond it ends as a float64, and a CRC-32 of key and all before it.
- * Survives restarts. Any number of processes may use one folder: a file appears whole, by a rename,
- * and whoever finds it missing or damaged computes again. Bounded by bytes: the files used longest
- * ago go first.
+ * Embeddings in a folder, one small file each: `KIND/ab/HASH` holds the vector, for limited entries the
+ * expiry in milliseconds as float64, and a CRC-32 of key and content. Survives restarts. Any number of
+ * processes may share a folder: files appear whole, by a rename, and a missing or damaged one is computed
+ * again. Bounded by bytes: least recently used files are removed first.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -24,7 +23,7 @@ export interface DiskCacheOptions {
   readonly folder: string;
   /** Default 1 GB, some 480,000 vectors of 512. */
   readonly maxBytes?: number;
-  /** Default: until they are pushed out. */
+  /** Default: until evicted. */
   readonly ttlSeconds?: number;
 }
 
@@ -35,13 +34,13 @@ const DISK_CACHE_OPTIONS: OptionRules<DiskCacheOptions> = {
 };
 
 const DEFAULT_BYTES = 1 << 30;
-/** How much is left after files were dropped, so that it happens rarely. */
+/** Share that is kept after an eviction, so that evictions are rare. */
 const KEPT_SHARE = 0.9;
-/** A file's time is renewed at most so often: reading must not become writing. */
+/** A file's time is updated at most this often: reading must not become writing. */
 const RENEW_MS = 3_600_000;
 const KEY = /^embedding:(instruction|image):([0-9a-f]{64})$/;
 const AT_ONCE = 16;
-/** Of the time a vector ends. */
+/** Bytes of the expiry time. */
 const END_BYTES = 8;
 
 interface Entry {
@@ -97,7 +96,7 @@ export class DiskCache implements EmbeddingCache {
       await writeFile(beside, Buffer.concat([bytes, sum]), { flag: 'wx', mode: 0o600 });
       await rename(beside, file);
     } catch {
-      // A full disk, a folder that may not be written to: the next one computes again.
+      // The disk is full or not writable: the next caller computes again.
       this.counts.errors++;
       await rm(beside, { force: true }).catch(() => undefined);
       return false;
@@ -136,7 +135,7 @@ export class DiskCache implements EmbeddingCache {
     return { ...this.stats(), totalKeys: entries.length, memoryUsed };
   }
 
-  /** Counting is given up; a later process does it. */
+  /** Counting is aborted; a later process does it. */
   async close(): Promise<void> {
     this.isClosed = true;
     await this.shrinking;
@@ -178,7 +177,7 @@ export class DiskCache implements EmbeddingCache {
       const now = Date.now();
       if (now - (await stat(file)).mtimeMs > RENEW_MS) await utimes(file, now / 1000, now / 1000);
     } catch {
-      // Somebody else dropped it meanwhile.
+      // Another process removed it.
     }
   }
 

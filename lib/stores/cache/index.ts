@@ -1,6 +1,6 @@
 /**
- * Adapters to stores outside the library: caches of embeddings in memory, in a folder, in Redis.
- * Knows nothing of models, libraries or HTTP. May use errors and plain types.
+ * Caches of embeddings: in memory, in a folder, in Redis. Knows nothing of models, libraries or HTTP. May
+ * use errors and plain types.
  */
 export type { CacheReport, CacheStats, EmbeddingCache } from './contract';
 export { DiskCache, type DiskCacheOptions } from './disk';

@@ -1,4 +1,4 @@
-/** Names of cached embeddings: kind, and a hash over the model and the input. */
+/** Cache keys: kind, and a hash over the model and the input. */
 import { createHash } from 'node:crypto';
 import { number } from '../../base/options';
 import type { ModelIdentity } from '../../base/types';
@@ -6,9 +6,9 @@ import type { ModelIdentity } from '../../base/types';
 export type EmbeddingKind = 'instruction' | 'image';
 
 /**
- * `embedding:instruction:{hash}` or `embedding:image:{hash}` (the names of spec 002); 64 hexadecimal
- * digits of SHA-256. The model's weights and preprocessing are hashed too, so that what one model
- * made is never given out for another.
+ * `embedding:instruction:{hash}` or `embedding:image:{hash}` (the names of spec 002); 64 hexadecimal digits
+ * of SHA-256. The hash covers the model's weights and preprocessing, so that entries of one model are never
+ * used for another.
  */
 export function cacheKey(
   kind: EmbeddingKind,
@@ -38,7 +38,7 @@ export function matcherOf(pattern: string): (key: string) => boolean {
     if (last === undefined) return key === first;
     if (!key.startsWith(first)) return false;
     let at = first.length;
-    // The first place of each part is the best: it leaves most to the parts behind it.
+    // The first match of each part is the best: it leaves most for the following parts.
     for (const part of rest) {
       const found = key.indexOf(part, at);
       if (found < 0) return false;

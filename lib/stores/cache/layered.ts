@@ -1,4 +1,4 @@
-/** A small cache in memory before a slower one: what the slower one gave is kept in the first. */
+/** A small memory cache before a slower one: values of the slower one are kept in the first. */
 import type { CacheReport, CacheStats, EmbeddingCache } from './contract';
 
 export class LayeredCache implements EmbeddingCache {

@@ -1,7 +1,7 @@
 /**
- * Embeddings in Redis, with a time to live. A Redis that is away, or hangs, costs a caller at most
- * `timeoutMs` once: then it counts as away, everything is a miss at once, and a PING every `retryMs`, beside
- * all callers, finds out when it is back. One notice when it goes, one when it is back.
+ * Embeddings in Redis, with a time to live. An unreachable or hanging Redis delays a caller once, by at
+ * most `timeoutMs`: then it counts as down and everything is a miss, until a background PING every
+ * `retryMs` succeeds. One notice when it goes down, one when it is back.
  */
 import type * as Ioredis from 'ioredis';
 import { isError, makeError, messageOf } from '../../base/errors';
@@ -17,7 +17,7 @@ export interface RedisCacheOptions {
   readonly ttlSeconds?: number;
   /** Longest wait for an answer; default 250 ms. */
   readonly timeoutMs?: number;
-  /** Pause before a Redis that was away is asked again; default 1 s. */
+  /** Interval of retries while Redis is down; default 1 s. */
   readonly retryMs?: number;
   readonly onNotice?: (line: string) => void;
 }
@@ -56,7 +56,7 @@ export class RedisCache implements EmbeddingCache {
     this.retryMs = options.retryMs ?? 1000;
     this.where = placeOf(options.url);
     const timeoutMs = options.timeoutMs ?? 250;
-    // Loaded late: it takes longer than everything else that this package loads to begin with.
+    // Loaded on demand: it takes longer to load than the rest of the package.
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     const ioredis = require('ioredis') as typeof Ioredis;
     this.client = new ioredis.Redis(options.url, {

@@ -6,7 +6,7 @@ export function toBytes(vector: Float32Array): Buffer {
   return bytes;
 }
 
-/** Undefined for bytes that are no vector of `dim` finite numbers: whoever put them there, it is a miss. */
+/** Undefined for bytes that are not `dim` finite numbers: then it is a miss. */
 export function fromBytes(bytes: Uint8Array, dim: number): Float32Array | undefined {
   if (bytes.length !== dim * 4) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

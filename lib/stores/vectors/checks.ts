@@ -1,4 +1,4 @@
-/** Checks of arguments before anything is sent: right type, right range, and what was received. */
+/** Argument checks before anything is sent: type, range, and a message with the received value. */
 import { types } from 'node:util';
 import { checkPresent } from '../../base/arrays';
 import { makeError } from '../../base/errors';
@@ -7,7 +7,7 @@ import type { Metric, StoreKeys } from './vector-store';
 
 export { checkInteger, outOfRange, wrongType } from '../../base/options';
 
-/** Rows of one table; the engine's own limit of a row number. */
+/** Most rows of a table: the engine's limit of row numbers. */
 export const MAX_ROWS = 2 ** 32 - 1;
 
 export function checkOneOf<T extends string>(
@@ -20,7 +20,8 @@ export function checkOneOf<T extends string>(
 }
 
 /**
- * A string PostgreSQL can hold: no NUL, no half of a surrogate pair (it would come back as another).
+ * A string that PostgreSQL can hold: no NUL, no lone surrogate (it would be read back as another
+ * character).
  *
  * @throws ERR_ARG_TYPE | ERR_ARG_RANGE
  */
@@ -45,7 +46,7 @@ export function checkKeys(name: string, value: unknown): StoreKeys {
 }
 
 /**
- * A copy of the vectors, checked; at unit length for cosine, as the engine stores them.
+ * A checked copy of the vectors; at unit length for cosine, as in the engine.
  *
  * @returns shape [n, dim]
  * @throws ERR_ARG_TYPE | ERR_DIM_MISMATCH | ERR_VECTOR_INVALID naming the vector

@@ -1,12 +1,12 @@
 /**
- * Names of tables, columns and schemas. SQL cannot bind them, so only names of an allow-list reach a
- * statement, and quoted at that.
+ * Names of tables, columns and schemas. SQL cannot bind them, so statements use only quoted names from an
+ * allow-list.
  */
 import { checkText, outOfRange } from './checks';
 
-/** What we accept from callers: no quoting can be broken by it, and no case surprises anyone. */
+/** Names accepted from callers: need no escaping, and have no upper case. */
 const IDENTIFIER = /^[a-z_][a-z0-9_]{0,62}$/;
-/** PostgreSQL cuts longer names silently; suffixes of ours need some of the 63 bytes. */
+/** PostgreSQL truncates longer names silently; our suffixes need some of the 63 bytes. */
 const MAX_TABLE = 48;
 
 /** @throws ERR_ARG_TYPE | ERR_ARG_RANGE */

@@ -1,7 +1,7 @@
 /**
- * Places for vectors outside the embedded engine: the `VectorStore` interface, which the engine serves
- * too, and PostgreSQL with pgvector. Every name in a statement comes from an allow-list and every value
- * is bound. Knows vectors, keys and rows; nothing of media, catalogs or encoders. May use `lib/base`.
+ * Vector stores: the `VectorStore` interface, which the embedded engine implements too, and PostgreSQL with
+ * pgvector. Every name in a statement comes from an allow-list and every value is bound. Knows vectors,
+ * keys and rows; nothing of media, catalogs or encoders. May use `lib/base`.
  */
 export { PgVectorStore } from './pg/pg-vector-store';
 export type { DistanceQuery, Embedding, SimilarityQuery } from './pg/pg-vector-store';

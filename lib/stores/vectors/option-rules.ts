@@ -1,4 +1,4 @@
-/** What the calls of a vector store take: one table for each of their types. */
+/** Option rules of vector stores: one table for each options type. */
 import { MAX_EF, MAX_HITS } from '../../base/limits';
 import {
   ANYTHING,
@@ -15,7 +15,7 @@ import {
 import type { DistanceQuery, Embedding, SimilarityQuery } from './pg/pg-vector-store';
 import type { Attributes, StoreAddOptions, StoreFilter, StoreSearchOptions } from './vector-store';
 
-/** Vectors, keys and values of columns are held against the table's shape where they are used. */
+/** Vectors, keys and column values are checked against the table where they are used. */
 const FILTER: OptionRules<StoreFilter> = {
   rows: ANYTHING,
   keys: ANYTHING,

@@ -6,8 +6,8 @@ export interface SearchDefaults {
   /** EMBEDDING_SIMILARITY_TOP_K; default 10. */
   readonly topK: number;
   /**
-   * EMBEDDING_SIMILARITY_THRESHOLD, a cosine; default none. The 0.7 that spec 002 recommends is right for
-   * sentences; a text and its picture in a CLIP's space lie near 0.3.
+   * EMBEDDING_SIMILARITY_THRESHOLD, a cosine; default none. The 0.7 that spec 002 recommends suits
+   * sentences; a text and its picture in a CLIP space are near 0.3.
    */
   readonly threshold: number;
   /** EMBEDDING_USE_HNSW_INDEX; false: IVFFlat. Default true. */

@@ -1,7 +1,7 @@
 import type { Metric } from '../../base/metric';
 /**
- * What a library asks of a place for its vectors. The embedded engine and PostgreSQL both serve it,
- * in the engine's words: a vector has a key (given) and a row (0, 1, 2, ... in the order of adding).
+ * The interface between a library and its vectors. The embedded engine and PostgreSQL both implement it, in
+ * the engine's terms: a vector has a key (given) and a row (0, 1, 2, ... in insertion order).
  */
 
 export type { Metric };
@@ -96,7 +96,7 @@ export interface VectorStore extends AsyncDisposable {
   readonly liveCount: number;
 
   /**
-   * Looks at what other processes have done since. Own changes need no look.
+   * Picks up changes of other processes. Own changes need no refresh.
    *
    * @param expectedRows  what `count` should be by the caller's books: where it is, a look may end early
    */

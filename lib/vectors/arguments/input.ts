@@ -1,13 +1,12 @@
-/** Vectors as they come: float32, float16 bits or int8, made float32 part by part. */
+/** Input vectors: float32, float16 bits or int8, converted to float32 block by block. */
 import { types } from 'node:util';
 import { wrongType } from '../../base/options';
 import { checkPresent } from '../../base/arrays';
 import { room } from '../room';
 
 /**
- * Row-major. `Uint16Array` holds IEEE 754 binary16 bits (as a `Float16Array` does, where the runtime
- * has one), `Int8Array` whole numbers, taken as they are: a scale of yours is yours to multiply, and
- * means nothing for cosine.
+ * Row-major. `Uint16Array` holds IEEE 754 binary16 bits, as a `Float16Array` does where the runtime has
+ * one. `Int8Array` holds whole numbers, which are not scaled.
  */
 export type VectorInput = Float32Array | Uint16Array | Int8Array;
 
@@ -34,7 +33,7 @@ function tableOfHalves(): Float32Array {
   return table;
 }
 
-/** A Float16Array of the runtime as its bits; anything else as it is. */
+/** A Float16Array viewed as its bits; anything else as it is. */
 export function withoutHalfType(value: unknown): unknown {
   if (Object.prototype.toString.call(value) !== '[object Float16Array]') return value;
   const array = value as Uint16Array;
@@ -50,7 +49,7 @@ export function checkInput(name: string, value: unknown): VectorInput {
   throw wrongType(name, 'a Float32Array, a Uint16Array of float16 bits or an Int8Array', value);
 }
 
-/** The same floats, or a converted copy. */
+/** The same array if it holds float32, else a converted copy. */
 export function toFloats(input: VectorInput): Float32Array {
   if (types.isFloat32Array(input)) return input;
   const out = room(Float32Array, input.length);

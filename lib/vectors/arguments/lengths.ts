@@ -1,4 +1,4 @@
-/** The error about a vector, or an array of vectors, whose length does not fit. */
+/** The error for a vector, or an array of vectors, of the wrong length. */
 import { makeError, type LibraryError } from '../../base/errors';
 
 export function wrongLength(message: string, length: number, dim: number): LibraryError {

@@ -1,4 +1,4 @@
-/** What the options of the index take: one table for each type of `types.ts`. */
+/** Option rules of the index: one table for each options type of `types.ts`. */
 import { MAX_DIM, MAX_EF, MAX_HITS } from '../../base/limits';
 import {
   ANYTHING,
@@ -33,7 +33,7 @@ const recall: Rule<number> = (name, value) => {
   throw outOfRange(name, 'a number above 0 and at most 1', value);
 };
 
-/** What long work is told. */
+/** Options of long-running work. */
 const WORK = { threads: THREADS, signal: SIGNAL, onProgress: FUNCTION } as const;
 
 export const CREATE_OPTIONS: OptionRules<CreateOptions> = {
@@ -62,7 +62,7 @@ export const COMPACT_OPTIONS: OptionRules<CompactOptions> = WORK;
 
 export const SEARCH_OPTIONS: OptionRules<SearchOptions> = {
   efSearch: integer(1, MAX_EF),
-  // By the index: it takes more than the value.
+  // Checked by the index, because the check needs more than the value.
   filter: ANYTHING,
   threshold: BOUND,
   keys64: BOOLEAN,
@@ -76,9 +76,9 @@ export const BATCH_OPTIONS: OptionRules<BatchOptions> = {
 
 export const TUNE_OPTIONS: OptionRules<TuneOptions> = {
   recall,
-  // One below the most: the query itself is a result that does not count.
+  // One below the maximum: the query row itself is a result that does not count.
   k: integer(1, MAX_HITS - 1),
-  // Against the dim of the index.
+  // Checked against the index's dim.
   queries: ANYTHING,
   sampleQueries: integer(1, 100_000),
   threads: THREADS,

@@ -1,4 +1,4 @@
-/** Checks of arguments: the right type, the right range, and a message that says what was received. */
+/** Argument checks: type, range, and a message with the received value. */
 import { types } from 'node:util';
 import type { NativeKeys } from '../../native';
 import { checkInteger, outOfRange, wrongType } from '../../base/options';
@@ -25,7 +25,7 @@ export const metricNumber = (metric: Metric): number => METRICS[metric];
 export function checkPath(name: string, value: unknown): string {
   if (typeof value !== 'string') throw wrongType(name, 'a string', value);
   if (value === '' || value.includes('\0')) {
-    throw outOfRange(name, 'a file name without NUL, not empty', value);
+    throw outOfRange(name, 'a non-empty file name without NUL', value);
   }
   return value;
 }
@@ -33,7 +33,7 @@ export function checkPath(name: string, value: unknown): string {
 export function checkLabel(name: string, value: unknown): string {
   if (typeof value !== 'string') throw wrongType(name, 'a string', value);
   const bytes = Buffer.from(value);
-  // A lone surrogate would come back as another character.
+  // A lone surrogate would be read back as another character.
   if (bytes.length > MAX_LABEL_BYTES || bytes.toString() !== value) {
     throw outOfRange(name, `well-formed text of at most ${MAX_LABEL_BYTES} bytes`, value);
   }
@@ -58,7 +58,7 @@ export function checkVectors(name: string, value: unknown, dim: number): VectorI
   const input = checkInput(name, value);
   if (input.length % dim === 0) return input;
   throw wrongLength(
-    `${name} has ${input.length} values, which is no multiple of the index's dim ${dim}`,
+    `${name} has ${input.length} values, not a multiple of the index's dim ${dim}`,
     input.length,
     dim,
   );

@@ -1,4 +1,4 @@
-/** `addFile`: rows of a vector file into an index, block by block, each block one commit. */
+/** `addFile`: adds the rows of a vector file to an index, block by block, each block one commit. */
 import { throwIfAborted } from '../../base/abort';
 import { makeError } from '../../base/errors';
 import type { NativeKeys } from '../../native';
@@ -12,11 +12,11 @@ import { readKeys } from './key-file';
 import { openVectors, type VectorFile } from './vector-file';
 
 export interface AddFileOptions extends Omit<AddOptions, 'keys'> {
-  /** One per row that is taken, or the name of a file of whole numbers; default: the row numbers. */
+  /** One per row, or the name of a file of whole numbers; default: the row numbers. */
   readonly keys?: Keys | string;
-  /** Left out: what the name's ending says, else what the first bytes say. */
+  /** Default: by the name's ending, else by the first bytes. */
   readonly format?: VectorFormat;
-  /** First row of the file to take, default 0: `details.rows` of an ERR_ABORTED says where to go on. */
+  /** First row to take, default 0. To resume after ERR_ABORTED, add `details.rows`. */
   readonly first?: number;
   /** Rows to take; default: up to the end. */
   readonly count?: number;
@@ -49,7 +49,7 @@ export function checkAddFile(file: unknown, options: AddFileOptions): AddFile {
   return {
     file: checkPath('path', file),
     format: given.format,
-    // The rule makes an array of numbers or bigints what the addon takes.
+    // After the rule: keys as the addon takes them.
     keys: given.keys as NativeKeys | string | undefined,
     first,
     count: given.count,
@@ -65,8 +65,8 @@ interface Span {
 }
 
 /**
- * To be called as the one writer. Reads the file twice: everything is checked before anything is
- * added, so that a NaN in the last row is not found out after hours of linking.
+ * Call as the one writer. Reads the file twice: everything is checked before anything is added, so that a
+ * NaN in the last row does not show up after hours of linking.
  */
 export async function addFile(
   core: IndexCore,
@@ -101,7 +101,7 @@ export async function addFile(
   return { firstRow, rows: span.rows };
 }
 
-/** `step`: 0 for a pass that adds nothing and so reports nothing, 1 for the one that does. */
+/** `step`: 0 for the pass that only checks and reports no progress, 1 for the one that adds. */
 async function eachBlock(
   job: AddFile,
   source: VectorFile,
@@ -143,11 +143,11 @@ function checkKeysFit(source: VectorFile, span: Span, keys: NativeKeys | undefin
       { details: { path: source.path, keys: keys.length, vectors: span.rows } },
     );
   }
-  // Sorted, and not put in a Set: that takes some 40 bytes a key, and no more than 2^24 of them.
+  // Sorted instead of a Set, which takes some 40 bytes a key and holds at most 2^24.
   const sorted = keys.slice().sort();
   for (let i = 1; i < sorted.length; i++) {
     if (sorted[i] !== sorted[i - 1]) continue;
-    throw makeError('ERR_KEY_EXISTS', `key ${sorted[i]} is given twice`, {
+    throw makeError('ERR_KEY_EXISTS', `duplicate key ${sorted[i]}`, {
       details: { key: sorted[i] },
     });
   }

@@ -1,12 +1,15 @@
-/** A file read by position, whose length is known: no count from inside a file is believed before it fits. */
+/**
+ * A file read by position, of known length. No count from inside the file is used before it is checked
+ * against that length.
+ */
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { makeError, type LibraryError } from '../../base/errors';
 import { fileError } from '../../base/files/system-errors';
 
-/** One read asks the system for at most this much: more than 2 GiB at once is refused. */
+/** Largest single read: the system refuses more than 2 GiB. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
 
-/** The error for a file that is not what it must be; `details` has the numbers. */
+/** The error for an invalid file; `details` has the numbers. */
 export function corrupt(
   path: string,
   what: string,
@@ -15,7 +18,7 @@ export function corrupt(
   return makeError('ERR_FILE_CORRUPT', `${path}: ${what}`, { details: { path, ...details } });
 }
 
-/** The error for a file that may be sound, of a kind that is not read. */
+/** The error for a file that may be valid but is of an unsupported kind. */
 export function unsupported(path: string, what: string): LibraryError {
   return makeError('ERR_FILE_UNSUPPORTED', `${path}: ${what}`, { details: { path } });
 }
@@ -52,7 +55,7 @@ export class ByteFile {
   static async open(path: string): Promise<ByteFile> {
     let handle: FileHandle | undefined;
     try {
-      // Before opening: opening a pipe waits for its other end.
+      // Before opening: opening a pipe blocks until its other end opens.
       if (!(await stat(path)).isFile()) throw unsupported(path, 'not a regular file');
       handle = await open(path, 'r');
       return new ByteFile(path, (await handle.stat()).size, handle);
@@ -62,15 +65,15 @@ export class ByteFile {
     }
   }
 
-  /** Whether `length` bytes from `offset` on lie inside. By subtraction, so that nothing can wrap. */
+  /** Whether `length` bytes from `offset` lie inside. By subtraction, which cannot overflow. */
   holds(offset: number, length: number): boolean {
     return offset >= 0 && offset <= this.size && length >= 0 && length <= this.size - offset;
   }
 
   /**
-   * Exactly these bytes, in a buffer of their own that starts at its first byte.
+   * Exactly these bytes, in a buffer of their own.
    *
-   * @throws ERR_FILE_CORRUPT if the file ends before | ERR_IO | ERR_NO_MEMORY
+   * @throws ERR_FILE_CORRUPT if the file ends earlier | ERR_IO | ERR_NO_MEMORY
    */
   async read(offset: number, length: number): Promise<Uint8Array> {
     if (!this.holds(offset, length)) throw this.endsBefore(offset, length);
@@ -78,14 +81,14 @@ export class ByteFile {
     for (let done = 0; done < length;) {
       const wanted = Math.min(MAX_READ_BYTES, length - done);
       const got = await this.readSome(bytes, done, wanted, offset + done);
-      // It was longer when it was opened.
+      // The file has shrunk since it was opened.
       if (got === 0) throw this.endsBefore(offset, length);
       done += got;
     }
     return bytes;
   }
 
-  /** Waits for reads under way. */
+  /** Waits for reads in flight. */
   async close(): Promise<void> {
     await this.handle.close();
   }

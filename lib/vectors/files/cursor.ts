@@ -1,11 +1,11 @@
-/** Bytes of a file from front to back, for records whose length is known only on the way. */
+/** Reads a file front to back, for records of variable length. */
 import type { ByteFile } from './byte-file';
 
 const WINDOW_BYTES = 1024 * 1024;
 
 export class Cursor {
   private window: Uint8Array = new Uint8Array(0);
-  /** Of the window in the file. */
+  /** Offset of the window in the file. */
   private start: number;
   private position: number;
 
@@ -17,16 +17,16 @@ export class Cursor {
     this.position = offset;
   }
 
-  /** Of the next byte in the file. */
+  /** Offset of the next byte in the file. */
   get offset(): number {
     return this.position;
   }
 
   /**
-   * A view of the next bytes, which stays as it is.
+   * A view of the next bytes, valid for good.
    *
-   * @param length  at most WINDOW_BYTES, or what a caller has bounded
-   * @throws ERR_FILE_CORRUPT if the file ends before | ERR_IO
+   * @param length  at most WINDOW_BYTES, or bounded by the caller
+   * @throws ERR_FILE_CORRUPT if the file ends earlier | ERR_IO
    */
   async take(length: number): Promise<DataView> {
     let at = this.position - this.start;
@@ -43,7 +43,7 @@ export class Cursor {
     return new DataView(this.window.buffer, at, length);
   }
 
-  /** Moves on; beyond the end only the next `take` complains. */
+  /** Skips bytes; skipping past the end fails only at the next `take`. */
   skip(length: number): void {
     this.position += length;
   }

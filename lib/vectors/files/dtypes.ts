@@ -1,14 +1,14 @@
-/** Types of numbers in files: their width, the array that holds them as they are, and as floats. */
+/** Number types of files: width, array type, and conversion to floats. */
 import { types } from 'node:util';
 import { toFloats } from '../arguments/input';
 
-/** numpy's short names. `f2` is held as the 16 bits of an IEEE 754 binary16. */
+/** numpy's short names. `f2` is held as IEEE 754 binary16 bits. */
 export type Dtype = 'f4' | 'f2' | 'f8' | 'i1' | 'u1' | 'i4' | 'u4' | 'i8' | 'u8';
 
-/** And bfloat16, which other engines' index files hold and numpy does not know. */
+/** Plus bfloat16, which files of other engines hold and numpy lacks. */
 export type StoredType = Dtype | 'bf16';
 
-/** Values as a file holds them; float16 and bfloat16 as their bits. */
+/** Values as stored; float16 and bfloat16 as their bits. */
 export type Values =
   | Float32Array
   | Uint16Array
@@ -38,7 +38,7 @@ export const isDtype = (name: string): name is Dtype =>
 
 export const widthOf = (type: StoredType): number => ARRAYS[type].BYTES_PER_ELEMENT;
 
-/** The name for an array's type; undefined for one that no file holds. */
+/** The name for an array's type; undefined for unsupported ones. */
 export function dtypeOf(values: unknown): Dtype | undefined {
   for (const [name, type] of Object.entries(ARRAYS)) {
     if (isOfType(values, type.name) && isDtype(name)) return name;
@@ -49,19 +49,19 @@ export function dtypeOf(values: unknown): Dtype | undefined {
 const isOfType = (values: unknown, name: string): boolean =>
   types.isTypedArray(values) && values[Symbol.toStringTag] === name;
 
-/** The bytes seen as numbers, without a copy: `bytes` must start and end where its buffer does. */
+/** Views the bytes as numbers, without a copy: `bytes` must span its whole buffer. */
 export function valuesOf(type: StoredType, bytes: Uint8Array): Values {
   return new ARRAYS[type](bytes.buffer as ArrayBuffer);
 }
 
-/** True where a float can say what the number means; whole numbers of 64 bits are keys, not vectors. */
+/** 64-bit whole numbers do not fit a float: they are keys, not vectors. */
 export const hasFloats = (type: StoredType): boolean => type !== 'i8' && type !== 'u8';
 
 /** The same array for `f4`, else a rounded copy. Not for types without floats. */
 export function floatsOf(type: StoredType, values: Values): Float32Array {
   if (types.isFloat32Array(values)) return values;
   if (type === 'bf16') {
-    // The upper half of a float32.
+    // bfloat16 is the upper half of a float32.
     return new Float32Array(Uint32Array.from(values as Uint16Array, (bits) => bits << 16).buffer);
   }
   return types.isUint16Array(values)

@@ -1,4 +1,4 @@
-/** `exportFile`: the live rows of an index and their keys, as two files numpy reads. */
+/** `exportFile`: writes the live rows of an index and their keys as two numpy files. */
 import path from 'node:path';
 import { throwIfAborted } from '../../base/abort';
 import { attempt, type IndexCore } from '../core';
@@ -6,16 +6,16 @@ import { FUNCTION, outOfRange, readOptions, SIGNAL, type OptionRules } from '../
 import { checkPath, type Progress } from '../arguments/validate';
 import { prepareVectors } from './write-vectors';
 
-/** Rows of one step: copied on the calling thread, in about a millisecond. */
+/** Rows per step, copied on the calling thread in about a millisecond. */
 const STEP_FLOATS = 512 * 1024;
 const STEP_ROWS = 4096;
 
 export interface ExportOptions {
   /** File of the keys; default: the vectors' name with `.keys.npy` for `.npy`. */
   readonly keys?: string;
-  /** Looked at every few thousand rows; nothing is left behind. */
+  /** Checked every few thousand rows; after an abort no file is left. */
   readonly signal?: AbortSignal;
-  /** Rows looked at, of all rows. */
+  /** Rows scanned, of all rows. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -28,7 +28,7 @@ const EXPORT_OPTIONS: OptionRules<ExportOptions> = {
 export interface ExportReport {
   /** Live rows. */
   readonly rows: number;
-  /** Absolute names of the two files. */
+  /** Absolute paths of the two files. */
   readonly vectors: string;
   readonly keys: string;
 }
@@ -56,7 +56,7 @@ export function checkExport(file: unknown, options: ExportOptions): ExportFile {
   return { vectors, keys, signal: given.signal, onProgress: given.onProgress };
 }
 
-/** To be called as the one writer: rows that come or go meanwhile would part vectors from keys. */
+/** Call as the one writer: changes in between would separate vectors from keys. */
 export async function exportFile(core: IndexCore, job: ExportFile): Promise<ExportReport> {
   const format = 'npy';
   const { dim } = core;
@@ -108,11 +108,11 @@ interface Step {
   /** Live ones, with their keys. */
   readonly rows: Uint32Array;
   readonly keys: BigInt64Array;
-  /** Rows looked at so far. */
+  /** Rows scanned so far. */
   readonly done: number;
 }
 
-/** Rows in order, some at a time; a row is live if its key still means it. */
+/** Live rows in order, in blocks. A row is live if its key still maps to it. */
 function* liveSteps(core: IndexCore, total: number): Generator<Step> {
   const size = Math.max(1, Math.min(STEP_ROWS, Math.floor(STEP_FLOATS / core.dim)));
   for (let first = 0; first < total; first += size) {

@@ -1,4 +1,4 @@
-/** The formats of plain vector files: which one a file is, and where its rows lie. */
+/** Formats of plain vector files: detection and row layout. */
 import path from 'node:path';
 import { oneOf } from '../../base/options';
 import { corrupt, unsupported, type ByteFile } from './byte-file';
@@ -6,7 +6,7 @@ import { widthOf, type Dtype } from './dtypes';
 import { isNpy, npyTextSpan, NPY_PREFIX_BYTES, parseNpyText } from './npy-header';
 import { checkFits, type RecordLayout } from './record-layout';
 
-/** numpy's array file, and TEXMEX files: each row led by its dim as int32, then f4, u1 or i4. */
+/** numpy's array file, and TEXMEX files: each row is its dim as int32, then f4, u1 or i4. */
 export type VectorFormat = 'npy' | 'fvecs' | 'bvecs' | 'ivecs';
 
 export interface PlainLayout extends RecordLayout {
@@ -24,12 +24,12 @@ export const FORMATS: readonly VectorFormat[] = ['npy', 'fvecs', 'bvecs', 'ivecs
 export const isFormat = (name: string): name is VectorFormat =>
   (FORMATS as readonly string[]).includes(name);
 
-/** The type a format is bound to; undefined for npy, which has a header for that. */
+/** The number type of a format; undefined for npy, whose header names it. */
 export const typeOfFormat = (format: VectorFormat): Dtype | undefined =>
   format === 'npy' ? undefined : TEXMEX[format];
 
 /**
- * What the caller says, else what the name's ending says.
+ * The given format, else by the name's ending.
  *
  * @throws ERR_ARG_TYPE | ERR_ARG_RANGE
  */
@@ -42,7 +42,7 @@ export function checkFormat(file: string, format: unknown): VectorFormat | undef
 }
 
 /**
- * Reads the header; afterwards every row lies inside the file.
+ * Reads the header and checks that every row lies inside the file.
  *
  * @throws ERR_FILE_CORRUPT | ERR_FILE_VERSION | ERR_FILE_UNSUPPORTED | ERR_IO
  */
@@ -53,7 +53,10 @@ export async function layoutOf(
   if (format === undefined) {
     const prefix = await file.read(0, Math.min(file.size, NPY_PREFIX_BYTES));
     if (!isNpy(prefix)) {
-      throw unsupported(file.path, 'neither its name nor its content says what it is: give format');
+      throw unsupported(
+        file.path,
+        'neither name nor content shows its format: give the option format',
+      );
     }
   }
   return format === undefined || format === 'npy' ? npyLayout(file) : texmexLayout(file, format);
@@ -67,7 +70,7 @@ async function npyLayout(file: ByteFile): Promise<PlainLayout> {
   if (rows === undefined || header.shape.length > 2) {
     throw unsupported(file.path, `its array has ${header.shape.length} axes, not 1 or 2`);
   }
-  // Rows of no bytes would let a short file announce any number of them.
+  // Rows of zero bytes would let a short file announce any number of them.
   if (dim === 0) throw unsupported(file.path, 'its vectors have no values');
   const layout: PlainLayout = {
     format: 'npy',
@@ -87,7 +90,7 @@ async function texmexLayout(
   format: Exclude<VectorFormat, 'npy'>,
 ): Promise<PlainLayout> {
   const type = TEXMEX[format];
-  // An empty file has no rows, and nothing that could say their dim.
+  // An empty file has no rows and no dim.
   if (file.size === 0) {
     return { format, type, rows: 0, dim: 0, offset: 0, stride: 4, vectorAt: 4 };
   }
@@ -97,7 +100,7 @@ async function texmexLayout(
   if (file.size % stride !== 0) {
     throw corrupt(
       file.path,
-      `${file.size} bytes are no whole number of rows of ${dim} values (${stride} bytes each)`,
+      `${file.size} bytes are not a whole number of rows of ${dim} values (${stride} bytes each)`,
       { bytes: file.size, dim },
     );
   }

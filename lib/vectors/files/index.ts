@@ -1,8 +1,8 @@
 /**
  * Vector files: numpy's `.npy`, TEXMEX `.fvecs .bvecs .ivecs`, and index files of hnswlib and usearch.
- * Reads and writes them by position and in blocks, so that they may be larger than memory; what a file
- * says of itself is checked against its length before it is used. May use `lib/vectors` around it,
- * `lib/native` types and `lib/base`. Formats and examples: docs/guide/VECTOR-FILES.md.
+ * Files are read and written by position and in blocks, so they may be larger than memory. What a file says
+ * about itself is checked against its length first. May use `lib/vectors` around it, `lib/native` types and
+ * `lib/base`. Formats and examples: docs/guide/VECTOR-FILES.md.
  */
 export type { AddFileOptions } from './add-file';
 export type { Dtype, Values } from './dtypes';

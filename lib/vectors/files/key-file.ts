@@ -1,4 +1,4 @@
-/** `readKeys` and `writeKeys`: the keys of rows, as one axis of whole numbers beside the vectors. */
+/** `readKeys` and `writeKeys`: keys of rows, as a one-dimensional array of whole numbers. */
 import { types } from 'node:util';
 import path from 'node:path';
 import { outOfRange } from '../../base/options';
@@ -14,10 +14,10 @@ const BLOCK_KEYS = 64 * 1024;
 const WHOLE: readonly Dtype[] = ['i8', 'u8', 'i4', 'u4', 'i1', 'u1'];
 
 /**
- * Keys from a file of whole numbers: `.npy` of any integers with one axis, or one column, or `.ivecs`
- * of one column. `add` takes them as they are; `Number(keys[i])` makes a number.
+ * Reads keys from a file of whole numbers: `.npy` of any integer type with one axis or one column, or
+ * `.ivecs` with one column. `add` accepts the result as it is; `Number(keys[i])` makes a number.
  *
- * @returns 8 bytes a key
+ * @returns 64-bit keys
  * @throws as `openVectors`, and ERR_FILE_UNSUPPORTED (not whole numbers, several columns, or a uint64
  *   beyond 2^63 - 1)
  */
@@ -25,10 +25,10 @@ export async function readKeys(file: string, options: ReadOptions = {}): Promise
   await using source = await openVectors(file, options);
   const { rows, dim, dtype } = source;
   if (!WHOLE.includes(dtype)) {
-    throw unsupported(source.path, `holds ${dtype}, and keys are whole numbers`);
+    throw unsupported(source.path, `holds ${dtype}, but keys are whole numbers`);
   }
   if (rows > 0 && dim !== 1) {
-    throw unsupported(source.path, `holds ${dim} columns, and keys are one`);
+    throw unsupported(source.path, `holds ${dim} columns, but keys have one`);
   }
   const keys = allocate(source.path, rows, BigInt64Array);
   for (let first = 0; first < rows; first += BLOCK_KEYS) {

@@ -1,7 +1,7 @@
 /**
- * Headers of numpy's `.npy`: bytes <-> fields, no I/O. Versions 1.0, 2.0 and 3.0 are read; 1.0 is
- * written. The header is the text of a Python dictionary; only the three keys numpy writes are
- * understood, nothing is ever evaluated, and pickled objects are refused.
+ * Headers of numpy's `.npy`, without I/O. Reads versions 1.0, 2.0 and 3.0; writes 1.0. The header is a
+ * Python dictionary as text; only the three keys numpy writes are accepted, nothing is evaluated, and
+ * pickled objects are refused.
  */
 import { makeError } from '../../base/errors';
 import { corrupt, unsupported } from './byte-file';
@@ -10,9 +10,9 @@ import { isDtype, type Dtype } from './dtypes';
 export const NPY_MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 /** Magic, version, and the longest length field. */
 export const NPY_PREFIX_BYTES = 12;
-/** numpy itself refuses more than 10000 unless it is told otherwise. */
+/** numpy itself refuses longer headers by default. */
 const MAX_HEADER_BYTES = 65_535;
-/** What `npyHeader` makes, whatever the number of rows, so that it can be written again at the end. */
+/** Fixed, so that the header can be rewritten once the number of rows is known. */
 export const NPY_HEADER_BYTES = 128;
 
 export interface NpyHeader {
@@ -24,7 +24,7 @@ export const isNpy = (bytes: Uint8Array): boolean =>
   bytes.length >= NPY_MAGIC.length && NPY_MAGIC.every((byte, i) => bytes[i] === byte);
 
 /**
- * Where the text lies, from the file's first bytes.
+ * Locates the header text from the file's first bytes.
  *
  * @throws ERR_FILE_CORRUPT | ERR_FILE_VERSION
  */
@@ -47,13 +47,13 @@ export function npyTextSpan(path: string, prefix: Uint8Array): { offset: number;
   return { offset, length };
 }
 
-/** Key, then the start of a list, or text, truth value or tuple with what separates it from the next. */
+/** A key, then the start of a list, or a string, boolean or tuple and the separator after it. */
 const ENTRY =
   /\s*(['"])(\w+)\1\s*:\s*(?:(\[)|(?:'([^'\\]*)'|"([^"\\]*)"|(True|False)|\(([\d\s,L]*)\))\s*(?:,|(?=\})))/y;
 
 /** @throws ERR_FILE_CORRUPT | ERR_FILE_UNSUPPORTED */
 export function parseNpyText(path: string, bytes: Uint8Array): NpyHeader {
-  // Keys and types are ASCII in every version; what is not fits no pattern below.
+  // Keys and types are ASCII in every version; other text matches no pattern below.
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1').trim();
   const broken = (): Error => corrupt(path, `its header is not numpy's: ${text.slice(0, 80)}`);
   if (!text.startsWith('{') || !text.endsWith('}')) throw broken();
@@ -95,11 +95,11 @@ function parseDescr(path: string, descr: string): Dtype {
   }
   throw unsupported(
     path,
-    `its numbers are "${descr.slice(0, 40)}"; read are little-endian f4 f2 f8 i1 u1 i4 u4 i8 u8`,
+    `its numbers are "${descr.slice(0, 40)}"; supported are little-endian f4 f2 f8 i1 u1 i4 u4 i8 u8`,
   );
 }
 
-/** `10, 3` or `10,`; a whole number of Python 2 ends in L. */
+/** `10, 3` or `10,`; Python 2 ends a whole number in L. */
 function parseShape(text: string): number[] | undefined {
   const parts = text.split(',').map((part) => part.trim());
   if (parts.at(-1) === '') parts.pop();

@@ -1,6 +1,6 @@
 /**
- * Every format that is read here is records of one length, one after another, with a vector in each:
- * this is the part they share. A record may hold more, such as a label or links.
+ * What all vector formats share: records of one length, one after another, each with a vector. A record may
+ * hold more, such as a label or links.
  */
 import { checkInteger } from '../../base/options';
 import { corrupt, type ByteFile } from './byte-file';
@@ -10,30 +10,30 @@ export interface RecordLayout {
   readonly type: StoredType;
   readonly rows: number;
   readonly dim: number;
-  /** Of record 0 in the file. */
+  /** Offset of record 0 in the file. */
   readonly offset: number;
-  /** Bytes of a record. */
+  /** Bytes per record. */
   readonly stride: number;
-  /** Of the vector in its record. */
+  /** Offset of the vector in its record. */
   readonly vectorAt: number;
-  /** What else must be true of a record; throws. */
+  /** Further checks of a record; throws. */
   readonly check?: (record: DataView, row: number) => void;
 }
 
-/** Floats of one block, and bytes of one: what a reader of blocks holds at a time. */
+/** Most floats and most bytes in one block: bounds the memory of block readers. */
 const BLOCK_ROWS = 4096;
 const BLOCK_FLOATS = 8 * 1024 * 1024;
 
-/** Rows of a block that neither its floats nor its records make large; at least one. */
+/** Rows per block within both bounds; at least one. */
 export function blockRows(layout: RecordLayout): number {
   const floats = Math.max(layout.dim, layout.stride / 4, 1);
   return Math.max(1, Math.min(BLOCK_ROWS, Math.floor(BLOCK_FLOATS / floats)));
 }
 
 /**
- * To be called before a layout is used: afterwards no row can lie outside the file.
+ * Call before a layout is used: afterwards no row can lie outside the file.
  *
- * @param tailBytes  what must stand behind the records; `exact`: and nothing else
+ * @param tailBytes  required after the records; `exact`: and nothing else
  * @throws ERR_FILE_CORRUPT
  */
 export function checkFits(
@@ -43,7 +43,7 @@ export function checkFits(
   exact: boolean,
 ): void {
   const { rows, stride, offset } = layout;
-  // Inexact only beyond 2^53, where it is larger than any file all the same.
+  // Inexact only beyond 2^53, which is larger than any file.
   const wanted = offset + rows * stride + tailBytes;
   if (exact ? wanted === file.size : wanted <= file.size) return;
   throw corrupt(file.path, `has ${file.size} bytes where its header announces ${wanted}`, {
@@ -55,7 +55,7 @@ export function checkFits(
 }
 
 /**
- * Bytes of the records from `first` on.
+ * Bytes of the records from `first`.
  *
  * @throws ERR_FILE_CORRUPT | ERR_IO | ERR_NO_MEMORY
  */
@@ -75,7 +75,7 @@ export async function readRecords(
   return bytes;
 }
 
-/** The vectors of records, shape [count, dim]: the records' own memory where they are nothing else. */
+/** The vectors of records, shape [count, dim]; a view where the records hold nothing else. */
 export function vectorsOf(layout: RecordLayout, records: Uint8Array): Values {
   const { type, dim, stride, vectorAt } = layout;
   const width = dim * widthOf(type);

@@ -10,27 +10,27 @@ import { checkFormat, FORMATS, layoutOf, type PlainLayout, type VectorFormat } f
 import { blockRows, checkRange, readRecords, vectorsOf } from './record-layout';
 
 export interface ReadOptions {
-  /** Left out: what the name's ending says, else what the first bytes say. */
+  /** Default: by the name's ending, else by the first bytes. */
   readonly format?: VectorFormat;
 }
 
 const READ_OPTIONS: OptionRules<ReadOptions> = { format: oneOf(FORMATS) };
 
 /**
- * A vector file, open for reading. The file may be larger than memory: only what is asked for is
- * read. Iterating gives blocks of rows, so `for await (const block of file) await index.add(block)`
- * adds everything. Calls may overlap.
+ * A vector file, open for reading. The file may be larger than memory: only the requested rows are read.
+ * Iterating yields blocks of rows, so `for await (const block of file) await index.add(block)` adds
+ * everything. Calls may overlap.
  */
 export class VectorFile implements AsyncDisposable, AsyncIterable<Float32Array> {
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
   readonly format: VectorFormat;
-  /** Of the numbers in the file, in numpy's words: 'f4' is float32. */
+  /** Number type in the file, in numpy's notation: 'f4' is float32. */
   readonly dtype: Dtype;
   readonly rows: number;
   /** Numbers per row; 1 for an array of one axis, 0 for a TEXMEX file without rows. */
   readonly dim: number;
-  /** Rows of a block when iterating: some thousand, fewer where rows are long. */
+  /** Rows per block when iterating: a few thousand, fewer if rows are long. */
   readonly blockRows: number;
   private isClosed = false;
 
@@ -58,15 +58,12 @@ export class VectorFile implements AsyncDisposable, AsyncIterable<Float32Array> 
    */
   async read(first: number, count: number): Promise<Float32Array> {
     if (!hasFloats(this.dtype)) {
-      throw unsupported(
-        this.path,
-        `holds 64-bit whole numbers (${this.dtype}), which are no vectors`,
-      );
+      throw unsupported(this.path, `holds 64-bit whole numbers (${this.dtype}), not vectors`);
     }
     return floatsOf(this.dtype, await this.readValues(first, count));
   }
 
-  /** The same as the file holds them; `f2` as 16 bits in a Uint16Array, which `add` takes as it is. */
+  /** The rows as stored; `f2` as 16 bits in a Uint16Array, which `add` accepts. */
   async readValues(first: number, count: number): Promise<Values> {
     this.assertOpen();
     checkRange(this.layout, first, count);
@@ -89,7 +86,7 @@ export class VectorFile implements AsyncDisposable, AsyncIterable<Float32Array> 
     return this.blocks();
   }
 
-  /** Waits for reads under way. The second call does nothing. */
+  /** Waits for reads in flight. Idempotent. */
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
@@ -135,7 +132,7 @@ export interface Vectors {
 }
 
 /**
- * A whole file as floats: takes `rows * dim * 4` bytes, and a block besides.
+ * Reads a whole file as floats; takes `rows * dim * 4` bytes plus a block.
  *
  * @throws as `openVectors` and `read`
  */

@@ -1,4 +1,4 @@
-/** `writeVectors`: an array, or blocks as they come, as a vector file. */
+/** `writeVectors`: writes an array, or a stream of blocks, as a vector file. */
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { checkInteger } from '../../base/options';
@@ -11,26 +11,26 @@ import { checkFormat, FORMATS, typeOfFormat, type VectorFormat } from './formats
 import { NPY_HEADER_BYTES, npyHeader } from './npy-header';
 import { writeAll, writeBeside, type Prepared } from '../../base/files/safe-file';
 
-/** Rows are copied between their dims for TEXMEX files, about this many bytes at a time. */
+/** TEXMEX rows are interleaved with their dims in chunks of about this many bytes. */
 const CHUNK_BYTES = 1024 * 1024;
 
 export interface WriteOptions {
-  /** Left out: what the name's ending says. */
+  /** Default: by the name's ending. */
   readonly format?: VectorFormat;
 }
 
 const WRITE_OPTIONS: OptionRules<WriteOptions> = { format: oneOf(FORMATS) };
 
-/** An array of whole rows, or many of one type, one after another: an open VectorFile is that too. */
+/** An array of whole rows, or an iterable of such arrays of one type, for example an open VectorFile. */
 export type VectorSource = Values | Iterable<Values> | AsyncIterable<Values>;
 
 export interface WriteJob {
   readonly file: string;
   readonly format: VectorFormat;
   readonly source: VectorSource;
-  /** Undefined: one axis, which only npy has. */
+  /** Undefined: one axis, only in npy. */
   readonly dim: number | undefined;
-  /** Of a file without a single block. */
+  /** Type of a file without blocks. */
   readonly emptyType: Dtype;
 }
 
@@ -39,7 +39,7 @@ export interface WriteJob {
  * bits), `.fvecs` (Float32Array), `.bvecs` (Uint8Array) or `.ivecs` (Int32Array). The file appears
  * whole, or the old one stays.
  *
- * @param data  shape [rows, dim], or blocks of such rows; left alone until the promise settles
+ * @param data  shape [rows, dim], or blocks of such rows; do not change it until the promise settles
  * @returns rows written
  * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH (not whole rows) | ERR_DISK_FULL | ERR_IO |
  *   ERR_FILE_MISSING (no such folder), and what the blocks throw
@@ -71,7 +71,7 @@ export async function writeVectors(
   return rows;
 }
 
-/** Everything but the rename. */
+/** Everything except the rename. */
 export async function prepareVectors(job: WriteJob): Promise<{ prepared: Prepared; rows: number }> {
   const blocks = blocksOf(job.source);
   let rows = 0;
@@ -111,7 +111,7 @@ async function writeBlocks(
     rows += block.length / (dim ?? 1);
   }
   if (format === 'npy') {
-    // Only now is the number of rows known.
+    // The number of rows is known only now.
     await handle.write(npyHeader(dtype ?? job.emptyType, rows, dim), 0, NPY_HEADER_BYTES, 0);
   }
   return rows;

@@ -1,29 +1,29 @@
-/** Keys and predicates as bits over the rows there are now. */
+/** Compiles keys and predicates to bitsets over the current rows. */
 import { makeError } from '../../base/errors';
 import type { NativeKeys } from '../../native';
 import { wrongType } from '../../base/options';
 import type { IndexCore } from '../core';
 import { NO_ROW } from '../rows';
 
-/** Keys that are not there set no bit, keys that stand twice set theirs twice. */
+/** Unknown keys set no bit; duplicate keys set theirs twice. */
 export function bitsOfKeys(core: IndexCore, keys: NativeKeys): Uint8Array {
   const { binding, handle } = core;
   const bits = new Uint8Array((binding.count(handle) + 7) >> 3);
   const rows = new Uint32Array(keys.length);
   binding.rowsOf(handle, keys, rows);
-  // A row that came after `count` was read lies beyond the bitset, and storing there does nothing.
+  // A row added after `count` was read lies beyond the bitset; the store is ignored.
   for (const row of rows) if (row !== NO_ROW) set(bits, row);
   return bits;
 }
 
-/** Asks for the keys of live rows only, once each. */
+/** Calls the predicate once per live row. */
 export function bitsOfPredicate(core: IndexCore, predicate: (key: number) => boolean): Uint8Array {
   const { binding, handle } = core;
   const count = binding.count(handle);
   const rows = Uint32Array.from({ length: count }, (_, row) => row);
   const keys = new Float64Array(count);
   binding.copyKeys(handle, rows, keys);
-  // Keys beyond 2^53 - 1 are NaN there and would all be one.
+  // Keys beyond 2^53 - 1 would all be NaN there.
   let exact: BigInt64Array | undefined;
   if (keys.some(Number.isNaN)) {
     exact = new BigInt64Array(count);
@@ -42,14 +42,14 @@ export function bitsOfPredicate(core: IndexCore, predicate: (key: number) => boo
   return bits;
 }
 
-/** True and numbers but 0 are yes; false, nothing, 0 and NaN are no. */
+/** true and numbers other than 0 and NaN count as yes; false, null, undefined, 0 and NaN as no. */
 function isYes(answer: unknown): boolean {
   if (typeof answer === 'boolean') return answer;
   if (answer === undefined || answer === null) return false;
   if (typeof answer === 'number') return answer !== 0 && !Number.isNaN(answer);
-  // A promise, an iterator or 'false' would be true for every row.
+  // A promise, an iterator or 'false' is truthy, and would match every row.
   if (isThenable(answer)) {
-    // Nobody else will look at it, and what it fails with must not end the process.
+    // A rejection nobody handles would end the process.
     Promise.resolve(answer).catch(() => undefined);
     throw makeError(
       'ERR_ARG_TYPE',

@@ -1,8 +1,7 @@
 /**
- * Filters. The addon knows only bitsets over rows, and a bitset is right for one state of one index:
- * rows come, keys get other rows, a compaction renumbers all of them. So what was made of keys or a
- * predicate is made again when that happened, and what was given as bits is refused when the rows
- * they name may be others now.
+ * Filters. The addon knows only bitsets over rows, and a bitset fits one state of one index: rows are
+ * added, keys get other rows, a compaction renumbers all rows. So bitsets made from keys or a predicate are
+ * rebuilt after a change, and bitsets given by the caller are refused once rows were renumbered.
  */
 import { types } from 'node:util';
 import { codeOf, makeError } from '../../base/errors';
@@ -16,20 +15,20 @@ import { checkKeys } from '../arguments/validate';
 
 type Predicate = (key: number) => boolean;
 
-/** Bits with the state of the index that they go with. */
+/** A bitset and the state of the index it belongs to. */
 interface Bits {
   readonly bits: Uint8Array;
   readonly changes: number;
 }
 
-/** Searches off the calling thread that met changed keys so often let writers wait. */
+/** After this many attempts against concurrent changes, an asynchronous search blocks writers. */
 const ATTEMPTS = 4;
 
-/** One filter of one index; every search asks it anew for its bits. */
+/** One filter of one index; every search asks it for a current bitset. */
 export class RowFilter {
   private made: (Bits & { readonly handle: IndexCore['handle'] }) | undefined;
 
-  /** @param renumbered what `core.renumbered` was when the rows had the numbers that bits speak of */
+  /** @param renumbered value of `core.renumbered` for the row numbers of the bitset */
   constructor(
     readonly core: IndexCore,
     private readonly source: NativeKeys | Predicate | Uint8Array,
@@ -57,19 +56,17 @@ export class RowFilter {
   }
 }
 
-/** What compileFilter gave out, and what was in it then. */
+/** Bitsets returned by compileFilter, and their content then. */
 const compiled = new WeakMap<Uint8Array, { filter: RowFilter; bits: Uint8Array }>();
 
-/**
- * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_FILTER_STALE (made for another index)
- */
+/** @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_FILTER_STALE (made for another index) */
 export function filterOf(core: IndexCore, filter: Filter): RowFilter {
   if (types.isUint8Array(filter)) {
     checkPresent('filter', filter);
     const known = compiled.get(filter);
     if (known === undefined) return new RowFilter(core, asOurs(filter), 0);
     if (known.filter.core !== core) throw foreign();
-    // Who changed the bits wants those, and they are bits like any others.
+    // The caller changed the bits: treat them as a plain bitset.
     if (Buffer.compare(filter, known.bits) === 0) return known.filter;
     return new RowFilter(core, asOurs(filter), known.filter.renumbered);
   }
@@ -84,7 +81,7 @@ export function filterOf(core: IndexCore, filter: Filter): RowFilter {
 /** Throws as VectorIndex.compileFilter. */
 export function compileFilter(core: IndexCore, given: Filter): Uint8Array {
   const asked = filterOf(core, given);
-  // Bits that are compiled speak of the rows as they are numbered now.
+  // A bitset given by the caller refers to the current row numbers.
   const isRaw = types.isUint8Array(given) && !compiled.has(given);
   const filter = isRaw ? new RowFilter(core, given.slice(), core.renumbered) : asked;
   const { bits } = filter.current();
@@ -93,7 +90,7 @@ export function compileFilter(core: IndexCore, given: Filter): Uint8Array {
   return out;
 }
 
-/** A search on the calling thread: at most the one write under way comes in between. */
+/** A synchronous search: at most one write in flight can interfere. */
 export function searchFiltered<T>(
   filter: RowFilter | undefined,
   search: (bits?: Uint8Array, changes?: number) => T,
@@ -109,7 +106,7 @@ export function searchFiltered<T>(
   }
 }
 
-/** A search off the calling thread. */
+/** An asynchronous search. */
 export async function searchFilteredAsync<T>(
   core: IndexCore,
   filter: RowFilter | undefined,
@@ -130,7 +127,7 @@ export async function searchFilteredAsync<T>(
   return core.asWriter(once);
 }
 
-/** Of this realm, whatever realm it was made in. */
+/** As an array of this realm. */
 function asOurs(bits: Uint8Array): Uint8Array {
   if (Object.getPrototypeOf(bits) === Uint8Array.prototype || Buffer.isBuffer(bits)) return bits;
   const { buffer, byteOffset, length } = bits as Uint8Array;
@@ -142,12 +139,12 @@ const isOutdated = (error: unknown): boolean => codeOf(error) === 'ERR_BUSY';
 const stale = (): Error =>
   makeError(
     'ERR_FILTER_STALE',
-    'rows were renumbered by compact() or given up by rollbackTo() since this bitset was made: make it ' +
-      'of keys or a predicate, or pass bits over the new rows to compileFilter()',
+    'compact() or rollbackTo() changed the row numbers since this bitset was made: make it ' +
+      'from keys or a predicate, or pass a bitset over the new rows to compileFilter()',
   );
 
 const foreign = (): Error =>
   makeError(
     'ERR_FILTER_STALE',
-    'this filter was compiled by another index: compile it by this one',
+    'this filter was compiled by another index: compile it with this one',
   );

@@ -1,4 +1,4 @@
-/** Results: from the addon's flat arrays to the facade's, and from distance to similarity. */
+/** Results: converts the addon's flat arrays, and distances to similarities. */
 import { types } from 'node:util';
 import { similarityOf } from '../../base/metric';
 import { room } from '../room';
@@ -14,13 +14,13 @@ export function similaritiesOf(metric: Metric, distances: Float32Array): Float32
   return similarities;
 }
 
-/** @param out as NativeBinding.search fills it */
+/** @param out as filled by NativeBinding.search */
 export function hitsOf(metric: Metric, out: Float64Array, k: number, found: number): Hits {
   const keys = new Float64Array(found);
   const nodes = new Uint32Array(found);
   const distances = new Float32Array(found);
   const similarities = new Float32Array(found);
-  // Short loops: `set` and `slice` cost more than ten numbers.
+  // Loops: `set` and `slice` cost more for ten numbers.
   for (let i = 0; i < found; i++) {
     const distance = out[k + i] as number;
     keys[i] = out[i] as number;
@@ -31,19 +31,19 @@ export function hitsOf(metric: Metric, out: Float64Array, k: number, found: numb
   return { keys, nodes, distances, similarities };
 }
 
-/** A key as a number, or NaN where a number would round it to another key. */
+/** A key as a number; NaN if rounding would change it. */
 function asNumber(key: bigint): number {
   const number = Number(key);
   return Number.isSafeInteger(number) ? number : NaN;
 }
 
-/** The fields of a result for keys as the addon gave them. */
+/** The key fields of a result. */
 export function keysOf(keys: NativeKeys): { keys: Float64Array; keys64?: BigInt64Array } {
   if (types.isFloat64Array(keys)) return { keys };
   return { keys: Float64Array.from(keys, asNumber), keys64: keys };
 }
 
-/** For the addon to fill: made here, so that the arrays are of our realm and making them may fail. */
+/** Arrays for the addon to fill: allocated here, so that they are of our realm and allocation may fail. */
 export function batchRoom(queries: number, k: number, bigints: boolean): NativeBatch {
   return {
     nodes: room(Uint32Array, queries * k),
@@ -56,7 +56,7 @@ export function batchRoom(queries: number, k: number, bigints: boolean): NativeB
 export function batchOf(metric: Metric, k: number, batch: NativeBatch): BatchHits {
   const found = keysOf(batch.keys);
   if (found.keys64 !== undefined) {
-    // Unused places have no key; zero is one.
+    // Unused slots have no key, and 0 is a valid one.
     for (let i = 0; i < found.keys.length; i++) {
       if (i % k >= (batch.counts[Math.floor(i / k)] ?? 0)) found.keys[i] = NaN;
     }
@@ -84,7 +84,7 @@ function fill<T extends Flat<T>>(out: T, parts: readonly T[]): T {
   return out;
 }
 
-/** Batches of consecutive queries as one. */
+/** Joins batches of consecutive queries. */
 export function joinBatches(parts: readonly NativeBatch[], bigints: boolean): NativeBatch {
   const size = parts.reduce((sum, part) => sum + part.nodes.length, 0);
   const queries = parts.reduce((sum, part) => sum + part.counts.length, 0);

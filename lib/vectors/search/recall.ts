@@ -2,25 +2,25 @@
 import type { IndexCore } from '../core';
 import { searchBatch } from './search';
 
-/** A hit counts if its distance is within this of the true k-th: rows repeat, ids mislead. */
+/** A hit counts if its distance is within this of the true k-th: rows may be equal, so ids mislead. */
 const TIE = 1e-5;
 
-/** Queries with the distance a true neighbor has at most. */
+/** Queries, and for each the largest distance of a true neighbor. */
 export interface Truth {
   readonly queries: Float32Array;
   readonly count: number;
   readonly k: number;
-  /** Per query the row that is the query itself and does not count, or -1. */
+  /** For each query the row that is the query itself and does not count, or -1. */
   readonly self: Int32Array;
-  /** Per query: how many true neighbors there are, and the distance of the last. */
+  /** For each query: the number of true neighbors, and the distance of the last. */
   readonly wanted: Uint32Array;
   readonly limits: Float32Array;
 }
 
-/** Rows looked at to find live ones: keys are looked up on the calling thread, 0.1 us each. */
+/** Rows scanned to find live ones: keys are looked up on the calling thread, 0.1 us each. */
 const MAX_LOOKED_AT = 20_000;
 
-/** Evenly spread live rows, at most `most`; no random numbers, so the same rows every time. */
+/** Up to `most` live rows, evenly spaced: deterministic, no random numbers. */
 export function sampleRows(core: IndexCore, most: number): Uint32Array {
   const count = core.binding.count(core.handle);
   const some = liveRows(core, spread(count, Math.max(MAX_LOOKED_AT, most)));
@@ -28,7 +28,7 @@ export function sampleRows(core: IndexCore, most: number): Uint32Array {
   return spread(live.length, most).map((i) => live[i] as number);
 }
 
-/** At most `most` of the numbers from 0 to n - 1. */
+/** Up to `most` numbers from 0 to n - 1, evenly spaced. */
 function spread(n: number, most: number): Uint32Array {
   const size = Math.min(n, most);
   return Uint32Array.from({ length: size }, (_, i) => Math.floor(((i + 0.5) * n) / size));
@@ -39,11 +39,11 @@ function liveRows(core: IndexCore, rows: Uint32Array): Uint32Array {
   core.binding.copyKeys(core.handle, rows, keys);
   const now = new Uint32Array(rows.length);
   core.binding.rowsOf(core.handle, keys, now);
-  // A row whose key has another row or none was replaced or removed.
+  // A row was replaced or removed if its key maps to another row or none.
   return rows.filter((row, i) => now[i] === row);
 }
 
-/** Ground truth for `queries`; `rows`: the rows they are, when they are. */
+/** Ground truth for `queries`. `rows`: set when the queries are rows of the index. */
 export async function findTruth(
   core: IndexCore,
   queries: Float32Array,
@@ -51,8 +51,8 @@ export async function findTruth(
   k: number,
   options: { readonly threads?: number; readonly signal?: AbortSignal },
 ): Promise<Truth> {
-  const places = rows === undefined ? k : k + 1;
-  const exact = await searchBatch(core, queries, places, { ...options, exact: true });
+  const slots = rows === undefined ? k : k + 1;
+  const exact = await searchBatch(core, queries, slots, { ...options, exact: true });
   const count = exact.counts.length;
   const truth = {
     queries,
@@ -64,7 +64,7 @@ export async function findTruth(
   };
   if (rows !== undefined) truth.self.set(rows);
   for (let q = 0; q < count; q++) {
-    const found = withoutSelf(exact.nodes, q, places, exact.counts[q] ?? 0, truth.self[q] ?? -1);
+    const found = withoutSelf(exact.nodes, q, slots, exact.counts[q] ?? 0, truth.self[q] ?? -1);
     const wanted = Math.min(k, found.length);
     truth.wanted[q] = wanted;
     const last = found[wanted - 1];
@@ -73,29 +73,29 @@ export async function findTruth(
   return truth;
 }
 
-/** Places of query q's results that are not the query itself. */
+/** Result slots of query q that are not the query itself. */
 function withoutSelf(
   nodes: Uint32Array,
   q: number,
-  places: number,
+  slots: number,
   count: number,
   self: number,
 ): number[] {
   const at: number[] = [];
-  for (let i = q * places; i < q * places + count; i++) if (nodes[i] !== self) at.push(i);
+  for (let i = q * slots; i < q * slots + count; i++) if (nodes[i] !== self) at.push(i);
   return at;
 }
 
-/** Found true neighbors / true neighbors, mean over the queries that have any. */
+/** Mean over the queries with any neighbors of found true neighbors / true neighbors. */
 export async function measureRecall(
   core: IndexCore,
   truth: Truth,
   efSearch: number,
   options: { readonly threads?: number; readonly signal?: AbortSignal },
 ): Promise<{ recall: number; seconds: number }> {
-  const places = truth.self.some((row) => row >= 0) ? truth.k + 1 : truth.k;
+  const slots = truth.self.some((row) => row >= 0) ? truth.k + 1 : truth.k;
   const started = performance.now();
-  const found = await searchBatch(core, truth.queries, places, { ...options, efSearch });
+  const found = await searchBatch(core, truth.queries, slots, { ...options, efSearch });
   const seconds = (performance.now() - started) / 1000;
   let sum = 0;
   let queries = 0;
@@ -104,7 +104,7 @@ export async function measureRecall(
     if (wanted === 0) continue;
     const self = truth.self[q] as number;
     const limit = truth.limits[q] as number;
-    const hits = withoutSelf(found.nodes, q, places, found.counts[q] ?? 0, self)
+    const hits = withoutSelf(found.nodes, q, slots, found.counts[q] ?? 0, self)
       .slice(0, wanted)
       .filter((i) => (found.distances[i] as number) <= limit).length;
     sum += hits / wanted;

@@ -1,4 +1,4 @@
-/** Searches: checks of their options, the sync call, and batches cut so that they can be stopped. */
+/** Searches: option checks, the synchronous call, and batches split so that they can be aborted. */
 import { MAX_HITS } from '../../base/limits';
 import { checkInteger } from '../../base/options';
 import { throwIfAborted } from '../../base/abort';
@@ -15,9 +15,9 @@ import type { BatchHits, BatchOptions, Hits, SearchOptions } from '../types';
 import { checkQuery, checkVectors } from '../arguments/validate';
 import { countSearches } from '../warm';
 
-/** Queries between two looks at the signal: some tens of milliseconds. */
+/** Queries between two checks of the signal: some tens of milliseconds. */
 const PART_QUERIES = 256;
-/** Numbers; three a result. */
+/** Numbers per result slot: key, distance, node. */
 const KEPT_ROOM = 3 * 1024;
 
 export interface CheckedSearch {
@@ -29,7 +29,7 @@ export interface CheckedSearch {
 
 export function checkSearch(core: IndexCore, k: number, given: SearchOptions): CheckedSearch {
   checkInteger('k', k, 1, MAX_HITS);
-  // As `readOptions`, without its copy: that costs a tenth of a short search.
+  // `readOptions` without its copy, which costs a tenth of a short search.
   checkNames('options', given, SEARCH_OPTIONS);
   const { efSearch, threshold, filter, keys64 } = given;
   const rules = SEARCH_OPTIONS;
@@ -65,13 +65,13 @@ export function searchSync(
   });
 }
 
-/** Results pass through one array that stays: new ones would cost more than a short walk. */
+/** Results go through one reused array: allocation would cost more than a short search. */
 function roomFor(core: IndexCore, k: number): Float64Array {
   if (3 * k > KEPT_ROOM) return room(Float64Array, 3 * k);
   return (core.room ??= room(Float64Array, KEPT_ROOM));
 }
 
-/** Queries off the calling thread, in one native call. */
+/** Runs queries off the calling thread, in one native call. */
 function searchPart(
   core: IndexCore,
   queries: Float32Array,
@@ -103,7 +103,7 @@ function searchPart(
     return started.then(() => out, rethrow);
   };
   const work = searchFilteredAsync(core, filter, run);
-  // So that a compaction keeps the old files until this is done.
+  // A compaction keeps the old files until this read has ended.
   core.reads.add(work);
   const done = (): void => void core.reads.delete(work);
   work.then(done, done);
@@ -131,7 +131,7 @@ export async function searchOne(
   };
 }
 
-/** Many queries; in parts if somebody wants to stop them or to know. */
+/** Many queries; in parts if there is a signal or a progress callback. */
 export async function searchBatch(
   core: IndexCore,
   given: unknown,

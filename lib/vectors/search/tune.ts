@@ -1,4 +1,4 @@
-/** `tune`: the smallest efSearch that reaches a recall on the user's own rows or queries. */
+/** `tune`: finds the smallest efSearch that reaches a recall on the user's rows or queries. */
 import { MAX_EF } from '../../base/limits';
 import { makeError } from '../../base/errors';
 import type { IndexCore } from '../core';
@@ -9,7 +9,7 @@ import { findTruth, measureRecall, sampleRows } from './recall';
 import type { MeasuredRecall, TuneOptions, TuneReport, TuneStep } from '../types';
 import { checkVectors } from '../arguments/validate';
 
-/** Of verify(): enough to see a broken graph, a fraction of a second's work. */
+/** Sample size of verify(): enough to detect a broken graph, in a fraction of a second. */
 const VERIFY_QUERIES = 50;
 const VERIFY_K = 10;
 
@@ -31,8 +31,8 @@ export function checkTune(options: TuneOptions, dim: number): Tune {
 }
 
 /**
- * Doubles efSearch until the recall is reached, then halves the gap. Recall rises with efSearch but
- * for noise, so the smallest that reached it is kept, and was measured itself.
+ * Doubles efSearch until the recall is reached, then bisects. Recall rises with efSearch except for noise,
+ * so the result is the smallest value that was measured to reach it.
  */
 export async function tune(core: IndexCore, job: Tune): Promise<TuneReport> {
   const rows = job.queries === undefined ? sampleRows(core, job.sampleQueries) : undefined;
@@ -60,7 +60,7 @@ export async function tune(core: IndexCore, job: Tune): Promise<TuneReport> {
     high = Math.min(MAX_EF, high * 2);
   }
   const isReached = (steps.get(high)?.recall ?? 0) >= job.recall;
-  // To within 5 %: less is below what the sample can tell.
+  // To within 5 %: a smaller difference is below the noise of the sample.
   while (isReached && high - low > Math.max(1, high / 20)) {
     const middle = Math.floor((low + high) / 2);
     if (await measure(middle)) high = middle;
@@ -75,7 +75,7 @@ export async function tune(core: IndexCore, job: Tune): Promise<TuneReport> {
   return { ...kept, isReached, steps: sorted };
 }
 
-/** Recall of the default efSearch with some rows as queries; undefined without live rows. */
+/** Recall of the default efSearch with rows as queries; undefined without live rows. */
 export async function measureDefault(core: IndexCore): Promise<MeasuredRecall | undefined> {
   const rows = sampleRows(core, VERIFY_QUERIES);
   if (rows.length === 0) return undefined;

@@ -1,4 +1,4 @@
-/** `add` and `update`: cut into commits, so that memory, progress and abort stay small. */
+/** `add` and `update`: split into commits, to bound memory, progress steps and abort time. */
 import { checkDistinct, partOf } from '../../base/arrays';
 import { throwIfAborted } from '../../base/abort';
 import { makeError } from '../../base/errors';
@@ -13,7 +13,7 @@ import type { AddOptions, UpdateOptions } from '../types';
 import { checkKeys, checkVectors, type Progress } from '../arguments/validate';
 import { codeIfDue } from '../warm';
 
-/** Rows of one commit: 4096, or fewer where rows are long. At most 32 MB are copied at a time. */
+/** Rows per commit: 4096, or fewer for long rows. At most 32 MB are copied at a time. */
 const COMMIT_ROWS = 4096;
 const COMMIT_FLOATS = 8 * 1024 * 1024;
 
@@ -21,7 +21,7 @@ export interface Append {
   readonly vectors: VectorInput;
   readonly keys: NativeKeys | undefined;
   readonly rows: number;
-  /** For an update: whether keys that are not there are added. */
+  /** For an update: whether missing keys are added. */
   readonly update: { readonly insertMissing: boolean } | undefined;
   readonly threads: number;
   readonly signal: AbortSignal | undefined;
@@ -31,11 +31,11 @@ export interface Append {
 export function checkAppend(vectors: unknown, options: AddOptions, dim: number): Append {
   const input = checkVectors('vectors', vectors, dim);
   const { keys, ...work } = readOptions('options', options, ADD_OPTIONS);
-  // As the rule gives them.
+  // As converted by the rule.
   return appendJob(input, keys as NativeKeys | undefined, dim, work);
 }
 
-/** Without `update`. */
+/** Only without `update`. */
 function appendJob(
   vectors: VectorInput,
   keys: NativeKeys | undefined,
@@ -64,9 +64,8 @@ export function checkUpdate(
 }
 
 /**
- * To be called as the one writer. Validates everything first, then commits part by part. All or nothing
- * up to one part's rows; of a larger input that is aborted or fails half-way (a full disk), the parts
- * before stay.
+ * Call as the one writer. Validates everything first, then commits block by block. One block is all or
+ * nothing; when a larger input is aborted or fails midway (a full disk), the earlier blocks stay.
  */
 export async function append(
   core: IndexCore,
@@ -90,7 +89,7 @@ export async function append(
     if (job.update?.insertMissing === false) checkAllThere(binding, handle, job.keys);
     for (let start = 0; start < job.rows; start += partRows) {
       const [vectors, keys] = part(start);
-      // Keys of an update are there already, which is what this check would complain about.
+      // An update's keys exist already, which this check would refuse.
       await binding.check(handle, vectors, job.update ? undefined : keys, start);
       stop(0);
     }

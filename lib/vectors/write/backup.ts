@@ -1,4 +1,7 @@
-/** `backup`: a consistent copy of an index's folder, made beside its name and renamed when it is whole. */
+/**
+ * `backup`: a consistent copy of an index's folder, written under a temporary name and renamed when
+ * complete.
+ */
 import { throwIfAborted } from '../../base/abort';
 import { makeError } from '../../base/errors';
 import { native } from '../../native';
@@ -9,19 +12,19 @@ import { copyTuning } from '../tuning-file';
 import { checkPath, storageNumber } from '../arguments/validate';
 
 export interface BackupOptions {
-  /** Looked at between the steps; nothing is left behind. */
+  /** Checked between steps; after an abort nothing is left. */
   readonly signal?: AbortSignal;
 }
 
 const BACKUP_OPTIONS: OptionRules<BackupOptions> = { signal: SIGNAL };
 
 export interface BackupReport {
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
-  /** In the copy, removed ones included. */
+  /** Rows in the copy, including removed ones. */
   readonly rows: number;
   readonly liveRows: number;
-  /** Of the copy on disk. */
+  /** Size of the copy on disk. */
   readonly bytes: number;
 }
 
@@ -35,7 +38,7 @@ export function checkBackup(target: string, options: BackupOptions): Backup {
   return { target: checkPath('target', target), signal };
 }
 
-/** To be called as the one writer: its own rows cannot change meanwhile. */
+/** Call as the one writer: its own rows must not change. */
 export async function backup(core: IndexCore, job: Backup): Promise<BackupReport> {
   const source = core.path;
   if (source === undefined) {
@@ -62,7 +65,7 @@ export async function backup(core: IndexCore, job: Backup): Promise<BackupReport
   }
 }
 
-/** Every byte of the copy, as somebody would who opens it: a copy that cannot be restored is none. */
+/** Verifies every byte by opening the copy: an unusable copy is no backup. */
 async function readBack(core: IndexCore, folder: string): Promise<Omit<BackupReport, 'path'>> {
   const binding = native();
   const copy = await binding.open(folder, true, 0, storageNumber('f32')).catch(rethrow);

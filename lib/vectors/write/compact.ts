@@ -1,4 +1,4 @@
-/** `compact`: the live rows in new files beside the old ones, then in their place. */
+/** `compact`: writes the live rows to new files, then replaces the old ones. */
 import { throwIfAborted } from '../../base/abort';
 import { makeError } from '../../base/errors';
 import type { NativeHandle } from '../../native';
@@ -20,7 +20,7 @@ export function checkCompact(options: CompactOptions): Compact {
   return { threads, signal, onProgress };
 }
 
-/** To be called as the one writer. Searches go on meanwhile, on the old rows. */
+/** Call as the one writer. Searches continue on the old rows. */
 export async function compact(core: IndexCore, job: Compact): Promise<CompactReport> {
   const { binding } = core;
   const before = binding.stats(core.handle);
@@ -36,14 +36,14 @@ export async function compact(core: IndexCore, job: Compact): Promise<CompactRep
     mayGoOn(core, job, before.count, before.count);
     compacted = core.path === undefined ? fresh : await binding.adopt(core.handle, fresh);
   } catch (error) {
-    // What went wrong first is what to report.
+    // Report the first error.
     await binding.abandon(core.handle, fresh).catch(() => undefined);
     throw error;
   }
   const old = core.handle;
   core.handle = compacted;
   core.renumbered++;
-  // Searches under way hold the old rows; they end, or fail, in their own time.
+  // Searches in flight hold the old rows; wait for them.
   const reads = [...core.reads];
   void Promise.allSettled(reads).then(() => binding.close(old).catch(() => undefined));
   const after = binding.stats(compacted);
@@ -60,7 +60,7 @@ function mayGoOn(core: IndexCore, job: Compact, row: number, count: number): voi
   throwIfAborted(job.signal, `aborted after ${row} of ${count} rows; the index is as it was`, {
     rows: row,
   });
-  // Closing does not wait minutes for work that can be done another day.
+  // Close does not wait minutes for work that can be done later.
   if (core.isClosing) {
     throw makeError('ERR_ABORTED', 'the index is being closed; it is as it was before');
   }

@@ -1,11 +1,11 @@
 /**
- * Takes removed rows out of the graph, in the background of the writes that removed them. Searches
- * pass through such rows, which makes them slower but not wrong; so nobody waits for this.
+ * Unlinks removed rows from the graph, in the background after the writes that removed them. Until then
+ * searches traverse such rows, which is slower but correct, so no call waits for this.
  */
 import { inBackground, type IndexCore } from '../core';
 import { codeIfDue } from '../warm';
 
-/** As a writer of its own for each step of some thousand nodes, so that others come between. */
+/** Each step of some thousand nodes is a write of its own, so that other writers get their turn. */
 export function unlinkIfDue(core: IndexCore): void {
   if (core.info.readOnly || core.isUnlinking || core.isClosing) return;
   if (!core.binding.unlinkIsDue(core.handle)) return;
@@ -19,7 +19,7 @@ async function unlinkFrom(
   first: number,
 ): Promise<void> {
   try {
-    // A compaction meanwhile left nothing to do.
+    // Nothing to do after a compaction.
     if (!core.isClosing && core.handle === handle) {
       const next = await core.binding.unlink(handle, first, 1);
       if (next > first && next < core.binding.count(handle)) {

@@ -1,6 +1,6 @@
 /**
- * Vectors and keys in PostgreSQL's binary format: float32 stay bit for bit what they are, and a batch
- * is one parameter instead of a text of ten times the size.
+ * Vectors and keys in PostgreSQL's binary format: float32 values stay exact, and a batch is one parameter
+ * instead of a text ten times as long.
  *
  * Array: int32 dimensions (1), int32 has nulls (0), oid of the element, int32 length, int32 lower
  * bound (1), then per element int32 byte length and the element; all big-endian.
@@ -60,7 +60,7 @@ export function keysParameter(keys: StoreKeys): Buffer {
   return out;
 }
 
-/** What `vector_send` gave. */
+/** Parses the output of `vector_send`. */
 export function readVector(bytes: Buffer): Float32Array {
   return Float32Array.from({ length: bytes.readInt16BE(0) }, (_, i) =>
     bytes.readFloatBE(4 + 4 * i),

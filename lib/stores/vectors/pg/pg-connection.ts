@@ -1,9 +1,9 @@
 /**
- * A bounded pool of connections and the one way to use it: short transactions with limits on time,
- * begun again on a new connection where that is safe.
+ * A bounded connection pool, used in short transactions with time limits. Work is retried on a new
+ * connection where that is safe.
  *
- * Settings are made with SET LOCAL in each transaction, never for a session: so they hold through
- * poolers that hand out another session per transaction.
+ * Settings use SET LOCAL in each transaction, not the session, so that they work through poolers that
+ * switch sessions between transactions.
  */
 import type { Pool, PoolClient, QueryResult } from 'pg';
 import { throwIfAborted } from '../../../base/abort';
@@ -11,16 +11,16 @@ import { makeError } from '../../../base/errors';
 import { isClientTimeout, isConflict, isConnectionError, toLibraryError } from './pg-errors';
 
 export interface ConnectionOptions {
-  /** `postgres://user:password@host:port/database`; left out: the PG* variables of the environment. */
+  /** `postgres://user:password@host:port/database`; default: the PG* environment variables. */
   readonly url?: string;
   /** Connections at most, 1..64; default 4. */
   readonly poolSize: number;
   /** Calls that may wait for a connection before ERR_POOL_FULL. */
   readonly maxWaiting: number;
   readonly connectTimeoutMs: number;
-  /** Of each statement, but building an index. */
+  /** Time limit per statement, except index builds. */
   readonly statementTimeoutMs: number;
-  /** How long safe work is tried again while the server cannot be reached. */
+  /** How long safe work is retried while the server is unreachable. */
   readonly reconnectMs: number;
 }
 
@@ -31,11 +31,11 @@ export type Sql = (text: string, values?: readonly SqlValue[]) => Promise<SqlRow
 
 export interface TransactionOptions {
   readonly readOnly?: boolean;
-  /** `SET LOCAL` lines of our own making: constants and whole numbers, nothing from outside. */
+  /** Our own `SET LOCAL` lines: constants and whole numbers, no outside input. */
   readonly settings?: readonly string[];
   /**
-   * May the work be done twice? When the connection is lost during COMMIT, nobody knows whether it
-   * arrived; before that the server has forgotten the transaction, and beginning again is always safe.
+   * Whether the work may run twice. If the connection is lost during COMMIT, the outcome is unknown; if it
+   * is lost earlier, the server has dropped the transaction and a retry is always safe.
    */
   readonly isRepeatable?: boolean;
   /** For work that reads or empties whole tables. */
@@ -43,9 +43,9 @@ export interface TransactionOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The server should end a statement first, and say so; this is for servers that cannot answer. */
+/** The server should cancel a statement first and report it; this is for unresponsive servers. */
 const CLIENT_GRACE_MS = 5000;
-/** The longest that a timer takes. */
+/** Longest timer. */
 const NO_LIMIT_MS = 2 ** 31 - 1;
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 1000;
@@ -57,14 +57,14 @@ export class PgConnection {
     /** host:port/database, for messages. */
     readonly where: string,
   ) {
-    // Without a listener the death of an idle connection would end the process. The pool has dropped
-    // that connection already, and the next call makes a new one.
+    // Without a listener the loss of an idle connection would end the process. The pool has already dropped
+    // the connection, and the next call opens a new one.
     pool.on('error', () => undefined);
   }
 
   private closing: Promise<void> | undefined;
 
-  /** Connects to nothing yet. */
+  /** Does not connect yet. */
   static async create(options: ConnectionOptions): Promise<PgConnection> {
     const { default: pg } = await import('pg');
     let pool: Pool;
@@ -82,7 +82,7 @@ export class PgConnection {
       where = `${host}:${port}/${database ?? ''}`;
       pool = new pg.Pool(config);
     } catch {
-      // The driver's message may repeat the URL, and with it the password.
+      // The driver's message may contain the URL with the password.
       throw makeError(
         'ERR_ARG_RANGE',
         'the vector store needs a URL such as postgres://user:password@host:5432/database',
@@ -94,7 +94,7 @@ export class PgConnection {
   /**
    * Runs `work` in one transaction.
    *
-   * @throws errors of ours only
+   * @throws only our own errors
    */
   async transaction<T>(work: (sql: Sql) => Promise<T>, options: TransactionOptions): Promise<T> {
     const isRepeatable = options.isRepeatable === true || options.readOnly === true;
@@ -115,8 +115,8 @@ export class PgConnection {
   }
 
   /**
-   * Runs statements outside a transaction and without limit of time, on one connection: what CREATE
-   * INDEX CONCURRENTLY needs.
+   * Runs statements outside a transaction and without time limit, on one connection, as CREATE INDEX
+   * CONCURRENTLY requires.
    */
   async alone<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     const client = await this.connect().catch((error: unknown) => {
@@ -133,7 +133,7 @@ export class PgConnection {
     }
   }
 
-  /** Refuses new work, waits for what is under way, closes the connections. */
+  /** Refuses new work, waits for work in flight, closes the connections. */
   close(): Promise<void> {
     this.closing ??= this.pool.end().catch(() => undefined);
     return this.closing;
@@ -177,7 +177,7 @@ export class PgConnection {
       );
     }
     const client = await this.pool.connect();
-    // A connection that dies between two statements says so here; the next statement fails with it.
+    // Reports a connection lost between two statements; the next statement fails with it.
     if (client.listenerCount('error') === 0) client.on('error', () => undefined);
     return client;
   }
@@ -193,7 +193,7 @@ export class PgConnection {
   }
 }
 
-/** Not to be used again: gone, or nobody knows what it is doing. */
+/** Whether the connection must be discarded: lost, or in an unknown state. */
 function isBroken(error: unknown): boolean {
   return error !== undefined && (isConnectionError(error) || isClientTimeout(error));
 }

@@ -1,6 +1,6 @@
 /**
- * Similarity search and indexing of embeddings over a table that an application has already, beside its own
- * columns: the vector search functions of spec 002. Nothing but the embedding column is written.
+ * Similarity search and indexing over an existing table of an application: the vector search functions of
+ * spec 002. Writes only the embedding column.
  */
 import { types } from 'node:util';
 import { similarityOf } from '../../../base/metric';

@@ -1,6 +1,6 @@
 /**
- * Errors of PostgreSQL and of the way to it as codes of ours, each with what to do. Messages name
- * the server and never the password; the driver's own error is the cause.
+ * Converts errors of PostgreSQL and of the connection to our codes, each with a remedy. Messages name the
+ * server and never the password; the driver's error is the cause.
  */
 import {
   isError,
@@ -33,11 +33,11 @@ const CONNECTION_CODES = new Set([
   '53300',
 ]);
 
-/** The driver reports these without a code. */
+/** Driver errors without a code. */
 const CONNECTION_MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|The server closed the connection|This socket has been ended|write after end)/;
 
-/** True where the same work may succeed on a new connection. */
+/** Whether the same work may succeed on a new connection. */
 export function isConnectionError(error: unknown): boolean {
   if (!isError(error) || isLibraryError(error)) return false;
   const { code = '' } = error as DriverError;
@@ -46,13 +46,13 @@ export function isConnectionError(error: unknown): boolean {
   );
 }
 
-/** Two writers were in each other's way; the same work may succeed next time. */
+/** Two writers conflicted; the same work may succeed on retry. */
 export function isConflict(error: unknown): boolean {
   const { code } = error as DriverError;
   return code === '40001' || code === '40P01';
 }
 
-/** The client gave up waiting for an answer: the connection is in an unknown state. */
+/** The client timed out: the connection is in an unknown state. */
 export function isClientTimeout(error: unknown): boolean {
   return isError(error) && error.message === 'Query read timeout';
 }
@@ -118,7 +118,7 @@ const BY_STATE: Readonly<Record<string, Mapping>> = {
   '22021': badValue,
   '22P02': badValue,
   '22P05': badValue,
-  // No such operator: values of this type of column cannot be compared.
+  // No such operator: values of this column type cannot be compared.
   '42883': badValue,
   '22003': {
     code: 'ERR_VECTOR_INVALID',
@@ -128,7 +128,7 @@ const BY_STATE: Readonly<Record<string, Mapping>> = {
 
 /**
  * @param where  host, port and database, for the message
- * @returns errors of ours as they are
+ * @returns our own errors unchanged
  */
 export function toLibraryError(error: unknown, where: string): LibraryError {
   if (isLibraryError(error)) return error;
@@ -168,7 +168,7 @@ export function toLibraryError(error: unknown, where: string): LibraryError {
   });
 }
 
-/** pgvector is not there, or too old to be used. */
+/** pgvector is missing or too old. */
 export function extensionMissing(where: string, why: string, cause?: unknown): LibraryError {
   return makeError(
     'ERR_STORE_EXTENSION',

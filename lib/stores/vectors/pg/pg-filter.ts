@@ -1,6 +1,6 @@
 /**
- * Filters as SQL conditions. Names come from the declared columns, operators from this file, values
- * are bound.
+ * Filters as SQL conditions. Names come from the declared columns, operators from this file; values are
+ * bound.
  */
 import { types } from 'node:util';
 import { makeError } from '../../../base/errors';
@@ -12,20 +12,20 @@ import type { ColumnType } from './schema/pg-schema';
 import type { AttributeValue, StoreFilter } from '../vector-store';
 
 export interface Condition {
-  /** Conditions joined by AND, or an empty text. */
+  /** Conditions joined by AND, or an empty string. */
   readonly sql: string;
   readonly values: readonly SqlValue[];
-  /** At most so many rows can match; Infinity where that is not known. */
+  /** Most rows that can match; Infinity if unknown. */
   readonly most: number;
 }
 
 /**
- * Up to so many rows are named one by one: the server then fetches just these by their index and
- * compares all, which is exact and, for so few, the faster way.
+ * Up to this many rows are listed one by one: the server fetches just these by index and compares all,
+ * which is exact and faster for few rows.
  */
 export const FEW_ROWS = 4096;
 
-/** @param firstValue  number of the first `$n` that is free */
+/** @param firstValue  number of the first free `$n` */
 export function compileFilter(
   filter: StoreFilter | undefined,
   columns: Readonly<Record<string, ColumnType>>,
@@ -48,8 +48,8 @@ export function compileFilter(
       most = Math.min(most, few.length);
       parts.push(`"row" = ANY(${bind(keysParameter(few))}::bigint[])`);
     } else {
-      // get_bit() on bytes counts as our bitsets do: bit 0 is the lowest of the first byte. CASE, so
-      // that it is never asked beyond the end, which is an error.
+      // get_bit() on bytes uses our bit order: bit 0 is the lowest of the first byte. CASE, because reading
+      // beyond the end is an error.
       const bits = bind(Buffer.from(rows.buffer, rows.byteOffset, rows.length));
       parts.push(
         `CASE WHEN "row" < ${8 * rows.length} THEN get_bit(${bits}::bytea, "row"::integer) = 1 ELSE false END`,
@@ -72,7 +72,7 @@ export function compileFilter(
   return { sql: parts.join(' AND '), values, most };
 }
 
-/** The set rows when they are at most `limit`, else undefined. */
+/** The set rows if there are at most `limit`, else undefined. */
 function rowsOfBits(bits: Uint8Array, limit: number): number[] | undefined {
   const rows: number[] = [];
   for (let at = 0; at < bits.length; at++) {
@@ -84,7 +84,7 @@ function rowsOfBits(bits: Uint8Array, limit: number): number[] | undefined {
   return rows;
 }
 
-/** @throws ERR_ARG_RANGE for a column that was not declared, with those that were */
+/** @throws ERR_ARG_RANGE for an undeclared column, listing the declared ones */
 export function columnType(
   columns: Readonly<Record<string, ColumnType>>,
   name: string,
@@ -109,7 +109,7 @@ export function checkValue(name: string, value: unknown, type: ColumnType): void
     throw wrongType(name, 'a whole number of at most 2^53 - 1', value);
 }
 
-/** @throws ERR_ARG_TYPE unless it is a plain object that JSON can hold */
+/** @throws ERR_ARG_TYPE unless it is a plain object that JSON can represent */
 export function jsonOf(name: string, value: unknown): string {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw wrongType(name, 'an object', value);

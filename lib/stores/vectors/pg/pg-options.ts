@@ -1,4 +1,4 @@
-/** What a store can be told, its defaults and ranges. */
+/** Options of a PostgreSQL store: defaults and ranges. */
 import {
   BOOLEAN,
   integer,
@@ -21,40 +21,40 @@ import {
 import type { Metric } from '../vector-store';
 
 export interface PgConnectionOptions {
-  /** `postgres://user:password@host:port/database`; left out: the PG* variables of the environment. */
+  /** `postgres://user:password@host:port/database`; default: the PG* environment variables. */
   readonly url?: string;
-  /** Connections at most, 1..64; default 4. */
+  /** Most connections, 1..64; default 4. */
   readonly poolSize?: number;
-  /** Calls that may wait for a connection, 1..100000; default 1000. More are ERR_POOL_FULL. */
+  /** Most calls waiting for a connection, 1..100000; default 1000. Further ones fail with ERR_POOL_FULL. */
   readonly maxWaiting?: number;
   /** 1..600000; default 5000. */
   readonly connectTimeoutMs?: number;
-  /** Of every statement but building an index, 10..3600000; default 30000. */
+  /** Per statement, except index builds, 10..3600000; default 30000. */
   readonly statementTimeoutMs?: number;
-  /** How long safe work is tried again while the server is away, 0..3600000; default 10000. */
+  /** How long safe work is retried while the server is unreachable, 0..3600000; default 10000. */
   readonly reconnectMs?: number;
 }
 
 export interface PgVectorStoreOptions extends PgConnectionOptions {
   /** Lower-case letters, digits and `_`, at most 48. */
   readonly table: string;
-  /** Default `public`. Must be there. */
+  /** Default `public`. Must exist. */
   readonly schema?: string;
   /** Values per vector, 1..4000. */
   readonly dim: number;
   /** Default cosine. */
   readonly metric?: Metric;
-  /** What made the vectors, for example a model's hash. Vectors of two models never mix. */
+  /** Identifies the model, for example by hash. Vectors of two models never mix. */
   readonly model: string;
-  /** `vector` (float32, up to 2000) or `halfvec` (half of the bytes, up to 4000); default by `dim`. */
+  /** `vector` (float32, up to 2000) or `halfvec` (half the bytes, up to 4000); default by `dim`. */
   readonly type?: VectorType;
-  /** Columns to filter by, beside `metadata`; default `{ owner: 'text' }`. */
+  /** Columns to filter by, besides `metadata`; default `{ owner: 'text' }`. */
   readonly columns?: Readonly<Record<string, ColumnType>>;
-  /** Makes nothing, refuses writes; default false. */
+  /** Creates nothing, refuses writes; default false. */
   readonly readOnly?: boolean;
 }
 
-/** Those that a library's user chooses too. */
+/** Options that a library's user may set too. */
 export const CONNECTION_OPTIONS = {
   url: checkText,
   schema: checkIdentifier,
@@ -82,7 +82,7 @@ export function checkStoreOptions(given: PgVectorStoreOptions): PgVectorStoreOpt
 }
 
 const COLUMN_TYPES: readonly ColumnType[] = ['text', 'bigint', 'double precision', 'boolean'];
-/** Ours, and those that every table of PostgreSQL has. */
+/** Our column names, and PostgreSQL's system columns. */
 const RESERVED = new Set(
   'key row embedding metadata place tableoid xmin cmin xmax cmax ctid'.split(' '),
 );

@@ -1,6 +1,6 @@
 /**
- * Searches. By an index where one serves the metric; then, if filters starved it, by comparing all
- * rows, so that there are always `min(k, matches)` results.
+ * Searches with an index if one serves the metric; if filters leave too few results, compares all rows, so
+ * that there are always `min(k, matches)` results.
  */
 import { MAX_HITS } from '../../../base/limits';
 import { similarityOf } from '../../../base/metric';
@@ -15,8 +15,8 @@ import type { VectorColumn } from './schema/pg-column';
 import type { TableSpec } from './schema/pg-schema';
 import { type Metric, type StoreHits, type StoreSearchOptions } from '../vector-store';
 
-/** What pgvector takes at most. */
-/** What pgvector's `hnsw.ef_search` takes; more is cut down to it. */
+/** Largest k of pgvector searches. */
+/** Largest `hnsw.ef_search` of pgvector; larger values are clamped. */
 const PGVECTOR_MAX_EF = 1000;
 export const DEFAULT_EF_SEARCH = 100;
 
@@ -55,9 +55,9 @@ export async function searchTable(
 }
 
 /**
- * The nearest rows, nearest first, with what the column says to select and `distance`.
+ * The nearest rows in order, with the column's selected values and `distance`.
  *
- * @param condition  values from `$3` on
+ * @param condition  its values start at `$3`
  */
 export async function searchColumn(
   connection: PgConnection,
@@ -69,7 +69,7 @@ export async function searchColumn(
   const { k, options } = job;
   if (condition.most === 0) return [];
   const fitting = job.isExact ? [] : indexes.filter((index) => index.metric === job.metric);
-  // A walk without iterative scan gives at most ef_search rows, before the filter.
+  // Without iterative scan a search returns at most ef_search rows, before the filter.
   const isFew = condition.most <= Math.max(k, FEW_ROWS);
   const canWalk =
     fitting.length > 0 && !isFew && (target.version.hasIterativeScan || k <= PGVECTOR_MAX_EF);
@@ -82,7 +82,7 @@ export async function searchColumn(
     async (sql) => {
       if (!canWalk) return run(sql, false);
       const found = await run(sql, true);
-      // Fewer than asked: there are no more, or the index gave up looking. Only a scan can tell.
+      // Too few results: either there are no more, or the index gave up. Only a scan can tell.
       return found.length < k ? run(sql, false) : found;
     },
     { readOnly: true, settings: canWalk ? settingsOf(fitting, target, k, options.efSearch) : [] },
@@ -90,10 +90,10 @@ export async function searchColumn(
 }
 
 /**
- * For every index that the planner may take: which one it takes is its own affair, and an index it takes
- * without its parameter answers with pgvector's least (one list of IVFFlat: recall 0.66 where HNSW gave
- * 0.99). Beside HNSW all lists of IVFFlat are asked for: the planner then counts it as dear as comparing
- * every row and takes HNSW, and should it take IVFFlat all the same, the answer is exact.
+ * Set for every index that the planner may choose: an index used without its parameter runs with pgvector's
+ * minimum (one list of IVFFlat: recall 0.66 where HNSW gave 0.99). Beside HNSW all lists of IVFFlat are
+ * requested: the planner then estimates the cost of a full scan and chooses HNSW; if it chooses IVFFlat
+ * anyway, the result is exact.
  */
 function settingsOf(
   fitting: readonly FoundIndex[],
@@ -110,7 +110,7 @@ function settingsOf(
   }
   const lists = Math.max(0, ...fitting.map((index) => index.parameters.lists ?? 0));
   if (lists > 0) {
-    // The square root of the lists is pgvector's own advice. Order is restored by the statement.
+    // The square root of the lists is pgvector's recommendation. The statement restores the order.
     const probes = hasHnsw ? lists : Math.max(1, Math.round(Math.sqrt(lists)));
     settings.push(`SET LOCAL ivfflat.probes = ${probes}`);
     if (version.hasIterativeScan) settings.push('SET LOCAL ivfflat.iterative_scan = relaxed_order');
@@ -128,8 +128,8 @@ function statement(
   const distance = `${column} OPERATOR(${ext}.${OPERATORS[metric].distance}) ($1::${ext}.vector)${cast}`;
   const where = condition === '' ? '' : `WHERE ${condition}`;
   const fields = select.join(', ');
-  // An index can only serve an ORDER BY of exactly the distance. Adding 0 keeps the planner from it,
-  // also from an index followed by an incremental sort for the key, which would not be exact.
+  // An index serves only an ORDER BY of exactly the distance. Adding 0 disables it, also for an index scan
+  // followed by an incremental sort by key, which would not be exact.
   const [price, order] = byIndex ? [distance, distance] : [`(${distance}) + 0`, `2, 1`];
   const inner = `SELECT ${select[0]} AS _sightline_key, ${price} AS _sightline_distance, ${fields} FROM ${table} ${where}
      ORDER BY ${order} LIMIT $2`;
@@ -141,8 +141,8 @@ function toHits(rows: readonly SqlRow[], { metric, options }: SearchJob): StoreH
   const distances = Float32Array.from(rows, (row) =>
     inRange(metric, Number(row._sightline_distance)),
   );
-  // Cut here and not in SQL: how many rows there were tells whether the index was starved.
-  // NaN, which comes last, is the cosine of a row of zeros: it has no direction, so it is like nothing.
+  // Truncated here and not in SQL: the number of rows shows whether the index found enough.
+  // NaN, which sorts last, is the cosine of a zero row: it has no direction and matches nothing.
   const beyond = distances.findIndex((distance) => !(distance <= threshold));
   const n = beyond < 0 ? rows.length : beyond;
   const kept = rows.slice(0, n);
@@ -154,7 +154,7 @@ function toHits(rows: readonly SqlRow[], { metric, options }: SearchJob): StoreH
   };
 }
 
-/** Rounding may carry a cosine distance past its ends. */
+/** Rounding may push a cosine distance out of range. */
 function inRange(metric: Metric, distance: number): number {
   return metric === 'cosine' && !Number.isNaN(distance)
     ? Math.min(2, Math.max(0, distance))

@@ -62,7 +62,7 @@ export interface Embedding extends Attributes {
   readonly embedding: Float32Array;
 }
 
-/** Below this many rows the server compares all of them in a few milliseconds; no index is built. */
+/** Below this many rows the server compares all in a few milliseconds; no index is built. */
 const INDEX_FROM_ROWS = 5000;
 export class PgVectorStore implements VectorStore {
   readonly dim: number;
@@ -85,7 +85,7 @@ export class PgVectorStore implements VectorStore {
   }
 
   /**
-   * Connects, and makes or checks the tables.
+   * Connects, and creates or checks the tables.
    *
    * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_STORE_UNAVAILABLE | ERR_STORE_DENIED |
    *   ERR_STORE_EXTENSION | ERR_MODEL_MISMATCH | ERR_DIM_MISMATCH | ERR_FILE_VERSION |
@@ -152,15 +152,15 @@ export class PgVectorStore implements VectorStore {
     return this.write(vectors, options, true);
   }
 
-  /** Stores one vector; a known key gets the new one. */
+  /** Stores one vector; replaces that of a known key. */
   async indexEmbedding(one: Embedding): Promise<void> {
     await this.batchIndexEmbeddings([one]);
   }
 
   /**
-   * Stores many, in chunks that are each durable or not there. May be repeated after a failure.
+   * Stores many, in chunks that are each all or nothing. Can be repeated after a failure.
    *
-   * @returns how many were stored
+   * @returns the number of stored vectors
    * @throws as `upsert`
    */
   async batchIndexEmbeddings(
@@ -234,7 +234,7 @@ export class PgVectorStore implements VectorStore {
     return this.find(this.metric, query, k, options, true);
   }
 
-  /** By cosine, whatever the store's metric; fast where there is an index for it. */
+  /** By cosine, whatever the store's metric; fast if there is an index for it. */
   async cosineSimilaritySearch(search: SimilarityQuery): Promise<StoreHits> {
     const defaults = searchDefaults();
     const given = readOptions('options', search, SIMILARITY_QUERY);
@@ -245,9 +245,8 @@ export class PgVectorStore implements VectorStore {
   }
 
   /**
-   * By Euclidean distance. A cosine store holds vectors at unit length, so there the query is taken at unit
-   * length too and distances are `sqrt(2 - 2 cosine)`, from 0 to 2: a raw query would be compared with
-   * vectors of another scale.
+   * By Euclidean distance. A cosine store holds unit vectors, so the query is normalized too and distances
+   * are `sqrt(2 - 2 cosine)`, from 0 to 2: a raw query would have another scale.
    */
   async euclideanDistanceSearch(search: DistanceQuery): Promise<StoreHits> {
     const given = readOptions('options', search, DISTANCE_QUERY);
@@ -285,7 +284,7 @@ export class PgVectorStore implements VectorStore {
     return found.map((row) => (row === undefined ? undefined : Number(row)));
   }
 
-  /** What `expression`, one of ours, gives for each key. */
+  /** The value of `expression`, an internal one, for each key. */
   private async byKey(keys: StoreKeys, expression: string): Promise<unknown[]> {
     const checked = checkKeys('keys', keys);
     const rows = await this.connection.transaction(
@@ -301,8 +300,8 @@ export class PgVectorStore implements VectorStore {
   }
 
   /**
-   * Builds an HNSW index unless there is one. Takes minutes for a million rows; searches and, unless
-   * told otherwise, writers go on meanwhile.
+   * Builds an HNSW index unless there is one. Takes minutes for a million rows; searches and, by default,
+   * writes continue.
    *
    * @throws ERR_ARG_RANGE | ERR_FILE_EXISTS (there is one with other parameters) | ERR_STORE_*
    */
@@ -319,7 +318,7 @@ export class PgVectorStore implements VectorStore {
     await this.refresh();
   }
 
-  /** Nothing to do: the server keeps its own memory warm. */
+  /** Nothing to do: the server manages its memory. */
   warm(): Promise<void> {
     return Promise.resolve();
   }

@@ -1,6 +1,6 @@
 /**
- * Writing: chunks of bounded size, each one transaction that is durable when it returns. The line of
- * `sightline_spaces` is changed first, so writers of one table follow each other.
+ * Writing: chunks of bounded size, each one transaction that is durable when it returns. Each first updates
+ * its line of `sightline_spaces`, which serializes writers of one table.
  */
 import { checkDistinct } from '../../../base/arrays';
 import { throwIfAborted } from '../../../base/abort';
@@ -220,7 +220,7 @@ function emptyTable(connection: PgConnection, spec: TableSpec, state: TableState
   );
 }
 
-/** The line first, as every writer does: two that took line and rows in another order could deadlock. */
+/** Update the line first, as every writer does: another order of locks could deadlock. */
 function lockRecord(sql: Sql, spec: TableSpec, state: TableState): Promise<SqlRow[]> {
   return sql(`SELECT live_rows FROM ${state.meta} WHERE table_name = $1 FOR UPDATE`, [spec.table]);
 }

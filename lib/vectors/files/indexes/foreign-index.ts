@@ -1,4 +1,4 @@
-/** What an index file of another engine is to us: rows with keys, and the parameters it was made with. */
+/** An index file of another engine: its rows with keys, and the parameters it was built with. */
 import type { Metric } from '../../types';
 
 export type ForeignFormat = 'hnswlib' | 'usearch';
@@ -7,26 +7,26 @@ export interface ForeignBlock {
   /** Live rows only, shape [keys.length, dim]. */
   readonly vectors: Float32Array;
   readonly keys: BigInt64Array;
-  /** Records of the file read so far, those marked as deleted included. */
+  /** Records read so far, including deleted ones. */
   readonly done: number;
 }
 
 export interface ForeignIndex {
   readonly format: ForeignFormat;
   readonly dim: number;
-  /** Records, those marked as deleted included. */
+  /** Records, including deleted ones. */
   readonly rows: number;
-  /** Absent where the file does not say. */
+  /** Absent if the file does not say. */
   readonly metric?: Metric;
   readonly M?: number;
   readonly efConstruction?: number;
-  /** Why a metric must be given, when the file's own has no counterpart here. */
+  /** Set when the caller must give a metric: why the file's own cannot be used. */
   readonly metricProblem?: string;
-  /** Rows in the file's order; links are not looked at. */
+  /** Rows in file order; links are ignored. */
   blocks(): AsyncGenerator<ForeignBlock, void, void>;
 }
 
-/** The rows of a block that `isLive`, packed. */
+/** Packs the rows of a block for which `isLive` is true. */
 export function pickLive(
   vectors: Float32Array,
   keys: BigInt64Array,

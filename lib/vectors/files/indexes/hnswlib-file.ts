@@ -35,7 +35,7 @@ interface Header {
   readonly efConstruction: number;
 }
 
-/** Counts beyond 2^53 lose their last digits, and are too large for any file all the same. */
+/** Counts beyond 2^53 are rounded, and too large for any file anyway. */
 function parseHeader(bytes: Uint8Array): Header {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const u64 = (at: number): number => Number(view.getBigUint64(at, true));
@@ -51,7 +51,7 @@ function parseHeader(bytes: Uint8Array): Header {
   };
 }
 
-/** What is always true of the figures, whatever the file's length; undefined if all of it is. */
+/** Invariants of the header whatever the file's length; undefined if all hold. */
 function brokenRule(bytes: Uint8Array, header: Header): string | undefined {
   const { maxElements, rows, stride, labelAt, vectorAt, maxM0, M } = header;
   if (bytes.subarray(0, 8).some((byte) => byte !== 0)) return 'level 0 does not begin at 0';
@@ -67,7 +67,7 @@ function brokenRule(bytes: Uint8Array, header: Header): string | undefined {
   return undefined;
 }
 
-/** Whether the first bytes can be hnswlib's; its files have no magic number. */
+/** Whether the first bytes may be hnswlib's; the format has no magic number. */
 export async function isHnswlib(file: ByteFile): Promise<boolean> {
   if (!file.holds(0, HEADER_BYTES)) return false;
   const bytes = await file.read(0, HEADER_BYTES);
@@ -88,7 +88,7 @@ export async function openHnswlib(file: ByteFile): Promise<ForeignIndex> {
     stride: header.stride,
     vectorAt: header.vectorAt,
   };
-  // Behind the records each element has at least the length of its links on upper levels.
+  // After the records, each element has at least the length field of its upper-level links.
   checkFits(file, layout, 4 * header.rows, false);
   return {
     format: 'hnswlib',

@@ -1,4 +1,4 @@
-/** `VectorIndex.importFrom`: an index file of another engine becomes an index of ours, or nothing. */
+/** `VectorIndex.importFrom`: builds an index from an index file of another engine, or leaves nothing. */
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../../../base/abort';
@@ -24,22 +24,22 @@ import { syncFolder } from '../../../base/files/safe-file';
 import { fileError } from '../../../base/files/system-errors';
 
 export interface ImportOptions extends Omit<CreateOptions, 'dim'> {
-  /** Left out: what the file's content says. */
+  /** Default: detected from the content. */
   readonly format?: ForeignFormat;
-  /** Left out: what the file says. hnswlib's files do not: 'l2' is 'euclidean', 'ip' is 'dot'. */
+  /** Default: what the file says. hnswlib's files do not; there 'l2' is 'euclidean' and 'ip' is 'dot'. */
   readonly metric?: Metric;
-  /** What dim the file must have, for those who know. */
+  /** The expected dim; ERR_DIM_MISMATCH if the file has another. */
   readonly dim?: number;
-  /** Threads that link; default one per core. */
+  /** Linking threads; default one per core. */
   readonly threads?: number;
-  /** Looked at between commits of a few thousand rows each; nothing is left behind. */
+  /** Checked between commits of a few thousand rows; after an abort nothing is left. */
   readonly signal?: AbortSignal;
-  /** Records of the file, deleted ones included. */
+  /** Records of the file, including deleted ones. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What this needs of the facade, which imports it. */
-interface Door {
+/** The facade imports this file, so it passes in what is needed of it. */
+interface IndexFactory {
   create(options: CreateOptions): Promise<VectorIndex>;
   open(folder: string): Promise<VectorIndex>;
 }
@@ -58,7 +58,7 @@ const IMPORT_OPTIONS: OptionRules<ImportOptions> = {
 };
 
 export async function importIndex(
-  door: Door,
+  factory: IndexFactory,
   name: string,
   given: ImportOptions,
 ): Promise<VectorIndex> {
@@ -70,8 +70,8 @@ export async function importIndex(
   try {
     const source = await READERS[format ?? (await formatOf(file))](file);
     const parameters = parametersFor(file, source, options);
-    if (target === undefined) return await fill(door, file, source, parameters, options);
-    return await fillFolder(door, file, source, { ...parameters, path: target }, options);
+    if (target === undefined) return await fill(factory, file, source, parameters, options);
+    return await fillFolder(factory, file, source, { ...parameters, path: target }, options);
   } finally {
     await file.close();
   }
@@ -86,7 +86,7 @@ async function formatOf(file: ByteFile): Promise<ForeignFormat> {
 const clamp = (value: number, low: number, high: number): number =>
   Math.min(high, Math.max(low, value));
 
-/** The file's, where the caller has no other wish and the value is in our range. */
+/** The file's value, unless the caller gave one or it is out of our range. */
 function parametersFor(
   file: ByteFile,
   source: ForeignIndex,
@@ -116,15 +116,15 @@ function parametersFor(
   };
 }
 
-/** A new index with all live rows, open. Closed again if anything goes wrong. */
+/** A new open index with all live rows. Closed again if anything fails. */
 async function fill(
-  door: Door,
+  factory: IndexFactory,
   file: ByteFile,
   source: ForeignIndex,
   parameters: CreateOptions,
   { threads, signal, onProgress }: ImportOptions,
 ): Promise<VectorIndex> {
-  const index = await door.create(parameters);
+  const index = await factory.create(parameters);
   try {
     let done = 0;
     const mayGoOn = (): void =>
@@ -142,13 +142,13 @@ async function fill(
     }
     return index;
   } catch (error) {
-    // What went wrong first is what to report.
+    // Report the first error.
     await index.close().catch(() => undefined);
     throw error;
   }
 }
 
-/** Vectors of a message are counted from the block's first live one: say where that is. */
+/** The message counts vectors from the block's first live row: say where that is. */
 function rethrowWithRows(file: ByteFile, first: number, end: number, error: unknown): never {
   if (!isLibraryError(error)) throw error;
   const { path } = file;
@@ -158,9 +158,9 @@ function rethrowWithRows(file: ByteFile, first: number, end: number, error: unkn
   });
 }
 
-/** The same in a folder, which appears when it is complete. */
+/** The same in a folder, which appears once it is complete. */
 async function fillFolder(
-  door: Door,
+  factory: IndexFactory,
   file: ByteFile,
   source: ForeignIndex,
   parameters: CreateOptions & { readonly path: string },
@@ -170,7 +170,7 @@ async function fillFolder(
   const hasFolder = await assertFree(target);
   const beside = await makeBeside(target);
   try {
-    const index = await fill(door, file, source, { ...parameters, path: beside }, options);
+    const index = await fill(factory, file, source, { ...parameters, path: beside }, options);
     await index.close();
     if (hasFolder) await rmdir(target);
     await rename(beside, target);
@@ -179,10 +179,10 @@ async function fillFolder(
     await rm(beside, { recursive: true, force: true });
     throw fileError(target, 'written', error);
   }
-  return door.open(target);
+  return factory.open(target);
 }
 
-/** True if it is there, and empty. */
+/** True if it exists and is empty. */
 async function assertFree(target: string): Promise<boolean> {
   const names = await readdir(target).catch((error: unknown) => {
     const mapped = fileError(target, 'looked into', error);

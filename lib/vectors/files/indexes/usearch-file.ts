@@ -43,12 +43,12 @@ const METRICS: Readonly<Record<string, Metric>> = { c: 'cosine', e: 'euclidean',
 interface Matrix {
   readonly rows: number;
   readonly rowBytes: number;
-  /** Of the vectors, and of the head behind them. */
+  /** Size of the vectors, and of the head after them. */
   readonly offset: number;
   readonly headAt: number;
 }
 
-/** Where the vectors lie: the head with its magic bytes must follow them. */
+/** Offset of the vectors: the head with its magic bytes must follow them. */
 async function findMatrix(file: ByteFile): Promise<Matrix | undefined> {
   for (const width of [4, 8]) {
     if (!file.holds(0, 2 * width)) return undefined;
@@ -119,7 +119,10 @@ async function readHead(file: ByteFile, { headAt, rows, rowBytes }: Matrix): Pro
   const [scalar, key, slot] = [view.getUint8(14), view.getUint8(15), view.getUint8(16)];
   const type = SCALARS[scalar];
   if (type === undefined) {
-    throw unsupported(file.path, `its scalars are of kind ${scalar}; read are f64 f32 f16 bf16 i8`);
+    throw unsupported(
+      file.path,
+      `its scalars are of kind ${scalar}; supported are f64 f32 f16 bf16 i8`,
+    );
   }
   if (key !== KEY_KIND_U64 || slot !== SLOT_KIND_U32) {
     throw unsupported(
@@ -169,7 +172,7 @@ async function* blocks(
     const count = Math.min(size, layout.rows - first);
     const raw = await readKeys(file, levels, nodes, graph, first, count);
     const isLive = (i: number): boolean => raw[i] !== FREE_KEY;
-    // A removed row's key would not be one of ours; it is dropped with its row.
+    // A removed row's key is not a valid key of ours; it is dropped with its row.
     const keys = signed(
       file.path,
       raw.map((key) => (key === FREE_KEY ? 0n : key)),

@@ -1,10 +1,10 @@
 /**
- * A column of vectors as statements name it: the store's own table and a table of somebody's application
- * are searched and indexed by the same code.
+ * A vector column as statements name it: the same code searches and indexes the store's own table and an
+ * application's table.
  */
 import type { PgvectorVersion, TableSpec, TableState, VectorType } from './pg-schema';
 
-/** Names are checked, or quoted from what the database itself says. */
+/** Names are checked, or quoted as the database returned them. */
 export interface VectorColumn {
   readonly schemaName: string;
   readonly tableName: string;
@@ -18,13 +18,13 @@ export interface VectorColumn {
   /** Quoted schema of the extension. */
   readonly ext: string;
   readonly version: PgvectorVersion;
-  /** What a search gives of each row, beside its distance; the first decides between equal distances. */
+  /** Columns returned for each row, besides its distance; the first breaks ties. */
   readonly select: readonly string[];
-  /** Names of indexes begin with it. */
+  /** Prefix of index names. */
   readonly indexPrefix: string;
 }
 
-/** That of a store. */
+/** The column of a store. */
 export function storeColumn(spec: TableSpec, state: TableState): VectorColumn {
   return {
     schemaName: spec.schema,

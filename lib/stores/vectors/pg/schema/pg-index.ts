@@ -1,7 +1,7 @@
 /**
- * Indexes for nearest neighbors: HNSW (better recall, slower to build) and IVFFlat (faster to build,
- * wants its rows first). Built beside writers where the server can. An index that is there with other
- * parameters than asked for is an error or, if told so, replaced: never taken for what was asked.
+ * Indexes for nearest neighbors: HNSW (better recall, slower to build) and IVFFlat (faster to build, needs
+ * its rows first). Built concurrently with writes if the server can. An existing index with other
+ * parameters is an error or, on request, replaced.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeError } from '../../../../base/errors';
@@ -13,7 +13,7 @@ import type { PgConnection, Sql } from '../pg-connection';
 import { searchDefaults } from '../../settings';
 import type { Metric } from '../../vector-store';
 
-/** Builders of indexes of one table wait for each other under this number ("SLix"). */
+/** Advisory lock that serializes index builds of a table ("SLix"). */
 const LOCK = 0x534c6978;
 const LOCK_POLL_MS = 250;
 
@@ -25,12 +25,12 @@ export const OPERATORS: Readonly<
 > = {
   cosine: { distance: '<=>', ops: 'cosine_ops' },
   euclidean: { distance: '<->', ops: 'l2_ops' },
-  // pgvector gives the negative inner product, as the engine does.
+  // pgvector returns the negative inner product, like the engine.
   dot: { distance: '<#>', ops: 'ip_ops' },
 };
 
 export interface HnswOptions {
-  /** Default: the store's. An index serves one metric only. */
+  /** Default: the store's. An index serves one metric. */
   readonly metric?: Metric;
   /** Most links per node, 2..100; default EMBEDDING_HNSW_M or 16. */
   readonly m?: number;
@@ -39,11 +39,11 @@ export interface HnswOptions {
    * EMBEDDING_HNSW_EF_CONSTRUCTION or 64, or 2 * m where that is more.
    */
   readonly efConstruction?: number;
-  /** Writers go on meanwhile; default true. */
+  /** Writes continue during the build; default true. */
   readonly concurrently?: boolean;
   /**
-   * One that is there with other parameters is built again with these, beside it, and dropped then.
-   * Default false: it is ERR_FILE_EXISTS.
+   * Rebuilds an index with other parameters beside the old one, then drops the old one. Default false:
+   * ERR_FILE_EXISTS.
    */
   readonly replace?: boolean;
 }
@@ -73,13 +73,13 @@ const IVFFLAT_OPTIONS: OptionRules<IvfflatOptions> = {
 
 export type IndexKind = 'hnsw' | 'ivfflat';
 
-/** An index that can be used. */
+/** A usable index. */
 export interface FoundIndex {
   /** Quoted, with its schema. */
   readonly name: string;
   readonly kind: IndexKind;
   readonly metric: Metric;
-  /** `m` and `ef_construction`, or `lists`; pgvector's defaults where it was made without. */
+  /** `m` and `ef_construction`, or `lists`; pgvector's defaults where none were given. */
   readonly parameters: Readonly<Record<string, number>>;
 }
 
@@ -88,19 +88,19 @@ interface IndexJob {
   readonly metric: Metric;
   /** By pgvector's names. */
   readonly parameters: Readonly<Record<string, number>>;
-  /** Which of them somebody asked for; the others are our defaults, and any value will do. */
+  /** The parameters that were requested; for the others any value is fine. */
   readonly asked: ReadonlySet<string>;
   readonly concurrently: boolean;
   readonly replace: boolean;
 }
 
-/** What pgvector takes where an index does not say. */
+/** pgvector's default for an absent parameter. */
 const UNSAID: Readonly<Record<IndexKind, Readonly<Record<string, number>>>> = {
   hnsw: { m: 16, ef_construction: 64 },
   ivfflat: { lists: 100 },
 };
 
-/** @param ofStore  the metric where `options` has none */
+/** @param ofStore  the metric if `options` has none */
 export function hnswJob(given: HnswOptions, ofStore: Metric): IndexJob {
   const options = readOptions('options', given, HNSW_OPTIONS);
   const defaults = searchDefaults();
@@ -143,8 +143,8 @@ const listOf = (parameters: IndexJob['parameters']): string =>
     .join(', ');
 
 /**
- * Builds an index unless there is a usable one of its kind, metric and parameters. One that a broken build
- * left behind is dropped first.
+ * Builds an index unless there is a usable one of its kind, metric and parameters. Drops the remains of a
+ * failed build first.
  *
  * @throws ERR_FILE_EXISTS for one with other parameters, unless the job replaces it
  */
@@ -154,19 +154,19 @@ export async function createIndex(
   wanted: IndexJob,
 ): Promise<void> {
   await connection.alone(async (sql) => {
-    // For the session: CREATE INDEX CONCURRENTLY refuses to run in a transaction.
+    // For the session: CREATE INDEX CONCURRENTLY cannot run in a transaction.
     await sql('SET statement_timeout = 0');
     const lock = [LOCK, target.tableName];
     try {
-      // An index that somebody else is building looks like one that was left behind. Asked again and
-      // again instead of waited for: a waiting statement would hold up CREATE INDEX CONCURRENTLY itself.
+      // An index being built by another session looks like a failed build. Polls instead of blocking: a
+      // waiting statement would block CREATE INDEX CONCURRENTLY itself.
       for (;;) {
         const [got] = await sql('SELECT pg_try_advisory_lock($1, hashtext($2)) AS yes', lock);
         if (got?.yes === true) break;
         await sleep(LOCK_POLL_MS);
       }
       await build(sql, target, wanted);
-      // Without figures about the new rows the planner may not see that the index is worth using.
+      // Without statistics on the new rows the planner may ignore the index.
       await sql(`ANALYZE ${target.table}`);
     } finally {
       await sql('SELECT pg_advisory_unlock($1, hashtext($2))', lock).catch(() => undefined);
@@ -204,8 +204,8 @@ async function build(sql: Sql, target: VectorColumn, wanted: IndexJob): Promise<
 }
 
 /**
- * One of two names, so that an index can be built beside the one it replaces. What a broken build left
- * under them is dropped.
+ * Alternates between two names, so that an index can be built beside the one it replaces. Drops what a
+ * failed build left under them.
  */
 async function freeName(
   sql: Sql,
@@ -235,7 +235,7 @@ async function freeName(
   );
 }
 
-/** The indexes on the column that can be used now, ours and those somebody else made. */
+/** The usable indexes on the column, ours and others. */
 export async function findIndexes(sql: Sql, target: VectorColumn): Promise<FoundIndex[]> {
   const rows = await sql(
     `SELECT a.amname AS kind, o.opcname AS ops, c.reloptions AS options,

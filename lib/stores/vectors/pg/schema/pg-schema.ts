@@ -1,9 +1,9 @@
 /**
- * The tables of a store and their versions. `sightline_spaces` has one line per table of vectors: which
- * model and dimension it holds, and how many rows were given out.
+ * The tables of a store and their versions. `sightline_spaces` has one line per vector table: its model and
+ * dimension, and the number of assigned rows.
  *
- * Every writer changes that line first in its transaction, so two writers of one table wait for each
- * other and row numbers have no gaps.
+ * Every writer updates that line first in its transaction, so that writers of one table are serialized and
+ * row numbers have no gaps.
  */
 import { makeError } from '../../../../base/errors';
 import { quote } from '../../identifiers';
@@ -12,19 +12,19 @@ import { extensionMissing } from '../pg-errors';
 import type { Metric } from '../../vector-store';
 
 export const META_TABLE = 'sightline_spaces';
-/** Raised with every change of the tables; see `upgrade`. */
+/** Increment with every change of the tables; see `upgrade`. */
 const SCHEMA_VERSION = 1;
-/** Makers of tables wait for each other under this number ("SLpg"). */
+/** Advisory lock that serializes table creation ("SLpg"). */
 const LOCK = 0x534c7067;
 
 export type ColumnType = 'text' | 'bigint' | 'double precision' | 'boolean';
 export type VectorType = 'vector' | 'halfvec';
 
-/** Indexes reach that far (pgvector): float32 up to 2000 dimensions, halves up to 4000. */
+/** Largest dimension of indexes (pgvector): float32 up to 2000, halves up to 4000. */
 export const MAX_VECTOR_DIM = 2000;
 export const MAX_HALFVEC_DIM = 4000;
 
-/** What a table is to hold; all names are checked. */
+/** The wanted table; all names are checked. */
 export interface TableSpec {
   readonly schema: string;
   readonly table: string;
@@ -35,7 +35,7 @@ export interface TableSpec {
   readonly columns: Readonly<Record<string, ColumnType>>;
 }
 
-/** What was found in the database, and how to name it in SQL. */
+/** The table found in the database, and its names in SQL. */
 export interface TableState {
   /** Quoted, with its schema. */
   readonly table: string;
@@ -48,14 +48,14 @@ export interface TableState {
 
 export interface PgvectorVersion {
   readonly text: string;
-  /** 0.8 and later go on searching until enough rows pass the filter. */
+  /** 0.8 and later continue a search until enough rows pass the filter. */
   readonly hasIterativeScan: boolean;
   readonly hasHalfvec: boolean;
 }
 
 /**
- * Makes extension, tables and columns that are missing, and checks those that are there. Safe to
- * repeat and to run from several processes at once.
+ * Creates missing extension, tables and columns, and checks existing ones. Idempotent, also when run by
+ * several processes at once.
  *
  * @throws ERR_STORE_EXTENSION | ERR_MODEL_MISMATCH | ERR_DIM_MISMATCH | ERR_FILE_VERSION |
  *   ERR_STORE_DENIED and the rest of ERR_STORE_*
@@ -88,7 +88,7 @@ export async function ensureTable(connection: PgConnection, spec: TableSpec): Pr
   );
 }
 
-/** For readers: checks, makes nothing. @throws as ensureTable, and ERR_NOT_FOUND */
+/** For readers: checks, creates nothing. @throws as ensureTable, and ERR_NOT_FOUND */
 export function findTable(connection: PgConnection, spec: TableSpec): Promise<TableState> {
   return connection.transaction(
     async (sql) => {
@@ -114,7 +114,7 @@ async function ensureExtension(connection: PgConnection): Promise<void> {
     });
   } catch (error) {
     const { code, details } = error as { code?: string; details?: { state?: string } };
-    // Somebody else made it at the same moment.
+    // Another process created it at the same moment.
     if (details?.state === '23505' || code === 'ERR_KEY_EXISTS') return;
     if (code === 'ERR_STORE_UNAVAILABLE' || code === 'ERR_TIMEOUT' || code === 'ERR_CLOSED')
       throw error;
@@ -163,7 +163,7 @@ export function readVersion(text: string): PgvectorVersion | undefined {
   return { text, hasIterativeScan: number >= 8, hasHalfvec: number >= 7 };
 }
 
-/** False where the table is not recorded yet. @throws where it holds something else */
+/** False if the table is not recorded yet. @throws if it holds something else */
 async function isRecorded(
   sql: Sql,
   { meta }: TableState,
@@ -208,7 +208,7 @@ async function createTable(sql: Sql, state: TableState, spec: TableSpec): Promis
       { details: { table: spec.table } },
     );
   }
-  // Not `bigserial`: rows are given out in blocks and must have no gaps.
+  // Not `bigserial`: rows are assigned in blocks and must have no gaps.
   await sql(`CREATE TABLE ${state.table} (
     key bigint PRIMARY KEY,
     "row" bigint NOT NULL,

@@ -1,6 +1,6 @@
 /**
- * What a table of somebody's application looks like. Nothing is changed in it but what the caller asks for;
- * names in statements are those the database itself told, quoted.
+ * Describes an application's table. Changes nothing that the caller did not ask for; statements use the
+ * names that the database returned, quoted.
  */
 import { makeError } from '../../../../base/errors';
 import { checkInteger, checkText, outOfRange } from '../../checks';
@@ -9,13 +9,13 @@ import type { VectorColumn } from './pg-column';
 import type { PgConnection, Sql } from '../pg-connection';
 import { MAX_HALFVEC_DIM, MAX_VECTOR_DIM, readExtension, type VectorType } from './pg-schema';
 
-/** Names as the application gave them. */
+/** Names as given by the application. */
 export interface TableNames {
   readonly schema: string;
   readonly table: string;
   readonly idColumn: string;
   readonly embeddingColumn: string;
-  /** Of the column, where the table does not say, or to add it. */
+  /** Dimension of the column, where the table does not state it, or to add the column. */
   readonly dim: number | undefined;
   /** Columns of results; undefined: all but vectors. */
   readonly columns: readonly string[] | undefined;
@@ -30,7 +30,7 @@ export interface ApplicationTable {
 }
 
 const VECTOR_TYPES = /^(?:.*\.)?"?(vector|halfvec|sparsevec)"?(?:\((\d+)\))?$/;
-/** PostgreSQL cuts longer names silently; suffixes of ours need some of the 63 bytes. */
+/** PostgreSQL truncates longer names silently; our suffixes need some of the 63 bytes. */
 const MAX_PREFIX = 48;
 
 /** @throws ERR_ARG_* | ERR_NOT_FOUND | ERR_DIM_MISMATCH | ERR_STORE_EXTENSION | ERR_STORE_* */
@@ -147,7 +147,7 @@ function prefixOf(name: string): string {
   return cut.toLowerCase();
 }
 
-/** The type of a column. @throws ERR_ARG_RANGE with the columns that there are */
+/** The type of a column. @throws ERR_ARG_RANGE listing the existing columns */
 export function columnOf(
   types: ReadonlyMap<string, string>,
   name: string,

@@ -1,13 +1,13 @@
-/** The full check of a table: reads every vector, so it takes as long as the table is large. */
+/** The full check of a table: reads every vector, so the time grows with the table. */
 import { messageOf } from '../../../../base/errors';
 import type { PgConnection } from '../pg-connection';
 import type { TableSpec, TableState } from './pg-schema';
 import type { StoreReport } from '../../vector-store';
 
-/** Float32 and half rounding leave far less; a torn or foreign row is far more. */
+/** Float32 and half rounding stay far below; a torn or foreign row is far above. */
 const UNIT_TOLERANCE = 1e-2;
 
-/** @throws ERR_STORE_* when the server cannot be asked; what is wrong with the table is in the report */
+/** @throws ERR_STORE_* when the server is unreachable; faults of the table are in the report */
 export async function verifyTable(
   connection: PgConnection,
   spec: TableSpec,
@@ -54,7 +54,7 @@ export async function verifyTable(
     )
     .catch((error: unknown) => {
       if ((error as { code?: string }).code !== 'ERR_STORE') throw error;
-      // For example a damaged page: that is a finding.
+      // For example a damaged page: report it.
       return { ok: false, problems: [messageOf(error)], rowsChecked: 0 };
     });
 }
