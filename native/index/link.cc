@@ -86,7 +86,7 @@ Status Index::Tidy(bool now, size_t threads, const LiveRows& kept) {
       return Status(StatusCode::kFileCorrupt, path_ + ": a row that the graph needs is damaged");
     }
   }
-  const std::shared_ptr<const RowCodes> codes = row_codes_.Made();
+  const std::shared_ptr<const RowCodes> codes = row_codes_.ForSearch();
   space.codes = codes.get();
   uint64_t lost = 0;
   const Status linked =

@@ -37,8 +37,6 @@ class RowCoding {
 
   // What searches walk on; null: on rows.
   std::shared_ptr<const RowCodes> ForSearch() const;
-  // All there are, whether they suit or not; null: none.
-  std::shared_ptr<const RowCodes> Made() const { return Codes(); }
   // A query whose results are farther than this is farther from everything than rows are from each
   // other.
   float reach() const { return reach_; }

@@ -159,6 +159,8 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
                            : keys_.Append(record->keys.data(), rows);
   if (linked.ok()) linked = inline_codes_.Mark(first + rows, graph_.get());
   if (linked.ok()) linked = Link(graph_.get(), inserter_.get(), first + rows, now, threads);
+  if (linked.ok()) row_codes_.MeasureIfDue(first + rows, *graph_, MakeSpace());
+  // After that: only codes that searches walk on are searched on.
   if (linked.ok() && !more) linked = TidyIfThereIsRoom(false, threads, now.kept());
   if (!linked.ok()) {
     broken_ = linked;
@@ -166,7 +168,6 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   }
   linked_ = first + rows;
   inline_codes_.Count(*graph_);
-  row_codes_.MeasureIfDue(first + rows, *graph_, MakeSpace());
   // Not before the new rows are linked: until then searches find the old ones.
   if (replaces) keys_.Swap(first, record->rows);
   linking.End();
