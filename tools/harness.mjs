@@ -40,7 +40,7 @@ export const HARNESSES = {
     options: plain,
     long: ['--scripts=40', '--cuts=24', '--length=20'],
   },
-  damage: { build: 'plain', options: plain, short: ['--cases=250'], long: ['--cases=0'] },
+  damage: { build: 'plain', options: plain, short: ['--cases=300'], long: ['--cases=0'] },
   mixtures: { build: 'plain', options: plain, long: ['--histories=12'] },
   // Not a binary: it kills processes that use the package (after `npm run build`).
   kill: { script: 'dist/test/helpers/engine-kill.js', long: ['--kills=5000'] },
