@@ -79,7 +79,7 @@ test('doctor finds out that a model of the right shape embeds nothing, and why',
   assert.is(result.code, 4);
   const image = checks.find((check) => check.name === 'image encoder');
   assert.is(image?.state, 'missing');
-  assert.match(image?.detail ?? '', /no embedding/);
+  assert.match(image?.detail ?? '', /not an embedding/);
   assert.is(checks.find((check) => check.name === 'text encoder')?.state, 'ok');
 });
 
