@@ -39,8 +39,10 @@ export function syncInChild(root: string, options: ChildSync = {}): Promise<bool
  * that is there twice is there twice.
  */
 export async function fingerprint(library: Library): Promise<string[]> {
-  const { results } = await library.search({ text: 'a white circle' }, { k: 10_000, exact: true });
-  await using index = await VectorIndex.open(library.dir, { readOnly: true });
+  const { results } = await library.search({ text: 'a white circle' }, { k: 1000, exact: true });
+  await using index = await VectorIndex.open(path.join(library.dir, 'spaces', 'clip'), {
+    readOnly: true,
+  });
   return results
     .map((hit) => {
       const row = index.rowOf(hit.frame_id);
