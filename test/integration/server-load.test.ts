@@ -291,7 +291,7 @@ test('a taken port is a clear error', async () => {
   const server = await serve(made.library);
   const error = await startServer(made.library, { port: server.port }).catch((thrown) => thrown);
   assert.ok(isLibraryError(error) && error.code === 'ERR_PORT_IN_USE', String(error));
-  assert.match(error.message, new RegExp(`port ${server.port} on 127\\.0\\.0\\.1 is taken`));
+  assert.match(error.message, new RegExp(`port ${server.port} on 127\\.0\\.0\\.1 is in use`));
   assert.is((await ask(server.port, '/livez')).status, 200);
   await server.close();
 });
