@@ -268,6 +268,16 @@ const TOOLS: [string, (from: string, to: string) => [string, string[]]][] = [
     (from, to) => ['sh', ['-c', 'mkdir "$1" && tar -C "$0" -cf - . | tar -C "$1" -xf -', from, to]],
   ],
 ];
+/** Files written beside and renamed vanish under a tool, which copies the others and complains. */
+async function copyLive(tool: string, args: string[]): Promise<void> {
+  try {
+    await run(tool, args);
+  } catch (error) {
+    const lines = String((error as { stderr?: unknown }).stderr).trim().split('\n');
+    if (!lines.every((line) => /\.tmp'?: No such file or directory$/.test(line))) throw error;
+  }
+}
+
 const STORAGES: Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline'];
 for (const storage of STORAGES) {
   test(`${storage}: copies by tools while rows are added, and copies of those, hold all that was there`, async () => {
@@ -287,7 +297,7 @@ for (const storage of STORAGES) {
       for (const [name, command] of TOOLS) {
         const copy = path.join(root, `by-${name}`);
         const before = index.count;
-        await run(...command(live, copy));
+        await copyLive(...command(live, copy));
         const { content } = await open(copy, true);
         assert.ok(content.size >= before, `${name}: ${content.size} of ${before}`);
         await run(...command(copy, `${copy}-again`));
