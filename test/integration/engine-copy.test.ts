@@ -273,7 +273,9 @@ async function copyLive(tool: string, args: string[]): Promise<void> {
   try {
     await run(tool, args);
   } catch (error) {
-    const lines = String((error as { stderr?: unknown }).stderr).trim().split('\n');
+    const lines = String((error as { stderr?: unknown }).stderr)
+      .trim()
+      .split('\n');
     if (!lines.every((line) => /\.tmp'?: No such file or directory$/.test(line))) throw error;
   }
 }
