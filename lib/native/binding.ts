@@ -142,7 +142,7 @@ export interface NativeBinding {
   remove(handle: NativeHandle, keys: NativeKeys): Promise<number>;
   rollback(handle: NativeHandle, rows: number, threads: number): Promise<void>;
   /** Call after the last part of an append whose parts were made with `more`. */
-  settle(handle: NativeHandle, threads: number): Promise<void>;
+  settle(handle: NativeHandle): Promise<void>;
   /** Nodes whose inline codes are missing or outdated; 0 for other storages. */
   uncoded(handle: NativeHandle): number;
   /** Returns the node to continue from; the number of nodes when done. */

@@ -102,11 +102,13 @@ Napi::Value Rollback(const Napi::CallbackInfo& info) {
   return RunAsync(info.Env(), [=] { return index->Rollback(rows, threads); });
 }
 
-// settle(handle, threads): Promise<void>
+// settle(handle): Promise<void>
 Napi::Value Settle(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
-  const size_t threads = ThreadsAt(info, 1);
-  return RunAsync(info.Env(), [=] { return index->Settle(threads); });
+  return RunAsync(info.Env(), [=] {
+    index->Settle();
+    return Status::Ok();
+  });
 }
 
 // uncoded(handle): number of nodes

@@ -65,6 +65,7 @@ Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* n
   const uint64_t most =
       std::max<uint64_t>(1, std::min<uint64_t>(kStepRows, kStepFloats / parameters_.dim));
   std::vector<uint32_t> rows;
+  bool more = false;
   {
     Reading reading;
     SL_RETURN_IF_ERROR(Enter(&reading));
@@ -73,6 +74,8 @@ Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* n
     for (; first < end && rows.size() < most; ++first) {
       if (keys_.alive(first)) rows.push_back(static_cast<uint32_t>(first));
     }
+    while (first < end && !keys_.alive(first)) ++first;
+    more = first < end;
   }
   *next = first;
   if (rows.empty()) return Status::Ok();
@@ -82,7 +85,7 @@ Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* n
   SL_RETURN_IF_ERROR(CopyRows(rows.data(), rows.size(), vectors.data()));
   SL_RETURN_IF_ERROR(CopyKeys(rows.data(), rows.size(), keys.data()));
   AddResult ignored;
-  return fresh->Add(&vectors, keys, threads, &ignored, true);
+  return fresh->Add(&vectors, keys, threads, &ignored, more);
 }
 
 Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {

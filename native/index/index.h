@@ -67,8 +67,8 @@ class Index {
   // Appends rows, durably, then links them. All or nothing.
   // vectors  rows * dim floats; changed (cosine: normalised).
   // keys     one per row, or empty for the row numbers.
-  // more     another part of the same rows follows, and after the last one Settle: what is done
-  //          for the graph as a whole waits until then.
+  // more     another part of the same rows follows: what is done for the graph as a whole waits
+  //          for the last one, or for a later write or Save if that never comes.
   Status Add(std::vector<float>* vectors, const std::vector<int64_t>& keys, size_t threads,
              AddResult* result, bool more = false);
   // The same for keys that have a row: one commit brings the new rows and removes the old ones, and
@@ -118,9 +118,8 @@ class Index {
   // kNoMemory. Does nothing for an index in memory.
   Status Promote(bool* more);
 
-  // An append in parts is over: what was kept from one part to the next goes, and what was put off
-  // is done.
-  Status Settle(size_t threads);
+  // An append in parts is over, or given up: what was kept from one part to the next goes.
+  void Settle();
 
   // Compaction, in steps so that the caller can report and stop between them; searches go on, other
   // writers must not: CreateBeside, CopyLive until *next is count(), then Adopt or Abandon.

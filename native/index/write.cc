@@ -181,12 +181,9 @@ Status Index::TidyIfThereIsRoom(bool now, size_t threads, const LiveRows& kept) 
   return tidied.code() == StatusCode::kNoMemory ? Status::Ok() : tidied;
 }
 
-Status Index::Settle(size_t threads) {
-  Writing writing;
-  SL_RETURN_IF_ERROR(Begin(&writing));
+void Index::Settle() {
+  const std::lock_guard<std::mutex> writing(writer_);
   row_codes_.DropLinking();
-  if (!broken_.ok()) return Status::Ok();  // told already
-  return TidyIfThereIsRoom(false, threads, LiveCopy(keys_, keys_.rows()).kept());
 }
 
 Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {

@@ -10,6 +10,7 @@ type Identity = Pick<MediaRow, 'mediaId' | 'path' | 'kind'>;
 
 const identityOf = (row: Identity): Column[] => [row.mediaId, row.path, row.kind];
 
+/** Columns in the order of `write`. */
 const stateOf = (row: MediaRow): Column[] => [
   row.mediaId,
   row.sizeBytes,
@@ -164,24 +165,8 @@ export class MediaTable {
          ctime_ms = excluded.ctime_ms, sampling = excluded.sampling,
          identity_checksum = excluded.identity_checksum,
          state_checksum = excluded.state_checksum`,
-      row.mediaId,
-      row.path,
-      row.kind,
-      row.sizeBytes,
-      row.mtimeMs,
-      row.contentHash,
-      row.state,
-      row.code,
-      row.reason,
-      row.width,
-      row.height,
-      row.capturedAt,
-      row.attempts,
-      row.needsDecoding ? 1 : 0,
-      row.fault,
-      row.note,
-      row.ctimeMs,
-      row.sampling,
+      ...identityOf(row),
+      ...stateOf(row).slice(1), // without the media id again
       checksumOf(identityOf(row)),
       checksumOf(stateOf(row)),
     );

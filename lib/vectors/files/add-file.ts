@@ -96,7 +96,7 @@ export async function addFile(
       return added.rows;
     });
   } finally {
-    await binding.settle(core.handle, job.threads);
+    await binding.settle(core.handle);
   }
   return { firstRow, rows: span.rows };
 }

@@ -106,7 +106,7 @@ export async function append(
       job.onProgress?.(start + added.rows, job.rows);
     }
   } finally {
-    if (job.rows > partRows) await binding.settle(handle, job.threads);
+    if (job.rows > partRows) await binding.settle(handle);
   }
   await codeIfDue(core, job.threads);
   return { firstRow, rows: job.rows };

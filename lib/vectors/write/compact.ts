@@ -32,7 +32,7 @@ export async function compact(core: IndexCore, job: Compact): Promise<CompactRep
       row = await binding.copyLive(core.handle, fresh, row, job.threads);
       job.onProgress?.(row, before.count);
     }
-    await binding.settle(fresh, job.threads);
+    await binding.settle(fresh);
     mayGoOn(core, job, before.count, before.count);
     compacted = core.path === undefined ? fresh : await binding.adopt(core.handle, fresh);
   } catch (error) {
