@@ -324,16 +324,6 @@ export class Catalog {
     return record && this.encodingTable.metadataOf(record, frameId);
   }
 
-  /** For when the engine has fewer rows than the catalog counts: their frames wait to be encoded again. */
-  forgetRows(space: string, firstRow: number): void {
-    this.sql.transaction(() => {
-      this.frameTable.forgetRows(space, firstRow);
-      raiseRowGeneration(this.sql);
-      markAllMetadata(this.sql);
-      this.spaceTable.setCommittedRows(space, firstRow);
-    });
-  }
-
   /** For frames whose vectors are lost: they wait to be encoded again. */
   requeue(space: string, frameIds: readonly FrameId[]): void {
     this.sql.transaction(() => {

@@ -35,7 +35,7 @@ test('a filter follows commits, removals and renames, also those of another proc
   assert.equal(both(), [0, 1, 2, 3, 4]);
   catalog.removeMedia([idOf('x/a.jpg')]);
   assert.equal(both(), [1, 2, 3, 4]);
-  catalog.forgetRows('clip', 3);
+  catalog.requeue('clip', [asFrameId(3), asFrameId(4)]);
   assert.equal(both(), [1, 2]);
   catalog.recordIngested([{ ...picture(catalog, 'x/b.mp4', 1), replaces: idOf('x/b.mp4') }]);
   assert.equal(both(), []);

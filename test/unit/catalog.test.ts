@@ -160,17 +160,6 @@ test('filters become a bitset over rows', async () => {
   catalog.close();
 });
 
-test('rows beyond what the engine has are forgotten and wait again', async () => {
-  const { catalog } = await fresh();
-  catalog.recordIngested([item(catalog, 'c.mp4', 4)]);
-  const ids = Array.from({ length: 4 }, (_, i) => ({ frameId: asFrameId(i), row: asRow(i) }));
-  catalog.recordRows('clip', ids, [], 4);
-  catalog.forgetRows('clip', 2);
-  assert.equal(catalog.framesWithoutRow('clip', 10), [2, 3]);
-  assert.is(catalog.space('clip')?.committedRows, 2);
-  catalog.close();
-});
-
 test('metadata.jsonl has the fields of the specification', async () => {
   const { dir, catalog } = await fresh();
   catalog.recordIngested([item(catalog, 'a.jpg', 1), item(catalog, 'b.mp4', 2)]);

@@ -383,15 +383,4 @@ export class FrameTable {
       checksumOf(frameRowColumns(space, row, frameId, encodingId)),
     );
   }
-
-  /** Deletes rows from `firstRow` on; their frames wait again. */
-  forgetRows(space: string, firstRow: number): void {
-    this.sql.run(
-      `INSERT OR IGNORE INTO pending_frames (space, frame_id)
-       SELECT space, frame_id FROM frame_rows WHERE space = ? AND row >= ?`,
-      space,
-      firstRow,
-    );
-    this.sql.run('DELETE FROM frame_rows WHERE space = ? AND row >= ?', space, firstRow);
-  }
 }
