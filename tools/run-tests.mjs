@@ -6,8 +6,16 @@
 // Each line ends with seconds by the clock and, on Linux, of processors: those do not depend on what else runs.
 // Where CI is set, a skip that tools/allowed-skips.mjs does not name is a failure.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { availableParallelism, loadavg } from 'node:os';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isAllowedSkip } from './allowed-skips.mjs';
@@ -22,6 +30,8 @@ const FILE_TIMEOUT_MS = 5 * 60_000;
 const TIMES = path.join(root, 'build/test-times.json');
 /** Before there are times. */
 const LONGEST = ['harness-', 'native-core', 'engine-', 'cli-', 'package', 'pgvector', 'encode-'];
+/** Lets a failing file say what failed. */
+const READABLE = new URL('readable-failures.mjs', import.meta.url).href;
 /** What needs no build of ours, as jobs beside the tests. */
 const CHECKS = ['lint', 'format:check'];
 
@@ -80,15 +90,18 @@ function cpuOfChildren() {
 }
 
 let cpuSoFar = 0;
+/** Where test files keep what several of them begin with (test/helpers/shared-folder.ts). */
+const shared = mkdtempSync(path.join(tmpdir(), 'sightline-shared-'));
+process.on('exit', () => rmSync(shared, { recursive: true, force: true }));
 
 function start(job) {
   const isCheck = CHECKS.includes(job);
   const [command, parameters] = isCheck
     ? ['npm', ['run', '--silent', job]]
-    : [process.execPath, ['--expose-gc', job]];
+    : [process.execPath, ['--expose-gc', '--import', READABLE, job]];
   return spawn(command, parameters, {
     cwd: root,
-    env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
+    env: { ...process.env, SIGHTLINE_TEST_SHARED: shared, FORCE_COLOR: '0', NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
     shell: isCheck && process.platform === 'win32',
   });
@@ -149,7 +162,6 @@ async function work() {
     if (result.failed > result.refused.length) {
       console.log(result.output.trimEnd());
       if (result.signal) console.log(`killed by ${result.signal}`);
-      // uvu cannot print an error whose `details` is an object, and ends without its summary.
       if (!CHECKS.includes(job) && !/Total:/.test(result.output))
         console.log('ended before its summary: run the file alone under `node --trace-uncaught`');
     }

@@ -183,7 +183,8 @@ test('a reader whose reopen failed tries again and recovers', async () => {
   await writer.close();
 });
 
-const DIM = 512;
+/** Axis pairs of so many dimensions are enough to tell thousands of frames apart. */
+const DIM = 64;
 
 interface Parts {
   readonly catalog: Catalog;
