@@ -218,7 +218,7 @@ export interface SearchResponse {
   /** True when every searchable frame was compared, not only those the graph search visited. */
   readonly exact: boolean;
   readonly model: string;
-  /** A hint for the user, for example that the built-in model does not suit photographs. */
+  /** A hint for the user: that these are photographs, which the built-in model does not know. */
   readonly hint?: string;
 }
 

@@ -28,6 +28,7 @@ import {
   type MediaItem,
 } from './contents';
 import { diskUsage, type DiskUsage } from './disk-usage';
+import { hintOf, lookForPhotographs } from './model/suitability';
 import type { EmbeddingService } from '../service';
 import type { LibraryVectors } from './vectors';
 import { readOptions, type OptionRules } from '../base/options';
@@ -132,6 +133,8 @@ export class OpenedLibrary implements Library {
       };
       const given = { ...options, ignore, signal, onProgress };
       const report = await runSync(this.parts(), given, halvesOf(options));
+      if (this.clip.isBuiltin && !report.dryRun)
+        await lookForPhotographs(this.catalog, this.dir, SPACE);
       this.events.emit('sync', report);
       return report;
     });
@@ -187,7 +190,7 @@ export class OpenedLibrary implements Library {
         encodeText: (text) => this.encodeText(text),
         space: SPACE,
         rowEpoch: this.rowEpoch,
-        hint: this.clip.isBuiltin ? BUILTIN_HINT : undefined,
+        hint: this.clip.isBuiltin ? hintOf(this.catalog) : undefined,
       },
       query,
       options,
@@ -385,7 +388,3 @@ function epochOf(catalog: Catalog): number | undefined {
   const { number, isSettled } = catalog.rowEpoch(SPACE);
   return isSettled ? number : undefined;
 }
-
-const BUILTIN_HINT =
-  'The built-in model knows drawn scenes: colours, shapes, patterns, counts and places. For photographs ' +
-  'use a real CLIP model with --model (see README, "Models").';
