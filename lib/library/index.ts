@@ -6,7 +6,7 @@
 export { findLibrary, openLibrary } from './open';
 export type { Library, MediaFileLocation, OpenLibraryOptions } from './types';
 export { backupLibrary, type LibraryBackupOptions, type LibraryBackupReport } from './backup';
-export type { VectorStoreChoice } from './vectors';
+export type { VectorStoreChoice } from './spaces/vectors';
 export {
   listModels,
   pullModel,
@@ -16,4 +16,4 @@ export {
   type PullOptions,
   type PullReport,
   type VerifyOptions,
-} from './model/models';
+} from './models';

@@ -1,10 +1,11 @@
 /** An open library: implements `Library` with the parts below. */
 import path from 'node:path';
-import { framePath, type Catalog } from '../catalog';
+import type { FileHandle } from 'node:fs/promises';
+import { framePath, type Catalog, type SpaceRecord } from '../catalog';
 import { rulesOfLibrary } from '../config';
-import type { ClipModel } from '../encode';
 import { truthOf } from '../base/environment';
 import { makeError } from '../base/errors';
+import { METADATA_FILE } from '../base/files/names';
 import { backupLibrary, type LibraryBackupOptions, type LibraryBackupReport } from './backup';
 import {
   INDEX_OPTIONS,
@@ -16,8 +17,11 @@ import {
   type VerifyOptions,
 } from './options';
 import type { Library, MediaFileLocation } from './types';
+import { beginChange, fillChange, openFormer, type RunningChange } from './spaces/model-change';
+import { openModelOf } from './spaces/space-model';
+import { OpenSpace } from './spaces/open-space';
+import { discardSpace, type LibraryPlace } from './spaces/vectors';
 import type { EmbeddingService } from '../service';
-import type { LibraryVectors } from './vectors';
 import { readOptions, type OptionRules } from '../base/options';
 import {
   recallScan,
@@ -35,6 +39,7 @@ import {
   type FrameRecord,
   type LibraryStats,
   type MediaProblem,
+  type ModelChange,
   type ModelIdentity,
   type SearchOptions,
   type SearchQuery,
@@ -44,8 +49,6 @@ import {
   type VerifyReport,
 } from '../base/types';
 
-/** The vector space shared by texts and pictures. */
-export const SPACE = 'clip';
 /** Shortest interval between two checks for new commits by a reader. */
 const REFRESH_MS = 1000;
 /** Attempts of a reader to check the library while another process keeps writing. */
@@ -55,29 +58,34 @@ export class OpenedLibrary implements Library {
   private isClosed = false;
   private running: Promise<unknown> | undefined;
   private readonly stop = new AbortController();
-  private lastLook = performance.now();
-  /** See SearcherParts; for a reader undefined until its first refresh. */
-  private rowEpoch: number | undefined;
+  private lastLook: number;
+  private following: Promise<void> | undefined;
+  readonly root: string;
+  readonly dir: string;
+  private readonly readOnly: boolean;
 
+  /**
+   * @param space  the active one
+   * @param embeddings  of its model
+   * @param lock  of the writer, released by `close`
+   */
   constructor(
-    readonly root: string,
-    readonly dir: string,
-    private readonly readOnly: boolean,
+    private readonly place: LibraryPlace,
     private readonly catalog: Catalog,
-    private readonly clip: ClipModel,
-    private readonly vectors: LibraryVectors,
+    private space: OpenSpace,
     readonly embeddings: EmbeddingService,
+    private readonly lock: FileHandle | undefined,
   ) {
-    if (readOnly) this.lastLook = -Infinity;
-    else this.rowEpoch = epochOf(catalog);
+    ({ root: this.root, dir: this.dir, readOnly: this.readOnly } = place);
+    this.lastLook = this.readOnly ? -Infinity : performance.now();
   }
 
   get model(): ModelIdentity {
-    return this.clip.identity;
+    return this.space.clip.identity;
   }
 
   get isEmpty(): boolean {
-    return this.vectors.store.liveCount === 0;
+    return this.space.store.liveCount === 0;
   }
 
   sync(options: SyncOptions = {}): Promise<SyncReport> {
@@ -102,15 +110,97 @@ export class OpenedLibrary implements Library {
   ): Promise<SyncReport> {
     this.assertOpen();
     if (this.readOnly) throw makeError('ERR_READ_ONLY', 'the library was opened read-only');
-    const { rebuild = false, ...options } = readOptions<IndexOptions>('options', given, rules);
+    const { rebuild = false, ...asked } = readOptions<IndexOptions>('options', given, rules);
     return this.inTurn(async () => {
-      const signal = options.signal
-        ? AbortSignal.any([options.signal, this.stop.signal])
+      const signal = asked.signal
+        ? AbortSignal.any([asked.signal, this.stop.signal])
         : this.stop.signal;
-      if (rebuild) await this.startAfresh();
-      const ignore = options.ignore ?? rulesOfLibrary(this.dir);
-      return runSync(this.parts(), { ...options, ignore, signal }, halvesOf(options));
+      const options = { ...asked, ignore: asked.ignore ?? rulesOfLibrary(this.dir), signal };
+      const halves = halvesOf(options);
+      if (options.dryRun === true) return runSync(this.parts(), options, halves);
+      const change = await beginChange(this.catalog, this.place, {
+        model: options.model,
+        resume: halves.embed && options.resumeModelChange !== false,
+      });
+      if (change !== undefined && 'space' in change)
+        return this.changeModel(change, options, halves);
+      if (rebuild) await this.space.startAfresh();
+      const report = await runSync(this.parts(), options, halves);
+      await this.dropFormer(report);
+      return change === undefined ? report : { ...report, modelChange: change.stuck };
     });
+  }
+
+  /** A sync, then the stored frames are embedded with another model, and searches use it. */
+  private async changeModel(
+    change: RunningChange,
+    options: SyncOptions,
+    halves: Halves,
+  ): Promise<SyncReport> {
+    const { catalog } = this;
+    const started = performance.now();
+    try {
+      if (!halves.embed) {
+        throw makeError(
+          'ERR_ARG_RANGE',
+          'another model embeds all frames: leave out what keeps frames from being embedded',
+        );
+      }
+      // Not worth it where most frames would be embedded for searches that are about to end.
+      const { frames, pendingFrames } = catalog.counts(this.space.name);
+      const embed = this.space.isUsable && pendingFrames <= frames;
+      const report = await runSync(this.parts(), options, { ...halves, embed });
+      const parts = { root: this.root, dir: this.dir, catalog };
+      const modelChange = await fillChange(catalog, change, parts, options);
+      if (modelChange.isDone) await this.adopt(change.space);
+      else await change.space.close();
+      const framesTotal = catalog.counts(this.space.name).frames;
+      const elapsedMs = Math.round(performance.now() - started);
+      return { ...report, framesTotal, elapsedMs, modelChange };
+    } catch (error) {
+      if (this.space !== change.space) await change.space.close();
+      throw error;
+    }
+  }
+
+  async undoModelChange(): Promise<ModelChange> {
+    this.assertOpen();
+    if (this.readOnly) throw makeError('ERR_READ_ONLY', 'the library was opened read-only');
+    return this.inTurn(async () => {
+      const { catalog } = this;
+      const from = (catalog.spaceInState('building') ??
+        catalog.spaceInState('active')) as SpaceRecord;
+      const former = await openFormer(catalog, this.place);
+      if (former !== undefined) await this.adopt(former);
+      const { frames, pendingFrames: framesWaiting } = catalog.counts(this.space.name);
+      return { from: from.model.id, to: this.model.id, isDone: true, frames, framesWaiting };
+    });
+  }
+
+  /** Searches of this handle use the space from now on, and those of readers soon. */
+  private async adopt(next: OpenSpace): Promise<void> {
+    await next.store.save();
+    this.catalog.activateSpace(next.name);
+    await this.moveTo(next);
+    await this.catalog.exportMetadata(path.join(this.dir, METADATA_FILE), next.name);
+  }
+
+  private async moveTo(next: OpenSpace): Promise<void> {
+    const { space: former, embeddings } = this;
+    this.space = next;
+    const { image, text: instruction } = next.clip;
+    // Texts may have a model of their own.
+    const isOurs = embeddings.models.instruction.sha256 === former.clip.identity.sha256;
+    await embeddings.useEncoders(isOurs ? { image, instruction } : { image });
+    await former.close();
+  }
+
+  /** The vectors of the former model do not fit a library that has changed since. */
+  private async dropFormer(report: SyncReport): Promise<void> {
+    const { framesAdded, indexed, removed, ignored, moved } = report;
+    const former = this.catalog.spaceInState('former');
+    if (former === undefined || framesAdded + indexed + removed + ignored + moved === 0) return;
+    await discardSpace(this.catalog, this.place, former);
   }
 
   /** Runs one operation at a time that changes the library, or needs it unchanged. */
@@ -124,29 +214,14 @@ export class OpenedLibrary implements Library {
     } finally {
       this.running = undefined;
       // Rows may have been renumbered; engine and catalog agree by now.
-      if (!this.readOnly && !this.isClosed) this.rowEpoch = epochOf(this.catalog);
+      const { space } = this;
+      if (!this.readOnly && !this.isClosed) space.rowEpoch = space.settledEpoch();
     }
   }
 
-  /** Drops vectors and graph; frames stay and wait to be embedded again. */
-  private async startAfresh(): Promise<void> {
-    // Before anything is dropped: without its model the library would lose its vectors.
-    await this.clip.image.warm();
-    await this.vectors.startAfresh(() => {
-      this.catalog.dropSpace(SPACE);
-      this.catalog.createSpace(SPACE, this.clip.identity, this.clip.dim);
-    });
-  }
-
   private parts(): SyncParts {
-    return {
-      root: this.root,
-      dir: this.dir,
-      space: SPACE,
-      catalog: this.catalog,
-      index: this.vectors.store,
-      encoder: this.clip.image,
-    };
+    const { root, dir, catalog, space } = this;
+    return { root, dir, space: space.name, catalog, index: space.store, encoder: space.clip.image };
   }
 
   async search(given: SearchQuery, how: SearchOptions = {}): Promise<SearchResponse> {
@@ -154,26 +229,41 @@ export class OpenedLibrary implements Library {
     const query = readOptions('query', given, SEARCH_QUERY);
     const options = readOptions('options', how, SEARCH_OPTIONS);
     await this.refresh();
-    return search(
-      {
-        catalog: this.catalog,
-        index: this.vectors.store,
-        clip: this.clip,
-        encodeText: (text) => this.encodeText(text),
-        space: SPACE,
-        rowEpoch: this.rowEpoch,
-        hint: this.clip.isBuiltin ? BUILTIN_HINT : undefined,
-      },
-      query,
-      options,
-    );
+    const { space } = this;
+    try {
+      const response = await this.searchIn(space, query, options);
+      if (!this.isGone(space)) return response;
+    } catch (error) {
+      if (!this.isGone(space)) throw error;
+    }
+    // Another process changed the model, and dropped the old vectors, during the search.
+    this.lastLook = -Infinity;
+    await this.refresh();
+    return this.searchIn(this.space, query, options);
+  }
+
+  private searchIn(
+    space: OpenSpace,
+    query: SearchQuery,
+    options: SearchOptions,
+  ): Promise<SearchResponse> {
+    const { name, store: index, clip, rowEpoch } = space;
+    const hint = clip.isBuiltin ? BUILTIN_HINT : undefined;
+    const encodeText = (text: string): Promise<Float32Array> => this.encodeText(text, space);
+    const parts = { catalog: this.catalog, index, clip, encodeText, space: name, rowEpoch, hint };
+    return space.use(() => search(parts, query, options));
+  }
+
+  /** A writer's own space is dropped by nobody else. */
+  private isGone({ name }: OpenSpace): boolean {
+    return this.readOnly && !this.isClosed && this.catalog.space(name) === undefined;
   }
 
   /** Through the cache, if the cached vectors are of this library's model. */
-  private encodeText(text: string): Promise<Float32Array> {
+  private encodeText(text: string, { clip }: OpenSpace): Promise<Float32Array> {
     const { instruction } = this.embeddings.models;
-    const isOurs = instruction.sha256 === this.clip.identity.sha256;
-    return isOurs ? this.embeddings.getInstructionEmbedding(text) : this.clip.text.encode([text]);
+    const isOurs = instruction.sha256 === clip.identity.sha256;
+    return isOurs ? this.embeddings.getInstructionEmbedding(text) : clip.text.encode([text]);
   }
 
   frame(frameId: number): FrameRecord | undefined {
@@ -217,22 +307,29 @@ export class OpenedLibrary implements Library {
 
   warm(): Promise<void> {
     this.assertOpen();
-    return this.clip.text.warm().then(() => {
+    const { clip, store } = this.space;
+    return clip.text.warm().then(() => {
       // The first searches need not wait for it; they will meet and report its errors.
-      this.vectors.store.warm().catch(() => undefined);
+      store.warm().catch(() => undefined);
     });
   }
 
   stats(): LibraryStats {
     this.assertOpen();
-    const counts = this.catalog.counts(SPACE);
-    const engine = this.vectors.store.figures();
+    const { name, clip, store } = this.space;
+    const counts = this.catalog.counts(name);
+    const engine = store.figures();
     const scan = recallScan(this.catalog);
     return {
       root: this.root,
       dir: this.dir,
-      model: this.clip.identity,
-      dim: this.clip.dim,
+      model: clip.identity,
+      dim: clip.dim,
+      spaces: this.catalog.spaces().map((space) => {
+        const { frames, pendingFrames: framesPending } = this.catalog.counts(space.name);
+        const { name, state, modality, model, metric, dim } = space;
+        return { name, state, modality, model, metric, dim, frames, framesPending };
+      }),
       media: counts.media,
       images: counts.images,
       videos: counts.videos,
@@ -268,7 +365,7 @@ export class OpenedLibrary implements Library {
       outcome = await check();
       if (outcome.isIndexSound && outcome.rowsAgree) return outcome;
       // The engine has rows that nothing refers to: rebuild it from the stored frames.
-      await this.startAfresh();
+      await this.space.startAfresh();
       await runSync(this.parts(), { signal }, { ingest: false, embed: true });
       return check();
     });
@@ -299,13 +396,13 @@ export class OpenedLibrary implements Library {
     this.isClosed = true;
     this.stop.abort();
     await this.running?.catch(() => undefined);
+    await this.following?.catch(() => undefined);
+    await this.embeddings.cleanup();
     try {
-      // Fails when the vectors' folder was replaced and rows could not be saved.
-      await this.vectors.close();
+      await this.space.close();
     } finally {
-      await this.embeddings.cleanup();
-      await this.clip.close();
       this.catalog.close();
+      await this.lock?.close();
     }
   }
 
@@ -316,22 +413,29 @@ export class OpenedLibrary implements Library {
   /** A reader picks up commits of a writer in another process; a failed check is repeated. */
   private async refresh(): Promise<void> {
     if (!this.readOnly || performance.now() - this.lastLook < REFRESH_MS) return;
-    const before = epochOf(this.catalog);
-    this.rowEpoch = undefined;
-    await this.vectors.store.refresh(this.catalog.space(SPACE)?.committedRows);
-    if (epochOf(this.catalog) === before) this.rowEpoch = before;
+    this.following ??= this.follow().finally(() => (this.following = undefined));
+    await this.following;
+    await this.space.refresh();
     this.lastLook = performance.now();
+  }
+
+  /** A reader takes over a change of the model. */
+  private async follow(): Promise<void> {
+    const { catalog, place, space } = this;
+    const active = catalog.spaceInState('active');
+    if (active === undefined || active.name === space.name) return;
+    try {
+      const clip = await openModelOf(catalog, place, active);
+      await this.moveTo(await OpenSpace.open(catalog, place, active, clip));
+    } catch (error) {
+      // The vectors of before still answer, and the next search tries again.
+      if (this.isGone(space)) throw error;
+    }
   }
 
   private assertOpen(): void {
     if (this.isClosed) throw makeError('ERR_CLOSED', 'the library is closed');
   }
-}
-
-/** Value of `SearcherParts.rowEpoch`. */
-function epochOf(catalog: Catalog): number | undefined {
-  const { number, isSettled } = catalog.rowEpoch(SPACE);
-  return isSettled ? number : undefined;
 }
 
 const BUILTIN_HINT =
