@@ -1,11 +1,12 @@
 /** An open library: implements `Library` with the parts below. */
+import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import type { FileHandle } from 'node:fs/promises';
-import { framePath, type Catalog, type SpaceRecord } from '../catalog';
+import { framePath, type Catalog } from '../catalog';
 import { rulesOfLibrary } from '../config';
 import { truthOf } from '../base/environment';
+import { throwIfAborted } from '../base/abort';
 import { makeError } from '../base/errors';
-import { METADATA_FILE } from '../base/files/names';
 import { backupLibrary, type LibraryBackupOptions, type LibraryBackupReport } from './backup';
 import {
   INDEX_OPTIONS,
@@ -16,10 +17,20 @@ import {
   type IndexOptions,
   type VerifyOptions,
 } from './options';
-import type { Library, MediaFileLocation } from './types';
-import { beginChange, fillChange, openFormer, type RunningChange } from './spaces/model-change';
-import { openModelOf } from './spaces/space-model';
-import { OpenSpace } from './spaces/open-space';
+import type { Library, LibraryEvents, MediaFileLocation } from './types';
+import {
+  FRAMES_FILTER,
+  framesOf,
+  MEDIA_FILTER,
+  mediaOf,
+  type FramesFilter,
+  type MediaFilter,
+  type MediaItem,
+} from './contents';
+import { diskUsage, type DiskUsage } from './disk-usage';
+import { CurrentSpace } from './spaces/current-space';
+import { beginChange, openFormer, runChange } from './spaces/model-change';
+import type { OpenSpace } from './spaces/open-space';
 import { discardSpace, type LibraryPlace } from './spaces/vectors';
 import type { EmbeddingService } from '../service';
 import { readOptions, type OptionRules } from '../base/options';
@@ -41,6 +52,7 @@ import {
   type MediaProblem,
   type ModelChange,
   type ModelIdentity,
+  type ProgressEvent,
   type SearchOptions,
   type SearchQuery,
   type SearchResponse,
@@ -49,17 +61,15 @@ import {
   type VerifyReport,
 } from '../base/types';
 
-/** Shortest interval between two checks for new commits by a reader. */
-const REFRESH_MS = 1000;
 /** Attempts of a reader to check the library while another process keeps writing. */
 const VERIFY_ATTEMPTS = 3;
 
 export class OpenedLibrary implements Library {
+  readonly events = new EventEmitter<LibraryEvents>();
   private isClosed = false;
   private running: Promise<unknown> | undefined;
   private readonly stop = new AbortController();
-  private lastLook: number;
-  private following: Promise<void> | undefined;
+  private readonly current: CurrentSpace;
   readonly root: string;
   readonly dir: string;
   private readonly readOnly: boolean;
@@ -72,12 +82,18 @@ export class OpenedLibrary implements Library {
   constructor(
     private readonly place: LibraryPlace,
     private readonly catalog: Catalog,
-    private space: OpenSpace,
+    space: OpenSpace,
     readonly embeddings: EmbeddingService,
     private readonly lock: FileHandle | undefined,
   ) {
     ({ root: this.root, dir: this.dir, readOnly: this.readOnly } = place);
-    this.lastLook = this.readOnly ? -Infinity : performance.now();
+    this.current = new CurrentSpace(place, catalog, space, embeddings, () =>
+      this.events.emit('change'),
+    );
+  }
+
+  private get space(): OpenSpace {
+    return this.current.space;
   }
 
   get model(): ModelIdentity {
@@ -115,52 +131,36 @@ export class OpenedLibrary implements Library {
       const signal = asked.signal
         ? AbortSignal.any([asked.signal, this.stop.signal])
         : this.stop.signal;
-      const options = { ...asked, ignore: asked.ignore ?? rulesOfLibrary(this.dir), signal };
-      const halves = halvesOf(options);
-      if (options.dryRun === true) return runSync(this.parts(), options, halves);
-      const change = await beginChange(this.catalog, this.place, {
-        model: options.model,
-        resume: halves.embed && options.resumeModelChange !== false,
-      });
-      if (change !== undefined && 'space' in change)
-        return this.changeModel(change, options, halves);
-      if (rebuild) await this.space.startAfresh();
-      const report = await runSync(this.parts(), options, halves);
-      await this.dropFormer(report);
-      return change === undefined ? report : { ...report, modelChange: change.stuck };
+      const onProgress = (event: ProgressEvent): void => {
+        asked.onProgress?.(event);
+        this.events.emit('progress', event);
+      };
+      const ignore = asked.ignore ?? rulesOfLibrary(this.dir);
+      const options = { ...asked, ignore, signal, onProgress };
+      const report = await this.syncNow(options, halvesOf(options), rebuild);
+      this.events.emit('sync', report);
+      return report;
     });
   }
 
-  /** A sync, then the stored frames are embedded with another model, and searches use it. */
-  private async changeModel(
-    change: RunningChange,
+  private async syncNow(
     options: SyncOptions,
     halves: Halves,
+    rebuild: boolean,
   ): Promise<SyncReport> {
-    const { catalog } = this;
-    const started = performance.now();
-    try {
-      if (!halves.embed) {
-        throw makeError(
-          'ERR_ARG_RANGE',
-          'another model embeds all frames: leave out what keeps frames from being embedded',
-        );
-      }
-      // Not worth it where most frames would be embedded for searches that are about to end.
-      const { frames, pendingFrames } = catalog.counts(this.space.name);
-      const embed = this.space.isUsable && pendingFrames <= frames;
-      const report = await runSync(this.parts(), options, { ...halves, embed });
-      const parts = { root: this.root, dir: this.dir, catalog };
-      const modelChange = await fillChange(catalog, change, parts, options);
-      if (modelChange.isDone) await this.adopt(change.space);
-      else await change.space.close();
-      const framesTotal = catalog.counts(this.space.name).frames;
-      const elapsedMs = Math.round(performance.now() - started);
-      return { ...report, framesTotal, elapsedMs, modelChange };
-    } catch (error) {
-      if (this.space !== change.space) await change.space.close();
-      throw error;
-    }
+    const { catalog, place, current } = this;
+    const sync = (how: Halves): Promise<SyncReport> => runSync(this.parts(), options, how);
+    if (options.dryRun === true) return sync(halves);
+    const change = await beginChange(catalog, place, {
+      model: options.model,
+      resume: halves.embed && options.resumeModelChange !== false,
+    });
+    if (change !== undefined && 'space' in change)
+      return runChange(catalog, change, current, { ...place, options, halves, sync });
+    if (rebuild) await this.space.startAfresh();
+    const report = await sync(halves);
+    await this.dropFormer(report);
+    return change === undefined ? report : { ...report, modelChange: change.stuck };
   }
 
   async undoModelChange(): Promise<ModelChange> {
@@ -168,31 +168,12 @@ export class OpenedLibrary implements Library {
     if (this.readOnly) throw makeError('ERR_READ_ONLY', 'the library was opened read-only');
     return this.inTurn(async () => {
       const { catalog } = this;
-      const from = (catalog.spaceInState('building') ??
-        catalog.spaceInState('active')) as SpaceRecord;
+      const from = catalog.spaceInState('building')?.model ?? this.model;
       const former = await openFormer(catalog, this.place);
-      if (former !== undefined) await this.adopt(former);
+      if (former !== undefined) await this.current.adopt(former);
       const { frames, pendingFrames: framesWaiting } = catalog.counts(this.space.name);
-      return { from: from.model.id, to: this.model.id, isDone: true, frames, framesWaiting };
+      return { from: from.id, to: this.model.id, isDone: true, frames, framesWaiting };
     });
-  }
-
-  /** Searches of this handle use the space from now on, and those of readers soon. */
-  private async adopt(next: OpenSpace): Promise<void> {
-    await next.store.save();
-    this.catalog.activateSpace(next.name);
-    await this.moveTo(next);
-    await this.catalog.exportMetadata(path.join(this.dir, METADATA_FILE), next.name);
-  }
-
-  private async moveTo(next: OpenSpace): Promise<void> {
-    const { space: former, embeddings } = this;
-    this.space = next;
-    const { image, text: instruction } = next.clip;
-    // Texts may have a model of their own.
-    const isOurs = embeddings.models.instruction.sha256 === former.clip.identity.sha256;
-    await embeddings.useEncoders(isOurs ? { image, instruction } : { image });
-    await former.close();
   }
 
   /** The vectors of the former model do not fit a library that has changed since. */
@@ -228,18 +209,8 @@ export class OpenedLibrary implements Library {
     this.assertOpen();
     const query = readOptions('query', given, SEARCH_QUERY);
     const options = readOptions('options', how, SEARCH_OPTIONS);
-    await this.refresh();
-    const { space } = this;
-    try {
-      const response = await this.searchIn(space, query, options);
-      if (!this.isGone(space)) return response;
-    } catch (error) {
-      if (!this.isGone(space)) throw error;
-    }
-    // Another process changed the model, and dropped the old vectors, during the search.
-    this.lastLook = -Infinity;
-    await this.refresh();
-    return this.searchIn(this.space, query, options);
+    throwIfAborted(options.signal, 'the search was aborted');
+    return this.current.answer((space) => this.searchIn(space, query, options));
   }
 
   private searchIn(
@@ -251,12 +222,7 @@ export class OpenedLibrary implements Library {
     const hint = clip.isBuiltin ? BUILTIN_HINT : undefined;
     const encodeText = (text: string): Promise<Float32Array> => this.encodeText(text, space);
     const parts = { catalog: this.catalog, index, clip, encodeText, space: name, rowEpoch, hint };
-    return space.use(() => search(parts, query, options));
-  }
-
-  /** A writer's own space is dropped by nobody else. */
-  private isGone({ name }: OpenSpace): boolean {
-    return this.readOnly && !this.isClosed && this.catalog.space(name) === undefined;
+    return search(parts, query, options);
   }
 
   /** Through the cache, if the cached vectors are of this library's model. */
@@ -269,6 +235,25 @@ export class OpenedLibrary implements Library {
   frame(frameId: number): FrameRecord | undefined {
     this.assertOpen();
     return Number.isSafeInteger(frameId) ? this.catalog.frame(asFrameId(frameId)) : undefined;
+  }
+
+  frames(filter: FramesFilter = {}): IterableIterator<FrameRecord> {
+    this.assertOpen();
+    return framesOf(this.catalog, readOptions('filter', filter, FRAMES_FILTER));
+  }
+
+  media(filter: MediaFilter = {}): IterableIterator<MediaItem> {
+    this.assertOpen();
+    return mediaOf(this.catalog, readOptions('filter', filter, MEDIA_FILTER));
+  }
+
+  async vectorOf(frameId: number): Promise<Float32Array | undefined> {
+    this.assertOpen();
+    if (!Number.isSafeInteger(frameId)) return undefined;
+    return this.current.answer(async ({ name, store }) => {
+      const isSearchable = this.catalog.rowOfFrame(name, asFrameId(frameId)) !== undefined;
+      return isSearchable ? (await store.get([frameId]))[0] : undefined;
+    });
   }
 
   frameVersion(frameId: number): string | undefined {
@@ -347,6 +332,11 @@ export class OpenedLibrary implements Library {
     };
   }
 
+  diskUsage(): Promise<DiskUsage> {
+    this.assertOpen();
+    return diskUsage(this.dir);
+  }
+
   async verify(given: VerifyOptions = {}): Promise<VerifyReport> {
     this.assertOpen();
     const options = readOptions('options', given, VERIFY_OPTIONS);
@@ -374,10 +364,10 @@ export class OpenedLibrary implements Library {
   /** As a reader: changes by a writer in between would look like damage. */
   private async verifyBeside(): Promise<VerifyReport> {
     for (let attempt = 0; attempt < VERIFY_ATTEMPTS; attempt++) {
-      this.lastLook = -Infinity;
-      await this.refresh();
+      await this.current.refresh(true);
       const before = this.catalog.foreignVersion();
-      const outcome = await verifyLibrary({ ...this.parts(), signal: this.stop.signal });
+      const parts = { ...this.parts(), signal: this.stop.signal };
+      const outcome = await this.space.use(() => verifyLibrary(parts));
       if (outcome.ok || this.catalog.foreignVersion() === before) return outcome;
     }
     throw makeError(
@@ -396,10 +386,9 @@ export class OpenedLibrary implements Library {
     this.isClosed = true;
     this.stop.abort();
     await this.running?.catch(() => undefined);
-    await this.following?.catch(() => undefined);
     await this.embeddings.cleanup();
     try {
-      await this.space.close();
+      await this.current.close();
     } finally {
       this.catalog.close();
       await this.lock?.close();
@@ -408,29 +397,6 @@ export class OpenedLibrary implements Library {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** A reader picks up commits of a writer in another process; a failed check is repeated. */
-  private async refresh(): Promise<void> {
-    if (!this.readOnly || performance.now() - this.lastLook < REFRESH_MS) return;
-    this.following ??= this.follow().finally(() => (this.following = undefined));
-    await this.following;
-    await this.space.refresh();
-    this.lastLook = performance.now();
-  }
-
-  /** A reader takes over a change of the model. */
-  private async follow(): Promise<void> {
-    const { catalog, place, space } = this;
-    const active = catalog.spaceInState('active');
-    if (active === undefined || active.name === space.name) return;
-    try {
-      const clip = await openModelOf(catalog, place, active);
-      await this.moveTo(await OpenSpace.open(catalog, place, active, clip));
-    } catch (error) {
-      // The vectors of before still answer, and the next search tries again.
-      if (this.isGone(space)) throw error;
-    }
   }
 
   private assertOpen(): void {

@@ -5,14 +5,15 @@
  *
  *   begin     the new model works, the disk has room  ->  space `building`, every frame waits for it
  *   fill      frames are embedded; a crash resumes here, at the next sync
- *   activate  building -> active, active -> former    (`OpenedLibrary.adopt`)
+ *   activate  building -> active, active -> former    (`CurrentSpace.adopt`)
  */
 import { statfs } from 'node:fs/promises';
 import type { Catalog, SpaceRecord } from '../../catalog';
 import { isLibraryError, makeError } from '../../base/errors';
-import type { ModelChange, SyncOptions } from '../../base/types';
+import type { ModelChange, SyncOptions, SyncReport } from '../../base/types';
 import type { ClipModel } from '../../encode';
-import { fillSpace, type SyncParts } from '../../pipeline';
+import { fillSpace, type Halves } from '../../pipeline';
+import type { CurrentSpace } from './current-space';
 import { OpenSpace } from './open-space';
 import { assertVectors, discardSpace, type LibraryPlace } from './vectors';
 import { isSameModel, openModelOf, openNamed } from './space-model';
@@ -143,22 +144,50 @@ async function checkRoom(catalog: Catalog, place: LibraryPlace, dim: number): Pr
 
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MB`;
 
+export interface ChangingSync {
+  readonly root: string;
+  readonly dir: string;
+  readonly options: SyncOptions;
+  readonly halves: Halves;
+  /** Runs the sync of the active space. */
+  readonly sync: (halves: Halves) => Promise<SyncReport>;
+}
+
 /**
- * Embeds the frames that wait for the space. Its problem, if there is one, keeps it from becoming active:
- * searches would miss frames that they find today.
+ * A sync, then the stored frames are embedded with the other model, and searches use it. A problem keeps
+ * the space from becoming active: searches would miss frames that they find today.
  *
- * @throws ERR_ABORTED, and what storage throws; finished work is kept
+ * @throws ERR_ARG_RANGE when nothing may be embedded; ERR_ABORTED, and what storage throws. Finished work
+ *   is kept.
  */
-export async function fillChange(
+export async function runChange(
   catalog: Catalog,
   { from, space }: RunningChange,
-  parts: Omit<SyncParts, 'space' | 'index' | 'encoder'>,
-  options: SyncOptions,
-): Promise<ModelChange> {
-  const { name, store: index, clip } = space;
-  await fillSpace({ ...parts, space: name, index, encoder: clip.image }, options);
-  const problem = catalog.obstacleOf(name);
-  return describeChange(catalog, from, name, problem);
+  current: CurrentSpace,
+  { root, dir, options, halves, sync }: ChangingSync,
+): Promise<SyncReport> {
+  const started = performance.now();
+  try {
+    if (!halves.embed) {
+      throw makeError(
+        'ERR_ARG_RANGE',
+        'another model embeds all frames: leave out what keeps frames from being embedded',
+      );
+    }
+    // Not worth it where most frames would be embedded for searches that are about to end.
+    const { frames, pendingFrames } = catalog.counts(from.name);
+    const embed = current.space.isUsable && pendingFrames <= frames;
+    const report = await sync({ ...halves, embed });
+    const { name, store: index, clip } = space;
+    await fillSpace({ root, dir, catalog, space: name, index, encoder: clip.image }, options);
+    const modelChange = describeChange(catalog, from, name, catalog.obstacleOf(name));
+    if (modelChange.isDone) await current.adopt(space);
+    const framesTotal = catalog.counts(current.space.name).frames;
+    const elapsedMs = Math.round(performance.now() - started);
+    return { ...report, framesTotal, elapsedMs, modelChange };
+  } finally {
+    if (current.space !== space) await space.close();
+  }
 }
 
 function describeChange(
