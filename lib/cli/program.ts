@@ -68,7 +68,8 @@ export function buildProgram(version: string, result: ProgramResult): Command {
       '--confirm-removals',
       'forget missing files even when all or very many are gone at once',
     )
-    .option('--no-embed', 'store frames only; "sightline index" embeds them later');
+    .option('--no-embed', 'store frames only; "sightline index" embeds them later')
+    .option('--undo', 'take back the last change of the model, and do nothing else');
   withSampling(
     withModel(
       verb('ingest', 'first half of sync: read files, store frames', async (w, f, io) =>

@@ -6,13 +6,14 @@ import type { EventEmitter } from 'node:events';
 import type { LibraryBackupOptions, LibraryBackupReport } from './backup';
 import type { FramesFilter, MediaFilter, MediaItem } from './contents';
 import type { DiskUsage } from './disk-usage';
-import type { VectorStoreChoice } from './vectors';
+import type { VectorStoreChoice } from './spaces/vectors';
 import type { CacheName, EmbeddingService } from '../service';
 import type {
   FrameRecord,
   LibraryStats,
   MediaKind,
   MediaProblem,
+  ModelChange,
   ModelIdentity,
   ProgressEvent,
   SearchOptions,
@@ -92,13 +93,21 @@ export interface Library extends AsyncDisposable {
 
   /**
    * Updates the library from the folder: decodes, encodes and links new or changed media, and removes
-   * missing ones. Resumable.
+   * missing ones; with `model` also changes the library's model. Resumable.
    *
    * @throws ERR_ABORTED | ERR_READ_ONLY | ERR_CLOSED | ERR_FILE_LOCKED, and model errors
    */
   sync(options?: SyncOptions): Promise<SyncReport>;
   /** First half of `sync`: frames and catalog entries, nothing encoded. */
   ingest(options?: SyncOptions): Promise<SyncReport>;
+  /**
+   * Takes back the last change of the model, or drops an unfinished one. Embeds nothing; calling it again
+   * redoes the change.
+   *
+   * @throws ERR_NOT_FOUND when there is no change to take back; ERR_FILE_MISSING | ERR_FILE_CORRUPT | ERR_MODEL_*
+   *   when the former vectors or their model cannot be used any more; ERR_READ_ONLY | ERR_BUSY | ERR_CLOSED
+   */
+  undoModelChange(): Promise<ModelChange>;
   /** Second half of `sync`: encodes and links waiting frames; `rebuild` drops all vectors first. */
   index(options?: SyncOptions & { readonly rebuild?: boolean }): Promise<SyncReport>;
 

@@ -1,6 +1,6 @@
 /** `models`: list, pull and verify. Reads the words, shows the list; the other two have files of their own. */
 import { makeError } from '../../../base/errors';
-import { listModels, type Dtype } from '../../../library/model/models';
+import { listModels, type Dtype } from '../../../library/models';
 import { EXIT, type ExitCode } from '../../exit-codes';
 import { formatBytes, printable } from '../../output/format';
 import type { Io } from '../../output/io';
