@@ -87,7 +87,9 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
     if (!readOnly) await reconcile({ catalog, index: vectors.store, space: SPACE });
     const { textModel, cache } = options;
     const embeddings = await openEmbeddingService({ clip, textModel, cache });
-    return new OpenedLibrary(absRoot, dir, readOnly, catalog, clip, vectors, embeddings);
+    const opened = new OpenedLibrary(absRoot, dir, readOnly, catalog, clip, vectors, embeddings);
+    await opened.lookForLack();
+    return opened;
   } catch (error) {
     await vectors?.close();
     await clip?.close();

@@ -20,6 +20,7 @@ import type { EmbeddingService } from '../service';
 import type { LibraryVectors } from './vectors';
 import { readOptions, type OptionRules } from '../base/options';
 import {
+  framesLacking,
   recallScan,
   repairLibrary,
   runSync,
@@ -58,6 +59,8 @@ export class OpenedLibrary implements Library {
   private lastLook = performance.now();
   /** See SearcherParts; for a reader undefined until its first refresh. */
   private rowEpoch: number | undefined;
+  /** Of a reader: see `framesLacking`. */
+  private lacking = 0;
 
   constructor(
     readonly root: string,
@@ -239,14 +242,15 @@ export class OpenedLibrary implements Library {
       notTaken: scan.problems.length + scan.problemsLeftOut,
       heldBack: scan.heldBack,
       unreachable: scan.unreachable,
-      frames: counts.frames,
-      framesPending: counts.pendingFrames,
+      frames: counts.frames - this.lacking,
+      framesPending: counts.pendingFrames + this.lacking,
       framesFailed: counts.failedFrames,
       hnswNodes: engine.indexedRows,
       maxLevel: engine.maxLevel,
       kernel: engine.kernel,
       bytesOnDisk: engine.bytesOnDisk,
       vectorStore: engine.where,
+      ...(engine.recovered === undefined ? {} : { recovered: engine.recovered }),
     };
   }
 
@@ -319,8 +323,16 @@ export class OpenedLibrary implements Library {
     const before = epochOf(this.catalog);
     this.rowEpoch = undefined;
     await this.vectors.store.refresh(this.catalog.space(SPACE)?.committedRows);
-    if (epochOf(this.catalog) === before) this.rowEpoch = before;
+    await this.lookForLack();
+    // A copied index may be of another history than its catalog: their row numbers are not compared.
+    const isCopy = this.vectors.store.figures().recovered !== undefined;
+    if (epochOf(this.catalog) === before && !isCopy) this.rowEpoch = before;
     this.lastLook = performance.now();
+  }
+
+  /** Call after a reader opened, and after each refresh. A writer's frames wait as soon as it is open. */
+  async lookForLack(): Promise<void> {
+    if (this.readOnly) this.lacking = await framesLacking(this.parts());
   }
 
   private assertOpen(): void {

@@ -51,8 +51,13 @@ export async function runStatsVerb(
       ['kernel', stats.kernel],
       ['vectors', printable(stats.vectorStore)],
       ['on disk', formatBytes(stats.bytesOnDisk)],
+      ...(stats.recovered === undefined
+        ? []
+        : [['recovered', printable(stats.recovered)] as const]),
     ]),
   );
+  if (stats.recovered !== undefined)
+    io.note('this is a copy that lacks its end; "sightline sync" embeds again what it lacks');
   if (stats.heldBack > 0)
     io.note(
       'files gone at once are kept; if they are really gone: sightline sync --confirm-removals',
