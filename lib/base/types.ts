@@ -188,6 +188,8 @@ export interface SearchOptions {
   readonly exact?: boolean;
   /** Leave out results with a lower `similarity`. */
   readonly minSimilarity?: number;
+  /** Ends the wait for the encoder; a search of the graph that has begun runs to its end. */
+  readonly signal?: AbortSignal;
 }
 
 /** One hit, in the field names of the HTTP and `--json` documents. */
@@ -243,6 +245,7 @@ export interface LibraryStats {
   readonly hnswNodes: number;
   readonly maxLevel: number;
   readonly kernel: string;
+  /** Of vectors and graph; `Library.diskUsage` counts everything. */
   readonly bytesOnDisk: number;
   /** Where the vectors are: `embedded`, or which pgvector, server and table. */
   readonly vectorStore: string;

@@ -24,8 +24,32 @@ const isVerb = (word: string): boolean => (VERBS as readonly string[]).includes(
 
 export type Routed =
   | { readonly args: readonly string[] }
-  /** The first word is one typo away from this verb: ask instead of searching (and indexing). */
+  /** The first word is one typo away from this verb, or means it elsewhere: ask instead of searching. */
   | { readonly meant: string };
+
+/** Words of other programs -> the verb here. */
+const SYNONYMS: Readonly<Record<string, (typeof VERBS)[number]>> = {
+  add: 'sync',
+  check: 'verify',
+  download: 'models',
+  find: 'search',
+  import: 'sync',
+  info: 'stats',
+  init: 'sync',
+  install: 'models',
+  pull: 'models',
+  query: 'search',
+  rebuild: 'index',
+  reindex: 'index',
+  repair: 'verify',
+  scan: 'sync',
+  server: 'serve',
+  settings: 'config',
+  start: 'serve',
+  status: 'stats',
+  update: 'sync',
+  web: 'serve',
+};
 
 /**
  * Puts `search` in front when the words start with a query instead of a verb.
@@ -38,7 +62,9 @@ export function routeArguments(args: readonly string[]): Routed {
     const asksAboutItself = ['-h', '--help', '-V', '--version'].includes(first);
     return asksAboutItself || args.some(isVerb) ? { args } : { args: ['search', ...args] };
   }
-  const meant = args.length <= 2 ? VERBS.find((verb) => isOneSlipAway(first, verb)) : undefined;
+  // Object.hasOwn: `constructor` is a query like any other.
+  const synonym = Object.hasOwn(SYNONYMS, first) ? SYNONYMS[first] : undefined;
+  const meant = synonym ?? VERBS.find((verb) => isOneSlipAway(first, verb));
   return meant === undefined ? { args: ['search', ...args] } : { meant };
 }
 

@@ -170,9 +170,9 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--port <number>', 'port to listen on (default: 8000, or the next free one)')
     .option('--no-serve', 'end after the searches');
   const config = verb('config', 'the settings in force', async (w, f, io) =>
-    (await import('./verbs/config.js')).runConfigVerb(w[1], f, io),
+    (await import('./verbs/config.js')).runConfigVerb(w, f, io),
   )
-    .addArgument(new Argument('[action]').choices(['print']).default('print'))
+    .argument('[print]', 'may be left out')
     .addArgument(root)
     .option('--show-origin', 'also where each value comes from');
   withModel(config);

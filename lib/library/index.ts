@@ -4,7 +4,9 @@
  * sample library are imported by file, because they load what no other call needs.
  */
 export { findLibrary, openLibrary } from './open';
-export type { Library, MediaFileLocation, OpenLibraryOptions } from './types';
+export type { Library, LibraryEvents, MediaFileLocation, OpenLibraryOptions } from './types';
+export type { ContentsFilter, FramesFilter, MediaFilter, MediaItem } from './contents';
+export type { DiskUsage } from './disk-usage';
 export { backupLibrary, type LibraryBackupOptions, type LibraryBackupReport } from './backup';
 export type { VectorStoreChoice } from './vectors';
 export {

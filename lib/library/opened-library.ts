@@ -1,9 +1,11 @@
 /** An open library: implements `Library` with the parts below. */
+import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import { framePath, type Catalog } from '../catalog';
 import { rulesOfLibrary } from '../config';
 import type { ClipModel } from '../encode';
 import { truthOf } from '../base/environment';
+import { throwIfAborted } from '../base/abort';
 import { makeError } from '../base/errors';
 import { backupLibrary, type LibraryBackupOptions, type LibraryBackupReport } from './backup';
 import {
@@ -15,7 +17,17 @@ import {
   type IndexOptions,
   type VerifyOptions,
 } from './options';
-import type { Library, MediaFileLocation } from './types';
+import type { Library, LibraryEvents, MediaFileLocation } from './types';
+import {
+  FRAMES_FILTER,
+  framesOf,
+  MEDIA_FILTER,
+  mediaOf,
+  type FramesFilter,
+  type MediaFilter,
+  type MediaItem,
+} from './contents';
+import { diskUsage, type DiskUsage } from './disk-usage';
 import type { EmbeddingService } from '../service';
 import type { LibraryVectors } from './vectors';
 import { readOptions, type OptionRules } from '../base/options';
@@ -37,6 +49,7 @@ import {
   type LibraryStats,
   type MediaProblem,
   type ModelIdentity,
+  type ProgressEvent,
   type SearchOptions,
   type SearchQuery,
   type SearchResponse,
@@ -53,10 +66,13 @@ const REFRESH_MS = 1000;
 const VERIFY_ATTEMPTS = 3;
 
 export class OpenedLibrary implements Library {
+  readonly events = new EventEmitter<LibraryEvents>();
   private isClosed = false;
   private running: Promise<unknown> | undefined;
   private readonly stop = new AbortController();
   private lastLook = performance.now();
+  /** Of the catalog, at the last look; see `Catalog.foreignVersion`. */
+  private seenVersion: number;
   /** See SearcherParts; for a reader undefined until its first refresh. */
   private rowEpoch: number | undefined;
   /** Of a reader: see `framesLacking`. */
@@ -71,6 +87,7 @@ export class OpenedLibrary implements Library {
     private readonly vectors: LibraryVectors,
     readonly embeddings: EmbeddingService,
   ) {
+    this.seenVersion = catalog.foreignVersion();
     if (readOnly) this.lastLook = -Infinity;
     else this.rowEpoch = epochOf(catalog);
   }
@@ -112,7 +129,14 @@ export class OpenedLibrary implements Library {
         : this.stop.signal;
       if (rebuild) await this.startAfresh();
       const ignore = options.ignore ?? rulesOfLibrary(this.dir);
-      return runSync(this.parts(), { ...options, ignore, signal }, halvesOf(options));
+      const onProgress = (event: ProgressEvent): void => {
+        options.onProgress?.(event);
+        this.events.emit('progress', event);
+      };
+      const given = { ...options, ignore, signal, onProgress };
+      const report = await runSync(this.parts(), given, halvesOf(options));
+      this.events.emit('sync', report);
+      return report;
     });
   }
 
@@ -156,6 +180,7 @@ export class OpenedLibrary implements Library {
     this.assertOpen();
     const query = readOptions('query', given, SEARCH_QUERY);
     const options = readOptions('options', how, SEARCH_OPTIONS);
+    throwIfAborted(options.signal, 'the search was aborted');
     await this.refresh();
     return search(
       {
@@ -182,6 +207,25 @@ export class OpenedLibrary implements Library {
   frame(frameId: number): FrameRecord | undefined {
     this.assertOpen();
     return Number.isSafeInteger(frameId) ? this.catalog.frame(asFrameId(frameId)) : undefined;
+  }
+
+  frames(filter: FramesFilter = {}): IterableIterator<FrameRecord> {
+    this.assertOpen();
+    return framesOf(this.catalog, readOptions('filter', filter, FRAMES_FILTER));
+  }
+
+  media(filter: MediaFilter = {}): IterableIterator<MediaItem> {
+    this.assertOpen();
+    return mediaOf(this.catalog, readOptions('filter', filter, MEDIA_FILTER));
+  }
+
+  async vectorOf(frameId: number): Promise<Float32Array | undefined> {
+    this.assertOpen();
+    await this.refresh();
+    const isSearchable =
+      Number.isSafeInteger(frameId) &&
+      this.catalog.rowOfFrame(SPACE, asFrameId(frameId)) !== undefined;
+    return isSearchable ? (await this.vectors.store.get([frameId]))[0] : undefined;
   }
 
   frameVersion(frameId: number): string | undefined {
@@ -252,6 +296,11 @@ export class OpenedLibrary implements Library {
       vectorStore: engine.where,
       ...(engine.recovered === undefined ? {} : { recovered: engine.recovered }),
     };
+  }
+
+  diskUsage(): Promise<DiskUsage> {
+    this.assertOpen();
+    return diskUsage(this.dir);
   }
 
   async verify(given: VerifyOptions = {}): Promise<VerifyReport> {
@@ -327,6 +376,9 @@ export class OpenedLibrary implements Library {
     // A copied index may be of another history than its catalog: their row numbers are not compared.
     const isCopy = this.vectors.store.figures().recovered !== undefined;
     if (epochOf(this.catalog) === before && !isCopy) this.rowEpoch = before;
+    const version = this.catalog.foreignVersion();
+    if (version !== this.seenVersion) this.events.emit('change');
+    this.seenVersion = version;
     this.lastLook = performance.now();
   }
 

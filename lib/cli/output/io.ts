@@ -18,6 +18,12 @@ function wantsColour(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && TERM !== 'dumb';
 }
 
+/** To stderr. On a terminal it replaces what stands in the line: a progress bar, an echoed `^C`. */
+function writeLine(text: string): void {
+  const clear = process.stderr.isTTY ? '\r\u001b[K' : '';
+  process.stderr.write(`${clear}${text}\n`);
+}
+
 /** Output of one command. */
 export class Io {
   readonly isJson: boolean;
@@ -51,12 +57,12 @@ export class Io {
 
   /** A notice: one line to stderr, unless quiet. */
   note(text: string): void {
-    if (!this.isQuiet) process.stderr.write(`${text}\n`);
+    if (!this.isQuiet) writeLine(text);
   }
 
   /** An error: to stderr, always. */
   problem(text: string): void {
-    process.stderr.write(`${this.red('sightline:', process.stderr)} ${text}\n`);
+    writeLine(`${this.red('sightline:', process.stderr)} ${text}`);
   }
 
   private bold(text: string): string {

@@ -24,8 +24,9 @@ export async function runStatsVerb(
     return EXIT.ok;
   }
   const stats = library.stats();
+  const disk = await library.diskUsage();
   if (io.isJson) {
-    io.json(stats);
+    io.json({ ...stats, disk });
     return EXIT.ok;
   }
   const rules = session.config.settings.ignore;
@@ -50,10 +51,17 @@ export async function runStatsVerb(
       ['graph', `${n(stats.hnswNodes)} nodes, top level ${stats.maxLevel}`],
       ['kernel', stats.kernel],
       ['vectors', printable(stats.vectorStore)],
+<<<<<<< HEAD
       ['on disk', formatBytes(stats.bytesOnDisk)],
       ...(stats.recovered === undefined
         ? []
         : [['recovered', printable(stats.recovered)] as const]),
+=======
+      [
+        'on disk',
+        `${formatBytes(disk.total)} (frames ${formatBytes(disk.frames)}, vectors ${formatBytes(disk.vectors)}, other ${formatBytes(disk.other)})`,
+      ],
+>>>>>>> main
     ]),
   );
   if (stats.recovered !== undefined)
