@@ -51,17 +51,13 @@ export async function runStatsVerb(
       ['graph', `${n(stats.hnswNodes)} nodes, top level ${stats.maxLevel}`],
       ['kernel', stats.kernel],
       ['vectors', printable(stats.vectorStore)],
-<<<<<<< HEAD
-      ['on disk', formatBytes(stats.bytesOnDisk)],
       ...(stats.recovered === undefined
         ? []
         : [['recovered', printable(stats.recovered)] as const]),
-=======
       [
         'on disk',
         `${formatBytes(disk.total)} (frames ${formatBytes(disk.frames)}, vectors ${formatBytes(disk.vectors)}, other ${formatBytes(disk.other)})`,
       ],
->>>>>>> main
     ]),
   );
   if (stats.recovered !== undefined)
