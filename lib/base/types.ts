@@ -291,6 +291,11 @@ export interface LibraryStats {
   readonly bytesOnDisk: number;
   /** Where the vectors are: `embedded`, or which pgvector, server and table. */
   readonly vectorStore: string;
+  /**
+   * What the index lacks because the library's folder was copied file by file while it was written to. The
+   * frames concerned count as `framesPending`: a sync embeds them again. Absent once the copy is written to.
+   */
+  readonly recovered?: string;
 }
 
 export interface VerifyReport {

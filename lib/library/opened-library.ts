@@ -304,7 +304,7 @@ export class OpenedLibrary implements Library {
 
   stats(): LibraryStats {
     this.assertOpen();
-    const { name, clip, store } = this.space;
+    const { name, clip, store, lacking } = this.space;
     const counts = this.catalog.counts(name);
     const engine = store.figures();
     const scan = recallScan(this.catalog);
@@ -324,14 +324,15 @@ export class OpenedLibrary implements Library {
       notTaken: scan.problems.length + scan.problemsLeftOut,
       heldBack: scan.heldBack,
       unreachable: scan.unreachable,
-      frames: counts.frames,
-      framesPending: counts.pendingFrames,
+      frames: counts.frames - lacking,
+      framesPending: counts.pendingFrames + lacking,
       framesFailed: counts.failedFrames,
       hnswNodes: engine.indexedRows,
       maxLevel: engine.maxLevel,
       kernel: engine.kernel,
       bytesOnDisk: engine.bytesOnDisk,
       vectorStore: engine.where,
+      ...(engine.recovered === undefined ? {} : { recovered: engine.recovered }),
     };
   }
 
