@@ -1,4 +1,4 @@
-/** `sync`, `ingest` and `index`: the whole update of a library, and its two halves. */
+/** `sync`, and its halves `ingest` and `index`. */
 import { EXIT, type ExitCode } from '../exit-codes';
 import type { Io } from '../output/io';
 import type { ProgressStyle } from '../output/progress-style';
