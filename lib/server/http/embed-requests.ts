@@ -3,12 +3,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { makeError } from '../../base/errors';
 import type { BatchInput } from '../../service';
 import { clientGone, type ServiceContext } from '../context';
+import type { ServerLimits } from '../limits';
 
 /** Base64 takes four characters for three bytes; plus some for the JSON around it. */
 const BASE64_SHARE = 4 / 3;
 const JSON_AROUND = 64 * 1024;
 const DATA_URL = /^data:image\/[\w.+-]{1,64};base64,/i;
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
+
+/** Largest JSON body with pictures in it. */
+export const largeJsonBytes = (limits: ServerLimits): number =>
+  Math.ceil(limits.uploadBytes * BASE64_SHARE) + JSON_AROUND;
 
 export class EmbedRequests {
   constructor(private readonly context: ServiceContext) {}
@@ -37,7 +42,7 @@ export class EmbedRequests {
   } {
     const { limits, uploads } = this.context;
     return {
-      bodyLimit: Math.ceil(limits.uploadBytes * BASE64_SHARE) + JSON_AROUND,
+      bodyLimit: largeJsonBytes(limits),
       /**
        * A large body is read only once its request is admitted, so that memory is bounded; the slot is held
        * until the response is sent or the client disconnects.

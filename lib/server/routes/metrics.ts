@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { MAX_TEXT } from '../../base/limits';
 import type { ServiceContext } from '../context';
+import { largeJsonBytes } from '../http/embed-requests';
 import { MAX_EMBED_INPUTS } from '../limits';
 import { INFO } from '../schemas/embed-schemas';
 import { packageVersion } from '../../base/package-root';
@@ -33,6 +34,7 @@ export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: Serv
         inputs: MAX_EMBED_INPUTS,
         text_length: MAX_TEXT,
         json_bytes: limits.jsonBytes,
+        embed_json_bytes: largeJsonBytes(limits),
         upload_bytes: limits.uploadBytes,
         active_requests: limits.activeEmbeds,
         queued_requests: limits.queuedSearches,

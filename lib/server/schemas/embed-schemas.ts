@@ -82,7 +82,10 @@ export const OPENAI_EMBEDDINGS = {
     // Clients send further fields here, such as `user`.
     additionalProperties: true,
     properties: {
-      input: { anyOf: [{ type: 'string', minLength: 1 }, many({ type: 'string', minLength: 1 })] },
+      input: {
+        anyOf: [{ type: 'string', minLength: 1 }, many({ type: 'string', minLength: 1 })],
+        description: 'Texts or data URLs of pictures; no token ids',
+      },
       model: { type: 'string', maxLength: 256 },
       encoding_format: { type: 'string', enum: ['float', 'base64'] },
       dimensions: { type: 'integer', minimum: 1 },
