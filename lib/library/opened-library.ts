@@ -15,6 +15,7 @@ import {
   type IndexOptions,
   type VerifyOptions,
 } from './options';
+import { openOriginal, type OriginalFile } from './original-file';
 import type { Library, MediaFileLocation } from './types';
 import type { EmbeddingService } from '../service';
 import type { LibraryVectors } from './vectors';
@@ -198,6 +199,16 @@ export class OpenedLibrary implements Library {
     if (typeof mediaId !== 'string') return undefined;
     const media = this.catalog.mediaById(asMediaId(mediaId));
     return media && { path: path.join(this.root, media.path), kind: media.kind };
+  }
+
+  async openMediaFile(mediaId: string): Promise<OriginalFile> {
+    this.assertOpen();
+    const media =
+      typeof mediaId === 'string' ? this.catalog.mediaById(asMediaId(mediaId)) : undefined;
+    // Of what was refused nothing was indexed.
+    if (media === undefined || media.state === 'skipped' || media.state === 'failed')
+      throw makeError('ERR_NOT_FOUND', 'no media file of this library has that id');
+    return openOriginal(this.root, media);
   }
 
   problems(): MediaProblem[] {

@@ -76,6 +76,7 @@ export const SEARCH_OPTIONS: OptionRules<SearchOptions> = {
   path: TEXT,
   exact: BOOLEAN,
   minSimilarity: number(0, 1),
+  fold: BOOLEAN,
 };
 
 /** By name: arrays of other realms have other classes. */

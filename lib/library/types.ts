@@ -3,6 +3,7 @@
  * implements it. Contains no code, so that importing it does not load sharp, onnxruntime or SQLite.
  */
 import type { LibraryBackupOptions, LibraryBackupReport } from './backup';
+import type { OriginalFile } from './original-file';
 import type { VectorStoreChoice } from './vectors';
 import type { CacheName, EmbeddingService } from '../service';
 import type {
@@ -54,6 +55,8 @@ export interface OpenLibraryOptions {
   /** Called with one line per notice. Default: a process warning. */
   readonly onNotice?: (line: string) => void;
 }
+
+export type { OriginalFile };
 
 export interface MediaFileLocation {
   /** Absolute path of the original file, inside the library's root when it was indexed. */
@@ -111,6 +114,13 @@ export interface Library extends AsyncDisposable {
   frameFile(frameId: number): string | undefined;
   /** Path of a media item's original file; undefined for an unknown id. The file may be missing. */
   mediaFile(mediaId: string): MediaFileLocation | undefined;
+  /**
+   * Opens a media item's original file for reading, if it still is the file that was indexed.
+   *
+   * @throws ERR_NOT_FOUND for an unknown id; ERR_MEDIA_MISSING | ERR_MEDIA_CHANGED | ERR_MEDIA_DECODE when
+   *   the system denies reading; ERR_CLOSED
+   */
+  openMediaFile(mediaId: string): Promise<OriginalFile>;
 
   /**
    * Loads the text side of the model, so that the first search is fast.

@@ -3,29 +3,31 @@ import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { isError, isLibraryError, makeError } from '../base/errors';
+import { isError, isLibraryError, makeError, type ErrorCode } from '../base/errors';
 import type { Library } from '../library/types';
 import { EmbeddingService } from '../service';
+import { watchBodies } from './guards/body-progress';
 import { watchConnections } from './guards/connections';
 import type { ServerContext, ServiceContext } from './context';
 import { Gate } from './guards/gate';
 import { SECURITY_HEADERS } from './guards/headers';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits';
+import { AllowedMethods } from './http/allowed-methods';
 import type { Log } from './log';
 import { toPublicError } from './http/public-error';
 import { Readiness } from './readiness';
 import { embedRoutes } from './routes/embed';
 import { frameRoutes } from './routes/frames';
+import { mediaRoutes } from './routes/media';
 import { metricsRoutes } from './routes/metrics';
 import { openAiRoutes } from './routes/openai';
 import { pageRoutes } from './routes/page';
 import { searchRoutes } from './routes/search';
 import { healthRoutes, probeRoutes } from './routes/status';
-import { videoRoutes } from './routes/videos';
 import type { FieldSchema } from './schemas/schemas';
 import { addSecurity, onBrokenRequest } from './guards/security';
 import { convertFields } from './schemas/strict-fields';
-import { TokenGuard } from './guards/token';
+import { COOKIE_NAME, TokenGuard } from './guards/token';
 import { packageVersion } from '../base/package-root';
 
 export interface ServerOptions {
@@ -122,8 +124,15 @@ export function createServer(
   });
   const connections = watchConnections(app.server, limits);
   app.setErrorHandler(sendError);
+  const methods = new AllowedMethods(app);
   app.setNotFoundHandler((request, reply) => {
-    sendError(makeError('ERR_NOT_FOUND', 'no such address'), request, reply);
+    const allowed = methods.of(request.raw.url ?? '');
+    const [code, message]: [ErrorCode, string] =
+      allowed.length === 0
+        ? ['ERR_NOT_FOUND', 'no such address']
+        : ['ERR_REQUEST_METHOD', `this address takes ${allowed.join(', ')}`];
+    if (allowed.length > 0) reply.header('allow', allowed.join(', '));
+    sendError(makeError(code, message), request, reply);
   });
   // JSON and multipart only: a form on another site can send text/plain without a preflight.
   app.removeContentTypeParser('text/plain');
@@ -137,6 +146,7 @@ export function createServer(
     bindHost: options.host ?? '127.0.0.1',
     allowedHosts: options.allowedHosts ?? [],
   });
+  watchBodies(app, limits, sendError);
   app.addHook('preValidation', async (request) => {
     // A form has no body to validate: its route reads it part by part.
     if (request.isMultipart()) request.body = null;
@@ -183,6 +193,15 @@ export function createServer(
         description: 'Semantic search over your own pictures and videos',
         version: packageVersion(),
       },
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'The token of the server' },
+          header: { type: 'apiKey', in: 'header', name: 'X-Sightline-Token' },
+          cookie: { type: 'apiKey', in: 'cookie', name: COOKIE_NAME, description: 'See /session' },
+        },
+      },
+      // Any of them; none where the server has no token.
+      security: [{}, { bearer: [] }, { header: [] }, { cookie: [] }],
     },
   });
   void app.register(async (routes) => {
@@ -196,7 +215,7 @@ export function createServer(
     healthRoutes(routes, whole);
     searchRoutes(routes, whole);
     frameRoutes(routes, whole);
-    videoRoutes(routes, whole);
+    mediaRoutes(routes, whole);
     pageRoutes(routes, whole);
   });
   return app;

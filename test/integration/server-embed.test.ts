@@ -139,7 +139,7 @@ test('wrong requests get a code, and the next right one an answer', async () => 
     [askJson(port, '/v1/embeddings', { input: 'a', model: 'other' }), 404, /^ERR_NOT_FOUND$/],
     [askJson(port, '/v1/embeddings', { input: 'a', dimensions: 7 }), 400, /^ERR_ARG_RANGE$/],
     [askJson(port, '/v1/embeddings', { input: 'a', encoding_format: 'x' }), 400, /^ERR_ARG/],
-    [ask(port, '/embed/text'), 404, /^ERR_NOT_FOUND$/],
+    [ask(port, '/embed/text'), 405, /^ERR_REQUEST_METHOD$/],
     [askJson(port, '/embed/text', { text: 'x' }, { origin: 'http://evil.example' }), 403, /^ERR/],
   ];
   for (const [i, [request, status, code]] of wrong.entries()) {

@@ -104,7 +104,8 @@ function describe(code: ErrorCode, message: unknown): PublicError {
 const PATH_LIKE = /(?:^|[\s"'`(=:])(?:\/[\w.@-]+\/|[A-Za-z]:\\|\\\\|file:)/;
 
 /** Addresses of this server, which messages may name. */
-const OWN_ADDRESS = /(?<![\w.@/-])\/(?:v1\/(?:models|embeddings)|embed\/(?:text|image))(?![\w/.-])/g;
+const OWN_ADDRESS =
+  /(?<![\w.@/-])\/(?:v1\/(?:models|embeddings)|embed\/(?:text|image))(?![\w/.-])/g;
 
 /** Client errors keep their message, unless it would reveal paths. */
 function clean(message: unknown): string {

@@ -10,7 +10,16 @@ import { packageVersion } from '../../base/package-root';
 export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: ServiceContext): void {
   app.get(
     '/metrics',
-    { schema: { summary: 'Figures for Prometheus' } },
+    {
+      schema: {
+        operationId: 'metrics',
+        tags: ['State'],
+        summary: 'Figures for Prometheus',
+        response: {
+          200: { description: 'Text', content: { 'text/plain': { schema: { type: 'string' } } } },
+        },
+      },
+    },
     async (_request, reply) => {
       const { registry } = embeddings.metrics;
       const text = await registry.metrics();

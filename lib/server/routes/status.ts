@@ -1,6 +1,7 @@
-/** `GET /health`, `/livez`, `/readyz`, `/openapi.json`. */
+/** `GET /health`, `/livez`, `/readyz`, `/openapi.json`, `/docs`. */
 import type { FastifyInstance } from 'fastify';
 import type { ServerContext, ServiceContext } from '../context';
+import { DOCS_POLICY, docsPage, type ApiDescription } from '../http/docs-page';
 import { toPublicError } from '../http/public-error';
 import { HEALTH, PROBE } from '../schemas/schemas';
 import { isAuthorized } from '../guards/security';
@@ -40,7 +41,9 @@ export function healthRoutes(app: FastifyInstance, context: ServerContext): void
 export function probeRoutes(app: FastifyInstance, { readiness }: ServiceContext): void {
   app.get(
     '/livez',
-    { schema: { summary: 'Is the process alive', ...PROBE } },
+    {
+      schema: { operationId: 'livez', tags: ['State'], summary: 'Is the process alive', ...PROBE },
+    },
     (_request, reply) => {
       reply.header('cache-control', 'no-store');
       return { status: 'ok' };
@@ -49,7 +52,14 @@ export function probeRoutes(app: FastifyInstance, { readiness }: ServiceContext)
 
   app.get(
     '/readyz',
-    { schema: { summary: 'Would a search be answered without waiting', ...PROBE } },
+    {
+      schema: {
+        operationId: 'readyz',
+        tags: ['State'],
+        summary: 'Would a search be answered without waiting',
+        ...PROBE,
+      },
+    },
     (request, reply) => {
       reply.header('cache-control', 'no-store');
       const { state, error } = readiness;
@@ -72,4 +82,14 @@ export function probeRoutes(app: FastifyInstance, { readiness }: ServiceContext)
     { schema: { summary: 'This description', hide: true } },
     (_request, reply) => reply.header('cache-control', 'no-cache').send(app.swagger()),
   );
+
+  // Public: it says what every server of this version can do, nothing of this one.
+  app.get('/docs', { schema: { hide: true }, config: { isPublic: true } }, (request, reply) => {
+    const origin = `http://${request.headers.host ?? 'localhost'}`;
+    return reply
+      .header('cache-control', 'no-cache')
+      .header('content-security-policy', DOCS_POLICY)
+      .type('text/html; charset=utf-8')
+      .send(docsPage(app.swagger() as unknown as ApiDescription, origin));
+  });
 }
