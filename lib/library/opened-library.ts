@@ -325,7 +325,8 @@ export class OpenedLibrary implements Library {
   }
 
   /** A reader picks up commits of a writer in another process; a failed check is repeated. */
-  private async refresh(): Promise<void> {
+  async refresh(): Promise<void> {
+    this.assertOpen();
     if (!this.readOnly || performance.now() - this.lastLook < REFRESH_MS) return;
     const before = epochOf(this.catalog);
     this.rowEpoch = undefined;

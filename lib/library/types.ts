@@ -129,6 +129,8 @@ export interface Library extends AsyncDisposable {
    */
   warm(): Promise<void>;
   stats(): LibraryStats;
+  /** For a reader: looks for what another process committed, at most once a second. Searches do so too. */
+  refresh(): Promise<void>;
   /** Every media file that is not, or only partly, searchable, and why; in path order. */
   problems(): readonly MediaProblem[];
   /**

@@ -6,16 +6,18 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { isError, isLibraryError, makeError, type ErrorCode } from '../base/errors';
 import type { Library } from '../library/types';
 import { EmbeddingService } from '../service';
+import { isLoopbackBind } from './guards/access';
 import { watchBodies } from './guards/body-progress';
 import { watchConnections } from './guards/connections';
 import type { ServerContext, ServiceContext } from './context';
 import { Gate } from './guards/gate';
-import { SECURITY_HEADERS } from './guards/headers';
+import { CORS_HEADERS, SECURITY_HEADERS } from './guards/headers';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits';
 import { AllowedMethods } from './http/allowed-methods';
 import type { Log } from './log';
 import { toPublicError } from './http/public-error';
 import { Readiness } from './readiness';
+import { NO_SYNC, type SyncState } from './sync-state';
 import { embedRoutes } from './routes/embed';
 import { frameRoutes } from './routes/frames';
 import { mediaRoutes } from './routes/media';
@@ -35,6 +37,10 @@ export interface ServerOptions {
   readonly host?: string;
   /** Further host names of the server, for example of a proxy. */
   readonly allowedHosts?: readonly string[];
+  /** Origins of other sites whose pages may ask, for example `https://app.example`; default: none. */
+  readonly corsOrigins?: readonly string[];
+  /** What to say of a sync that the caller runs behind the server. */
+  readonly sync?: () => SyncState;
   /** Secret that clients must send, at least 16 characters; undefined: none. */
   readonly token?: string;
   /** Receives log entries; default: none. */
@@ -79,7 +85,9 @@ export function createServer(
         cause: isError(error) ? (error.stack ?? error.message) : String(error),
       });
     // Repeated here, because a malformed URL never reaches the hook.
+    const isShared = reply.getHeader('access-control-allow-origin') !== undefined;
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
+    if (isShared) reply.headers(CORS_HEADERS);
     reply.header('cache-control', 'no-store');
     reply.removeHeader('content-length').removeHeader('content-disposition').removeHeader('etag');
     if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
@@ -145,6 +153,7 @@ export function createServer(
   addSecurity(app, context, {
     bindHost: options.host ?? '127.0.0.1',
     allowedHosts: options.allowedHosts ?? [],
+    corsOrigins: options.corsOrigins ?? [],
   });
   watchBodies(app, limits, sendError);
   app.addHook('preValidation', async (request) => {
@@ -211,7 +220,9 @@ export function createServer(
     probeRoutes(routes, context);
     if (library === undefined) return;
     const searches = new Gate(limits.activeSearches, limits.queuedSearches);
-    const whole: ServerContext = { ...context, library, searches };
+    const isLocal = isLoopbackBind(options.host ?? '127.0.0.1') && !options.allowedHosts?.length;
+    const sync = options.sync ?? ((): SyncState => NO_SYNC);
+    const whole: ServerContext = { ...context, library, searches, sync, isLocal };
     healthRoutes(routes, whole);
     searchRoutes(routes, whole);
     frameRoutes(routes, whole);

@@ -1,6 +1,7 @@
 /** `GET /health`, `/livez`, `/readyz`, `/openapi.json`, `/docs`. */
 import type { FastifyInstance } from 'fastify';
 import type { ServerContext, ServiceContext } from '../context';
+import type { SyncState } from '../sync-state';
 import { DOCS_POLICY, docsPage, type ApiDescription } from '../http/docs-page';
 import { toPublicError } from '../http/public-error';
 import { HEALTH, PROBE } from '../schemas/schemas';
@@ -11,8 +12,10 @@ export function healthRoutes(app: FastifyInstance, context: ServerContext): void
   const { library } = context;
   const startedAt = performance.now();
 
-  app.get('/health', { schema: HEALTH }, (request, reply) => {
+  app.get('/health', { schema: HEALTH }, async (request, reply) => {
     reply.header('cache-control', 'no-store');
+    // What fails here fails in a search too, which says why; figures are those known.
+    await library.refresh().catch(() => undefined);
     const status = library.isEmpty ? 'empty' : 'ok';
     // Without a token only the status is shown.
     if (!isAuthorized(request, context)) return { status };
@@ -33,9 +36,21 @@ export function healthRoutes(app: FastifyInstance, context: ServerContext): void
       metric: 'cosine',
       model: stats.model.id,
       bytes_on_disk: stats.bytesOnDisk,
+      sync: syncOf(context.sync()),
+      ...(context.isLocal ? { root: library.root } : {}),
       uptime_seconds: Math.round((performance.now() - startedAt) / 100) / 10,
     };
   });
+}
+
+function syncOf({ framesTotal, finishedAt, error, ...state }: SyncState): object {
+  const told = error === undefined ? undefined : toPublicError(error);
+  return {
+    ...state,
+    frames_total: framesTotal,
+    finished_at: finishedAt,
+    error: told && { code: told.code, message: told.message },
+  };
 }
 
 export function probeRoutes(app: FastifyInstance, { readiness }: ServiceContext): void {
