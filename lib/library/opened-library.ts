@@ -33,6 +33,7 @@ import { beginChange, openFormer, runChange } from './spaces/model-change';
 import type { OpenSpace } from './spaces/open-space';
 import { hintOf, lookForPhotographs } from './spaces/suitability';
 import { discardSpace, type LibraryPlace } from './spaces/vectors';
+import { openOriginal, type OriginalFile } from './original-file';
 import type { EmbeddingService } from '../service';
 import { readOptions, type OptionRules } from '../base/options';
 import {
@@ -278,6 +279,16 @@ export class OpenedLibrary implements Library {
     return media && { path: path.join(this.root, media.path), kind: media.kind };
   }
 
+  async openMediaFile(mediaId: string): Promise<OriginalFile> {
+    this.assertOpen();
+    const media =
+      typeof mediaId === 'string' ? this.catalog.mediaById(asMediaId(mediaId)) : undefined;
+    // Of what was refused nothing was indexed.
+    if (media === undefined || media.state === 'skipped' || media.state === 'failed')
+      throw makeError('ERR_NOT_FOUND', 'no media file of this library has that id');
+    return openOriginal(this.root, media);
+  }
+
   problems(): MediaProblem[] {
     this.assertOpen();
     const list: MediaProblem[] = [...recallScan(this.catalog).problems];
@@ -401,6 +412,11 @@ export class OpenedLibrary implements Library {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async refresh(): Promise<void> {
+    this.assertOpen();
+    await this.current.refresh();
   }
 
   private assertOpen(): void {
