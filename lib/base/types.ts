@@ -258,7 +258,7 @@ export interface SearchResponse {
   /** True when every searchable frame was compared, not only those the graph search visited. */
   readonly exact: boolean;
   readonly model: string;
-  /** A hint for the user, for example that the built-in model does not suit photographs. */
+  /** A hint for the user: that these are photographs, which the built-in model does not know. */
   readonly hint?: string;
 }
 
@@ -291,6 +291,11 @@ export interface LibraryStats {
   readonly bytesOnDisk: number;
   /** Where the vectors are: `embedded`, or which pgvector, server and table. */
   readonly vectorStore: string;
+  /**
+   * What the index lacks because the library's folder was copied file by file while it was written to. The
+   * frames concerned count as `framesPending`: a sync embeds them again. Absent once the copy is written to.
+   */
+  readonly recovered?: string;
 }
 
 export interface VerifyReport {

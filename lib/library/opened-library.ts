@@ -31,6 +31,7 @@ import { diskUsage, type DiskUsage } from './disk-usage';
 import { CurrentSpace } from './spaces/current-space';
 import { beginChange, openFormer, runChange } from './spaces/model-change';
 import type { OpenSpace } from './spaces/open-space';
+import { hintOf, lookForPhotographs } from './spaces/suitability';
 import { discardSpace, type LibraryPlace } from './spaces/vectors';
 import type { EmbeddingService } from '../service';
 import { readOptions, type OptionRules } from '../base/options';
@@ -138,6 +139,8 @@ export class OpenedLibrary implements Library {
       const ignore = asked.ignore ?? rulesOfLibrary(this.dir);
       const options = { ...asked, ignore, signal, onProgress };
       const report = await this.syncNow(options, halvesOf(options), rebuild);
+      const { clip, name } = this.space;
+      if (clip.isBuiltin && !report.dryRun) await lookForPhotographs(this.catalog, this.dir, name);
       this.events.emit('sync', report);
       return report;
     });
@@ -219,7 +222,7 @@ export class OpenedLibrary implements Library {
     options: SearchOptions,
   ): Promise<SearchResponse> {
     const { name, store: index, clip, rowEpoch } = space;
-    const hint = clip.isBuiltin ? BUILTIN_HINT : undefined;
+    const hint = clip.isBuiltin ? hintOf(this.catalog) : undefined;
     const encodeText = (text: string): Promise<Float32Array> => this.encodeText(text, space);
     const parts = { catalog: this.catalog, index, clip, encodeText, space: name, rowEpoch, hint };
     return search(parts, query, options);
@@ -301,7 +304,7 @@ export class OpenedLibrary implements Library {
 
   stats(): LibraryStats {
     this.assertOpen();
-    const { name, clip, store } = this.space;
+    const { name, clip, store, lacking } = this.space;
     const counts = this.catalog.counts(name);
     const engine = store.figures();
     const scan = recallScan(this.catalog);
@@ -321,14 +324,15 @@ export class OpenedLibrary implements Library {
       notTaken: scan.problems.length + scan.problemsLeftOut,
       heldBack: scan.heldBack,
       unreachable: scan.unreachable,
-      frames: counts.frames,
-      framesPending: counts.pendingFrames,
+      frames: counts.frames - lacking,
+      framesPending: counts.pendingFrames + lacking,
       framesFailed: counts.failedFrames,
       hnswNodes: engine.indexedRows,
       maxLevel: engine.maxLevel,
       kernel: engine.kernel,
       bytesOnDisk: engine.bytesOnDisk,
       vectorStore: engine.where,
+      ...(engine.recovered === undefined ? {} : { recovered: engine.recovered }),
     };
   }
 
@@ -403,7 +407,3 @@ export class OpenedLibrary implements Library {
     if (this.isClosed) throw makeError('ERR_CLOSED', 'the library is closed');
   }
 }
-
-const BUILTIN_HINT =
-  'The built-in model knows drawn scenes: colours, shapes, patterns, counts and places. For photographs ' +
-  'use a real CLIP model with --model (see README, "Models").';

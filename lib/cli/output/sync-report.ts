@@ -1,4 +1,4 @@
-/** Formats a sync report as text. Pure functions: nothing is printed here. */
+/** Formats a sync report as text. Pure. */
 import type { MediaProblem, SyncReport } from '../../base/types';
 import { meansMissing } from '../exit-codes';
 import { count, formatDuration, printable } from './format';
@@ -33,7 +33,7 @@ export function summaryOf(report: SyncReport): string {
   return `${work} in ${formatDuration(report.elapsedMs)}${tail}`;
 }
 
-/** All that a person should read after a sync: summary, first problems, where to see the rest. */
+/** The whole report: summary, first problems, and where to see the rest. */
 export function describeReport(report: SyncReport): string {
   return [
     summaryOf(report),
@@ -46,7 +46,7 @@ export function describeReport(report: SyncReport): string {
   ].join('\n');
 }
 
-/** The short form before a search: undefined when nothing is worth a line. */
+/** The short report before a search; undefined if there is no news. */
 export function describeNews(report: SyncReport): string | undefined {
   const { added, changed, moved, removed, ignored, indexed, failed, heldBack, unreachable } =
     report;
@@ -79,7 +79,7 @@ function describeModelChange({ modelChange }: SyncReport): string[] {
   ];
 }
 
-/** Reports missing or unreadable files that were kept, why, and how to override. */
+/** Missing or unreadable files that were kept, why, and how to remove them. */
 function describeAbsent({ heldBack, heldBackReasons, unreachable }: SyncReport): string[] {
   const lines: string[] = [];
   if (heldBack > 0) {
@@ -98,7 +98,7 @@ function describeAbsent({ heldBack, heldBackReasons, unreachable }: SyncReport):
   return lines;
 }
 
-/** Reports files to which the options did not apply, and how to override. */
+/** Files that were sampled with other options, and how to sample them again. */
 function describeOtherSampling({ otherSampling }: SyncReport): string[] {
   if (otherSampling === 0) return [];
   const files = count(otherSampling, 'file');
@@ -109,7 +109,7 @@ function describeOtherSampling({ otherSampling }: SyncReport): string[] {
   ];
 }
 
-/** A missing ffmpeg gives one line with its remedy, not one per video. */
+/** One line if ffmpeg is missing, not one per video. */
 function describeMissing(problems: readonly MediaProblem[]): string[] {
   const missing = problems.filter((problem) => meansMissing(problem.code));
   const first = missing[0];

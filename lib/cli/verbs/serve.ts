@@ -1,4 +1,4 @@
-/** `serve`: the HTTP server and its page, until Ctrl-C or SIGTERM. */
+/** `serve`: the HTTP server and its page, until SIGINT or SIGTERM. */
 import { isLibraryError, makeError } from '../../base/errors';
 import type { Library } from '../../library/types';
 import { startServer } from '../../server';
@@ -28,7 +28,7 @@ export async function runServeVerb(
   if (flags.embedOnly === true) return serveEmbeddings(session);
   if (flags.sync !== false && (await syncBefore(session, flags)) === 'interrupted')
     return EXIT.interrupted;
-  // Read-only, so that "sightline sync" can run beside the server, which notices what it commits.
+  // Read-only, so that `sightline sync` can run meanwhile; the server notices its commits.
   const { textModel } = session.config.settings;
   await using library = await openSession(session, { readOnly: true, textModel });
   await serveUntilStopped(io, library, addressOf(session), (url) => {
@@ -57,7 +57,7 @@ async function serveEmbeddings(session: Session): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-/** Brings the library up to date, unless another process is doing so. */
+/** Syncs, unless another process does. */
 async function syncBefore(session: Session, flags: Flags): Promise<'done' | 'interrupted'> {
   const { library, isWriter } = await openForSearch(session);
   try {
@@ -81,10 +81,10 @@ function addressOf(session: Session): Address {
 }
 
 /**
- * Serves and resolves after a clean stop.
+ * Resolves after a clean stop.
  *
  * @param announce  called once the server listens
- * @param morePorts  how many following ports to try when the port is taken
+ * @param morePorts  number of following ports to try if the port is in use
  */
 export async function serveUntilStopped(
   io: Io,
@@ -104,7 +104,7 @@ export async function serveUntilStopped(
   });
 }
 
-/** @throws ERR_PORT_IN_USE with the way round, and whatever else keeps the server from listening */
+/** @throws ERR_PORT_IN_USE with a remedy, and other errors of listening */
 async function listen(
   io: Io,
   served: Library | EmbeddingService,

@@ -1,4 +1,4 @@
-/** `sync`, `ingest` and `index`: the whole update of a library, and its two halves. */
+/** `sync`, and its halves `ingest` and `index`. */
 import { codeOf } from '../../base/errors';
 import type { Library } from '../../library/types';
 import { EXIT, type ExitCode } from '../exit-codes';

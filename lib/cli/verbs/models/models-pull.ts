@@ -1,4 +1,4 @@
-/** `models pull`: downloads a model, with progress and Ctrl-C. */
+/** `models pull`: downloads a model. */
 import { pullModel, type PulledFile, type PullReport } from '../../../library/models';
 import { EXIT, type ExitCode } from '../../exit-codes';
 import { count, formatBytes, formatDuration, printable } from '../../output/format';

@@ -1,4 +1,4 @@
-/** `models verify`: files against their record, answers against golden vectors. */
+/** `models verify`: compares files with the lock file and embeddings with the golden vectors. */
 import { verifyModels, type ModelVerification } from '../../../library/models';
 import { EXIT, type ExitCode } from '../../exit-codes';
 import { count, printable } from '../../output/format';
