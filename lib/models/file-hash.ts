@@ -3,7 +3,7 @@
  * against a lock entry and the model's identity read the weights once.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 
@@ -21,7 +21,7 @@ const remembered = new LRUCache<string, FileSum>({ max: 1024 });
 /** Follows links. Cost: about a second per gigabyte, once. */
 export async function sumOfFile(file: string): Promise<FileSum> {
   const info = await stat(file);
-  const stamp = `${info.dev}:${info.ino}:${info.size}:${info.mtimeMs}`;
+  const stamp = stampOf(info);
   const known = remembered.get(file);
   if (known !== undefined && known.stamp === stamp) return known;
   const hash = createHash('sha256');
@@ -29,6 +29,16 @@ export async function sumOfFile(file: string): Promise<FileSum> {
   const sum: FileSum = { stamp, size: info.size, sha256: hash.digest('hex') };
   remembered.set(file, sum);
   return sum;
+}
+
+const stampOf = ({ dev, ino, size, mtimeMs }: Stats): string => `${dev}:${ino}:${size}:${mtimeMs}`;
+
+/** Whether a file has the bytes of a sum, also of another process: hashed only where its stamp is another. */
+export async function isAsSummed(
+  file: string,
+  sum: Pick<FileSum, 'stamp' | 'sha256'>,
+): Promise<boolean> {
+  return stampOf(await stat(file)) === sum.stamp || (await sumOfFile(file)).sha256 === sum.sha256;
 }
 
 const piecesOf = (file: string): NodeJS.ReadableStream =>
