@@ -8,7 +8,7 @@ export type { Library, LibraryEvents, MediaFileLocation, OpenLibraryOptions } fr
 export type { ContentsFilter, FramesFilter, MediaFilter, MediaItem } from './contents';
 export type { DiskUsage } from './disk-usage';
 export { backupLibrary, type LibraryBackupOptions, type LibraryBackupReport } from './backup';
-export type { VectorStoreChoice } from './vectors';
+export type { VectorStoreChoice } from './spaces/vectors';
 export {
   listModels,
   pullModel,
@@ -18,4 +18,4 @@ export {
   type PullOptions,
   type PullReport,
   type VerifyOptions,
-} from './model/models';
+} from './models';

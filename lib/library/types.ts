@@ -6,13 +6,15 @@ import type { EventEmitter } from 'node:events';
 import type { LibraryBackupOptions, LibraryBackupReport } from './backup';
 import type { FramesFilter, MediaFilter, MediaItem } from './contents';
 import type { DiskUsage } from './disk-usage';
-import type { VectorStoreChoice } from './vectors';
+import type { VectorStoreChoice } from './spaces/vectors';
+import type { OriginalFile } from './original-file';
 import type { CacheName, EmbeddingService } from '../service';
 import type {
   FrameRecord,
   LibraryStats,
   MediaKind,
   MediaProblem,
+  ModelChange,
   ModelIdentity,
   ProgressEvent,
   SearchOptions,
@@ -59,6 +61,8 @@ export interface OpenLibraryOptions {
   readonly onNotice?: (line: string) => void;
 }
 
+export type { OriginalFile };
+
 export interface MediaFileLocation {
   /** Absolute path of the original file, inside the library's root when it was indexed. */
   readonly path: string;
@@ -92,13 +96,21 @@ export interface Library extends AsyncDisposable {
 
   /**
    * Updates the library from the folder: decodes, encodes and links new or changed media, and removes
-   * missing ones. Resumable.
+   * missing ones; with `model` also changes the library's model. Resumable.
    *
    * @throws ERR_ABORTED | ERR_READ_ONLY | ERR_CLOSED | ERR_FILE_LOCKED, and model errors
    */
   sync(options?: SyncOptions): Promise<SyncReport>;
   /** First half of `sync`: frames and catalog entries, nothing encoded. */
   ingest(options?: SyncOptions): Promise<SyncReport>;
+  /**
+   * Takes back the last change of the model, or drops an unfinished one. Embeds nothing; calling it again
+   * redoes the change.
+   *
+   * @throws ERR_NOT_FOUND when there is no change to take back; ERR_FILE_MISSING | ERR_FILE_CORRUPT | ERR_MODEL_*
+   *   when the former vectors or their model cannot be used any more; ERR_READ_ONLY | ERR_BUSY | ERR_CLOSED
+   */
+  undoModelChange(): Promise<ModelChange>;
   /** Second half of `sync`: encodes and links waiting frames; `rebuild` drops all vectors first. */
   index(options?: SyncOptions & { readonly rebuild?: boolean }): Promise<SyncReport>;
 
@@ -136,6 +148,13 @@ export interface Library extends AsyncDisposable {
   frameFile(frameId: number): string | undefined;
   /** Path of a media item's original file; undefined for an unknown id. The file may be missing. */
   mediaFile(mediaId: string): MediaFileLocation | undefined;
+  /**
+   * Opens a media item's original file for reading, if it still is the file that was indexed.
+   *
+   * @throws ERR_NOT_FOUND for an unknown id; ERR_MEDIA_MISSING | ERR_MEDIA_CHANGED | ERR_MEDIA_DECODE when
+   *   the system denies reading; ERR_CLOSED
+   */
+  openMediaFile(mediaId: string): Promise<OriginalFile>;
 
   /**
    * Loads the text side of the model, so that the first search is fast.
@@ -146,6 +165,8 @@ export interface Library extends AsyncDisposable {
   stats(): LibraryStats;
   /** Bytes of the files in the library's folder; looks at every one, 100,000 frames in about a second. */
   diskUsage(): Promise<DiskUsage>;
+  /** For a reader: looks for what another process committed, at most once a second. Searches do so too. */
+  refresh(): Promise<void>;
   /** Every media file that is not, or only partly, searchable, and why; in path order. */
   problems(): readonly MediaProblem[];
   /**

@@ -5,6 +5,7 @@
 import path from 'node:path';
 import type { Catalog } from '../catalog';
 import type { ImageEncoder } from '../encode';
+import { METADATA_FILE } from '../base/files/names';
 import { imageConcurrency } from '../media';
 import type { MediaId, SyncOptions, SyncReport } from '../base/types';
 import type { VectorStore } from '../stores/vectors';
@@ -121,7 +122,7 @@ export async function runSync(
   await embedding;
   await sweepTombstones(parts);
   await reclaim(parts, options.signal);
-  await catalog.exportMetadata(path.join(parts.dir, 'metadata.jsonl'), parts.space);
+  await catalog.exportMetadata(path.join(parts.dir, METADATA_FILE), parts.space);
   return makeReport(plan, progress, started, framesNow(parts), false);
 }
 

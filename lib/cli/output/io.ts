@@ -1,7 +1,4 @@
-/**
- * The two streams of a command: data goes to stdout, everything else to stderr. The only file of
- * the command line that writes to either.
- */
+/** Output of a command: data to stdout, all else to stderr. No other file of `lib/cli` writes to either. */
 import { formatTable, type Column } from './format';
 
 export interface IoOptions {
@@ -24,7 +21,6 @@ function writeLine(text: string): void {
   process.stderr.write(`${clear}${text}\n`);
 }
 
-/** Output of one command. */
 export class Io {
   readonly isJson: boolean;
   readonly isQuiet: boolean;
@@ -34,33 +30,33 @@ export class Io {
     this.isQuiet = options.quiet === true;
   }
 
-  /** Data: raw text to stdout. */
+  /** Raw text to stdout. */
   write(text: string): void {
     process.stdout.write(text);
   }
 
-  /** Data: one line to stdout. */
+  /** One line to stdout. */
   line(text: string): void {
     this.write(`${text}\n`);
   }
 
-  /** Data: one JSON document to stdout; on one line unless a person is looking. */
+  /** One JSON document to stdout; indented on a terminal. */
   json(document: unknown): void {
     this.line(JSON.stringify(document, null, process.stdout.isTTY ? 2 : undefined));
   }
 
-  /** Data: a table to stdout, titles in bold where colour is wanted. */
+  /** A table to stdout; titles are bold if colour is on. */
   table(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
     const [titles = '', ...rest] = formatTable(columns, rows).split('\n');
     this.line([this.bold(titles), ...rest].join('\n'));
   }
 
-  /** A notice: one line to stderr, unless quiet. */
+  /** A line to stderr, unless quiet. */
   note(text: string): void {
     if (!this.isQuiet) writeLine(text);
   }
 
-  /** An error: to stderr, always. */
+  /** An error to stderr, always. */
   problem(text: string): void {
     writeLine(`${this.red('sightline:', process.stderr)} ${text}`);
   }
@@ -74,7 +70,7 @@ export class Io {
   }
 }
 
-/** A reader that went away (`sightline ... | head -1`) is no error: end quietly. */
+/** A closed pipe (`sightline ... | head -1`) is no error. */
 export function endQuietlyOnClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,4 +1,4 @@
-/** `config [print]`: the settings in force and, when asked, where each one comes from. */
+/** `config [print]`: the settings in force and their origins. */
 import { makeError } from '../../base/errors';
 import { isSecret, SETTING_NAMES, type Origin } from '../../config';
 import { EXIT, type ExitCode } from '../exit-codes';

@@ -1,4 +1,4 @@
-/** `stats`: figures about a library, or the list of everything that was left out and why. */
+/** `stats`: figures about a library; or the files that are not searchable, and why. */
 import type { ExitCode } from '../exit-codes';
 import { EXIT } from '../exit-codes';
 import { formatBytes, formatFacts, printable } from '../output/format';
@@ -40,7 +40,7 @@ export async function runStatsVerb(
       ['pictures', n(stats.images)],
       ['videos', n(stats.videos)],
       ['frames', n(stats.frames)],
-      // Shown when there are any: mostly there are none.
+      // Rare, so shown only if there are any.
       ...(stats.framesFailed > 0 ? [['not embedded', n(stats.framesFailed)] as const] : []),
       ['pending', n(stats.media.pending)],
       ['skipped', n(stats.media.skipped)],
