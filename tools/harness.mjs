@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[\\/]$/, '');
 const plain = ['-DCMAKE_BUILD_TYPE=Release'];
 
 /**
@@ -21,7 +22,9 @@ export const HARNESSES = {
   threads: {
     build: 'tsan',
     options: [
+      // Compiled in half the time of -O2, and races are found at any.
       '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
+      '-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1',
       '-DSIGHTLINE_SANITIZE_THREADS=ON',
       '-DSIGHTLINE_YIELD_POINTS=ON',
     ],
@@ -72,6 +75,11 @@ function hasThreadSanitizer() {
 export function buildHarness(name, source) {
   const { build, options, script, target = `harness_${name}` } = HARNESSES[name];
   if (script !== undefined) return path.join(source, script);
+  if (build === 'plain' && source === root) {
+    // The addon's own build has the core compiled already, with these flags.
+    const tool = ['tools/build-native.mjs', `--target=${target}`, '--strict'];
+    if (run(process.execPath, tool, root, true) === 0) return path.join(root, 'build', target);
+  }
   const folder = path.join(source, 'build', build);
   // Two tests may build in one folder at the same time.
   mkdirSync(folder, { recursive: true });
@@ -85,7 +93,7 @@ export function buildHarness(name, source) {
 
 function main(args) {
   const source = args.find((arg) => arg.startsWith('--source='))?.slice('--source='.length);
-  const root = path.resolve(source ?? fileURLToPath(new URL('..', import.meta.url)));
+  const tree = path.resolve(source ?? root);
   const names = args.filter((arg) => !arg.startsWith('--'));
   const rest = args.filter((arg) => /^--/.test(arg) && !/^--(long$|source=)/.test(arg));
   if (spawnSync('cmake', ['--version']).status !== 0) {
@@ -103,14 +111,14 @@ function main(args) {
       if (names.length === 1) return 77;
       continue;
     }
-    const binary = buildHarness(name, root);
+    const binary = buildHarness(name, tree);
     if (binary === undefined) return 2;
     const { short = [], long } = HARNESSES[name];
     const form = args.includes('--long') ? long : short;
     // The first of two equal arguments counts, so what was asked for wins.
     const isScript = binary.endsWith('.js');
     const parameters = [...(isScript ? [binary] : []), ...rest, ...form];
-    if (run(isScript ? process.execPath : binary, parameters, root, false) !== 0) {
+    if (run(isScript ? process.execPath : binary, parameters, tree, false) !== 0) {
       console.error(`harness ${name} failed`);
       status = 1;
     }

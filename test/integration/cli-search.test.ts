@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary } from '../../lib/library';
 import type { SearchResponse, SearchResult, SyncReport } from '../../lib/base/types';
+import { rounds } from '../helpers/campaign';
 import { documentOf, runCli } from '../helpers/cli';
 import { noFfmpeg, writeVideo } from '../helpers/media';
 import { drawing, drawPictures, MEDIA_SEED } from '../helpers/media-folder';
@@ -58,7 +59,7 @@ test('a search indexes what was added since, and only that', async () => {
 });
 
 test('searches that start together on a new folder make one library, and all of them answer', async () => {
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < rounds(1, 3); round++) {
     const fresh = makeTempDir('cli-together');
     await drawPictures(fresh, 3);
     const results = await Promise.all(

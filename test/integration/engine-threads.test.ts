@@ -47,19 +47,23 @@ test('searches while rows are added and removed: sound hits all along, and a sou
     isDone = true;
   })();
   let searches = 0;
-  while (!isDone) {
-    const gone = new Set(removedFor);
-    const batch = index.searchBatch(queries, 10, { threads: 2 });
-    const query = queries.subarray((searches % 100) * dim, ((searches % 100) + 1) * dim);
-    const hits = index.search(query, 10);
-    assert.is(hits.nodes.length, 10);
-    for (const node of [...hits.nodes, ...(await batch).nodes]) {
-      assert.ok(node < index.count);
-      assert.not.ok(gone.has(node), 'a removed row came back');
+  try {
+    while (!isDone) {
+      const gone = new Set(removedFor);
+      const batch = index.searchBatch(queries, 10, { threads: 2 });
+      const query = queries.subarray((searches % 100) * dim, ((searches % 100) + 1) * dim);
+      const hits = index.search(query, 10);
+      assert.is(hits.nodes.length, 10);
+      for (const node of [...hits.nodes, ...(await batch).nodes]) {
+        assert.ok(node < index.count);
+        assert.not.ok(gone.has(node), 'a removed row came back');
+      }
+      searches++;
     }
-    searches++;
+  } finally {
+    // Otherwise it fails later, on an index that is closed, and takes the process along.
+    await writing;
   }
-  await writing;
   console.log(`${searches} rounds of searches meanwhile`);
   assert.ok(searches > 3);
   assert.equal((await index.verify()).problems, []);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary, type Library } from '../../lib/library';
+import { rounds } from '../helpers/campaign';
 import { documentOf, runCli } from '../helpers/cli';
 import { errorOf } from '../helpers/errors';
 import { COLOURS, picture, writePictures } from '../helpers/media';
@@ -13,7 +14,7 @@ import { makeTempDir } from '../helpers/temp';
 import { TINY_CLIP } from '../helpers/tiny-clip';
 import { randomOf } from '../helpers/vectors';
 
-const KILLS = Number(process.env.SIGHTLINE_TEST_KILLS ?? 6);
+const KILLS = Number(process.env.SIGHTLINE_TEST_KILLS ?? rounds(3, 50));
 const SEED = Number(process.env.SIGHTLINE_TEST_SEED ?? 20261126);
 
 const postgres = usePostgres(test);
@@ -173,7 +174,7 @@ test('the command line takes the store from a flag, the environment or a file', 
 test('kill -9 of the syncing process at random moments loses nothing and doubles nothing', async () => {
   console.log(`seed ${SEED}, ${KILLS} kills`);
   const root = makeTempDir('pg-crash');
-  await writePictures(root, 150);
+  await writePictures(root, 60);
   const clean = makeTempDir('pg-clean');
   cpSync(root, clean, { recursive: true, preserveTimestamps: true });
   await using reference = await openLibrary(clean);
@@ -191,7 +192,7 @@ test('kill -9 of the syncing process at random moments loses nothing and doubles
 
 test('a server that goes away in mid-sync: a typed error, and the next sync finishes', async () => {
   const root = makeTempDir('pg-away');
-  await writePictures(root, 200);
+  await writePictures(root, 80);
   await using library = await openLibrary(root, {
     vectorStore: { url: postgres.server.url, reconnectMs: 0 },
   });
@@ -214,7 +215,7 @@ test('a server that goes away in mid-sync: a typed error, and the next sync fini
   const report = await library.sync();
   assert.is(report.failed, 0);
   assert.equal((await library.verify()).problems, []);
-  assert.is((await cosines(library)).size, 200);
+  assert.is((await cosines(library)).size, 80);
   const picturePath = (await library.search({ text: 'a circle' }, { k: 1 })).results[0]?.media_path;
   const byImage = await library.search({ image: readFileSync(path.join(root, picturePath ?? '')) });
   assert.is(byImage.results[0]?.media_path, picturePath);
