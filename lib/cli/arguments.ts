@@ -21,8 +21,32 @@ const isVerb = (word: string): boolean => (VERBS as readonly string[]).includes(
 
 export type Routed =
   | { readonly args: readonly string[] }
-  /** The verb that the first word is a typo of: ask instead of indexing and searching. */
+  /** The verb that the first word is a typo of, or means: ask instead of indexing and searching. */
   | { readonly meant: string };
+
+/** Words of other programs -> the verb here. */
+const SYNONYMS: Readonly<Record<string, (typeof VERBS)[number]>> = {
+  add: 'sync',
+  check: 'verify',
+  download: 'models',
+  find: 'search',
+  import: 'sync',
+  info: 'stats',
+  init: 'sync',
+  install: 'models',
+  pull: 'models',
+  query: 'search',
+  rebuild: 'index',
+  reindex: 'index',
+  repair: 'verify',
+  scan: 'sync',
+  server: 'serve',
+  settings: 'config',
+  start: 'serve',
+  status: 'stats',
+  update: 'sync',
+  web: 'serve',
+};
 
 /**
  * Prepends `search` if the arguments start with a query instead of a verb:
@@ -35,7 +59,9 @@ export function routeArguments(args: readonly string[]): Routed {
     const asksAboutItself = ['-h', '--help', '-V', '--version'].includes(first);
     return asksAboutItself || args.some(isVerb) ? { args } : { args: ['search', ...args] };
   }
-  const meant = args.length <= 2 ? VERBS.find((verb) => isOneSlipAway(first, verb)) : undefined;
+  // Object.hasOwn: `constructor` is a query like any other.
+  const synonym = Object.hasOwn(SYNONYMS, first) ? SYNONYMS[first] : undefined;
+  const meant = synonym ?? VERBS.find((verb) => isOneSlipAway(first, verb));
   return meant === undefined ? { args: ['search', ...args] } : { meant };
 }
 

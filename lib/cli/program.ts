@@ -65,7 +65,8 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--resample', RESAMPLE_HELP)
     .option('--retry-failed', 'retry files that failed before')
     .option('--confirm-removals', 'remove missing files even if all or very many are missing')
-    .option('--no-embed', 'store frames only; "sightline index" embeds them later');
+    .option('--no-embed', 'store frames only; "sightline index" embeds them later')
+    .option('--undo', 'undo the last change of the model, and nothing else');
   withSampling(
     withModel(
       verb('ingest', 'first half of sync: read files, store frames', async (w, f, io) =>
@@ -167,9 +168,9 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--port <number>', 'port to listen on (default: 8000, or the next free one)')
     .option('--no-serve', 'exit after the searches');
   const config = verb('config', 'print the settings in force', async (w, f, io) =>
-    (await import('./verbs/config.js')).runConfigVerb(w[1], f, io),
+    (await import('./verbs/config.js')).runConfigVerb(w, f, io),
   )
-    .addArgument(new Argument('[action]').choices(['print']).default('print'))
+    .argument('[print]', 'may be omitted')
     .addArgument(root)
     .option('--show-origin', 'also print where each value comes from');
   withModel(config);

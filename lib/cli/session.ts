@@ -73,6 +73,8 @@ export async function openSession(
     readonly readOnly?: boolean;
     readonly create?: boolean;
     readonly textModel?: string | undefined;
+    /** Default true: the model that the user chose, if any. False: the library's. */
+    readonly named?: boolean;
   } = {},
 ): Promise<Library> {
   const { settings, origins } = session.config;
@@ -89,7 +91,7 @@ export async function openSession(
     vectorStore: settings.vectorStore,
     textModel: options.textModel,
     cache: settings.cache,
-    model: origins.model.from === 'default' ? undefined : settings.model,
+    model: origins.model.from === 'default' || options.named === false ? undefined : settings.model,
     readOnly: options.readOnly,
     create,
   });

@@ -55,7 +55,9 @@ export async function syncFirst(
   style: ProgressStyle,
 ): Promise<SyncOutcome> {
   try {
-    const outcome = await runSync(io, options, style, (o) => library.sync(o));
+    // Hours of embedding must not come before an answer.
+    const now = { ...options, resumeModelChange: false };
+    const outcome = await runSync(io, now, style, (o) => library.sync(o));
     const news = outcome.report && describeNews(outcome.report);
     if (news !== undefined) io.note(news);
     return outcome;
@@ -74,5 +76,8 @@ export function exitCodeOfSync(outcome: SyncOutcome): ExitCode {
   if (outcome.isInterrupted) return EXIT.interrupted;
   const problems = outcome.report?.problems ?? [];
   if (problems.some((problem) => meansMissing(problem.code))) return EXIT.missing;
-  return (outcome.report?.failed ?? 0) > 0 ? EXIT.partial : EXIT.ok;
+  const unfinished = outcome.report?.modelChange?.problem;
+  if (unfinished !== undefined && meansMissing(unfinished.code)) return EXIT.missing;
+  const hasFailed = (outcome.report?.failed ?? 0) > 0 || unfinished !== undefined;
+  return hasFailed ? EXIT.partial : EXIT.ok;
 }

@@ -5,6 +5,7 @@
 import path from 'node:path';
 import type { Catalog } from '../catalog';
 import type { ImageEncoder } from '../encode';
+import { METADATA_FILE } from '../base/files/names';
 import { imageConcurrency } from '../media';
 import type { MediaId, SyncOptions, SyncReport } from '../base/types';
 import type { VectorStore } from '../stores/vectors';
@@ -118,7 +119,7 @@ export async function runSync(
   await embedding;
   await sweepTombstones(parts);
   await reclaim(parts, options.signal);
-  await catalog.exportMetadata(path.join(parts.dir, 'metadata.jsonl'), parts.space);
+  await catalog.exportMetadata(path.join(parts.dir, METADATA_FILE), parts.space);
   return makeReport(plan, progress, started, framesNow(parts), false);
 }
 
@@ -175,7 +176,6 @@ export async function reconcile(
     // Engine and catalog were restored separately, or the disk lost writes. Rows may have been renumbered
     // by a compaction, so counting does not show whose they are. The engine knows; frames without a row
     // wait again.
-    // count does not tell whose they are. The engine knows; frames without a row wait again.
     await index.remove(catalog.framesWithoutRow(space, Number.MAX_SAFE_INTEGER));
     await takeOverRows(parts);
   }

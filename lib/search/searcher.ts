@@ -4,6 +4,7 @@
  */
 import { DEFAULT_EF, DEFAULT_K, MAX_HITS } from '../base/limits';
 import { passes, type Catalog, type RowFilter } from '../catalog';
+import { untilAborted } from '../base/abort';
 import type { ClipModel } from '../encode';
 import { parsePattern } from '../base/patterns';
 import type { StoreFilter, StoreHits, VectorStore } from '../stores/vectors';
@@ -46,12 +47,13 @@ export async function search(
   const efSearch = Math.max(options.efSearch ?? DEFAULT_EF, k);
   const { catalog, index, clip, space } = parts;
   const wants = filterOf(options);
-  const resolved = await resolveQuery(query, {
+  const resolving = resolveQuery(query, {
     image: clip.image,
     encodeText: parts.encodeText,
     index,
     isSearchable: (id) => catalog.rowOfFrame(space, asFrameId(id)) !== undefined,
   });
+  const resolved = await untilAborted(resolving, options.signal, 'the search was aborted');
   if (wants !== undefined) await catalog.prepareFilter(space, wants);
   const filter = wants && compileFilter(parts, wants);
   const find = (wanted: number): StoreHits | Promise<StoreHits> => {

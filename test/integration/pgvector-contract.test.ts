@@ -4,7 +4,7 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { EmbeddedVectors } from '../../lib/library/embedded-vectors';
+import { EmbeddedVectors } from '../../lib/library/spaces/embedded-vectors';
 import { PgVectorStore, type StoreHits, type VectorStore } from '../../lib/stores/vectors';
 import { VectorIndex, type Metric } from '../../lib/vectors';
 import { startPostgres, type TestPostgres } from '../helpers/embedded-postgres';

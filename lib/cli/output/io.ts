@@ -15,6 +15,12 @@ function wantsColour(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && TERM !== 'dumb';
 }
 
+/** To stderr. On a terminal it overwrites the current line: a progress bar, an echoed `^C`. */
+function writeLine(text: string): void {
+  const clear = process.stderr.isTTY ? '\r\u001b[K' : '';
+  process.stderr.write(`${clear}${text}\n`);
+}
+
 export class Io {
   readonly isJson: boolean;
   readonly isQuiet: boolean;
@@ -47,12 +53,12 @@ export class Io {
 
   /** A line to stderr, unless quiet. */
   note(text: string): void {
-    if (!this.isQuiet) process.stderr.write(`${text}\n`);
+    if (!this.isQuiet) writeLine(text);
   }
 
   /** An error to stderr, always. */
   problem(text: string): void {
-    process.stderr.write(`${this.red('sightline:', process.stderr)} ${text}\n`);
+    writeLine(`${this.red('sightline:', process.stderr)} ${text}`);
   }
 
   private bold(text: string): string {

@@ -24,6 +24,7 @@ const PHASES: Readonly<Record<Shown['phase'], string>> = {
   scan: 'looking',
   decode: 'reading',
   encode: 'embedding',
+  reembed: 'embedding anew',
   index: 'indexing',
   done: 'done',
 };
@@ -54,7 +55,7 @@ interface Measure {
 /** Counts files while they are read, then the frames that wait to be embedded. */
 function measure(event: Shown): Measure {
   if (event.phase === 'download') return { value: event.done, total: event.total, unit: 'bytes' };
-  return event.phase === 'encode'
+  return event.phase === 'encode' || event.phase === 'reembed'
     ? { value: event.frames, total: event.framesTotal, unit: 'frames' }
     : { value: event.done, total: event.total, unit: 'files' };
 }

@@ -38,6 +38,7 @@ export function describeReport(report: SyncReport): string {
   return [
     summaryOf(report),
     ...(report.dryRun ? [] : [`${count(report.framesTotal, 'frame')} can be searched now`]),
+    ...describeModelChange(report),
     ...describeAbsent(report),
     ...describeOtherSampling(report),
     ...describeMissing(report.problems),
@@ -59,6 +60,23 @@ export function describeNews(report: SyncReport): string | undefined {
     ...describeMissing(report.problems),
     ...(hasProblems ? ['  "sightline stats --problems" lists what was left out and why'] : []),
   ].join('\n');
+}
+
+function describeModelChange({ modelChange }: SyncReport): string[] {
+  if (modelChange === undefined) return [];
+  const { isDone, problem, frames, framesWaiting } = modelChange;
+  const [from, to] = [printable(modelChange.from), printable(modelChange.to)];
+  if (isDone) {
+    return [
+      `  searches use ${to} now, before ${from}: ${count(frames, 'frame')} embedded anew; ` +
+        'to go back: sightline sync --undo',
+    ];
+  }
+  const why = problem === undefined ? '' : `: ${printable(problem.reason)} (${problem.code})`;
+  return [
+    `  searches still use ${from}: ${count(framesWaiting, 'frame')} could not be embedded with ${to}${why}. ` +
+      'The next sync tries again; to keep the model: sightline sync --undo',
+  ];
 }
 
 /** Missing or unreadable files that were kept, why, and how to remove them. */

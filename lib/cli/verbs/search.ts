@@ -160,14 +160,33 @@ async function readyLibrary(
 function print(session: Session, response: SearchResponse, flags: Flags): void {
   const { io } = session;
   const { results } = response;
+  // Before the first result, so that it is not taken for the best the program can do.
+  if (response.hint !== undefined) io.note(`note: ${response.hint}`);
   if (io.isJson) io.json(response);
   else if (flags.ndjson === true) for (const hit of results) io.line(JSON.stringify(hit));
   else if (flags.paths === true || flags.null === true) printPaths(session, results, flags);
-  else if (results.length > 0) io.table(COLUMNS, results.map(rowOf));
-  if (response.hint !== undefined) io.note(`note: ${response.hint}`);
+  else {
+    printTable(session, response);
+    return;
+  }
   if (results.length === 0) io.note('nothing found');
-  else if (!io.isJson)
-    io.note(`${count(results.length, 'hit')} in ${response.took_ms.toFixed(1)} ms`);
+  else if (!io.isJson) noteHits(io, results.length, response);
+}
+
+const noteHits = (io: Io, hits: number, { took_ms }: SearchResponse): void =>
+  io.note(`${count(hits, 'hit')} in ${took_ms.toFixed(1)} ms`);
+
+/** For people: what would be shown as 0.000 is no hit, unless it was asked for. */
+function printTable({ io, config }: Session, response: SearchResponse): void {
+  const isAsked = config.origins.minSimilarity.from !== 'default';
+  const shown = response.results.filter((hit) => isAsked || hit.similarity >= 0.0005);
+  const others = response.results.length - shown.length;
+  if (shown.length > 0) {
+    io.table(COLUMNS, shown.map(rowOf));
+    noteHits(io, shown.length, response);
+  } else io.note('nothing found');
+  if (others > 0)
+    io.note(`${others} more have nothing in common with the query (--min-similarity 0 shows them)`);
 }
 
 function rowOf(hit: SearchResult, rank: number): readonly string[] {

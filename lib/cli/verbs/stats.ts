@@ -24,8 +24,9 @@ export async function runStatsVerb(
     return EXIT.ok;
   }
   const stats = library.stats();
+  const disk = await library.diskUsage();
   if (io.isJson) {
-    io.json(stats);
+    io.json({ ...stats, disk });
     return EXIT.ok;
   }
   const rules = session.config.settings.ignore;
@@ -50,7 +51,10 @@ export async function runStatsVerb(
       ['graph', `${n(stats.hnswNodes)} nodes, top level ${stats.maxLevel}`],
       ['kernel', stats.kernel],
       ['vectors', printable(stats.vectorStore)],
-      ['on disk', formatBytes(stats.bytesOnDisk)],
+      [
+        'on disk',
+        `${formatBytes(disk.total)} (frames ${formatBytes(disk.frames)}, vectors ${formatBytes(disk.vectors)}, other ${formatBytes(disk.other)})`,
+      ],
     ]),
   );
   if (stats.heldBack > 0)

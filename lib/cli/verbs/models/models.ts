@@ -1,6 +1,6 @@
 /** `models`: dispatches to list, pull and verify, and prints the list. */
 import { makeError } from '../../../base/errors';
-import { listModels, type Dtype } from '../../../library/model/models';
+import { listModels, type Dtype } from '../../../library/models';
 import { EXIT, type ExitCode } from '../../exit-codes';
 import { formatBytes, printable } from '../../output/format';
 import type { Io } from '../../output/io';

@@ -218,6 +218,19 @@ export class PgVectorStore implements VectorStore {
     this.rowCount = Math.min(this.rowCount, rowCount);
   }
 
+  /** Deletes the table and all that is in it. The store can only be closed then. */
+  async drop(): Promise<void> {
+    this.assertWritable();
+    const { meta, table } = this.state;
+    await this.connection.transaction(
+      async (sql) => {
+        await sql(`DROP TABLE IF EXISTS ${table}`);
+        await sql(`DELETE FROM ${meta} WHERE table_name = $1`, [this.spec.table]);
+      },
+      { isRepeatable: true },
+    );
+  }
+
   async search(
     query: Float32Array,
     k: number,

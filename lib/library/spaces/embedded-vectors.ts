@@ -4,8 +4,8 @@
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from '../base/errors';
-import { COMMIT_LOG } from '../base/files/names';
+import { makeError } from '../../base/errors';
+import { COMMIT_LOG } from '../../base/files/names';
 import type {
   StoreAddOptions,
   StoreFigures,
@@ -15,8 +15,8 @@ import type {
   StoreReport,
   StoreSearchOptions,
   VectorStore,
-} from '../stores/vectors';
-import type { Filter, Metric, SearchOptions, VectorIndex } from '../vectors';
+} from '../../stores/vectors';
+import type { Filter, Metric, SearchOptions, VectorIndex } from '../../vectors';
 
 /** Most rows that one query compares while there are no codes: a tenth of a second of reading. */
 const SCANNED_BYTES = 1 << 30;
