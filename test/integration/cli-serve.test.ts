@@ -52,7 +52,7 @@ test('a sync beside a running server works, and the server notices it', async ()
   assert.is((JSON.parse(stdout) as { frames: number }).frames, 6);
 });
 
-test('a port in use is 2 with the way round', async () => {
+test('a port in use exits with 2 and a remedy', async () => {
   const blocker = createServer().listen(0, '127.0.0.1');
   await once(blocker, 'listening');
   const { port } = blocker.address() as AddressInfo;
@@ -66,7 +66,7 @@ test('a port in use is 2 with the way round', async () => {
   assert.not.match(result.stderr, /\n +at /);
 });
 
-test('beyond this machine only with a token', async () => {
+test('listening beyond this machine requires a token', async () => {
   const result = await runCli(['serve', root, '--host', '0.0.0.0', '--port', '0', '--no-sync']);
   assert.is(result.code, 2, result.stderr);
   assert.match(result.stderr, /token/);
