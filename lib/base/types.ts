@@ -230,6 +230,22 @@ export interface SearchOptions {
   readonly minSimilarity?: number;
   /** Ends the wait for the encoder; a search of the graph that has begun runs to its end. */
   readonly signal?: AbortSignal;
+  /**
+   * One result per video: its best frame, with the others in `moments`. Looks at 2000 frames at most, so
+   * there may be fewer than `k` results. Default false.
+   */
+  readonly fold?: boolean;
+}
+
+/** A further frame of a video in a folded result. */
+export interface SearchMoment {
+  readonly frame_id: number;
+  readonly timestamp: number | null;
+  readonly similarity: number;
+  readonly cosine: number;
+  readonly frame_url: string;
+  readonly width: number;
+  readonly height: number;
 }
 
 /** One hit, in the field names of the HTTP and `--json` documents. */
@@ -246,8 +262,24 @@ export interface SearchResult {
   readonly frame_url: string;
   readonly media_path: string;
   readonly type: MediaKind;
+  /** Size of the stored frame in pixels. */
   readonly width: number;
   readonly height: number;
+  readonly media_id: string;
+  /** `/media/ID`: the original file. */
+  readonly media_url: string;
+  /** Size of the original in pixels, upright; null where unknown. */
+  readonly media_width: number | null;
+  readonly media_height: number | null;
+  readonly size_bytes: number | null;
+  /** When it was taken, ISO 8601, if the file says so. */
+  readonly captured_at: string | null;
+  /** When the file was last written, ISO 8601, UTC. */
+  readonly modified_at: string | null;
+  /** With `fold`: number of further frames of the video that were found. */
+  readonly others?: number;
+  /** With `fold`: these frames, best first, at most 50. */
+  readonly moments?: readonly SearchMoment[];
 }
 
 export interface SearchResponse {
@@ -291,6 +323,11 @@ export interface LibraryStats {
   readonly bytesOnDisk: number;
   /** Where the vectors are: `embedded`, or which pgvector, server and table. */
   readonly vectorStore: string;
+  /**
+   * What the index lacks because the library's folder was copied file by file while it was written to. The
+   * frames concerned count as `framesPending`: a sync embeds them again. Absent once the copy is written to.
+   */
+  readonly recovered?: string;
 }
 
 export interface VerifyReport {

@@ -105,6 +105,13 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <number>', 'port to listen on (default: 8000)')
     .option('--token <secret>', 'secret that clients must send; required for other machines')
+    .option(
+      '--allow-host <name>',
+      'answer to this name too, for example of a proxy; may be repeated',
+      collect,
+    )
+    .option('--cors-origin <origin>', 'pages of this origin may ask; may be repeated', collect)
+    .option('--watch [seconds]', 'look for new and changed files again and again (default: 10)')
     .option('--cache <name>', CACHE_HELP)
     .option('--text-model <name>', 'model for /embed/text, for example all-MiniLM-L6-v2')
     .option('--embed-only', 'serve embeddings only, without a library')

@@ -33,6 +33,7 @@ import { beginChange, openFormer, runChange } from './spaces/model-change';
 import type { OpenSpace } from './spaces/open-space';
 import { hintOf, lookForPhotographs } from './spaces/suitability';
 import { discardSpace, type LibraryPlace } from './spaces/vectors';
+import { openOriginal, type OriginalFile } from './original-file';
 import type { EmbeddingService } from '../service';
 import { readOptions, type OptionRules } from '../base/options';
 import {
@@ -278,6 +279,16 @@ export class OpenedLibrary implements Library {
     return media && { path: path.join(this.root, media.path), kind: media.kind };
   }
 
+  async openMediaFile(mediaId: string): Promise<OriginalFile> {
+    this.assertOpen();
+    const media =
+      typeof mediaId === 'string' ? this.catalog.mediaById(asMediaId(mediaId)) : undefined;
+    // Of what was refused nothing was indexed.
+    if (media === undefined || media.state === 'skipped' || media.state === 'failed')
+      throw makeError('ERR_NOT_FOUND', 'no media file of this library has that id');
+    return openOriginal(this.root, media);
+  }
+
   problems(): MediaProblem[] {
     this.assertOpen();
     const list: MediaProblem[] = [...recallScan(this.catalog).problems];
@@ -304,7 +315,7 @@ export class OpenedLibrary implements Library {
 
   stats(): LibraryStats {
     this.assertOpen();
-    const { name, clip, store } = this.space;
+    const { name, clip, store, lacking } = this.space;
     const counts = this.catalog.counts(name);
     const engine = store.figures();
     const scan = recallScan(this.catalog);
@@ -324,14 +335,15 @@ export class OpenedLibrary implements Library {
       notTaken: scan.problems.length + scan.problemsLeftOut,
       heldBack: scan.heldBack,
       unreachable: scan.unreachable,
-      frames: counts.frames,
-      framesPending: counts.pendingFrames,
+      frames: counts.frames - lacking,
+      framesPending: counts.pendingFrames + lacking,
       framesFailed: counts.failedFrames,
       hnswNodes: engine.indexedRows,
       maxLevel: engine.maxLevel,
       kernel: engine.kernel,
       bytesOnDisk: engine.bytesOnDisk,
       vectorStore: engine.where,
+      ...(engine.recovered === undefined ? {} : { recovered: engine.recovered }),
     };
   }
 
@@ -400,6 +412,11 @@ export class OpenedLibrary implements Library {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async refresh(): Promise<void> {
+    this.assertOpen();
+    await this.current.refresh();
   }
 
   private assertOpen(): void {

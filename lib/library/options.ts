@@ -80,6 +80,7 @@ export const SEARCH_OPTIONS: OptionRules<SearchOptions> = {
   exact: BOOLEAN,
   minSimilarity: number(0, 1),
   signal: SIGNAL,
+  fold: BOOLEAN,
 };
 
 /** By name: arrays of other realms have other classes. */

@@ -7,6 +7,7 @@ import type { LibraryBackupOptions, LibraryBackupReport } from './backup';
 import type { FramesFilter, MediaFilter, MediaItem } from './contents';
 import type { DiskUsage } from './disk-usage';
 import type { VectorStoreChoice } from './spaces/vectors';
+import type { OriginalFile } from './original-file';
 import type { CacheName, EmbeddingService } from '../service';
 import type {
   FrameRecord,
@@ -59,6 +60,8 @@ export interface OpenLibraryOptions {
   /** Called with one line per notice. Default: a process warning. */
   readonly onNotice?: (line: string) => void;
 }
+
+export type { OriginalFile };
 
 export interface MediaFileLocation {
   /** Absolute path of the original file, inside the library's root when it was indexed. */
@@ -145,6 +148,13 @@ export interface Library extends AsyncDisposable {
   frameFile(frameId: number): string | undefined;
   /** Path of a media item's original file; undefined for an unknown id. The file may be missing. */
   mediaFile(mediaId: string): MediaFileLocation | undefined;
+  /**
+   * Opens a media item's original file for reading, if it still is the file that was indexed.
+   *
+   * @throws ERR_NOT_FOUND for an unknown id; ERR_MEDIA_MISSING | ERR_MEDIA_CHANGED | ERR_MEDIA_DECODE when
+   *   the system denies reading; ERR_CLOSED
+   */
+  openMediaFile(mediaId: string): Promise<OriginalFile>;
 
   /**
    * Loads the text side of the model, so that the first search is fast.
@@ -155,6 +165,8 @@ export interface Library extends AsyncDisposable {
   stats(): LibraryStats;
   /** Bytes of the files in the library's folder; looks at every one, 100,000 frames in about a second. */
   diskUsage(): Promise<DiskUsage>;
+  /** For a reader: looks for what another process committed, at most once a second. Searches do so too. */
+  refresh(): Promise<void>;
   /** Every media file that is not, or only partly, searchable, and why; in path order. */
   problems(): readonly MediaProblem[];
   /**

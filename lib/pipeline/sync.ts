@@ -15,6 +15,7 @@ import { ingest } from './ingest';
 import { EMPTY_PLAN, makePlan, type SyncPlan } from './plan/make-plan';
 import { WakeUp } from './ordered';
 import { makeReport, Progress } from './progress';
+import { agreeByKeys } from './agree';
 import { reclaim, takeOverRows } from './reclaim';
 import { rememberScan } from './plan/scan-memory';
 
@@ -64,6 +65,8 @@ export async function runSync(
   // An earlier run of this process may have failed between rows and catalog, or a database server may have
   // come back.
   await reconcile(parts);
+  // Halves that were restored apart may have as many rows, and not the same.
+  if (parts.index.liveCount !== framesNow(parts)) await agreeByKeys(parts);
   catalog.beginIngest();
   await applyMovesAndRemovals(parts, store, plan);
   rememberPlan(catalog, plan);
@@ -169,16 +172,16 @@ export async function reconcile(
   await index.refresh();
   if (!catalog.rowEpoch(space).isSettled) await takeOverRows(parts);
   const committed = catalog.space(space)?.committedRows ?? 0;
+  const isCopy = index.figures().recovered !== undefined;
   if (index.count > committed && (await holdsAcknowledged(parts, committed))) {
     // Crash between commit log and catalog: these rows were never acknowledged.
     await index.rollbackTo(committed);
   } else if (index.count !== committed) {
-    // Engine and catalog were restored separately, or the disk lost writes. Rows may have been renumbered
-    // by a compaction, so counting does not show whose they are. The engine knows; frames without a row
-    // wait again.
-    await index.remove(catalog.framesWithoutRow(space, Number.MAX_SAFE_INTEGER));
-    await takeOverRows(parts);
+    // Engine and catalog were restored separately, or the disk lost writes.
+    await agreeByKeys(parts);
   }
+  // What a copy lacks may be a removal, which no count shows.
+  if (isCopy) await agreeByKeys(parts);
   await sweepTombstones(parts);
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { codeOf, makeError } from '../../base/errors';
 import { LIBRARY_FOLDER } from '../../base/files/names';
 import type { Library } from '../../library/types';
+import type { RunningServer } from '../../server';
 import { prepareSampleLibrary, type PreparedSample } from '../../library/sample-library';
 import type { SearchResponse } from '../../base/types';
 import { EXIT, type ExitCode } from '../exit-codes';
@@ -170,13 +171,15 @@ async function serve(session: Session): Promise<void> {
   const { host, port } = config.settings;
   const isAsked = config.origins.port.from !== 'default';
   await using library = await openSession(session, { readOnly: true });
-  const announce = (url: string): void => {
-    const text = invitation(url, library.stats().frames);
+  const announce = (server: RunningServer): void => {
+    const text = invitation(server, library.stats().frames);
     // With --json, stdout already has its one document.
     if (io.isJson) io.note(text);
     else io.line(`\n${text}`);
   };
-  await serveUntilStopped(io, library, { host, port }, announce, isAsked ? 0 : MORE_PORTS);
+  await serveUntilStopped(io, library, { host, port }, announce, {
+    morePorts: isAsked ? 0 : MORE_PORTS,
+  });
 }
 
 /** The path relative to the current folder, if that is shorter. */

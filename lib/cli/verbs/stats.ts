@@ -51,12 +51,17 @@ export async function runStatsVerb(
       ['graph', `${n(stats.hnswNodes)} nodes, top level ${stats.maxLevel}`],
       ['kernel', stats.kernel],
       ['vectors', printable(stats.vectorStore)],
+      ...(stats.recovered === undefined
+        ? []
+        : [['recovered', printable(stats.recovered)] as const]),
       [
         'on disk',
         `${formatBytes(disk.total)} (frames ${formatBytes(disk.frames)}, vectors ${formatBytes(disk.vectors)}, other ${formatBytes(disk.other)})`,
       ],
     ]),
   );
+  if (stats.recovered !== undefined)
+    io.note('this is a copy that lacks its end; "sightline sync" embeds again what it lacks');
   if (stats.heldBack > 0)
     io.note(
       'files gone at once are kept; if they are really gone: sightline sync --confirm-removals',

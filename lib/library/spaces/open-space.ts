@@ -1,7 +1,7 @@
 /** A space that is open: its model and its vectors. Searches hold it, so that it can be replaced under them. */
 import type { Catalog, SpaceRecord } from '../../catalog';
 import type { ClipModel } from '../../encode';
-import { reconcile } from '../../pipeline';
+import { framesLacking, reconcile } from '../../pipeline';
 import type { VectorStore } from '../../stores/vectors';
 import { LateClip } from './late-clip';
 import { openVectors, type LibraryPlace, type LibraryVectors } from './vectors';
@@ -9,6 +9,8 @@ import { openVectors, type LibraryPlace, type LibraryVectors } from './vectors';
 export class OpenSpace {
   /** See SearcherParts; for a reader undefined until its first refresh. */
   rowEpoch: number | undefined;
+  /** Of a reader: see `framesLacking`. A writer's frames wait as soon as it is open. */
+  lacking = 0;
   private uses = 0;
   private whenIdle: (() => void) | undefined;
 
@@ -35,7 +37,10 @@ export class OpenSpace {
     try {
       vectors = await openVectors(catalog, place, { name, dim, model: clip.identity });
       const space = new OpenSpace(catalog, name, clip, vectors);
-      if (place.readOnly) return space;
+      if (place.readOnly) {
+        await space.lookForLack();
+        return space;
+      }
       await reconcile({ catalog, index: vectors.store, space: name });
       space.rowEpoch = space.settledEpoch();
       return space;
@@ -66,7 +71,18 @@ export class OpenSpace {
     const before = this.settledEpoch();
     this.rowEpoch = undefined;
     await this.store.refresh(this.catalog.space(this.name)?.committedRows);
-    if (this.settledEpoch() === before) this.rowEpoch = before;
+    await this.lookForLack();
+    // A copied index may be of another history than its catalog: their row numbers are not compared.
+    const isCopy = this.store.figures().recovered !== undefined;
+    if (this.settledEpoch() === before && !isCopy) this.rowEpoch = before;
+  }
+
+  private async lookForLack(): Promise<void> {
+    this.lacking = await framesLacking({
+      catalog: this.catalog,
+      index: this.store,
+      space: this.name,
+    });
   }
 
   /** `close` waits for the work. */

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { MAX_TEXT } from '../../base/limits';
 import type { Library } from '../../library/types';
 import type { ServiceContext } from '../context';
+import { largeJsonBytes } from '../http/embed-requests';
 import { MAX_EMBED_INPUTS } from '../limits';
 import { INFO } from '../schemas/embed-schemas';
 import { packageVersion } from '../../base/package-root';
@@ -15,7 +16,16 @@ export function metricsRoutes(
 ): void {
   app.get(
     '/metrics',
-    { schema: { summary: 'Figures for Prometheus' } },
+    {
+      schema: {
+        operationId: 'metrics',
+        tags: ['State'],
+        summary: 'Figures for Prometheus',
+        response: {
+          200: { description: 'Text', content: { 'text/plain': { schema: { type: 'string' } } } },
+        },
+      },
+    },
     async (_request, reply) => {
       const { registry } = embeddings.metrics;
       const text = await registry.metrics();
@@ -40,6 +50,7 @@ export function metricsRoutes(
         inputs: MAX_EMBED_INPUTS,
         text_length: MAX_TEXT,
         json_bytes: limits.jsonBytes,
+        embed_json_bytes: largeJsonBytes(limits),
         upload_bytes: limits.uploadBytes,
         active_requests: limits.activeEmbeds,
         queued_requests: limits.queuedSearches,

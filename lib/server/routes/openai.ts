@@ -29,7 +29,7 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
   void app.register(async (large) => {
     large.post<{ Body: Body }>(
       '/v1/embeddings',
-      { schema: OPENAI_EMBEDDINGS, ...requests.largeBody },
+      { schema: OPENAI_EMBEDDINGS, ...requests.largeBody, preValidation: refuseTokens },
       async (request, reply) => {
         const { input, encoding_format: format } = request.body;
         const inputs = typeof input === 'string' ? [input] : input;
@@ -101,6 +101,22 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
     );
     return { vectors, tokens: ofTexts.tokens };
   }
+}
+
+/**
+ * Some clients send token ids of OpenAI's tokenizer, which mean other words to every other one.
+ *
+ * @throws ERR_ARG_TYPE
+ */
+async function refuseTokens({ body }: { readonly body: unknown }): Promise<void> {
+  const { input } = (body ?? {}) as { readonly input?: unknown };
+  const first: unknown = Array.isArray(input) ? input[0] : undefined;
+  if (typeof first !== 'number' && !Array.isArray(first)) return;
+  throw makeError(
+    'ERR_ARG_TYPE',
+    'input holds token ids, but this model has a tokenizer of its own: send texts ' +
+      '(LangChain: check_embedding_ctx_length=False)',
+  );
 }
 
 /** Little-endian float32, as in the OpenAI API. */

@@ -297,6 +297,14 @@ export class PgVectorStore implements VectorStore {
     return found.map((row) => (row === undefined ? undefined : Number(row)));
   }
 
+  async keys(): Promise<Float64Array> {
+    const rows = await this.connection.transaction(
+      (sql) => sql(`SELECT key FROM ${this.state.table} ORDER BY "row"`),
+      { readOnly: true },
+    );
+    return Float64Array.from(rows, (row) => Number(row.key));
+  }
+
   /** The value of `expression`, an internal one, for each key. */
   private async byKey(keys: StoreKeys, expression: string): Promise<unknown[]> {
     const checked = checkKeys('keys', keys);
