@@ -64,7 +64,7 @@ test('without its model a library does everything that needs none, and says what
   assert.is(await hitsOf(library, { text: 'a red circle' }), 5);
 });
 
-test('readers open without the model too, and one that was replaced is named at the first use', async () => {
+test('readers open without the model, and a replaced model is reported at its first use', async () => {
   const { root, model } = await made();
   rmSync(model, { recursive: true });
   cpSync(path.resolve(__dirname, '../../../models/builtin'), model, { recursive: true });
@@ -111,7 +111,7 @@ test('a model that is replaced while a library is open is not loaded: no vector 
   }
 });
 
-test('a model that moved is named once and remembered', async () => {
+test('a moved model is given once and remembered', async () => {
   const { root, model } = await made();
   const elsewhere = `${model}-elsewhere`;
   renameSync(model, elsewhere);
@@ -149,7 +149,7 @@ test('a relative name means the same folder from everywhere, also where one was 
   }
 });
 
-test('a library that is being made needs its model', async () => {
+test('creating a library needs its model', async () => {
   const root = makeTempDir('no-model');
   const error = await failureOf(() => openLibrary(root, { model: '/no/such/model' }));
   assert.is(error.code, 'ERR_MODEL_MISSING');

@@ -168,7 +168,7 @@ async function externalFile(model: string, name: string, root: string): Promise<
   if (!isSafeRelativePath(name)) {
     throw makeError(
       'ERR_MODEL_INVALID',
-      `${model} names ${JSON.stringify(name)} for its weights, which is not a path inside its folder: refused`,
+      `${model} names ${JSON.stringify(name)} as its weights, outside its folder: refused`,
       { details: { file: model, location: name } },
     );
   }
