@@ -1,8 +1,8 @@
 // Where tiles go: rows of equal height that fill the width. Pure numbers, no page.
 
-const GAP = 12;
+const GAP = 14;
 /** Room for the caption below each picture. */
-export const CAPTION = 38;
+export const CAPTION = 30;
 /** Very wide or tall pictures are cropped to these shapes. */
 const NARROWEST = 0.62;
 const WIDEST = 2.4;
