@@ -1,4 +1,4 @@
-// One result, large: picture or playing video, its other moments, where it is from, and what to do next.
+// The viewer: one result in full size, its other moments, its details and actions.
 
 import { copyText, el, icon } from './dom.js';
 import { describe, wholePath } from './format.js';
@@ -86,7 +86,7 @@ export class Viewer {
     this.dialog.setAttribute('aria-label', describe(this.hit));
     if (!this.dialog.open) {
       this.dialog.showModal();
-      // The dialog itself, so that arrows and Space act on it and not on a button.
+      // Not a button of it: arrows and Space are the viewer's shortcuts.
       this.dialog.focus();
     }
     const current = this.strip.querySelector('[aria-current]');

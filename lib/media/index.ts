@@ -21,6 +21,7 @@ export { IGNORE_FILE } from './ignore-rules';
 export { kindOfName } from './kinds';
 export { contentKind } from './recognise';
 export { LIMITS } from './limits';
+export { isPhotograph } from './image/photograph';
 export { openMedia } from './safe-open';
 export { SNIFF_BYTES } from './sniff';
 export { checkPixels, pngOf, type RawPixels } from './image/pixels';

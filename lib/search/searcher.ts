@@ -3,6 +3,7 @@
  * here. Reads index and catalog, writes neither.
  */
 import { DEFAULT_EF, DEFAULT_K, MAX_HITS } from '../base/limits';
+import { untilAborted } from '../base/abort';
 import { codeOf } from '../base/errors';
 import { passes, type Catalog, type MediaRow, type RowFilter } from '../catalog';
 import type { ClipModel } from '../encode';
@@ -51,12 +52,13 @@ export async function search(
   const efSearch = Math.max(options.efSearch ?? DEFAULT_EF, k);
   const { catalog, index, clip, space } = parts;
   const wants = filterOf(options);
-  const resolved = await resolveQuery(query, {
+  const resolving = resolveQuery(query, {
     image: clip.image,
     encodeText: parts.encodeText,
     index,
     isSearchable: (id) => catalog.rowOfFrame(space, asFrameId(id)) !== undefined,
   });
+  const resolved = await untilAborted(resolving, options.signal, 'the search was aborted');
   if (wants !== undefined) await catalog.prepareFilter(space, wants);
   const filter = wants && compileFilter(parts, wants);
   const find = (wanted: number): StoreHits | Promise<StoreHits> => {

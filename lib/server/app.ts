@@ -216,7 +216,7 @@ export function createServer(
   void app.register(async (routes) => {
     embedRoutes(routes, context);
     openAiRoutes(routes, context);
-    metricsRoutes(routes, context);
+    metricsRoutes(routes, context, library);
     probeRoutes(routes, context);
     if (library === undefined) return;
     const searches = new Gate(limits.activeSearches, limits.queuedSearches);

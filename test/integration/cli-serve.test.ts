@@ -10,6 +10,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SearchResponse } from '../../lib/base/types';
 import { runCli, startCli } from '../helpers/cli';
+import { scaled } from '../helpers/deadline';
 import { ask } from '../helpers/http';
 import { drawing, drawPictures } from '../helpers/media-folder';
 import { makeTempDir } from '../helpers/temp';
@@ -76,7 +77,7 @@ test('a sync beside a running server works, and the server notices it', async ()
   writeFileSync(path.join(root, 'late.jpg'), await drawing(900));
   const sync = await runCli(['sync', root]);
   assert.is(sync.code, 0, sync.stderr);
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + scaled(20_000);
   let found = await ask();
   while (!found.includes('late.jpg') && Date.now() < deadline) found = await ask();
   assert.ok(found.includes('late.jpg'), 'the server answers with the new picture');

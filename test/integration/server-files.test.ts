@@ -14,6 +14,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import sharp from 'sharp';
+import { scaled } from '../helpers/deadline';
 import { ask, type Answer } from '../helpers/http';
 import { makeTestLibrary, serve, type TestLibrary } from '../helpers/served-library';
 import { openLibrary } from '../../lib/library';
@@ -208,7 +209,7 @@ test('file handles close: whole answers, aborted ones, errors', async () => {
     });
   }
   const film = path.join(made.root, 'film.mp4');
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + scaled(5000);
   while (openFilesBelow(film).length > 0 && Date.now() < deadline)
     await new Promise((resolve) => setImmediate(resolve));
   assert.equal(openFilesBelow(film), []);

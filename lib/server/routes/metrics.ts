@@ -1,13 +1,19 @@
 /** `GET /metrics` for Prometheus, `GET /info` for users and clients. */
 import type { FastifyInstance } from 'fastify';
 import { MAX_TEXT } from '../../base/limits';
+import type { Library } from '../../library/types';
 import type { ServiceContext } from '../context';
 import { largeJsonBytes } from '../http/embed-requests';
 import { MAX_EMBED_INPUTS } from '../limits';
 import { INFO } from '../schemas/embed-schemas';
 import { packageVersion } from '../../base/package-root';
 
-export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: ServiceContext): void {
+/** @param library  undefined for a server that only embeds */
+export function metricsRoutes(
+  app: FastifyInstance,
+  { embeddings, limits }: ServiceContext,
+  library?: Library,
+): void {
   app.get(
     '/metrics',
     {
@@ -38,6 +44,7 @@ export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: Serv
         text: { ...embeddings.models.instruction, dim: embeddings.instructionDim },
         image: { ...embeddings.models.image, dim: embeddings.imageDim },
       },
+      ...(library === undefined ? {} : { spaces: library.stats().spaces }),
       cache: embeddings.cache.stats(),
       limits: {
         inputs: MAX_EMBED_INPUTS,

@@ -15,11 +15,9 @@ interface Body {
 export function openAiRoutes(app: FastifyInstance, context: ServiceContext): void {
   const { embeddings, limits } = context;
   const requests = new EmbedRequests(context);
-  const { instruction, image } = embeddings.models;
-  const isOneModel = instruction.sha256 === image.sha256;
-
   app.get('/v1/models', { schema: OPENAI_MODELS }, (_request, reply) => {
     reply.header('cache-control', 'no-store');
+    const { instruction, image } = embeddings.models;
     const data = [...new Set([instruction.id, image.id])].map((id) => ({
       id,
       object: 'model',
@@ -58,6 +56,8 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
    * @returns the id of the model used
    */
   function check({ model, dimensions }: Body, inputs: readonly string[]): string {
+    const { instruction, image } = embeddings.models;
+    const isOneModel = instruction.sha256 === image.sha256;
     const hasTexts = !inputs.every(isDataUrl);
     const hasImages = inputs.some(isDataUrl);
     if (!isOneModel && hasTexts && hasImages)

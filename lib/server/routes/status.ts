@@ -36,6 +36,7 @@ export function healthRoutes(app: FastifyInstance, context: ServerContext): void
       metric: 'cosine',
       model: stats.model.id,
       bytes_on_disk: stats.bytesOnDisk,
+      ...(stats.recovered === undefined ? {} : { recovered: stats.recovered }),
       sync: syncOf(context.sync()),
       ...(context.isLocal ? { root: library.root } : {}),
       uptime_seconds: Math.round((performance.now() - startedAt) / 100) / 10,

@@ -329,6 +329,10 @@ export const HEALTH = {
         metric: { type: 'string' },
         model: { type: 'string' },
         bytes_on_disk: { type: 'integer' },
+        recovered: {
+          type: 'string',
+          description: 'What a copy of the library lacks until a sync; absent otherwise',
+        },
         sync: {
           type: 'object',
           description: 'The sync that runs behind the server',
