@@ -4,10 +4,10 @@
  */
 import type { EventEmitter } from 'node:events';
 import type { LibraryBackupOptions, LibraryBackupReport } from './backup';
-import type { OriginalFile } from './original-file';
 import type { FramesFilter, MediaFilter, MediaItem } from './contents';
 import type { DiskUsage } from './disk-usage';
 import type { VectorStoreChoice } from './spaces/vectors';
+import type { OriginalFile } from '../media';
 import type { CacheName, EmbeddingService } from '../service';
 import type {
   FrameRecord,
