@@ -291,6 +291,43 @@ test('wrong filters are refused, and say what was meant', async () => {
   for (const [code, filter] of cases) assert.is(await codeOf(search(filter)), code);
 });
 
+test('filters that look alike and differ are told apart, and getters are read once', async () => {
+  await using index = await VectorIndex.create({ dim: DIM, metric: 'euclidean' });
+  await index.add(noise(4, DIM, SEED), {
+    metadata: [{ a: null }, { a: 1 }, { a: '1' }, { a: 'null' }],
+  });
+  const query = noise(1, DIM, SEED);
+  const rows = (filter: unknown): number[] =>
+    [...index.search(query, 5, { filter: filter as never }).nodes].sort();
+  assert.equal(rows({ a: null }), [0]);
+  assert.is(await codeOf(() => rows({ a: NaN })), 'ERR_ARG_RANGE');
+  assert.is(await codeOf(() => rows({ a: { in: [undefined] } })), 'ERR_ARG_TYPE');
+  assert.equal(rows({ a: { in: [null] } }), [0]);
+  assert.equal(rows({ a: 1 }), [1]);
+  assert.equal(rows({ a: '1' }), [2]);
+  assert.equal(rows({ a: 'null' }), [3]);
+  assert.equal(rows({ a: { gt: 0 } }), [1]);
+  assert.equal(rows({ a: { gt: '0' } }), [2, 3]);
+  assert.is(await codeOf(() => rows({ a: new Date(0) })), 'ERR_ARG_TYPE');
+  class Wanted {
+    a = 1;
+  }
+  assert.equal(rows(new Wanted()), [1]);
+  let reads = 0;
+  const getter = {
+    get a() {
+      return ++reads;
+    },
+  };
+  assert.equal(rows(getter), [1]);
+  assert.is(reads, 1);
+  let shared: unknown = { a: 1 };
+  for (let i = 0; i < 30; i++) shared = { or: [shared, shared] };
+  assert.is(await codeOf(() => rows(shared)), 'ERR_ARG_RANGE');
+  const long = { a: { in: Array.from({ length: 20_000 }, (_, i) => `value ${i}`).concat('1') } };
+  assert.equal(rows(long), [2]);
+});
+
 test('a stranger who names many fields fills no memory: columns and filters are given up', async () => {
   await using index = await VectorIndex.create({ dim: DIM });
   await index.add(noise(50, DIM, SEED), {

@@ -38,6 +38,7 @@ const SYNONYMS: Readonly<Record<string, Operator>> = {
 const MAX_DEPTH = 32;
 const MAX_CONDITIONS = 1000;
 const MAX_VALUES = 100_000;
+const MAX_TEXT = 1 << 16;
 
 interface Room {
   conditions: number;
@@ -170,6 +171,37 @@ function scalars(name: string, values: unknown, room: Room): Scalar[] {
     throw outOfRange(name, `at most ${MAX_VALUES} values in one filter`, values.length);
   }
   return Array.from(values, (value: unknown, i) => scalar(`${name}[${i}]`, value));
+}
+
+/**
+ * JSON text of a filter that consists of plain objects, arrays, strings, finite numbers, booleans and null;
+ * undefined for any other and for long ones (parts that are shared many times among them). A tenth of the cost of parsing, and unlike JSON.stringify it gives two filters
+ * that differ two texts.
+ */
+export function plainText(value: unknown, depth = 0): string | undefined {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined;
+  if (typeof value === 'boolean' || value === null) return String(value);
+  if (typeof value !== 'object' || depth > 2 * MAX_DEPTH) return undefined;
+  let text = '';
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const part = plainText(value[i], depth + 1);
+      if (part === undefined) return undefined;
+      text += i === 0 ? part : `,${part}`;
+    }
+    return text.length > MAX_TEXT ? undefined : `[${text}]`;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return undefined;
+  for (const key of Object.keys(value)) {
+    const given = (value as Record<string, unknown>)[key];
+    if (given === undefined) continue;
+    const part = plainText(given, depth + 1);
+    if (part === undefined) return undefined;
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${part}`;
+  }
+  return text.length > MAX_TEXT ? undefined : `{${text}}`;
 }
 
 /** Every field that is named. */

@@ -9,7 +9,7 @@ import { fromNative, type NativeKeys } from '../../native';
 import { wrongType } from '../../base/options';
 import { checkPresent } from '../../base/arrays';
 import { attempt, type IndexCore } from '../core';
-import { parseExpression, type Expression } from '../payloads/expression';
+import { parseExpression, plainText, type Expression } from '../payloads/expression';
 import {
   assertIntegerKeys,
   checkStringKeys,
@@ -119,10 +119,16 @@ function keyFilter(core: IndexCore, keys: unknown): RowFilter {
 
 /** The one of this expression, if it is kept. */
 function expressionFilter(core: IndexCore, given: object): RowFilter {
-  const expression = parseExpression('filter', given);
-  const text = JSON.stringify(expression);
   const { expressions } = core;
-  const filter = expressions.get(text) ?? new RowFilter(core, { expression }, core.renumbered);
+  const plain = plainText(given);
+  const parsed = plain === undefined ? parseExpression('filter', given) : undefined;
+  const text = plain ?? `parsed ${JSON.stringify(parsed)}`;
+  let filter = expressions.get(text);
+  if (filter === undefined) {
+    // Parsed from the text, so that what was read for it is not read again.
+    const expression = parsed ?? parseExpression('filter', JSON.parse(text) as object);
+    filter = new RowFilter(core, { expression }, core.renumbered);
+  }
   expressions.delete(text);
   expressions.set(text, filter);
   const most = (8 * MAX_EXPRESSION_BYTES) / Math.max(1, core.binding.count(core.handle));
