@@ -1,4 +1,5 @@
 /** The process of one suite: `suite-process.js NAME OPTIONS`; answers its parent with one message. */
+import { isLibraryError } from '../lib/base/errors';
 import type { BenchOptions, SuiteName } from './options';
 import type { Suite } from './suite';
 
@@ -28,6 +29,7 @@ async function run(): Promise<void> {
 }
 
 run().catch((error: unknown) => {
-  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+  const trace = error instanceof Error ? (error.stack ?? error.message) : error;
+  console.error(isLibraryError(error) ? `${error.message} (${error.code})` : trace);
   process.exit(1);
 });

@@ -9,6 +9,7 @@ export const ALLOWED_SKIPS = {
     files: [
       'golden/preprocess',
       'integration/encode-hostile',
+      'integration/library-photographs',
       'integration/library-real-media',
       'integration/media-audio',
       'integration/media-bombs',

@@ -1,4 +1,4 @@
-// Talking to the server. Errors are ApiError with the server's code and words.
+// Requests to the server. A failure is an ApiError with the server's code and message.
 
 export class ApiError extends Error {
   constructor(status, code, message) {

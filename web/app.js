@@ -1,5 +1,5 @@
-// The page's one state and what changes it. Everything visible follows from the address and the
-// answer to it; the parts do not know each other.
+// The state of the page and everything that changes it. What is visible follows from the address
+// and the server's answer; the other modules do not import each other's state.
 
 import { ApiError, health as askHealth, search } from './api.js';
 import { byId, el } from './dom.js';
@@ -13,7 +13,7 @@ import { askForToken } from './token.js';
 import { Viewer } from './viewer.js';
 
 const TYPING_PAUSE_MS = 180;
-/** Fast answers should not flash a progress bar. */
+/** Delay of the progress bar, so that fast answers do not flash it. */
 const BUSY_AFTER_MS = 150;
 const REMEMBERED_ANSWERS = 12;
 
@@ -33,18 +33,18 @@ const notice = notices(byId('notice'), {
 });
 
 let state = readState();
-/** What a new query starts with: `Show more` counts for one query only. */
+/** `k` of a new query: `Show more` applies to one query only. */
 const firstK = state.k;
 let health;
-/** Results now on the page, and for which query. */
+/** The results on the page and the query they belong to. */
 let shown = { key: '', hits: [] };
 /** @type {Map<string, object>} */
 const answers = new Map();
 let running;
 let isTypingStep = false;
-/** A note that was read and put away; the next visit may show it again. */
+/** The hint that was dismissed; it may appear again after a reload. */
 let dismissedHint;
-/** Timer of letters that were typed and not yet searched for. */
+/** Debounce timer of the search box. */
 let pause;
 
 // ---------------------------------------------------------------- searching
@@ -157,7 +157,7 @@ async function showStart(isFresh, controller) {
 
 async function refreshHealth() {
   health = await askHealth().catch((error) => error);
-  // With a token, statistics need authorization, so a bare status asks for it.
+  // A server with a token sends statistics only to clients that have it.
   if (!(health instanceof Error) && health.frames === undefined) {
     await askForToken(byId('token'));
     health = await askHealth().catch((error) => error);
@@ -168,7 +168,7 @@ async function refreshHealth() {
 
 /** A new query: a step that Back undoes. */
 function go(change, how = 'push') {
-  // Letters typed a moment ago must not undo what was chosen after them.
+  // A pending keystroke must not replace this newer query.
   clearTimeout(pause);
   state = { ...state, k: firstK, frame: undefined, ...change };
   writeState(state, how);
@@ -181,7 +181,7 @@ function onType() {
   clearTimeout(pause);
   pause = setTimeout(() => {
     state = { ...state, k: firstK, q: box.value, like: undefined, image: '', frame: undefined };
-    // All letters of one burst are one step; the step ends with Enter or with opening a result.
+    // Typing is one history entry until Enter or until a result is opened.
     writeState(state, isTypingStep ? 'replace' : 'push');
     isTypingStep = true;
     scrollTo(0, 0);
@@ -199,7 +199,7 @@ async function searchPicture(file) {
   go({ image: await keepPicture(file), q: '', like: undefined });
 }
 
-// ---------------------------------------------------------------- the large view
+// ---------------------------------------------------------------- viewer
 
 const indexOf = (frame) => shown.hits.findIndex((hit) => hit.frame_id === frame);
 
@@ -222,9 +222,9 @@ function moveTo(step) {
 
 function closeViewer() {
   const index = indexOf(state.frame);
-  // First, because nothing behind an open dialog can take the focus.
+  // Before grid.focus(): nothing behind an open dialog can take the focus.
   viewer.hide();
-  // Back, if opening made a step; a page that was loaded with the view open has none to go back to.
+  // A page loaded with the viewer open has no entry of its own to go back to.
   if (history.state?.pushed === true) history.back();
   else {
     state = { ...state, frame: undefined };
@@ -276,7 +276,7 @@ byId('search').addEventListener('submit', (event) => {
   if (q !== state.q.trim())
     go({ q, like: undefined, image: '' }, isTypingStep ? 'replace' : 'push');
   else isTypingStep = false;
-  // On a phone the results matter now, not the keyboard.
+  // Hides the on-screen keyboard, which covers the results.
   if (matchMedia('(pointer: coarse)').matches) box.blur();
 });
 byId('types').addEventListener('change', (event) => go({ type: event.target.value }));

@@ -1,10 +1,8 @@
-// Building elements. Text always goes through textContent; there is no way to pass markup.
+// Builds elements. Text is set with textContent, so markup cannot be injected.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**
- * Makes an element.
- *
  * @param {string} tag
  * @param {Record<string, unknown>} [props] `class`, `text`, `on` (events), `style` (properties),
  *   anything with a dash or `role` becomes an attribute, the rest a property; undefined is left out

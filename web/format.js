@@ -9,19 +9,17 @@ export function clock(seconds) {
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
 }
 
-/** Seconds with their fraction, for the detail view: `0:07.25`. */
+/** Seconds to two decimals: `0:07.25`. */
 export function exactClock(seconds) {
   const fraction = (seconds % 1).toFixed(2).slice(2).replace(/0+$/, '');
   return fraction === '' ? clock(seconds) : `${clock(seconds)}.${fraction}`;
 }
 
-/** A similarity from 0 to 1 with two digits. */
 export const similarity = (value) => value.toFixed(2);
 
-/** Last part of a path. */
 export const fileName = (path) => path.slice(path.lastIndexOf('/') + 1);
 
-/** What a screen reader says of a hit. */
+/** Label of a hit for screen readers. */
 export function describe(hit) {
   const time = hit.timestamp === null ? '' : ` at ${clock(hit.timestamp)}`;
   return `${fileName(hit.media_path)}${time}, similarity ${similarity(hit.similarity)}`;

@@ -3,7 +3,7 @@
 import { el } from './dom.js';
 import { count } from './format.js';
 
-/** For the built-in model, which knows drawn scenes; and for models that know photographs. */
+/** Example queries: the built-in model knows drawn scenes, others know photographs. */
 const EXAMPLES = {
   builtin: [
     'a red circle',
@@ -80,7 +80,7 @@ export function notices(place, handlers) {
         }),
         health?.pending > 0
           ? el('p', {
-              text: `${count(health.pending, 'file')} waiting. Results appear as soon as the first ones are done.`,
+              text: `${count(health.pending, 'file')} waiting. Results appear as files are finished.`,
             })
           : el(
               'p',

@@ -36,7 +36,7 @@ export function makeTile(hit, { index, total, href, onOpen }) {
       'aria-label': `${describe(hit)}, ${index + 1} of ${total}`,
       on: {
         click: (event) => {
-          // Ctrl, Shift and middle clicks keep their meaning: a new tab or window.
+          // Ctrl, Shift and middle clicks open a new tab or window, as for any link.
           if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
           event.preventDefault();
           onOpen(index);
@@ -60,12 +60,12 @@ export function makeTile(hit, { index, total, href, onOpen }) {
   return Object.assign(item, { hitLink: link, hitImage: image, hitFrame: frame });
 }
 
-/** Moves and sizes a tile, and asks for a picture of that size. */
+/** Places a tile and requests a picture of its size. */
 export function placeTile(item, box, hit) {
   item.style.transform = `translate(${box.x.toFixed(1)}px, ${box.y.toFixed(1)}px)`;
   item.style.width = `${box.width.toFixed(1)}px`;
   item.hitFrame.style.height = `${box.height.toFixed(1)}px`;
-  // Two sizes only, so that resizing the window finds them in the browser's cache.
+  // Only two sizes, so that resizing the window is served from the browser's cache.
   const isSmall = Math.max(box.width, box.height) * devicePixelRatio <= 256;
   const source = isSmall ? `${hit.frame_url}?w=256` : hit.frame_url;
   if (item.hitImage.getAttribute('src') !== source) item.hitImage.src = source;

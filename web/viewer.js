@@ -1,4 +1,4 @@
-// One result, large: picture or playing video, where it is from, and what to do next.
+// The viewer: one result in full size, with its details and actions.
 
 import { el, icon } from './dom.js';
 import { count, describe, exactClock, fileName, similarity } from './format.js';
@@ -68,7 +68,7 @@ export class Viewer {
     this.dialog.setAttribute('aria-label', describe(hit));
     if (!this.dialog.open) {
       this.dialog.showModal();
-      // The dialog itself, so that arrows and Space act on it and not on a button.
+      // Not a button of it: arrows and Space are the viewer's shortcuts.
       this.dialog.focus();
     }
   }
@@ -79,7 +79,7 @@ export class Viewer {
     if (this.dialog.open) this.dialog.close();
   }
 
-  /** Plays the video from the moment shown, or pauses and goes on. */
+  /** Plays the video from the hit's timestamp, or toggles pause. */
   play() {
     const hit = this.hit;
     if (hit === undefined || hit.video_id === null) return;
@@ -104,7 +104,7 @@ export class Viewer {
       video.replaceWith(el('img', { src: hit.frame_url, alt: describe(hit) }), gone);
     });
     this.stage.replaceChildren(video);
-    video.play().catch(() => undefined); // Autoplay refused: the controls are there.
+    video.play().catch(() => undefined); // If autoplay is refused, the controls remain.
   }
 
   similar() {
@@ -180,7 +180,7 @@ export class Viewer {
     ];
   }
 
-  /** A finger that moves sideways over the picture goes to the neighbour. */
+  /** A horizontal swipe over the picture moves to the next or previous result. */
   #swipes() {
     let from;
     this.stage.addEventListener('pointerdown', (event) => {
@@ -195,5 +195,5 @@ export class Viewer {
   }
 }
 
-/** The video at the hit's moment. */
+/** Address of the video at the hit's timestamp (a media fragment). */
 const videoAddress = (hit) => `/video/${hit.video_id}#t=${Number(hit.timestamp.toFixed(3))}`;

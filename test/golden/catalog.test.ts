@@ -3,6 +3,9 @@
  *
  * catalog-1: two pictures and a video with rows 0 and 1; the video's second frame and picture c.jpg
  * failed; d.jpg waits.
+ *
+ * catalog-3: the last version with one space and the name of its model in `meta`; a picture and a video,
+ * all four frames with rows.
  */
 import { cpSync } from 'node:fs';
 import path from 'node:path';
@@ -46,6 +49,31 @@ test('what failed in version 1 is tried again, and its reason goes when it succe
   }
   assert.is(catalog.embeddingOf('clip', asFrameId(3))?.inference_time_ms, 1.5);
   catalog.close();
+});
+
+test('version 3 becomes a catalog with a list of spaces, and keeps the name of its model', async () => {
+  const catalog = await openCopy('catalog-3');
+  assert.equal(catalog.integrityCheck(), []);
+  assert.equal(catalog.spaces(), [
+    {
+      name: 'clip',
+      state: 'active',
+      modality: 'image',
+      metric: 'cosine',
+      model: { id: 'm', revision: '1', sha256: 'ab', preprocessVersion: 1 },
+      modelName: 'Xenova/clip-vit-base-patch32',
+      vectorTable: 'sightline_clip_0123456789ab',
+      dim: 4,
+      committedRows: 4,
+    },
+  ]);
+  assert.equal([catalog.meta('model'), catalog.meta('vector_table')], [undefined, undefined]);
+  assert.is(catalog.rowOfFrame('clip', asFrameId(3)), 3);
+  catalog.close();
+  const old = await openCopy('catalog-1');
+  const [space] = old.spaces();
+  assert.equal([space?.state, space?.modelName, space?.vectorTable], ['active', 'builtin', undefined]);
+  old.close();
 });
 
 test('a reader says that a writer has to bring it up', async () => {

@@ -1,10 +1,11 @@
 /** Runs the real `sightline` command in a process of its own, away from the developer's settings. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
+import { scaled } from './deadline';
 import { makeTempDir } from './temp';
 
 export const CLI = path.resolve(__dirname, '../../lib/cli/main.js');
-/** Longer than any command of the tests takes on a busy machine. */
+/** Longer than any command of the tests takes. */
 const LIMIT_MS = 180_000;
 
 export interface CliResult {
@@ -67,7 +68,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
     stderr += chunk;
     heard();
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), scaled(LIMIT_MS));
   const ended = new Promise<CliResult>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {

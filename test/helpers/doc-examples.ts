@@ -4,6 +4,7 @@ import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:f
 import path from 'node:path';
 import ts from 'typescript';
 import { CLI, cleanEnv, type CliResult } from './cli';
+import { scaled } from './deadline';
 import { makeTempDir } from './temp';
 
 const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
@@ -130,10 +131,11 @@ function run(
         // Nothing of the group is left.
       }
     };
+    const limitMs = scaled(EXAMPLE_TIMEOUT_MS);
     const timer = setTimeout(() => {
-      stderr += `\nkilled after ${EXAMPLE_TIMEOUT_MS / 1000} s`;
+      stderr += `\nkilled after ${limitMs / 1000} s`;
       killGroup();
-    }, EXAMPLE_TIMEOUT_MS);
+    }, limitMs);
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
     child.on('error', reject);

@@ -27,7 +27,7 @@ test.before(async () => {
 });
 
 test('the first search makes the library, indexes everything and answers', async () => {
-  const result = await runCli(['a red circle', root]);
+  const result = await runCli(['a red circle', root, '--min-similarity', '0']);
   assert.is(result.code, 0, result.stderr);
   assert.match(result.stderr, new RegExp(`${files} files indexed`));
   const lines = result.stdout.trimEnd().split('\n');
@@ -113,7 +113,7 @@ test('--ndjson is one hit per line', async () => {
 
 test('file names with line breaks and terminal sequences are printed harmless', async () => {
   const base = ['search', 'a circle', root, '-k', '100'];
-  const table = await runCli(base);
+  const table = await runCli([...base, '--min-similarity', '0']);
   const paths = await runCli([...base, '--paths'], { cwd: parent });
   for (const { stdout } of [table, paths]) {
     assert.not.match(stdout, /\u001b|\u202e/);
@@ -166,6 +166,17 @@ test('a picture finds itself, and a frame finds others', async () => {
   );
   assert.ok(like.results.length > 0);
   assert.not.ok(like.results.some((hit) => hit.frame_id === first?.frame_id));
+});
+
+test('the table leaves out what would be shown as 0.000, unless it is asked for', async () => {
+  const words = ['search', 'zxqv blorf', root, '--no-sync'];
+  const { results: all } = documentOf<SearchResponse>(await runCli([...words, '--json']));
+  const some = all.filter((hit) => hit.similarity >= 0.0005).length;
+  const plain = await runCli(words);
+  assert.is(plain.stdout.split('\n').filter((line) => /^\d/.test(line.trim())).length, some);
+  assert.match(plain.stderr, new RegExp(`${all.length - some} more have nothing in common`));
+  const asked = await runCli([...words, '--min-similarity', '0']);
+  assert.is(asked.stdout.split('\n').filter((line) => /^\d/.test(line.trim())).length, all.length);
 });
 
 test('--min-similarity leaves out weaker hits and --fail-empty says so with 1', async () => {

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import type { ClipModel } from '../../lib/encode';
 import { openClip } from '../../lib/encode/kinds/clip';
 import type { ClipOptions } from '../../lib/encode/settings';
+import { scaled } from '../helpers/deadline';
 import { FAULTY, heldCall, order } from '../helpers/encode-faults';
 import { codeOf, errorOf } from '../helpers/errors';
 import { assertRow, pictures, texts, TINY_CLIP } from '../helpers/tiny-clip';
@@ -91,7 +92,7 @@ test('nobody waits for company when nothing runs', async () => {
     await clip.image.warm();
     const started = performance.now();
     for (let i = 0; i < 5; i++) await clip.image.encode([good(i)]);
-    assert.ok(performance.now() - started < 4000, 'five waits would be five seconds');
+    assert.ok(performance.now() - started < scaled(4000), 'five waits would be five seconds');
   });
 });
 
@@ -195,7 +196,7 @@ test('every promise settles once, and only faulty inputs fail, while workers cra
   const faults = ['#exit', '#crash', '#throw', '#garbage', '#hang', '#memory'];
   for (let done = 0; done < FAULTS; done += FAULTS_OF_A_POOL) {
     // Long enough for the healthy calls on a machine that is busy with other things.
-    const options = { workers: 2, timeoutMs: 3000, workerHeapMb: 64 };
+    const options = { workers: 2, timeoutMs: scaled(3000), workerHeapMb: 64 };
     await withClip(options, async (clip) => {
       await clip.image.warm();
       const settled = new Map<number, number>();

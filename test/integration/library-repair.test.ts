@@ -15,7 +15,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog } from '../../lib/catalog';
-import { EmbeddedVectors } from '../../lib/library/embedded-vectors';
+import { EmbeddedVectors } from '../../lib/library/spaces/embedded-vectors';
 import { openLibrary, type Library } from '../../lib/library';
 import { reconcile } from '../../lib/pipeline';
 import { compactRows, reclaim } from '../../lib/pipeline/reclaim';

@@ -3,7 +3,7 @@ import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { InstalledModel, ModelVerification, PullReport } from '../../lib/library/model/models';
+import type { InstalledModel, ModelVerification, PullReport } from '../../lib/library/models';
 import { documentOf, errorOf, runCli, startCli, type CliResult } from '../helpers/cli';
 import { LoopbackHub } from '../helpers/loopback-hub';
 import { REPOSITORY, VISION, withServedModel } from '../helpers/served-model';

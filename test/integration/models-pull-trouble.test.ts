@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openClip } from '../../lib/encode';
-import { pullModel } from '../../lib/library/model/models';
+import { pullModel } from '../../lib/library/models';
 import { LoopbackHub } from '../helpers/loopback-hub';
 import {
   blobOf,

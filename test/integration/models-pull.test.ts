@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openClip } from '../../lib/encode';
-import { type PullProgress } from '../../lib/library/model/models';
+import { type PullProgress } from '../../lib/library/models';
 import {
   blobOf,
   REPOSITORY,

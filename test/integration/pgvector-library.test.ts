@@ -180,9 +180,9 @@ test('kill -9 of the syncing process at random moments loses nothing and doubles
   const random = randomOf(SEED);
   const vectorStore = postgres.server.url;
   for (let kills = 0; kills < KILLS; kills++) {
-    if (await syncInChild(root, { vectorStore, killAfterMs: 1 + random() * 700 })) break;
+    if (await syncInChild(root, { open: { vectorStore }, killAfterMs: 1 + random() * 700 })) break;
   }
-  assert.ok(await syncInChild(root, { vectorStore }));
+  assert.ok(await syncInChild(root, { open: { vectorStore } }));
   await using library = await openLibrary(root, { vectorStore: postgres.server.url });
   assert.equal((await library.verify()).problems, []);
   assertAlike(await cosines(library), await cosines(reference));
