@@ -20,7 +20,7 @@ function run(command, args, options = {}) {
   return result;
 }
 
-/** @param files  [path below the root, lines that ran, lines] of each */
+/** @param files  [path below the root, lines run, lines] */
 function printTable(title, files) {
   const sums = new Map();
   for (const [file, ran, all] of files)

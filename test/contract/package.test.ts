@@ -204,7 +204,7 @@ test('the package loads through a link, from a path with spaces and signs, and t
   assert.equal(text.trim().split('\n'), ['found 0', 'found 0', 'ERR_ARG_RANGE true']);
 });
 
-test('what is packed holds no tests and no sources of ours but the addon', () => {
+test('the package contains no tests, and no sources except those of the addon', () => {
   const { text } = run('tar', ['-tzf', tarball], project);
   const names = text.trim().split('\n');
   assert.ok(names.includes('package/dist/lib/engine.d.mts'));
@@ -215,7 +215,7 @@ test('what is packed holds no tests and no sources of ours but the addon', () =>
   );
 });
 
-test('what the packed code loads is packed, also where no test of the package goes', () => {
+test('every file that packed code loads is packed', () => {
   const dist = path.join(project, 'node_modules', 'sightline', 'dist');
   const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.js'),

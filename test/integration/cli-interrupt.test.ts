@@ -49,7 +49,7 @@ test('the first Ctrl-C keeps what is finished, ends with 130, and the next sync 
   assert.ok(report.indexed < PICTURES, 'finished files were not read again');
 });
 
-test('Ctrl-C while a film is decoded leaves it wholly for the next sync', async () => {
+test('Ctrl-C while a video is decoded leaves it to the next sync', async () => {
   const films = path.join(root, 'films');
   mkdirSync(films);
   if (noFfmpeg !== undefined) return skip(noFfmpeg);

@@ -56,7 +56,7 @@ const storagesOf = (spread: number): readonly Storage[] =>
   isLong ? STORAGES : STORAGES.filter((_, i) => i === 0 || i === 1 + (spread % 4));
 const isChosen = (label: string): boolean => /tight .*sorted|scenes|1e8/.test(label);
 
-test('every spread of rows, every storage in turn: not under hnswlib', async () => {
+test('recall on every distribution, in every storage, is not below hnswlib', async () => {
   const folder = path.join(makeTempDir(), 'set');
   const failures: string[] = [];
   let hasPeer = true;

@@ -17,7 +17,7 @@ import { randomOf } from '../helpers/vectors';
 const KILLS = Number(process.env.SIGHTLINE_TEST_KILLS ?? rounds(6, 100));
 const SEED = Number(process.env.SIGHTLINE_TEST_SEED ?? 20261121);
 
-test('kill -9 at random moments loses nothing and doubles nothing', async () => {
+test('kill -9 at random moments loses and duplicates nothing', async () => {
   console.log(`seed ${SEED}, ${KILLS} kills`);
   const root = makeTempDir('crash');
   await writePictures(root, 40);
