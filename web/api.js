@@ -32,6 +32,7 @@ async function ask(path, options) {
 const optionsOf = (state) => {
   const params = new URLSearchParams({ k: String(state.k) });
   if (state.type !== '') params.set('type', state.type);
+  if (!state.each) params.set('fold', 'true');
   return params;
 };
 

@@ -10,6 +10,7 @@ import { notices } from './notice.js';
 import { drawPicture, keepPicture, pictureIn, pictureOf } from './picture.js';
 import { hasQuery, MAX_K, queryKey, readState, toAddress, writeState } from './state.js';
 import { askForToken } from './token.js';
+import { SyncLine } from './sync.js';
 import { Viewer } from './viewer.js';
 
 const TYPING_PAUSE_MS = 180;
@@ -24,12 +25,19 @@ const grid = new Grid(byId('grid'), {
 });
 const viewer = new Viewer(byId('viewer'), {
   onMove: (step) => moveTo(step),
+  onMoment: (frame) => showMoment(frame),
   onClose: () => closeViewer(),
+  rootOf: () => health?.root,
   onSimilar: (hit) => searchLike(hit),
 });
 const notice = notices(byId('notice'), {
   onExample: (text) => go({ q: text, like: undefined, image: '' }),
   onRetry: () => void run({ isFresh: true }),
+});
+
+const syncLine = new SyncLine(byId('sync'), {
+  onHealth: (news) => noteHealth(news),
+  onSearchAgain: () => void run({ isFresh: true }),
 });
 
 let state = readState();
@@ -69,7 +77,10 @@ async function run({ isFresh = false } = {}) {
   }
   try {
     const answer = (!isFresh && answers.get(key)) || (await answerOf(key, picture, controller));
-    if (controller === running) showAnswer(key, answer);
+    if (controller !== running) return;
+    showAnswer(key, answer);
+    if (isFresh) await refreshHealth();
+    if (isFresh) syncLine.settle(health?.frames);
   } catch (error) {
     if (controller !== running || error.name === 'AbortError') return;
     if (error instanceof ApiError && error.status === 401) {
@@ -107,13 +118,32 @@ function showAnswer(key, answer) {
   byId('status').textContent =
     hits.length === 0
       ? 'Nothing found'
-      : `${count(hits.length, 'result')} in ${answer.took_ms < 10 ? answer.took_ms.toFixed(1) : Math.round(answer.took_ms)} ms`;
+      : `${count(hits.length, 'result')}${hits.length >= MAX_K ? ', the most that one search gives,' : ''} in ${answer.took_ms < 10 ? answer.took_ms.toFixed(1) : Math.round(answer.took_ms)} ms`;
   showHint(answer.hint);
   byId('more').hidden = hits.length < state.k || state.k >= MAX_K;
+  showCap(hits.length);
+  showEach(hits);
   if (hits.length > 0) notice.hide();
   else if (health?.frames === 0) notice.emptyLibrary(health);
   else notice.nothingFound(state, health);
   showViewer();
+}
+
+/** What is left out is said, and how to get at it. */
+function showCap(shownHits) {
+  byId('cap').hidden = shownHits < MAX_K;
+  byId('cap').textContent =
+    `These are the ${MAX_K.toLocaleString('en')} best. Other words, or only pictures or only videos, show others.`;
+}
+
+/** The way from folded videos to every frame, and back. */
+function showEach(hits) {
+  const others = hits.reduce((sum, hit) => sum + (hit.others ?? 0), 0);
+  const button = byId('each');
+  button.hidden = !state.each && others === 0;
+  button.textContent = state.each
+    ? 'Show each video once'
+    : `Show every moment (${others.toLocaleString('en')} more)`;
 }
 
 /** Shows the server's hint until it is dismissed. */
@@ -143,6 +173,8 @@ function showHits(key, hits) {
   }
   byId('grid').ariaBusy = 'false';
   byId('more').hidden = true;
+  byId('cap').hidden = true;
+  byId('each').hidden = true;
   byId('hint').hidden = true;
   if (hits.length === 0) viewer.hide();
 }
@@ -162,6 +194,21 @@ async function refreshHealth() {
     await askForToken(byId('token'));
     health = await askHealth().catch((error) => error);
   }
+  if (!(health instanceof Error)) syncLine.show(health);
+}
+
+/** What the server says of itself while it reads files. */
+function noteHealth(news) {
+  const hasMore = news.frames !== health?.frames;
+  const wasEmpty = health?.status === 'empty';
+  health = news;
+  // Other frames, other answers; what is on the page stays until somebody asks.
+  if (hasMore) answers.clear();
+  if (!hasQuery(state) && (hasMore || wasEmpty)) {
+    if (news.status === 'empty') notice.emptyLibrary(news);
+    else notice.start(news);
+    syncLine.settle(news.frames);
+  } else if (hasQuery(state) && shown.hits.length === 0 && hasMore) void run({ isFresh: true });
 }
 
 // ---------------------------------------------------------------- changing the state
@@ -201,7 +248,17 @@ async function searchPicture(file) {
 
 // ---------------------------------------------------------------- viewer
 
-const indexOf = (frame) => shown.hits.findIndex((hit) => hit.frame_id === frame);
+const indexOf = (frame) =>
+  shown.hits.findIndex(
+    (hit) => hit.frame_id === frame || hit.moments?.some((moment) => moment.frame_id === frame),
+  );
+
+/** Another moment of the video that is shown. */
+function showMoment(frame) {
+  state = { ...state, frame };
+  writeState(state, 'replace');
+  showViewer();
+}
 
 function open(index) {
   clearTimeout(pause);
@@ -237,7 +294,7 @@ function closeViewer() {
 function showViewer() {
   const index = state.frame === undefined ? -1 : indexOf(state.frame);
   if (index < 0) viewer.hide();
-  else viewer.show(shown.hits[index], index, shown.hits.length);
+  else viewer.show(shown.hits[index], state.frame, index, shown.hits.length);
 }
 
 // ---------------------------------------------------------------- controls
@@ -279,6 +336,7 @@ byId('search').addEventListener('submit', (event) => {
   // Hides the on-screen keyboard, which covers the results.
   if (matchMedia('(pointer: coarse)').matches) box.blur();
 });
+byId('each').addEventListener('click', () => go({ each: !state.each }));
 byId('types').addEventListener('change', (event) => go({ type: event.target.value }));
 byId('more').addEventListener('click', () => {
   const y = scrollY;
@@ -293,7 +351,7 @@ byId('file').addEventListener('change', (event) => {
 });
 document.querySelector('.brand').addEventListener('click', (event) => {
   event.preventDefault();
-  go({ q: '', image: '', like: undefined, type: '' });
+  go({ q: '', image: '', like: undefined, type: '', each: false });
   box.focus();
 });
 

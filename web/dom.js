@@ -39,5 +39,32 @@ export function icon(...paths) {
   return svg;
 }
 
+/**
+ * Puts a text into the clipboard. The clipboard's own interface exists only on https and loopback.
+ *
+ * @param {HTMLElement} host  what has the focus now; a field elsewhere could not take it
+ * @returns {Promise<boolean>} false when the browser refuses
+ */
+export async function copyText(text, host) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const focused = document.activeElement;
+    const field = el('textarea', {
+      class: 'sr',
+      value: text,
+      readOnly: true,
+      'aria-hidden': 'true',
+    });
+    host.append(field);
+    field.select();
+    const isCopied = document.execCommand('copy');
+    field.remove();
+    focused?.focus();
+    return isCopied;
+  }
+}
+
 /** @param {string} id */
 export const byId = (id) => document.getElementById(id);

@@ -27,7 +27,11 @@ const SHEET = [
     [
       [['←', '→'], 'Previous, next result'],
       [['Space'], 'Play or pause the video'],
+      [[',', '.'], 'Moment before, after'],
+      [['+', '-', '0'], 'Zoom in, out, fit'],
+      [['O'], 'Show the original'],
       [['S'], 'More like this'],
+      [['P'], 'Copy the path of the file'],
       [['C'], 'Copy a link to this result'],
       [['Esc'], 'Back to the results'],
     ],
@@ -70,6 +74,13 @@ function inViewer({ viewer, onStep }, event) {
   if (event.key === 'ArrowLeft' || event.key === 'ArrowUp') return (onStep(-1), true);
   if (event.key === 'ArrowRight' || event.key === 'ArrowDown') return (onStep(1), true);
   if (event.key === ' ' && !onControl) return (viewer.play(), true);
+  if (event.key === ',') return (viewer.stepMoment(-1), true);
+  if (event.key === '.') return (viewer.stepMoment(1), true);
+  if (event.key === '+' || event.key === '=') return (viewer.zoom.in(), true);
+  if (event.key === '-') return (viewer.zoom.out(), true);
+  if (event.key === '0') return (viewer.zoom.fit(), true);
+  if (event.code === 'KeyO') return (viewer.showOriginal(), true);
+  if (event.code === 'KeyP') return (void viewer.copyPath(), true);
   if (event.code === 'KeyS') return (viewer.similar(), true);
   if (event.code === 'KeyC') return (void viewer.copyLink(), true);
   return false;

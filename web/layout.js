@@ -1,8 +1,8 @@
 // Justified layout: rows of pictures that fill the width. Pure functions.
 
-const GAP = 12;
+const GAP = 14;
 /** Height of the caption below each picture, in pixels. */
-export const CAPTION = 38;
+export const CAPTION = 30;
 /** Aspect ratios outside this range are cropped to it. */
 const NARROWEST = 0.62;
 const WIDEST = 2.4;

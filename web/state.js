@@ -6,6 +6,7 @@
  * @property {number} k      results asked for
  * @property {'' | 'image' | 'video'} type
  * @property {number | undefined} like   frame to search similar frames of
+ * @property {boolean} each   every frame of a video is a result of its own
  * @property {string} image  key of a query picture, see picture.js
  * @property {number | undefined} frame  frame shown in the viewer
  */
@@ -25,6 +26,7 @@ export function readState(search = location.search) {
     q: (params.get('q') ?? '').slice(0, 1024),
     k: Math.min(MAX_K, Math.max(1, k)),
     type: type === 'image' || type === 'video' ? type : '',
+    each: params.get('each') === '1',
     like: id(params.get('like')),
     image: /^[0-9a-f]{16}$/.test(image) ? image : '',
     frame: id(params.get('frame')),
@@ -39,6 +41,7 @@ export function toAddress(state) {
   else if (state.q.trim() !== '') params.set('q', state.q);
   if (state.k !== DEFAULT_K) params.set('k', String(state.k));
   if (state.type !== '') params.set('type', state.type);
+  if (state.each) params.set('each', '1');
   if (state.frame !== undefined) params.set('frame', String(state.frame));
   const text = params.toString();
   return text === '' ? location.pathname : `?${text}`;

@@ -228,13 +228,13 @@ export interface SearchOptions {
   readonly exact?: boolean;
   /** Leave out results with a lower `similarity`. */
   readonly minSimilarity?: number;
-  /** Ends the wait for the encoder; a search of the graph that has begun runs to its end. */
-  readonly signal?: AbortSignal;
   /**
    * One result per video: its best frame, with the others in `moments`. Looks at 2000 frames at most, so
    * there may be fewer than `k` results. Default false.
    */
   readonly fold?: boolean;
+  /** Ends the wait for the encoder; a search of the graph that has begun runs to its end. */
+  readonly signal?: AbortSignal;
 }
 
 /** A further frame of a video in a folded result. */

@@ -33,7 +33,7 @@ import { beginChange, openFormer, runChange } from './spaces/model-change';
 import type { OpenSpace } from './spaces/open-space';
 import { hintOf, lookForPhotographs } from './spaces/suitability';
 import { discardSpace, type LibraryPlace } from './spaces/vectors';
-import { openOriginal, type OriginalFile } from './original-file';
+import { openOriginal, type OriginalFile } from '../media';
 import type { EmbeddingService } from '../service';
 import { readOptions, type OptionRules } from '../base/options';
 import {
@@ -164,7 +164,7 @@ export class OpenedLibrary implements Library {
     if (rebuild) await this.space.startAfresh();
     const report = await sync(halves);
     await this.dropFormer(report);
-    return change === undefined ? report : { ...report, modelChange: change.stuck };
+    return change === undefined ? report : { ...report, modelChange: change.report() };
   }
 
   async undoModelChange(): Promise<ModelChange> {

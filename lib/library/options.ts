@@ -79,8 +79,8 @@ export const SEARCH_OPTIONS: OptionRules<SearchOptions> = {
   path: TEXT,
   exact: BOOLEAN,
   minSimilarity: number(0, 1),
-  signal: SIGNAL,
   fold: BOOLEAN,
+  signal: SIGNAL,
 };
 
 /** By name: arrays of other realms have other classes. */

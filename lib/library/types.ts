@@ -7,7 +7,7 @@ import type { LibraryBackupOptions, LibraryBackupReport } from './backup';
 import type { FramesFilter, MediaFilter, MediaItem } from './contents';
 import type { DiskUsage } from './disk-usage';
 import type { VectorStoreChoice } from './spaces/vectors';
-import type { OriginalFile } from './original-file';
+import type { OriginalFile } from '../media';
 import type { CacheName, EmbeddingService } from '../service';
 import type {
   FrameRecord,
@@ -163,10 +163,10 @@ export interface Library extends AsyncDisposable {
    */
   warm(): Promise<void>;
   stats(): LibraryStats;
-  /** Bytes of the files in the library's folder; looks at every one, 100,000 frames in about a second. */
-  diskUsage(): Promise<DiskUsage>;
   /** For a reader: looks for what another process committed, at most once a second. Searches do so too. */
   refresh(): Promise<void>;
+  /** Bytes of the files in the library's folder; looks at every one, 100,000 frames in about a second. */
+  diskUsage(): Promise<DiskUsage>;
   /** Every media file that is not, or only partly, searchable, and why; in path order. */
   problems(): readonly MediaProblem[];
   /**

@@ -6,7 +6,6 @@
 export { decodeAudio, type DecodeAudioOptions, type DecodedAudio } from './audio/audio';
 export { sampleClip, type SampleClipOptions } from './video/clip';
 export { contentHash } from './content-hash';
-export { contentTypeOf } from './content-type';
 export { findFfmpeg, type Ffmpeg } from './ffmpeg/ffmpeg-find';
 export type { DecodedFrame, DecodedImage } from './frame';
 export {
@@ -22,10 +21,9 @@ export { kindOfName } from './kinds';
 export { contentKind } from './recognise';
 export { LIMITS } from './limits';
 export { isPhotograph } from './image/photograph';
-export { openMedia } from './safe-open';
-export { SNIFF_BYTES } from './sniff';
 export { checkPixels, pngOf, type RawPixels } from './image/pixels';
 export { probeVideo, sampleVideo, type SampleOptions, type VideoInfo } from './video/video';
+export { openOriginal, type OriginalFile } from './original/original-file';
 export {
   walkMedia,
   type MediaFile,

@@ -1,4 +1,4 @@
-/** `serve`: the HTTP server and its page, until Ctrl-C or SIGTERM; a sync behind it. */
+/** `serve`: the HTTP server and its page, until SIGINT or SIGTERM; a sync behind it. */
 import { isLibraryError, makeError } from '../../base/errors';
 import type { Library } from '../../library/types';
 import { startServer, type RunningServer, type StartOptions } from '../../server';
@@ -26,7 +26,7 @@ export async function runServeVerb(
   if (flags.embedOnly === true) return serveEmbeddings(session);
   const sync = flags.sync === false ? undefined : await BackgroundSync.open(session, flags);
   try {
-    // Read-only, so that "sightline sync" can run beside the server, which notices what it commits.
+    // Read-only, so that `sightline sync` can run meanwhile; the server notices its commits.
     const { textModel } = session.config.settings;
     await using library = await openSession(session, { readOnly: true, textModel });
     const address = { ...addressOf(session), ...(sync && { sync: () => sync.state }) };
@@ -93,7 +93,7 @@ export interface ServeOptions {
 }
 
 /**
- * Resolves after a clean stop.
+ * Serves and resolves after a clean stop.
  *
  * @param announce  called once the server listens
  */
@@ -119,7 +119,7 @@ export async function serveUntilStopped(
   });
 }
 
-/** @throws ERR_PORT_IN_USE with a remedy, and other errors of listening */
+/** @throws ERR_PORT_IN_USE with the way round, and whatever else keeps the server from listening */
 async function listen(
   io: Io,
   served: Library | EmbeddingService,

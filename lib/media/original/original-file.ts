@@ -4,9 +4,10 @@
  */
 import { stat, realpath, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf, makeError } from '../base/errors';
-import type { MediaRow } from '../catalog';
-import { contentTypeOf, openMedia, SNIFF_BYTES } from '../media';
+import { codeOf, makeError } from '../../base/errors';
+import { openMedia } from '../safe-open';
+import { SNIFF_BYTES } from '../sniff';
+import { contentTypeOf } from './content-type';
 
 export interface OriginalFile extends AsyncDisposable {
   /** Open for reading; the caller closes it. */
@@ -20,12 +21,20 @@ export interface OriginalFile extends AsyncDisposable {
   readonly name: string;
 }
 
+/** A file as it was indexed. */
+export interface IndexedFile {
+  /** Relative to the root, with `/`. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+}
+
 /**
  * @param root  of the library
  * @throws ERR_MEDIA_MISSING when the file is gone, is no regular file any more, or is reached through a
  *   link; ERR_MEDIA_CHANGED when it is not the file that was indexed
  */
-export async function openOriginal(root: string, media: MediaRow): Promise<OriginalFile> {
+export async function openOriginal(root: string, media: IndexedFile): Promise<OriginalFile> {
   const gone = (cause?: unknown): Error =>
     makeError('ERR_MEDIA_MISSING', `${media.path} is not where it was; run a sync`, { cause });
   const realRoot = await realpath(root).catch((cause: unknown) => {

@@ -1,5 +1,5 @@
 /** The media type that HTTP says of a file, by its first bytes and not by its name. */
-import { sniff, type ImageFormat, type VideoFormat } from './sniff';
+import { sniff, type ImageFormat, type VideoFormat } from '../sniff';
 
 const IMAGES: Readonly<Partial<Record<ImageFormat, string>>> = {
   jpeg: 'image/jpeg',
