@@ -1,4 +1,4 @@
-/** The process of one suite: `suite-process.js NAME OPTIONS`; answers its parent with one message. */
+/** The process of a suite: `suite-process.js NAME OPTIONS`; sends its parent one message. */
 import { isLibraryError } from '../lib/base/errors';
 import type { BenchOptions, SuiteName } from './options';
 import type { Suite } from './suite';

@@ -6,8 +6,16 @@
 // Each line ends with seconds by the clock and, on Linux, of processors: those do not depend on what else runs.
 // Where CI is set, a skip that tools/allowed-skips.mjs does not name is a failure.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { availableParallelism, loadavg } from 'node:os';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isAllowedSkip } from './allowed-skips.mjs';
@@ -22,6 +30,11 @@ const FILE_TIMEOUT_MS = 5 * 60_000;
 const TIMES = path.join(root, 'build/test-times.json');
 /** Before there are times. */
 const LONGEST = ['harness-', 'native-core', 'engine-', 'cli-', 'package', 'pgvector', 'encode-'];
+/** Let a failing file say what failed, and every file what it took. */
+const PRELOADED = ['readable-failures.mjs', 'report-cpu.mjs'].flatMap((name) => [
+  '--import',
+  new URL(name, import.meta.url).href,
+]);
 /** What needs no build of ours, as jobs beside the tests. */
 const CHECKS = ['lint', 'format:check'];
 
@@ -68,28 +81,19 @@ function watch(child) {
   return () => clearInterval(timer);
 }
 
-/** CPU seconds of all children that have ended, with theirs. */
-function cpuOfChildren() {
-  try {
-    const stat = readFileSync('/proc/self/stat', 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[13]) + Number(fields[14])) / 100;
-  } catch {
-    return NaN;
-  }
-}
-
-let cpuSoFar = 0;
+/** Where test files keep what several of them begin with (test/helpers/shared-folder.ts). */
+const shared = mkdtempSync(path.join(tmpdir(), 'sightline-shared-'));
+process.on('exit', () => rmSync(shared, { recursive: true, force: true }));
 
 function start(job) {
   const isCheck = CHECKS.includes(job);
   const [command, parameters] = isCheck
     ? ['npm', ['run', '--silent', job]]
-    : [process.execPath, ['--expose-gc', job]];
+    : [process.execPath, ['--expose-gc', ...PRELOADED, job]];
   return spawn(command, parameters, {
     cwd: root,
-    env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, SIGHTLINE_TEST_SHARED: shared, FORCE_COLOR: '0', NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     shell: isCheck && process.platform === 'win32',
   });
 }
@@ -99,18 +103,15 @@ function runOne(job) {
     const started = Date.now();
     const child = start(job);
     let output = '';
-    let cpu = NaN;
+    let cpu = '';
     child.stdout.on('data', (chunk) => (output += chunk));
     child.stderr.on('data', (chunk) => (output += chunk));
+    child.stdio[3].on('data', (chunk) => (cpu += chunk));
     const unwatch = watch(child);
-    child.on('exit', () => {
-      const now = cpuOfChildren();
-      cpu = now - cpuSoFar;
-      cpuSoFar = now;
-    });
     child.on('close', (code, signal) => {
       unwatch();
-      const result = { file: job, output, code, signal, cpu, ms: Date.now() - started };
+      const seconds = cpu === '' ? undefined : Number(cpu);
+      const result = { file: job, output, code, signal, cpu: seconds, ms: Date.now() - started };
       resolve({ ...result, ...countsOf(result) });
     });
   });
@@ -140,7 +141,7 @@ async function work() {
     const result = await runOne(job);
     results.push(result);
     const mark = result.failed === 0 ? 'ok  ' : 'FAIL';
-    const cpu = Number.isNaN(result.cpu) ? '' : `, ${result.cpu.toFixed(1)} s CPU`;
+    const cpu = result.cpu === undefined ? '' : `, ${result.cpu.toFixed(1)} s CPU`;
     const took = `${(result.ms / 1000).toFixed(1)} s${cpu}`;
     console.log(`${mark} ${job}  ${result.passed} passed  ${took}`);
     for (const reason of result.skips) console.log(`     skipped: ${reason}`);
@@ -149,7 +150,6 @@ async function work() {
     if (result.failed > result.refused.length) {
       console.log(result.output.trimEnd());
       if (result.signal) console.log(`killed by ${result.signal}`);
-      // uvu cannot print an error whose `details` is an object, and ends without its summary.
       if (!CHECKS.includes(job) && !/Total:/.test(result.output))
         console.log('ended before its summary: run the file alone under `node --trace-uncaught`');
     }
@@ -159,10 +159,10 @@ await Promise.all(Array.from({ length: Math.max(1, Math.min(2, availableParallel
 const sum = (of) => results.reduce((total, result) => total + of(result), 0);
 const [passed, failed] = [sum((result) => result.passed), sum((result) => result.failed)];
 const skipped = sum((result) => result.skips.length - result.refused.length);
-for (const { file, cpu } of results) if (!Number.isNaN(cpu)) times[file] = Number(cpu.toFixed(2));
+for (const { file, cpu } of results) if (cpu !== undefined) times[file] = cpu;
 mkdirSync(path.dirname(TIMES), { recursive: true });
 writeFileSync(TIMES, JSON.stringify(times, null, 1));
 if (files.length === 0) console.log('no test file matches');
-if (!Number.isNaN(cpuSoFar)) console.log(`${cpuSoFar.toFixed(0)} s of processors`);
+console.log(`${sum((result) => result.cpu ?? 0).toFixed(0)} s CPU`);
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed > 0 || files.length === 0 ? 1 : 0;

@@ -37,6 +37,9 @@ import { SpaceTable, type NewSpace } from './tables/space-table';
 import type { SqliteDatabase } from './sqlite/sqlite';
 import { Statements } from './sqlite/statements';
 
+/** Length of SQLite's log that is worth a checkpoint: what SQLite takes by default. */
+const CHECKPOINT_BYTES = 1000 * 4096;
+
 /** One connection. Calls are synchronous and short; one writer at a time across all processes. */
 export class Catalog {
   private readonly sql: Statements;
@@ -54,7 +57,11 @@ export class Catalog {
     private readonly db: SqliteDatabase,
     readonly home: Home,
   ) {
-    this.sql = new Statements(db, () => home.assertOurs());
+    this.sql = new Statements(db, {
+      beforeWrite: () => home.assertOurs(),
+      afterCommit: () => this.checkpoint(),
+      afterRead: () => home.assertUnchanged(),
+    });
     this.spaceTable = new SpaceTable(this.sql, this);
     this.mediaTable = new MediaTable(this.sql);
     this.frameTable = new FrameTable(this.sql);
@@ -522,10 +529,29 @@ export class Catalog {
     if (free >= 256 && free >= pages / 4) this.sql.run('VACUUM');
   }
 
+  /**
+   * Moves a long log into the catalog file. SQLite does so by itself, but then nobody could tell its writes to
+   * that file from those of others. What a reader holds back is left to the next time.
+   */
+  private checkpoint(): void {
+    if (this.home.logBytes < CHECKPOINT_BYTES) return;
+    // The next write says why.
+    if (this.home.isOverwritten) return;
+    try {
+      this.db.exec('PRAGMA busy_timeout=0; PRAGMA wal_checkpoint(TRUNCATE);');
+    } catch {
+      // The commit stands, in the log; a disk that is full or broken says so at the next write.
+    } finally {
+      this.home.checkpointed();
+      this.db.exec('PRAGMA busy_timeout=5000');
+    }
+  }
+
   /** Idempotent. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    if (this.home.isOverwritten) this.home.emptyLog();
     this.db.close();
   }
 }

@@ -21,7 +21,7 @@ const isVerb = (word: string): boolean => (VERBS as readonly string[]).includes(
 
 export type Routed =
   | { readonly args: readonly string[] }
-  /** The verb that the first word is a typo of, or means elsewhere: ask instead of indexing and searching. */
+  /** The verb that the first word is a typo of, or means: ask instead of indexing and searching. */
   | { readonly meant: string };
 
 /** Words of other programs -> the verb here. */

@@ -66,7 +66,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--retry-failed', 'retry files that failed before')
     .option('--confirm-removals', 'remove missing files even if all or very many are missing')
     .option('--no-embed', 'store frames only; "sightline index" embeds them later')
-    .option('--undo', 'take back the last change of the model, and do nothing else');
+    .option('--undo', 'undo the last change of the model, and nothing else');
   withSampling(
     withModel(
       verb('ingest', 'first half of sync: read files, store frames', async (w, f, io) =>
@@ -177,7 +177,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
   const config = verb('config', 'print the settings in force', async (w, f, io) =>
     (await import('./verbs/config.js')).runConfigVerb(w, f, io),
   )
-    .argument('[print]', 'may be left out')
+    .argument('[print]', 'may be omitted')
     .addArgument(root)
     .option('--show-origin', 'also print where each value comes from');
   withModel(config);

@@ -164,7 +164,7 @@ export class OpenedLibrary implements Library {
     if (rebuild) await this.space.startAfresh();
     const report = await sync(halves);
     await this.dropFormer(report);
-    return change === undefined ? report : { ...report, modelChange: change.stuck };
+    return change === undefined ? report : { ...report, modelChange: change.report() };
   }
 
   async undoModelChange(): Promise<ModelChange> {

@@ -1,31 +1,41 @@
 /** Hashes of files, cached so that the lock check and the identity of a model read the weights once. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 
 /** Caches `read` by path until the file's identity, size or modification time changes. */
 export function oncePerFile<T>(
-  read: (file: string, size: number) => T | Promise<T>,
+  read: (file: string, size: number, stamp: string) => T | Promise<T>,
 ): (file: string) => Promise<T> {
   const known = new LRUCache<string, { readonly stamp: string; readonly value: T }>({ max: 1024 });
   return async (file) => {
-    const { dev, ino, size, mtimeMs } = await stat(file);
-    const stamp = `${dev}:${ino}:${size}:${mtimeMs}`;
+    const info = await stat(file);
+    const stamp = stampOf(info);
     const found = known.get(file);
     if (found?.stamp === stamp) return found.value;
-    const value = await read(file, size);
+    const value = await read(file, info.size, stamp);
     known.set(file, { stamp, value });
     return value;
   };
 }
 
 /** SHA-256 in lower-case hexadecimal. Follows links. Cost: about a second per gigabyte, once. */
-export const sumOfFile = oncePerFile(async (file, size) => {
+export const sumOfFile = oncePerFile(async (file, size, stamp) => {
   const hash = createHash('sha256');
   for await (const chunk of piecesOf(file)) hash.update(chunk as Buffer);
-  return { size, sha256: hash.digest('hex') };
+  return { size, stamp, sha256: hash.digest('hex') };
 });
+
+const stampOf = ({ dev, ino, size, mtimeMs }: Stats): string => `${dev}:${ino}:${size}:${mtimeMs}`;
+
+/** Whether a file has the bytes of a sum, also of another process: hashed only where its stamp is another. */
+export async function isAsSummed(
+  file: string,
+  sum: { readonly stamp: string; readonly sha256: string },
+): Promise<boolean> {
+  return stampOf(await stat(file)) === sum.stamp || (await sumOfFile(file)).sha256 === sum.sha256;
+}
 
 const piecesOf = (file: string): NodeJS.ReadableStream =>
   createReadStream(file, { highWaterMark: 1 << 20 });

@@ -21,7 +21,7 @@ async function openCopy(name: string, readOnly = false): Promise<Catalog> {
   return openCatalog(dir, { readOnly });
 }
 
-test('version 1 is brought up with its rows, failures and queue', async () => {
+test('version 1 is migrated with its rows, failures and queue', async () => {
   const catalog = await openCopy('catalog-1');
   assert.equal(catalog.integrityCheck(), []);
   assert.is(catalog.framesInSpace('clip', [asFrameId(1)])[0]?.mediaPath, 'b.mp4');
@@ -36,7 +36,7 @@ test('version 1 is brought up with its rows, failures and queue', async () => {
   catalog.close();
 });
 
-test('what failed in version 1 is tried again, and its reason goes when it succeeds', async () => {
+test('what failed in version 1 is retried, and its reason is cleared when it succeeds', async () => {
   const catalog = await openCopy('catalog-1');
   catalog.retryFailedFrames('clip');
   assert.equal(catalog.framesWithoutRow('clip', 10), [2, 3, 4]);
@@ -76,7 +76,7 @@ test('version 3 becomes a catalog with a list of spaces, and keeps the name of i
   old.close();
 });
 
-test('a reader says that a writer has to bring it up', async () => {
+test('a reader reports that a writer must migrate the catalog first', async () => {
   const code = await openCopy('catalog-1', true).then(
     (catalog) => catalog.close(),
     (error: unknown) => (error as { code: string }).code,

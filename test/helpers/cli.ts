@@ -43,6 +43,7 @@ export function cleanEnv(extra: Readonly<Record<string, string>> = {}): NodeJS.P
     'LD_LIBRARY_PATH',
     'SIGHTLINE_FFMPEG',
     'FFMPEG_PATH',
+    'NODE_V8_COVERAGE',
   ];
   const env: NodeJS.ProcessEnv = { HOME: home, NO_COLOR: '1' };
   for (const name of keep) if (process.env[name] !== undefined) env[name] = process.env[name];

@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary } from '../../lib/library';
 import type { SearchResponse, SearchResult, SyncReport } from '../../lib/base/types';
+import { rounds } from '../helpers/campaign';
 import { documentOf, runCli } from '../helpers/cli';
 import { noFfmpeg, writeVideo } from '../helpers/media';
 import { drawing, drawPictures, MEDIA_SEED } from '../helpers/media-folder';
@@ -58,7 +59,7 @@ test('a search indexes what was added since, and only that', async () => {
 });
 
 test('searches that start together on a new folder make one library, and all of them answer', async () => {
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < rounds(1, 3); round++) {
     const fresh = makeTempDir('cli-together');
     await drawPictures(fresh, 3);
     const results = await Promise.all(
@@ -111,7 +112,7 @@ test('--ndjson is one hit per line', async () => {
   for (const hit of hits) assert.type(hit.media_path, 'string');
 });
 
-test('file names with line breaks and terminal sequences are printed harmless', async () => {
+test('line breaks and escape sequences in file names are printed escaped', async () => {
   const base = ['search', 'a circle', root, '-k', '100'];
   const table = await runCli([...base, '--min-similarity', '0']);
   const paths = await runCli([...base, '--paths'], { cwd: parent });
@@ -199,7 +200,7 @@ test('searching works while another process holds the library for writing', asyn
   assert.match(sync.stderr, /ERR_FILE_LOCKED/);
 });
 
-test('a reader that stops early is no error', async () => {
+test('a closed output pipe is no error', async () => {
   const { spawnSync } = await import('node:child_process');
   const { CLI, cleanEnv } = await import('../helpers/cli.js');
   const command = `"${process.execPath}" "${CLI}" search "a circle" "${root}" --ndjson --quiet | head -n 1; echo "\${PIPESTATUS[0]}"`;

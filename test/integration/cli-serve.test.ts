@@ -199,7 +199,7 @@ test('names of a proxy are flags, and a wrong one says how it is written', async
   assert.match(stderr, /no token is set, so whoever reaches photos\.example sees the library/);
 });
 
-test('a port in use is 2 with the way round', async () => {
+test('a port in use exits with 2 and a remedy', async () => {
   const blocker = createServer().listen(0, '127.0.0.1');
   await once(blocker, 'listening');
   const { port } = blocker.address() as AddressInfo;
@@ -213,7 +213,7 @@ test('a port in use is 2 with the way round', async () => {
   assert.not.match(result.stderr, /\n +at /);
 });
 
-test('beyond this machine only with a token', async () => {
+test('listening beyond this machine requires a token', async () => {
   const result = await runCli(['serve', root, '--host', '0.0.0.0', '--port', '0', '--no-sync']);
   assert.is(result.code, 2, result.stderr);
   assert.match(result.stderr, /token/);

@@ -279,7 +279,7 @@ test('a pattern that takes for ever ends with the deadline, and the next text wo
   await encoder.close();
 });
 
-test('ids behind the table of the graph are ERR_ENCODE, not memory of others', async () => {
+test('token ids beyond the embedding table are ERR_ENCODE', async () => {
   const folder = copyModel(MINILM);
   const file = path.join(folder, 'tokenizer.json');
   writeFileSync(file, readFileSync(file, 'utf8').replace('"night": 11', '"night": 1000000'));

@@ -205,7 +205,7 @@ test('any number of bad inputs in one call fail alone, each with its own reason'
 test('inputs that take too long, however many, never stop the encoder', async () => {
   await withClip({ workers: 1, timeoutMs: scaled(200) }, async (clip) => {
     await clip.image.warm();
-    for (let i = 0; i < 6; i++)
+    for (let i = 0; i < 3; i++)
       assert.is(await codeOf(clip.image.encode([order('#hang')])), 'ERR_TIMEOUT');
     assertRow(await clip.image.encode([good(1)]), 0, vectorOf(1));
   });

@@ -195,7 +195,7 @@ test('many requests at once share calls of the model, and all are answered', asy
   assert.is(counted, await count(/embedding_batch_size_count\{kind="instruction"\} (\d+)/));
 });
 
-test('more than the line holds are told to come back', async () => {
+test('requests beyond the queue get 503 with Retry-After', async () => {
   const small = await serve(library, { limits: { activeEmbeds: 1, queuedSearches: 1 } });
   const answers = await Promise.all(
     Array.from({ length: 30 }, (_, i) => askJson(small.port, '/embed/text', { text: `line ${i}` })),

@@ -130,14 +130,18 @@ export class FrameTable {
     return ids;
   }
 
-  /** Deletes a frame's rows and leaves tombstones (stored in the table `graves`). */
-  private removeRow(frameId: FrameId): void {
+  /** Deletes a frame's rows, of one space or of all, and leaves tombstones (stored in the table `graves`). */
+  private removeRow(frameId: FrameId, space?: string): void {
+    const [where, values] =
+      space === undefined
+        ? [IN_ANY_SPACE, [frameId]]
+        : ['space = ? AND frame_id = ?', [space, frameId]];
     this.sql.run(
       `INSERT OR IGNORE INTO graves (space, frame_id)
-       SELECT space, frame_id FROM frame_rows WHERE ${IN_ANY_SPACE}`,
-      frameId,
+       SELECT space, frame_id FROM frame_rows WHERE ${where}`,
+      ...values,
     );
-    this.sql.run(`DELETE FROM frame_rows WHERE ${IN_ANY_SPACE}`, frameId);
+    this.sql.run(`DELETE FROM frame_rows WHERE ${where}`, ...values);
   }
 
   /** Frames of a media file with the checksums of their pictures, by time. */
@@ -274,7 +278,7 @@ export class FrameTable {
     }
     for (const failure of failures) {
       const { frameId, reason, code = 'ERR_ENCODE', isEncoderFault = false } = failure;
-      this.removeRow(frameId);
+      this.removeRow(frameId, space);
       this.sql.run(
         `INSERT INTO failed_frames (space, frame_id, reason, attempts, code, device, created_at,
            needs_decoding)
@@ -373,7 +377,7 @@ export class FrameTable {
   /** Deletes frames' rows; the frames wait again. */
   requeue(space: string, frameIds: readonly FrameId[]): void {
     for (const frameId of frameIds) {
-      this.removeRow(frameId);
+      this.removeRow(frameId, space);
       this.sql.run(
         'INSERT OR IGNORE INTO pending_frames (space, frame_id) VALUES (?, ?)',
         space,

@@ -15,7 +15,7 @@ function wantsColour(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && TERM !== 'dumb';
 }
 
-/** To stderr. On a terminal it replaces what stands in the line: a progress bar, an echoed `^C`. */
+/** To stderr. On a terminal it overwrites the current line: a progress bar, an echoed `^C`. */
 function writeLine(text: string): void {
   const clear = process.stderr.isTTY ? '\r\u001b[K' : '';
   process.stderr.write(`${clear}${text}\n`);

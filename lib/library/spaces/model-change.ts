@@ -40,7 +40,8 @@ export interface RunningChange {
 
 /** A change that cannot go on now, and why. */
 export interface StuckChange {
-  readonly stuck: ModelChange;
+  /** As of now. */
+  report(): ModelChange;
 }
 
 /**
@@ -65,7 +66,7 @@ export async function beginChange(
   } catch (error) {
     if (!isLibraryError(error) || error.code === 'ERR_FILE_LOCKED') throw error;
     const problem = { code: error.code, reason: error.message };
-    return { stuck: describeChange(catalog, from, building.name, problem) };
+    return { report: () => describeChange(catalog, from, building.name, problem) };
   }
 }
 

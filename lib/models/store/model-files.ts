@@ -78,11 +78,21 @@ function isThere(folder: string, name: string): Promise<boolean> {
   );
 }
 
+/** The graph itself, or a file with its weights, as it was when the model was opened. */
+export interface WeightFile {
+  /** As the graph names it. */
+  readonly name: string;
+  readonly file: string;
+  readonly sha256: string;
+  /** See `FileSum`. */
+  readonly stamp: string;
+}
+
 export interface GraphFile {
   readonly file: string;
   /** Size of all its weight files; decides the number of workers. */
   readonly bytes: number;
-  readonly sums: readonly { readonly name: string; readonly sha256: string }[];
+  readonly sums: readonly WeightFile[];
   readonly signature: Signature;
 }
 
@@ -142,11 +152,13 @@ export async function inspectGraph(
   const { externals, signature } = await headOf(file);
   const own = await sumOfFile(file);
   let bytes = own.size;
-  const sums = [{ name: path.basename(file), sha256: own.sha256 }];
+  const { sha256, stamp } = own;
+  const sums: WeightFile[] = [{ name: path.basename(file), file, sha256, stamp }];
   for (const external of externals) {
-    const sum = await sumOfFile(await externalFile(file, external, root));
+    const weights = await externalFile(file, external, root);
+    const sum = await sumOfFile(weights);
     bytes += sum.size;
-    sums.push({ name: external, sha256: sum.sha256 });
+    sums.push({ name: external, file: weights, sha256: sum.sha256, stamp: sum.stamp });
   }
   return { file, bytes, sums, signature };
 }
@@ -156,7 +168,7 @@ async function externalFile(model: string, name: string, root: string): Promise<
   if (!isSafeRelativePath(name)) {
     throw makeError(
       'ERR_MODEL_INVALID',
-      `${model} names ${JSON.stringify(name)} for its weights, which is not a path inside its folder: refused`,
+      `${model} names ${JSON.stringify(name)} as its weights, outside its folder: refused`,
       { details: { file: model, location: name } },
     );
   }

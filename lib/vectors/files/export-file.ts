@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { throwIfAborted } from '../../base/abort';
 import { attempt, type IndexCore } from '../core';
+import { countFrom, room } from '../room';
 import { FUNCTION, outOfRange, readOptions, SIGNAL, type OptionRules } from '../../base/options';
 import { checkPath, type Progress } from '../arguments/validate';
 import { prepareVectors } from './write-vectors';
@@ -92,7 +93,7 @@ async function* liveVectors(core: IndexCore, job: ExportFile): AsyncGenerator<Fl
       rows: looked,
     });
     looked = done;
-    const vectors = new Float32Array(rows.length * core.dim);
+    const vectors = room(Float32Array, rows.length * core.dim);
     attempt(() => core.binding.copyRows(core.handle, rows, vectors));
     yield vectors;
     job.onProgress?.(done, total);
@@ -117,9 +118,9 @@ function* liveSteps(core: IndexCore, total: number): Generator<Step> {
   const size = Math.max(1, Math.min(STEP_ROWS, Math.floor(STEP_FLOATS / core.dim)));
   for (let first = 0; first < total; first += size) {
     const length = Math.min(size, total - first);
-    const rows = Uint32Array.from({ length }, (_, i) => first + i);
-    const keys = new BigInt64Array(length);
-    const now = new Uint32Array(length);
+    const rows = countFrom(first, length);
+    const keys = room(BigInt64Array, length);
+    const now = room(Uint32Array, length);
     attempt(() => core.binding.copyKeys(core.handle, rows, keys));
     attempt(() => core.binding.rowsOf(core.handle, keys, now));
     const isLive = (_: unknown, i: number): boolean => now[i] === first + i;

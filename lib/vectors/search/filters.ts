@@ -10,6 +10,7 @@ import { wrongType } from '../../base/options';
 import { checkPresent } from '../../base/arrays';
 import { attempt, type IndexCore } from '../core';
 import { bitsOfKeys, bitsOfPredicate } from './filter-bits';
+import { copyOf } from '../room';
 import type { Filter } from '../types';
 import { checkKeys } from '../arguments/validate';
 
@@ -83,9 +84,9 @@ export function compileFilter(core: IndexCore, given: Filter): Uint8Array {
   const asked = filterOf(core, given);
   // A bitset given by the caller refers to the current row numbers.
   const isRaw = types.isUint8Array(given) && !compiled.has(given);
-  const filter = isRaw ? new RowFilter(core, given.slice(), core.renumbered) : asked;
+  const filter = isRaw ? new RowFilter(core, copyOf(Uint8Array, given), core.renumbered) : asked;
   const { bits } = filter.current();
-  const out = bits.slice();
+  const out = copyOf(Uint8Array, bits);
   compiled.set(out, { filter, bits });
   return out;
 }
