@@ -12,6 +12,7 @@ export const SUITES = [
   'peers',
   'distributions',
   'filtered',
+  'metadata',
   'batch',
   'open',
   'churn',

@@ -10,6 +10,7 @@ const LOADERS: Readonly<Record<SuiteName, () => Promise<Suite>>> = {
   peers: async () => (await import('./suites/peers.js')).peersSuite,
   distributions: async () => (await import('./suites/distributions.js')).distributionsSuite,
   filtered: async () => (await import('./suites/filtered.js')).filteredSuite,
+  metadata: async () => (await import('./suites/metadata.js')).metadataSuite,
   batch: async () => (await import('./suites/batch.js')).batchSuite,
   open: async () => (await import('./suites/open.js')).openSuite,
   churn: async () => (await import('./suites/churn.js')).churnSuite,

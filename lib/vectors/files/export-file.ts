@@ -5,6 +5,7 @@ import { attempt, type IndexCore } from '../core';
 import { countFrom, room } from '../room';
 import { FUNCTION, outOfRange, readOptions, SIGNAL, type OptionRules } from '../../base/options';
 import { checkPath, type Progress } from '../arguments/validate';
+import { assertIntegerKeys } from '../payloads/string-keys';
 import { prepareVectors } from './write-vectors';
 
 /** Rows per step, copied on the calling thread in about a millisecond. */
@@ -59,6 +60,7 @@ export function checkExport(file: unknown, options: ExportOptions): ExportFile {
 
 /** Call as the one writer: changes in between would separate vectors from keys. */
 export async function exportFile(core: IndexCore, job: ExportFile): Promise<ExportReport> {
+  assertIntegerKeys(core, 'exportFile cannot write them: read them with keysOf()');
   const format = 'npy';
   const { dim } = core;
   const vectors = await prepareVectors({

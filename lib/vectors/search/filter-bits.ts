@@ -3,6 +3,7 @@ import { makeError } from '../../base/errors';
 import type { NativeKeys } from '../../native';
 import { wrongType } from '../../base/options';
 import type { IndexCore } from '../core';
+import { copyStringKeys } from '../payloads/payload';
 import { countFrom, room } from '../room';
 import { NO_ROW } from '../rows';
 
@@ -18,7 +19,7 @@ export function bitsOfKeys(core: IndexCore, keys: NativeKeys): Uint8Array {
 }
 
 /** Calls the predicate once per live row. */
-export function bitsOfPredicate(core: IndexCore, predicate: (key: number) => boolean): Uint8Array {
+export function bitsOfPredicate(core: IndexCore, predicate: (key: never) => boolean): Uint8Array {
   const { binding, handle } = core;
   const count = binding.count(handle);
   const rows = countFrom(0, count);
@@ -30,6 +31,7 @@ export function bitsOfPredicate(core: IndexCore, predicate: (key: number) => boo
     exact = room(BigInt64Array, count);
     binding.copyKeys(handle, rows, exact);
   }
+  const strings = core.strings === undefined ? undefined : copyStringKeys(core, rows);
   const now = room(Uint32Array, count);
   if (binding.liveCount(handle) < count) binding.rowsOf(handle, exact ?? keys, now);
   else now.set(rows);
@@ -37,7 +39,8 @@ export function bitsOfPredicate(core: IndexCore, predicate: (key: number) => boo
   for (let row = 0; row < count; row++) {
     if (now[row] !== row) continue;
     const key = keys[row] as number;
-    const answer: unknown = predicate(Number.isNaN(key) ? (exact?.[row] as never) : key);
+    const given = strings?.[row] ?? (Number.isNaN(key) ? exact?.[row] : key);
+    const answer: unknown = predicate(given as never);
     if (isYes(answer)) set(bits, row);
   }
   return bits;
