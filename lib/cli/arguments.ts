@@ -13,6 +13,7 @@ export const VERBS = [
   'verify',
   'backup',
   'doctor',
+  'setup',
   'models',
   'embed',
   'demo',

@@ -4,7 +4,7 @@ import { MAX_TEXT } from '../../base/limits';
 import type { ServiceContext } from '../context';
 import { MAX_EMBED_INPUTS } from '../limits';
 import { INFO } from '../schemas/embed-schemas';
-import { packageVersion } from '../../base/package-root';
+import { VERSION } from '../../base/version';
 
 export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: ServiceContext): void {
   app.get(
@@ -23,7 +23,7 @@ export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: Serv
   app.get('/info', { schema: INFO }, (_request, reply) => {
     reply.header('cache-control', 'no-store');
     return {
-      version: packageVersion(),
+      version: VERSION,
       models: {
         text: { ...embeddings.models.instruction, dim: embeddings.instructionDim },
         image: { ...embeddings.models.image, dim: embeddings.imageDim },
