@@ -1,7 +1,8 @@
 // Makes the two tarballs that are published, from the build in dist/ and the binaries in prebuilds/:
 //
 //   node tools/pack.mjs [FOLDER]      default: build/packed; prints one line each, and refuses what is not built
-//   --allow-missing-prebuilds         for trying them on this machine alone
+//   --this-machine    for trying them here: other systems' binaries may be missing, and where that of this one
+//                     is, the one just built takes its place
 //
 //   sightline         everything
 //   sightline-engine  what `sightline/engine` loads, and nothing else: no dependency at all
@@ -74,6 +75,15 @@ function closure(entries) {
   return [...found];
 }
 
+/** Where this machine's own binary would be, and where the build puts it. */
+const libc = { linux: process.report.getReport().header.glibcVersionRuntime ? '.glibc' : '.musl' };
+const own = `prebuilds/${process.platform}-${process.arch}/sightline${libc[process.platform] ?? ''}.node`;
+const sourceOf = (file) =>
+  path.join(
+    root,
+    file === own && !existsSync(path.join(root, own)) ? 'build/Release/sightline.node' : file,
+  );
+
 /** Copies into a fresh folder; source maps stay behind, and with them the lines that name them. */
 function stage(name, files, changed) {
   const folder = path.join(root, 'build', 'staged', name);
@@ -85,7 +95,7 @@ function stage(name, files, changed) {
       writeFileSync(to, read(file).replace(/^\/\/# sourceMappingURL=.*\n?/gm, ''), {
         mode: statSync(path.join(root, file)).mode,
       });
-    else cpSync(path.join(root, file), to);
+    else cpSync(sourceOf(file), to);
   }
   for (const [file, text] of Object.entries(changed)) writeFileSync(path.join(folder, file), text);
   const packed = only(
@@ -114,13 +124,14 @@ function section(heading) {
 }
 
 const missing = PREBUILDS.filter((file) => !existsSync(path.join(root, 'prebuilds', file)));
-if (missing.length > 0 && !args.includes('--allow-missing-prebuilds')) {
+const isTrial = args.includes('--this-machine');
+if (missing.length > 0 && !isTrial) {
   console.error(`pack: prebuilds/ lacks ${missing.join(', ')}`);
   process.exit(1);
 }
 mkdirSync(target, { recursive: true });
 
-const all = listedFiles().filter((file) => !file.endsWith('.map'));
+const all = [...new Set([...listedFiles(), ...(isTrial ? [own] : [])])];
 /** Of no use to who installs. */
 const OURS = ['scripts', 'devDependencies', 'allowScripts'];
 const rest = Object.fromEntries(Object.entries(manifest).filter(([key]) => !OURS.includes(key)));

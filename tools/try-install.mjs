@@ -275,7 +275,7 @@ function tarballsOf() {
     must(
       'tools/pack.mjs',
       process.execPath,
-      [path.join(root, 'tools/pack.mjs'), folder, '--allow-missing-prebuilds'],
+      [path.join(root, 'tools/pack.mjs'), folder, '--this-machine'],
       { cwd: root },
     );
   return {
