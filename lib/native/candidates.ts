@@ -4,15 +4,20 @@
  */
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
+import { PACKAGE_ROOT } from '../base/package-root';
 import { isMusl } from '../base/parts/libc';
 
-/** Every path is spelled from the root by `path.join`, so that tools that trace files find them. */
+/** Spelled from `__dirname` and a text, which tools that trace files understand. */
+const OWN_PREBUILDS = __dirname + '/../../../prebuilds';
+
 export function candidatesIn(root: string): string[] {
   const { platform, arch } = process;
   const libc = platform === 'linux' ? (isMusl() ? '.musl' : '.glibc') : '';
+  const prebuilds =
+    root === PACKAGE_ROOT ? path.resolve(OWN_PREBUILDS) : path.join(root, 'prebuilds');
   return [
     path.join(root, 'build', 'Release', 'sightline.node'),
-    path.join(root, 'prebuilds', `${platform}-${arch}`, `sightline${libc}.node`),
+    path.join(prebuilds, `${platform}-${arch}`, `sightline${libc}.node`),
   ].filter((file) => existsSync(file));
 }
 
