@@ -14,16 +14,16 @@ constexpr double kMaxSafeInteger = 9007199254740991.0;
                            "argument " + std::to_string(at) + " must be " + expected));
 }
 
-// One call of the plain interface: its C++ wrapper asks the engine five times per array, which is
-// half of what a search of a tiny index costs.
+// The plain C interface: its C++ wrapper makes five calls per array, half the cost of searching a
+// tiny index.
 template <typename T>
-Span<T> ArrayAt(const Napi::CallbackInfo& info, size_t at, napi_typedarray_type type,
-                const char* expected) {
+Span<T> SpanOf(const Napi::CallbackInfo& info, size_t at, napi_value value,
+               napi_typedarray_type type, const char* expected) {
   napi_typedarray_type actual;
   void* data = nullptr;
   Span<T> span;
-  if (napi_get_typedarray_info(info.Env(), info[at], &actual, &span.size, &data, nullptr,
-                               nullptr) != napi_ok ||
+  if (napi_get_typedarray_info(info.Env(), value, &actual, &span.size, &data, nullptr, nullptr) !=
+          napi_ok ||
       actual != type) {
     WrongType(info, at, expected);
   }
@@ -45,17 +45,8 @@ constexpr napi_typedarray_type kTypeOf<double> = napi_float64_array;
 template <typename T>
 Span<T> ArrayOf(const Napi::CallbackInfo& info, size_t at, const char* name) {
   if (!info[at].IsObject()) WrongType(info, at, "an object");
-  const Napi::Value value = info[at].As<Napi::Object>().Get(name);
-  napi_typedarray_type actual;
-  void* data = nullptr;
-  Span<T> span;
-  if (napi_get_typedarray_info(info.Env(), value, &actual, &span.size, &data, nullptr, nullptr) !=
-          napi_ok ||
-      actual != kTypeOf<T>) {
-    WrongType(info, at, "an object with typed arrays for the results");
-  }
-  span.data = static_cast<T*>(data);
-  return span;
+  return SpanOf<T>(info, at, info[at].As<Napi::Object>().Get(name), kTypeOf<T>,
+                   "an object with typed arrays for the results");
 }
 
 template Span<float> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
@@ -92,7 +83,7 @@ double NumberAt(const Napi::CallbackInfo& info, size_t at) {
 
 uint64_t IntegerAt(const Napi::CallbackInfo& info, size_t at, uint64_t low, uint64_t high) {
   const double value = NumberAt(info, at);
-  // Written so that NaN fails.
+  // NaN fails.
   const bool fits = value >= static_cast<double>(low) && value <= static_cast<double>(high);
   if (!fits || std::floor(value) != value) {
     Throw(info.Env(), Status(StatusCode::kInvalidRange,
@@ -118,23 +109,23 @@ std::string StringAt(const Napi::CallbackInfo& info, size_t at) {
 }
 
 Span<float> FloatsAt(const Napi::CallbackInfo& info, size_t at) {
-  return ArrayAt<float>(info, at, napi_float32_array, "a Float32Array");
+  return SpanOf<float>(info, at, info[at], napi_float32_array, "a Float32Array");
 }
 
 Span<uint8_t> Uint8sAt(const Napi::CallbackInfo& info, size_t at) {
-  return ArrayAt<uint8_t>(info, at, napi_uint8_array, "a Uint8Array");
+  return SpanOf<uint8_t>(info, at, info[at], napi_uint8_array, "a Uint8Array");
 }
 
 Span<uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at) {
-  return ArrayAt<uint32_t>(info, at, napi_uint32_array, "a Uint32Array");
+  return SpanOf<uint32_t>(info, at, info[at], napi_uint32_array, "a Uint32Array");
 }
 
 Span<double> DoublesAt(const Napi::CallbackInfo& info, size_t at) {
-  return ArrayAt<double>(info, at, napi_float64_array, "a Float64Array");
+  return SpanOf<double>(info, at, info[at], napi_float64_array, "a Float64Array");
 }
 
 Span<int64_t> BigintsAt(const Napi::CallbackInfo& info, size_t at) {
-  return ArrayAt<int64_t>(info, at, napi_bigint64_array, "a BigInt64Array");
+  return SpanOf<int64_t>(info, at, info[at], napi_bigint64_array, "a BigInt64Array");
 }
 
 std::vector<int64_t> KeysAt(const Napi::CallbackInfo& info, size_t at) {
@@ -171,9 +162,10 @@ bool IsBigInt64s(const Napi::Value& value) {
 const uint8_t* BytesAt(const Napi::CallbackInfo& info, size_t at, size_t* size) {
   *size = 0;
   if (info[at].IsUndefined()) return nullptr;
-  const auto bytes = ArrayAt<uint8_t>(info, at, napi_uint8_array, "a Uint8Array or undefined");
+  const auto bytes =
+      SpanOf<uint8_t>(info, at, info[at], napi_uint8_array, "a Uint8Array or undefined");
   *size = bytes.size;
-  // An empty filter allows nothing, which is not the same as no filter.
+  // An empty filter allows nothing, unlike no filter.
   static const uint8_t kNone = 0;
   return *size == 0 ? &kNone : bytes.data;
 }

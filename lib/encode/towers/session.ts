@@ -66,6 +66,10 @@ export class TowerSession {
     }
   }
 
+  release(): Promise<void> {
+    return this.session.release();
+  }
+
   /** Milliseconds in the runtime since the last call. */
   takeSpentMs(): number {
     const spent = this.spentMs;
