@@ -1,13 +1,16 @@
 /**
- * Finds and loads the addon. The only folder that knows there is a binary; uses `lib/base` alone.
+ * Finds and loads the addon, or last of all the portable engine (`wasm/`). The only folder that knows there is
+ * a binary; uses `lib/base` alone.
  * Loaded at the first call, so that requiring the package never fails.
  */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { resolve as findBinary } from 'node-gyp-build';
 import { codeOfNativeStatus, isError, makeError, messageOf } from '../base/errors';
 import { BUNDLE_REMEDY, installedRoot, isBundled, PACKAGE_ROOT } from '../base/package-root';
 import type { NativeBinding } from './binding';
+import { loadWasm, wasmFileOf } from './wasm';
 
 export type {
   NativeBatch,
@@ -41,15 +44,17 @@ function load(): NativeBinding {
   return loadFrom(isBundled() ? (installedRoot() ?? PACKAGE_ROOT) : PACKAGE_ROOT);
 }
 
-/** The binary that SIGHTLINE_ADDON names. */
+/** The binary that SIGHTLINE_ADDON names, or the module of the portable engine (.wasm). */
 function loadFile(file: string): NativeBinding {
   try {
-    return requireBinary(file);
+    return file.endsWith('.wasm')
+      ? portable(file, 'SIGHTLINE_ADDON names it')
+      : requireBinary(file);
   } catch (cause) {
     throw makeError(
       'ERR_ADDON_LOAD',
       `SIGHTLINE_ADDON is ${file}, which could not be loaded: name the file sightline.node of this ` +
-        `version, platform and architecture. Reason: ${messageOf(cause)}`,
+        `version, platform and architecture, or its sightline.wasm. Reason: ${messageOf(cause)}`,
       { cause, details: { file } },
     );
   }
@@ -66,11 +71,24 @@ const REMEDY =
   'compile it (C++20): "npm run build:native" in a checkout, ' +
   '"node node_modules/sightline/tools/build-native.mjs" in a project';
 
-/** Loads the binary of the package in `root`; exported for the test of the error. */
+let portableBecause: string | undefined;
+
+/** Why the portable engine is the one in use; undefined while the native one is. */
+export const whyPortable = (): string | undefined => portableBecause;
+
+function portable(file: string, reason: string): NativeBinding {
+  const binding = loadWasm(file);
+  portableBecause = reason;
+  return binding;
+}
+
+/** Loads the binary of the package in `root`, or the portable engine; exported for the tests. */
 export function loadFrom(root: string): NativeBinding {
   try {
     return requireBinary(findBinary(root));
   } catch (cause) {
+    const file = wasmFileOf(root);
+    if (existsSync(file)) return portable(file, messageOf(cause));
     throw makeError(
       'ERR_ADDON_LOAD',
       `the native engine could not be loaded on ${process.platform}-${process.arch} with Node ` +

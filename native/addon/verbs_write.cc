@@ -21,7 +21,7 @@ struct Rows {
 
 // Arguments 1 and 2: Float32Array [n * dim], keys [n] or undefined.
 std::shared_ptr<Rows> RowsAt1(const Napi::CallbackInfo& info, const Index& index) {
-  const Span<float> vectors = FloatsAt(info, 1);
+  const Span<const float> vectors = FloatsAt(info, 1);
   const size_t dim = index.parameters().dim;
   auto rows = std::make_shared<Rows>();
   rows->keys = KeysAt(info, 2);

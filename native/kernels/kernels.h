@@ -2,7 +2,7 @@
 //
 // A kernel table is chosen by ChooseKernels() after checking the processor, that the operating
 // system saves the registers, and that the table agrees with scalar on a self-check. Indexes keep
-// the pointer; loops never ask again. `SIGHTLINE_KERNEL=scalar|avx2|avx512|neon` forces one: an
+// the pointer; loops never ask again. `SIGHTLINE_KERNEL=scalar|avx2|avx512|neon|wasm` forces one: an
 // unknown or unsupported name is kCpuUnsupported, not a fallback. Empty means not set.
 #ifndef SIGHTLINE_KERNELS_KERNELS_H_
 #define SIGHTLINE_KERNELS_KERNELS_H_

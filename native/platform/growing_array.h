@@ -18,11 +18,11 @@ class GrowingArray {
 
  public:
   // Up to `most` elements; takes nothing yet. readers: see ReservedRange.
-  Status Reserve(size_t most, Epoch* readers = nullptr) {
+  Status Reserve(uint64_t most, Epoch* readers = nullptr) {
     return ReservedRange::Reserve(most * sizeof(T), &range_, readers);
   }
   // Elements [0, size) may be used afterwards. data() may be another.
-  Status Grow(size_t size) { return range_.Commit(size * sizeof(T)); }
+  Status Grow(uint64_t size) { return range_.Commit(size * sizeof(T)); }
 
   T* data() const { return reinterpret_cast<T*>(range_.data()); }
   T& operator[](size_t i) const { return data()[i]; }

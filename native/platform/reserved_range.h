@@ -9,6 +9,9 @@
 // writer waits for that. From kTakesMost bytes on all that may ever be needed is taken at once, so
 // that nothing large is copied. So two thousand small arrays need little address space, which a
 // process may be short of (ulimit -v), and which others need too.
+//
+// WebAssembly has no maps: reserved_range_wasm.cc keeps the same promises with plain memory, into
+// which files are read.
 #ifndef SIGHTLINE_PLATFORM_RESERVED_RANGE_H_
 #define SIGHTLINE_PLATFORM_RESERVED_RANGE_H_
 
@@ -39,27 +42,30 @@ class ReservedRange {
   // Up to `most` bytes; nothing is taken yet.
   // readers  who is waited for before an old place is given back; nullptr: it is kept, for those
   //          who may still read there, as long as the range is.
-  static Status Reserve(size_t most, ReservedRange* out, Epoch* readers = nullptr);
+  static Status Reserve(uint64_t most, ReservedRange* out, Epoch* readers = nullptr);
 
   // A read-only view of `file`, which may be shorter now and grow later, up to `most` bytes;
   // reading beyond the file's end gives zeros and makes Cut() true. committed() is 0; Commit is not
   // for this kind, but Reach is. Call SetEnd when it is known how many bytes count, and whenever
   // that changes.
-  static Status MapGrowing(const File& file, size_t most, ReservedRange* out,
+  static Status MapGrowing(const File& file, uint64_t most, ReservedRange* out,
                            Epoch* readers = nullptr);
   // Of MapGrowing: lets the view reach to `bytes` at least. kNoMemory; kFileCorrupt if it was cut.
-  Status Reach(const File& file, size_t bytes);
+  Status Reach(const File& file, uint64_t bytes);
+  // Of MapGrowing: `size` bytes were written to the file at `offset`, where the view reaches to. A
+  // map shows them by itself; where there are none the view is a copy.
+  void Wrote(const void* bytes, uint64_t offset, size_t size);
 
   // Makes [0, bytes) readable and writable, new memory zero. Grows in large steps. Asks for huge
   // pages once a range is large: random reads of rows cost 214 instead of 365 ns with them.
   // Returns  kNoMemory, also while there is a little left for the rest of the process; kFileCorrupt
   //          if a file that is shown was cut.
-  Status Commit(size_t bytes);
+  Status Commit(uint64_t bytes);
 
   // Lays a private copy-on-write view of file bytes [offset, offset + bytes) over the beginning;
   // to be called first, before Commit. The file must be that long. Where the system's pages are
   // larger than the alignment of `offset`, the bytes are read instead.
-  Status MapFileCopy(const File& file, uint64_t offset, size_t bytes);
+  Status MapFileCopy(const File& file, uint64_t offset, uint64_t bytes);
 
   // Replaces the next part (at most kPromoteStep) of what shows a file by memory of ours with the
   // same bytes, in huge pages where the system has them: a random read of a 2 KB row then takes 214
