@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { types } from 'node:util';
 import type { NativeBinding } from '../binding';
 import { arrayImports } from './arrays';
 import { WasmMemory } from './memory';
@@ -40,8 +41,7 @@ export const wasmFileOf = (root: string): string =>
 export function loadWasm(file: string): NativeBinding {
   const nodeApi = createRequire(file)('./node-api.cjs') as NodeApi;
   const module = new WebAssembly.Module(readFileSync(file));
-  let instance: WebAssembly.Instance | undefined;
-  const exported = <T>(name: string): T => instance?.exports[name] as T;
+  const exported = <T>(name: string): T => instance.exports[name] as T;
   const memory = new WasmMemory(() => exported<WebAssembly.Memory>('memory'));
   const context = nodeApi.createContext();
   // Not at `beforeExit`, after which a program may go on. The process takes everything with it.
@@ -59,7 +59,7 @@ export function loadWasm(file: string): NativeBinding {
     memory.view().setUint32(result >>> 0, errorInfo, true);
     return 0;
   };
-  instance = new WebAssembly.Instance(module, {
+  const instance: WebAssembly.Instance = new WebAssembly.Instance(module, {
     ...napi.imports,
     napi: { ...napi.imports.napi, napi_get_last_error_info },
     env: { ...napi.imports.env, emscripten_notify_memory_growth: () => undefined },
@@ -79,7 +79,7 @@ function unhurried(binding: NativeBinding): NativeBinding {
   const later = (verb: Verb): Verb => {
     return (...args) => {
       const result = verb(...args);
-      if (!(result instanceof Promise)) return result;
+      if (!types.isPromise(result)) return result;
       return new Promise((resolve, reject) => {
         result.then(
           (value) => setImmediate(resolve, value),
