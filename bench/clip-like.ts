@@ -1,15 +1,13 @@
 /**
- * Generated vectors that meet an index with the traps of real CLIP embeddings: a narrow cone (high
- * mean cosine), one coordinate that carries much of the length, a falling spectrum, and clusters of
- * low intrinsic dimension whose sizes differ. Plain Gaussian rows are harder to search than real ones
- * and easier to quantise, so they mislead both ways.
+ * Generates vectors with the properties of real CLIP embeddings that affect an index: a narrow cone (high
+ * mean cosine), one dominant coordinate, a decaying spectrum, and clusters of low intrinsic dimension and
+ * different sizes. Gaussian rows are harder to search and easier to quantize than real ones.
  *
  * row = unit(axis + mix(spectrum * scale * (topic + subtopic + local + noise)))
  *
- * Measured at 20,000 x 512: mean cosine 0.65, dominant coordinate 0.70, intrinsic dimension 16 (of the
- * distances to ten neighbours); real ViT-B/32 pictures have 0.61, 0.65 and about 15. Texts are about as
- * far from their nearest row (cosine 0.32) as real ones, which is why a graph finds fewer of their
- * neighbours.
+ * Measured at 20,000 x 512: mean cosine 0.65, dominant coordinate 0.70, intrinsic dimension 16 (from
+ * distances to ten neighbours); real ViT-B/32 pictures have 0.61, 0.65 and about 15. Texts are as far from
+ * their nearest row (cosine 0.32) as real ones, so a graph finds fewer of their neighbours.
  *
  * The mixing rotation is a product of reflections: orthogonal, and linear in `dim` per row.
  */
@@ -17,16 +15,16 @@ import { createHash } from 'node:crypto';
 
 const TOPICS = 48;
 const SUBTOPICS = 3000;
-/** Directions in which the rows of one subtopic differ, taken from one pool, the first the strongest. */
+/** Number of directions in which rows of a subtopic differ, strongest first. */
 const LOCAL = 40;
 const POOL = 1024;
 const REFLECTIONS = 4;
 /** Shares of the variance. */
 const SHARE = { topic: 0.23, subtopic: 0.27, local: 0.34, noise: 0.16 };
 const AXIS_LENGTH = 1.24;
-/** Deviation of the logarithm of the clusters' radii. */
+/** Standard deviation of the logarithm of cluster radii. */
 const SPREAD = 0.35;
-/** How much of a text's vector depends on what it says: little, which is what makes texts hard. */
+/** Weight of the content in a text's vector: it is small, which makes texts hard. */
 const TEXT_CONTENT = 0.3;
 
 export interface ClipLike {
@@ -35,17 +33,17 @@ export interface ClipLike {
   readonly dim: number;
   /** Shape [rows, dim], unit rows. */
   readonly rows: Float32Array;
-  /** Held-out draws of the same kind: picture against picture. */
+  /** Held-out vectors of the same kind: picture queries. */
   readonly queries: Float32Array;
-  /** Around another axis, as words are: far from every row. */
+  /** Around another axis, as texts are: far from every row. */
   readonly textQueries: Float32Array;
   readonly sha256: string;
-  /** What was measured on it: mean cosine of random pairs, largest |mean coordinate|. */
+  /** Of random pairs. */
   readonly meanCosine: number;
   readonly dominantCoordinate: number;
 }
 
-/** mulberry32 with Box and Muller on top: the same numbers on every machine. */
+/** mulberry32 and Box-Muller: the same numbers on every machine. */
 export class Random {
   #state: number;
   #spare: number | undefined;
@@ -95,7 +93,7 @@ class Model {
   readonly #topics: Float32Array;
   readonly #subtopics: Float32Array;
   readonly #pool: Float32Array;
-  /** Amount along the j-th direction of a subtopic. */
+  /** Scale along the j-th direction of a subtopic. */
   readonly #local: Float32Array;
   readonly #directionsOf: Uint16Array;
   readonly #topicOf: number[];
@@ -113,7 +111,7 @@ class Model {
     const total = powers.reduce((sum, value) => sum + value, 0);
     this.#spectrum = powers.map((value) => Math.sqrt(value / total));
     this.#axis = this.#makeAxis(random, 0.18, -0.87);
-    // Not orthogonal to the other: words and pictures of CLIP have a cosine of about 0.2.
+    // Not orthogonal to the other: CLIP's texts and pictures have a cosine of about 0.2.
     this.#textAxis = this.#makeAxis(random, 0.26, 0.9).map(
       (value, i) => value + 0.3 * (this.#axis[i] ?? 0),
     );
@@ -150,7 +148,7 @@ class Model {
     return this.#cumulative.findIndex((sum) => sum >= target);
   }
 
-  /** Writes one unit row. `isText`: weaker, around the other axis, nearer to its subtopic's middle. */
+  /** Writes one unit row. `isText`: weaker, around the other axis, nearer to its subtopic's centre. */
   draw(random: Random, isText: boolean, out: Float32Array): void {
     const dim = this.#dim;
     const subtopic = this.#pickSubtopic(random);
@@ -181,7 +179,7 @@ class Model {
 }
 
 function measure(rows: Float32Array, dim: number): { meanCosine: number; dominant: number } {
-  // The mean of all pairwise cosines of unit rows is the squared length of their mean.
+  // The mean of all pairwise cosines is the squared length of the mean row.
   const mean = new Float64Array(dim);
   for (let i = 0; i < rows.length; i++) mean[i % dim] = (mean[i % dim] ?? 0) + (rows[i] ?? 0);
   const count = rows.length / dim;
@@ -194,7 +192,7 @@ function measure(rows: Float32Array, dim: number): { meanCosine: number; dominan
   return { meanCosine: squared, dominant };
 }
 
-/** Rows and queries from one seed. Rows of a smaller set are the beginning of a larger one's. */
+/** A smaller set is a prefix of a larger one. */
 export function makeClipLike(
   count: number,
   queryCount: number,

@@ -1,4 +1,4 @@
-/** Search curves: recall against speed, and speeds read off them at a given recall. */
+/** Curves of recall against speed. */
 
 export interface CurvePoint {
   readonly efSearch: number;
@@ -11,7 +11,7 @@ export interface Curve {
   readonly points: readonly CurvePoint[];
 }
 
-/** Points no other beats in both recall and speed, by rising recall. */
+/** The Pareto frontier, by increasing recall. */
 export function frontier(points: readonly CurvePoint[]): CurvePoint[] {
   const sorted = [...points].sort((a, b) => b.recall - a.recall || b.qps - a.qps);
   let best = -Infinity;
@@ -25,10 +25,10 @@ export function frontier(points: readonly CurvePoint[]): CurvePoint[] {
 }
 
 /**
- * Queries per second at a recall: between the two neighbouring points of the frontier, straight in
- * log(qps) over recall; at or below the first point that point's own speed, never more.
+ * Queries per second at a recall, by linear interpolation of log(qps) on the frontier; below the first point
+ * that point's speed.
  *
- * @returns undefined when no point reaches the recall
+ * @returns undefined if no point reaches the recall
  */
 export function qpsAt(points: readonly CurvePoint[], recall: number): number | undefined {
   const front = frontier(points);

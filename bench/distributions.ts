@@ -1,7 +1,6 @@
 /**
- * Sets of rows that differ in how they are spread, each with a trap that rows like CLIP's do not hold:
- * what an index assumes about its rows shows here. Seeded, the same on every machine. The bench suite
- * `distributions` and the tests of the engine's recall draw from this one place.
+ * Row sets of different distributions, each of which violates an assumption that an index may make about its
+ * rows. Seeded. Used by the bench suite `distributions` and by tests of the engine's recall.
  */
 import { Random } from './clip-like';
 import type { Metric } from '../lib/vectors';
@@ -12,7 +11,7 @@ export interface Distribution {
   readonly metric: Metric;
   /** Shape [rows, dim]. */
   readonly rows: Float32Array;
-  /** Held-out draws of the same kind, shape [queries, dim]. */
+  /** Held-out vectors of the same kind, shape [queries, dim]. */
   readonly queries: Float32Array;
 }
 
@@ -30,7 +29,7 @@ const uniform: Kind = () => (random, out) => {
   for (let i = 0; i < out.length; i++) out[i] = random.unit();
 };
 
-/** `isSorted`: all of one cluster, then all of the next, as the frames of scenes arrive. */
+/** `isSorted`: cluster by cluster, as frames of scenes arrive. */
 function clusters(count: number, spread: number, isSorted: boolean): Kind {
   return (dim, rows, random) => {
     const centres = Float32Array.from({ length: count * dim }, () => random.normal());
@@ -41,7 +40,7 @@ function clusters(count: number, spread: number, isSorted: boolean): Kind {
   };
 }
 
-/** Rows `isFar` names are `factor` times as long. Queries are numbered behind the rows. */
+/** Rows with `isFar` are `factor` times as long. Queries are numbered after the rows. */
 function outliers(isFar: (row: number, rows: number) => boolean, factor: number): Kind {
   return (_dim, rows) => (random, out, row) => {
     const scale = row < rows && isFar(row, rows) ? factor : 1;
@@ -69,7 +68,7 @@ function lowRank(rank: number): Kind {
   };
 }
 
-/** Few different rows, each many times. */
+/** Few distinct rows with many copies. */
 function copies(different: number): Kind {
   return (dim, rows, random) => {
     const originals = Float32Array.from({ length: different * dim }, () => random.normal());
@@ -86,7 +85,7 @@ const integers: Kind = () => (random, out) => {
   for (let i = 0; i < out.length; i++) out[i] = random.below(8);
 };
 
-/** Counts of 500 things that fall into bins, most into a few. */
+/** Histograms of 500 samples, most of them in a few bins. */
 const histograms: Kind = () => (random, out) => {
   out.fill(0);
   const middle = random.unit() * out.length;
@@ -96,7 +95,7 @@ const histograms: Kind = () => (random, out) => {
   }
 };
 
-/** Three categories of equal weight, as encoded tables have them: few different distances. */
+/** Three one-hot categories: few different distances. */
 const oneHot: Kind = () => (random, out) => {
   out.fill(0);
   for (let group = 0; group < 3; group++) {
@@ -158,7 +157,7 @@ const ENTRIES: readonly Entry[] = [
 export const labelOf = ({ name, dim, metric }: Omit<Entry, 'kind'>): string =>
   `${name}, ${dim}-d, ${metric}`;
 
-/** Drawn one after another, so that only one of them is in memory. */
+/** A generator, so that only one set is in memory. */
 export function* drawDistributions(
   rows: number,
   queries: number,

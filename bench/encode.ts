@@ -1,17 +1,17 @@
 /**
- * What encoding costs and what the pool makes of the machine, as ratios against their bars:
+ * Measures encoding, as ratios with required bounds:
  *
  *   node dist/bench/encode.js [--images 32] [--rounds 5] [--long] [--only PART] [--output FILE]
  *
- * pool        a batch workload through the pool over the best bare loop around the runtime, in turns
- *             on the same pictures, for a ViT-B/32-shaped model (encode/vit-model.ts: real work,
- *             random weights, written to a temporary folder, 350 MB) and for the built-in one
- * prepare     a 224 x 224 tensor from a decoded picture, over the inference of ViT-B/32
- * text        a text in process, plain and from the cache of the embedding service
- * memory      resident memory over a long run with the built-in model (2,000 pictures; --long:
- *             100,000), and with and without the large model
+ * pool        speed of the pool over the best bare loop around the runtime, interleaved on the same
+ *             pictures, for a ViT-B/32-shaped model (encode/vit-model.ts: random weights, 350 MB in a
+ *             temporary folder) and the built-in one
+ * prepare     time of a 224 x 224 tensor from a decoded picture, over the inference of ViT-B/32
+ * text        time of a text in process, computed and cached
+ * memory      resident memory over a long run with the built-in model (2,000 pictures; --long: 100,000),
+ *             and with and without the large model
  *
- * --only takes vit, builtin, stages or memory. Pictures are seeded and drawn here: no data needed.
+ * --only takes vit, builtin, stages or memory. Pictures are generated from a seed.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -63,7 +63,7 @@ async function main(): Promise<void> {
   };
   try {
     const pictures = await makePictures(20);
-    // Before anything else has used memory.
+    // First, before the others use memory.
     if (wants('memory')) {
       const longRun = await measureLongRun(pictures, values.long ? 100_000 : 2_000);
       report['longRun'] = longRun;

@@ -1,11 +1,11 @@
-/** The index of this run that several suites share: generated rows in a folder, built once. */
+/** The index of generated rows that suites of one run share. */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { VectorIndex } from '../lib/vectors';
 import { comparedRows, type BenchOptions } from './options';
 import { prepareDataset, readFloats, type Dataset } from './peers/dataset';
 
-/** Prepared data sets and indexes; a few hundred megabytes at 100,000 rows. */
+/** Data sets and indexes; a few hundred megabytes at 100,000 rows. */
 export const CACHE = path.join('bench-results', 'data');
 const QUERIES = 1000;
 
@@ -43,7 +43,7 @@ export async function engineIndex(options: BenchOptions): Promise<EngineIndex> {
   return { dataset, folder, base, queries: rowsOf(flat, options.dim) };
 }
 
-/** Takes a run's own indexes away; data sets and the peers' indexes stay for the next run. */
+/** Removes a run's own indexes; data sets and the peers' indexes stay for the next run. */
 export function removeRun(run: string): void {
   if (!existsSync(CACHE)) return;
   for (const name of readdirSync(CACHE)) {

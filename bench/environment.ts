@@ -1,4 +1,4 @@
-/** What a figure needs beside it to mean anything: machine, versions, commit. */
+/** The context of a result: machine, versions, commit. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
@@ -13,7 +13,7 @@ export interface Environment {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryBytes: number;
-  /** Load before the first suite: figures from a busy machine are not to be compared. */
+  /** Before the first suite: results of a busy machine are not comparable. */
   readonly loadAverage: number;
   readonly node: string;
   readonly platform: string;

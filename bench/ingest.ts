@@ -1,11 +1,10 @@
 /**
- * What ingest costs beside the work that cannot be avoided. Videos: our sampling against one bare
- * ffmpeg run that picks and scales the same frames and writes them to a folder. Pictures: decoded per
- * second by the child pool, against the same decoder in this process.
+ * Measures the overhead of ingest. Videos: sampling against a bare ffmpeg run that writes the same frames.
+ * Pictures: the child pool against the same decoder in this process.
  *
  *   node dist/bench/ingest.js [--repeat 5] [--seconds 60] [file ...]
  *
- * Without files a 720p test video of `--seconds` is made. One JSON document on standard output.
+ * Without files a 720p test video of `--seconds` is generated. Prints one JSON document.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -52,7 +51,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - started;
 }
 
-/** The least that anyone does: same frames, same size, same encoder, files in a folder. */
+/** The baseline: the same frames, size and encoder, written to a folder. */
 async function bare(ffmpeg: string, file: string, out: string): Promise<void> {
   const select = "select='isnan(prev_selected_t)+gt(floor(t+1e-6),floor(prev_selected_t+1e-6))'";
   const scale = `scale='min(iw,${MAX_SIZE})':-1`;
@@ -72,7 +71,7 @@ async function bare(ffmpeg: string, file: string, out: string): Promise<void> {
   if (code !== 0) throw new Error(`ffmpeg failed on ${file}`);
 }
 
-/** What a sync does with a video up to the catalog: hash, sample, write, flush. */
+/** A sync without the catalog: hash, sample, write, flush. */
 async function ours(file: string, out: string): Promise<void> {
   const store = new FrameStore(out);
   await contentHash({ absPath: file });
@@ -90,7 +89,7 @@ async function benchVideo(file: string, repeat: number, work: string): Promise<o
   const { ffmpeg } = await findFfmpeg();
   const times: Record<'bare' | 'ours', number[]> = { bare: [], ours: [] };
   const frames = { bare: 0, ours: 0 };
-  // One round for the caches, then in turns, so that a busy minute hits both.
+  // A warm-up round, then interleaved.
   for (let i = 0; i <= repeat; i++) {
     for (const side of i % 2 === 0 ? (['bare', 'ours'] as const) : (['ours', 'bare'] as const)) {
       const out = path.join(work, `${side}-${i}`);
@@ -113,7 +112,7 @@ async function benchVideo(file: string, repeat: number, work: string): Promise<o
   };
 }
 
-/** 12-megapixel JPEGs, as a phone makes them: the pattern of the test source, blown up. */
+/** A 12-megapixel JPEG, as of a phone. */
 async function makePhoto(file: string): Promise<void> {
   const size = { width: 400, height: 300 };
   let state = 7;

@@ -1,6 +1,6 @@
 /**
- * A library that grows to 20,000 frames: memory while it grows, search latency at the end, and what
- * opening costs at both sizes. Real videos through the real pipeline with the built-in model.
+ * A library that grows to 20,000 frames: memory during growth, search latency at the end, and time to open.
+ * Real videos and the built-in model.
  *
  *     node dist/bench/library.js [--frames 20000] [--output FILE]
  *
@@ -22,7 +22,7 @@ const { values } = parseArgs({
 });
 const target = Number(values.frames);
 
-/** Different content for every video: another seed of the life pattern, other colours. */
+/** Each video has another seed and other colours. */
 function writeVideo(file: string, seed: number): void {
   const seconds = FRAMES_PER_VIDEO / FPS;
   const hue = (seed * 47) % 360;
@@ -54,7 +54,7 @@ async function openCost(root: string): Promise<number> {
   );
 }
 
-/** A library of one video in a folder of its own: what opening a small one costs. */
+/** Time to open a library of one video. */
 async function smallOpenCost(): Promise<number> {
   const root = mkdtempSync(path.join(tmpdir(), 'sightline-bench-'));
   try {

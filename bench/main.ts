@@ -1,9 +1,9 @@
 /**
  * The benchmarks: `npm run bench -- [root] [options]` or `sightline bench`; `--help` lists options.
  *
- * Each suite runs in a process of its own, one after another. Tables go to standard output; the JSON
- * document (spec 004 section 10.2 at its top level, everything else under `suites`) to `--output`.
- * A suite that cannot run here is reported with the reason and does not stop the others.
+ * Suites run one after another, each in its own process. Tables go to stdout, the JSON document (at its top
+ * level as in spec 004 section 10.2, the rest under `suites`) to `--output`. A suite that cannot run is
+ * reported with the reason.
  */
 import { fork } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Command line of the benchmarks: `[root] --name value [value ...]`, with lists as spec 004 has them. */
+/** Command line of the benchmarks: `[root] --name value [value ...]`, with lists as in spec 004. */
 
 import path from 'node:path';
 import type { Storage } from '../lib/vectors';
@@ -12,6 +12,7 @@ export const SUITES = [
   'peers',
   'distributions',
   'filtered',
+  'metadata',
   'batch',
   'open',
   'churn',
@@ -24,7 +25,7 @@ export type SuiteName = (typeof SUITES)[number];
 
 export interface BenchOptions {
   readonly suites: readonly SuiteName[];
-  /** Folder of the library that the query suite searches; undefined: the demo's, or a small sample. */
+  /** Library for the suite `query`; undefined: the demo's, or a small sample. */
   readonly root?: string;
   readonly queries: readonly string[];
   readonly efSearch: readonly number[];
@@ -35,15 +36,15 @@ export interface BenchOptions {
   readonly dim: number;
   readonly threads: number;
   readonly output: string;
-  /** Data sets and peers of the comparison; no peers named: all that are installed. */
+  /** Data sets and peers of the comparison; empty peers: all installed. */
   readonly datasets: readonly DatasetName[];
   readonly peers: readonly string[];
   readonly buildThreads: readonly number[];
-  /** Of the suites `search` and `filtered`; none named: the suite's own choice. */
+  /** For the suites `search` and `filtered`; empty: the suite's default. */
   readonly storages: readonly Storage[];
-  /** Where curves are drawn to; undefined: nowhere. */
+  /** Folder for plots; undefined: none. */
   readonly plots?: string;
-  /** Names the indexes of this run, so that no figure comes from another run's engine. */
+  /** Names the indexes of this run, so that no index of another build is reused. */
   readonly run: string;
 }
 
@@ -87,7 +88,7 @@ export const DEFAULT_EF_SEARCH = [16, 32, 64, 128, 256];
 
 export class UsageError extends Error {}
 
-/** Values by option; '' holds what came before the first option. */
+/** Values by option; '' has those before the first option. */
 export function splitArguments(args: readonly string[]): Map<string, string[]> {
   const found = new Map<string, string[]>([['', []]]);
   let current = '';
@@ -116,7 +117,7 @@ function wholeNumbers(name: string, values: readonly string[], low: number): num
 }
 
 /**
- * @param readLines  gives the lines of a file; passed in so that this stays a pure function
+ * @param readLines  returns the lines of a file; a parameter, so that this function is pure
  * @throws UsageError
  */
 export function readOptions(

@@ -1,10 +1,10 @@
-/** SVG of search curves: recall on a logarithmic axis of 1 - recall, queries per second logarithmic. */
+/** SVG plots of search curves, logarithmic in 1 - recall and in queries per second. */
 import { frontier, type Curve } from './curves';
 
 const WIDTH = 760;
 const HEIGHT = 440;
 const BOX = { left: 70, right: 190, top: 48, bottom: 56 };
-/** Recall beyond this is drawn at the edge: the last miss of thousands says little. */
+/** Higher recall is drawn at the edge. */
 const MOST = 0.9998;
 const COLOURS = ['#c2255c', '#1971c2', '#2f9e44', '#e8590c', '#7048e8', '#0c8599', '#5c5f66'];
 const RECALL_TICKS = [0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995];
@@ -39,7 +39,7 @@ function scaleOf(curves: readonly Curve[]): Scale & { low: number; high: number;
   };
 }
 
-/** 1, 2, 5 times powers of ten. */
+/** 1, 2 and 5 times powers of ten. */
 function rateTicks(low: number, high: number): number[] {
   const ticks: number[] = [];
   for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10) {
@@ -66,7 +66,7 @@ function grid(scale: ReturnType<typeof scaleOf>): string[] {
   return [...recalls, ...rates];
 }
 
-/** A whole document. The first curve is drawn thicker and last, on top. */
+/** A complete document. The first curve is drawn thicker and on top. */
 export function plotCurves(title: string, subtitle: string, curves: readonly Curve[]): string {
   const drawn = curves
     .map((curve, i) => ({ ...curve, points: frontier(curve.points), colour: COLOURS[i % 7] }))

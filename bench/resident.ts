@@ -1,7 +1,7 @@
-/** Memory of a process with all that work for it. */
+/** Memory of a process and its descendants. */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Private resident bytes of this process and its descendants; of this one alone where there is no /proc. */
+/** Private resident bytes of this process and its descendants; without /proc, of this process only. */
 export function residentBytes(): number {
   const parents = new Map<number, number>();
   const resident = new Map<number, number>();
@@ -16,12 +16,12 @@ export function residentBytes(): number {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       parents.set(Number(name), Number(fields[1]));
-      // Only private memory counts: mapped rows are the page cache's and go when asked for.
+      // Private memory only: mapped rows belong to the page cache.
       const status = readFileSync(`/proc/${name}/status`, 'utf8');
       const anonymous = /RssAnon:\s+(\d+)/.exec(status)?.[1] ?? '0';
       resident.set(Number(name), Number(anonymous) * 1024);
     } catch {
-      // It ended while we looked.
+      // It has ended.
     }
   }
   let total = 0;

@@ -1,4 +1,4 @@
-/** Summaries of measured times, and recall as the style guide defines it. */
+/** Percentiles, and recall. */
 
 export interface Summary {
   readonly mean: number;
@@ -26,12 +26,10 @@ export function summarize(values: readonly number[]): Summary {
   };
 }
 
-/** Frames repeat, so a hit counts by its distance and not by its id. */
+/** Frames repeat, so a hit counts by its distance, not its id. */
 const TIE = 1e-5;
 
 /**
- * Share of the k true nearest that were found.
- *
  * @param found   distances, best first
  * @param truth   distances of the exact answer, best first; its last is the k-th
  */

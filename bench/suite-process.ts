@@ -1,4 +1,5 @@
-/** The process of one suite: `suite-process.js NAME OPTIONS`; answers its parent with one message. */
+/** The process of a suite: `suite-process.js NAME OPTIONS`; sends its parent one message. */
+import { isLibraryError } from '../lib/base/errors';
 import type { BenchOptions, SuiteName } from './options';
 import type { Suite } from './suite';
 
@@ -9,6 +10,7 @@ const LOADERS: Readonly<Record<SuiteName, () => Promise<Suite>>> = {
   peers: async () => (await import('./suites/peers.js')).peersSuite,
   distributions: async () => (await import('./suites/distributions.js')).distributionsSuite,
   filtered: async () => (await import('./suites/filtered.js')).filteredSuite,
+  metadata: async () => (await import('./suites/metadata.js')).metadataSuite,
   batch: async () => (await import('./suites/batch.js')).batchSuite,
   open: async () => (await import('./suites/open.js')).openSuite,
   churn: async () => (await import('./suites/churn.js')).churnSuite,
@@ -27,6 +29,7 @@ async function run(): Promise<void> {
 }
 
 run().catch((error: unknown) => {
-  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+  const trace = error instanceof Error ? (error.stack ?? error.message) : error;
+  console.error(isLibraryError(error) ? `${error.message} (${error.code})` : trace);
   process.exit(1);
 });

@@ -1,13 +1,13 @@
-/** What a suite is: a function of the options that gives figures for the file and tables for people. */
+/** A suite is a function of the options that returns data for the file and tables. */
 import type { BenchOptions } from './options';
 
 export interface SuiteResult {
-  /** Why this suite does not run here, for example in an installed package; then the rest is empty. */
+  /** Why the suite cannot run here; the rest is then empty. */
   readonly skipped?: string;
-  /** Goes into the JSON document under the suite's name. */
+  /** For the JSON document, under the suite's name. */
   readonly data: Readonly<Record<string, unknown>>;
   readonly tables: readonly string[];
-  /** Fields that spec 004 section 10.2 wants at the top of the document. */
+  /** Top-level fields of the document, by spec 004 section 10.2. */
   readonly top?: Readonly<Record<string, unknown>>;
 }
 

@@ -1,4 +1,4 @@
-/** Plain tables for people. */
+/** Plain text tables. */
 
 export type Cell = string | number;
 
@@ -8,7 +8,7 @@ function text(cell: Cell): string {
   return Math.abs(cell) >= 100 ? cell.toFixed(0) : String(Number(cell.toPrecision(3)));
 }
 
-/** Numbers to the right, words to the left; two spaces between columns. */
+/** Numbers are aligned right, words left. */
 export function formatTable(
   title: string,
   columns: readonly string[],

@@ -1,7 +1,6 @@
 /**
- * Captions of scenes, and what each caption claims. A caption may be full or leave most of the
- * scene out; its `Claim` says which scenes it is true of, so that training and tests know every
- * right answer to a short query, not just the scene it was made from.
+ * Captions of scenes. The `Claim` of a caption tells which scenes it is true of, so that training and
+ * tests know every right answer to a short query, not only the scene it was made from.
  */
 import { Random } from './random';
 import type { ObjectGroup, Scene } from './scene';
@@ -29,7 +28,7 @@ import {
   THING_WORDS,
 } from './words';
 
-/** What is said of one group; what is left out may be anything. */
+/** Attributes claimed of one group; absent ones may have any value. */
 export interface GroupClaim {
   readonly colour?: Colour;
   readonly shape?: Shape;
@@ -52,7 +51,7 @@ export interface Caption {
 
 const ATTRIBUTES = ['colour', 'shape', 'pattern', 'size', 'count', 'column', 'row'] as const;
 
-/** True when the caption is true of the scene: each claimed group is there. */
+/** True if the scene has every claimed group. */
 export function isTrueOf(claim: Claim, scene: Scene): boolean {
   if (claim.background !== undefined && claim.background !== scene.background) return false;
   return claim.groups.every((wanted) =>
@@ -62,7 +61,7 @@ export function isTrueOf(claim: Claim, scene: Scene): boolean {
   );
 }
 
-/** The caption used for measuring: every attribute, first words, always the same. */
+/** The caption used in measurements: every attribute, in canonical words. */
 export function canonicalCaption(scene: Scene): string {
   const parts = scene.groups.map((group) => {
     const noun = groupPhrase(null, group, {});
@@ -71,7 +70,7 @@ export function canonicalCaption(scene: Scene): string {
   return `${joinParts(parts)} ${BACKGROUND_PHRASES[scene.background][0] as string}`;
 }
 
-/** A caption that names everything, in varied words and order. */
+/** A caption of every attribute, in varied words and order. */
 export function fullCaption(seed: number, scene: Scene): Caption {
   const random = new Random(seed);
   const claim: Claim = { groups: scene.groups.map(everythingOf), background: scene.background };
@@ -89,7 +88,7 @@ export function fullCaption(seed: number, scene: Scene): Caption {
   return { text: opening(random) + text, claim };
 }
 
-/** A short caption such as people type: one or two groups, few attributes, perhaps the place. */
+/** A caption like a typed query: one or two groups, few attributes, perhaps the background. */
 export function partialCaption(seed: number, scene: Scene): Caption {
   const random = new Random(seed);
   if (random.chance(0.08)) {
@@ -110,7 +109,6 @@ export function partialCaption(seed: number, scene: Scene): Caption {
   return { text: opening(random) + text, claim };
 }
 
-/** What is claimed when everything is said. */
 export function everythingOf(group: ObjectGroup): GroupClaim {
   const { colour, shape, pattern, size, count, column, row } = group;
   return { colour, shape, pattern, size, count, column, row };
@@ -153,11 +151,11 @@ function partOf(random: Random, group: ObjectGroup): { text: string; claim: Grou
 interface PhraseOptions {
   readonly omitSolid?: boolean;
   readonly omitMedium?: boolean;
-  /** Used when the claim leaves the count open. */
+  /** Number of the noun if the claim has no count. */
   readonly plural?: boolean;
 }
 
-/** A noun phrase; without `random` the canonical words. */
+/** A noun phrase; in canonical words without `random`. */
 function groupPhrase(random: Random | null, claim: GroupClaim, options: PhraseOptions): string {
   const say = (words: readonly string[]): string =>
     random === null ? (words[0] as string) : favourFirst(random, words);

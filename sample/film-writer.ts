@@ -1,7 +1,4 @@
-/**
- * Films to video files: raw RGB frames go into ffmpeg's standard input, ffmpeg encodes. The
- * program is started with an argument list, never through a shell.
- */
+/** Encodes films: raw RGB frames are piped into ffmpeg. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { abortedError } from '../lib/base/abort';
@@ -12,13 +9,13 @@ import { renderPixels } from './draw/render';
 
 export type VideoCodec = 'h264' | 'vp9';
 
-/** Software encoders only, best first: hardware ones are listed by ffmpeg even where there is none. */
+/** Best first. Software encoders only: ffmpeg lists hardware encoders even where they cannot run. */
 const ENCODERS: Readonly<Record<VideoCodec, readonly string[]>> = {
   h264: ['libx264', 'libopenh264', 'h264_videotoolbox', 'h264_mf'],
   vp9: ['libvpx-vp9'],
 };
 
-/** Encoder arguments by name; others take ffmpeg's defaults and a bit rate. */
+/** Arguments by encoder; others get ffmpeg's defaults and a bit rate. */
 const ENCODER_ARGS: Readonly<Record<string, readonly string[]>> = {
   libx264: ['-preset', 'veryfast', '-crf', '23'],
   'libvpx-vp9': ['-deadline', 'realtime', '-cpu-used', '8', '-b:v', '0', '-crf', '33'],
@@ -32,7 +29,7 @@ export interface WriteVideoOptions {
 }
 
 /**
- * Which encoders this ffmpeg has for the two codecs of the sample library.
+ * The best encoder that this ffmpeg has for each codec of the sample library.
  *
  * @throws ERR_FFMPEG_MISSING | ERR_MEDIA_UNSUPPORTED
  */
@@ -55,7 +52,7 @@ export async function findVideoEncoders(ffmpegPath: string): Promise<Record<Vide
 }
 
 /**
- * Renders a film and encodes it into `file`, overwriting it; the container follows the extension.
+ * Encodes a film into `file`, which is overwritten; the extension decides the container.
  *
  * @throws ERR_FFMPEG_MISSING | ERR_IO | ERR_ABORTED
  */
@@ -79,11 +76,11 @@ export async function writeVideo(
     'ignore',
   );
   const end = ended(child, ffmpegPath);
-  // `end` below rejects with its error; this avoids an unhandled early rejection.
+  // Awaited below; until then a rejection must not be unhandled.
   end.catch(() => undefined);
   const input = child.stdin;
   if (input === null) throw makeError('ERR_INTERNAL', 'ffmpeg was started without an input pipe');
-  input.on('error', () => undefined); // A broken pipe: ffmpeg's exit says why.
+  input.on('error', () => undefined); // EPIPE; ffmpeg's exit status says why.
   const total = filmFrames(film);
   for (let i = 0; i < total && isRunning(child); i++) {
     if (signal?.aborted === true) {
@@ -115,7 +112,7 @@ function isRunning(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null;
 }
 
-/** Settles when the process has ended; its last error output becomes the message. */
+/** Resolves when ffmpeg has exited; rejects with the end of its stderr. */
 function ended(child: ChildProcess, ffmpegPath: string): Promise<void> {
   let words = '';
   child.stderr?.on('data', (chunk: Buffer) => (words = (words + chunk.toString()).slice(-2000)));

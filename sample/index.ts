@@ -1,7 +1,6 @@
 /**
- * Drawn scenes: coloured, patterned shapes on backgrounds, with captions. One definition for training the
- * built-in model, for the demo library and for the tests. Deterministic: everything follows from a seed.
- * Uses only `lib/base` and sharp; knows nothing of models, indexes or libraries.
+ * Drawn scenes with captions, for training the built-in model, for the sample library and for tests.
+ * Deterministic: everything follows from a seed. Uses only `lib/base` and sharp.
  */
 export * from './vocabulary';
 export { hashText, Random, scramble } from './random';

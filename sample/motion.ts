@@ -1,6 +1,6 @@
 /**
- * Scenes that move: a film is a list of shots, each a scene whose things sway and drift while the
- * camera stays. What a caption says of the scene holds in every frame of its shot.
+ * Films: lists of shots, each a scene whose items sway and drift. A caption of the scene is true of every
+ * frame of its shot.
  */
 import { makeError } from '../lib/base/errors';
 import { Random } from './random';
@@ -23,11 +23,11 @@ export interface FilmOptions extends Pick<SceneOptions, 'split'> {
   readonly width?: number;
   readonly height?: number;
   readonly framesPerSecond?: number;
-  /** Number of shots; left out: 3..5 at random. */
+  /** Number of shots; default 3..5 at random. */
   readonly shots?: number;
 }
 
-/** Draws a film of 6 to 10 seconds at random. */
+/** A random film of 6 to 10 seconds. */
 export function randomFilm(seed: number, options: FilmOptions = {}): Film {
   const random = new Random(seed);
   const { width = 320, height = 240, framesPerSecond = 12 } = options;
@@ -47,13 +47,12 @@ export function filmSeconds(film: Film): number {
   return film.shots.reduce((sum, shot) => sum + shot.durationSeconds, 0);
 }
 
-/** Number of frames of the whole film. */
 export function filmFrames(film: Film): number {
   return Math.round(filmSeconds(film) * film.framesPerSecond);
 }
 
 /**
- * The scene at a moment, things moved to where they are then.
+ * The scene at a timestamp, with its items moved.
  *
  * @param timestamp  seconds from the start, 0 <= timestamp < filmSeconds(film)
  * @throws ERR_ARG_RANGE
@@ -61,7 +60,7 @@ export function filmFrames(film: Film): number {
 export function sceneAt(film: Film, timestamp: number): Scene {
   let start = 0;
   for (const shot of film.shots) {
-    // Half a thousandth: sums of durations are rounded, frame times are not.
+    // 0.0005: sums of durations are rounded, timestamps of frames are not.
     if (timestamp >= start && timestamp < start + shot.durationSeconds - 0.0005) {
       return moved(shot.scene, timestamp - start);
     }
@@ -70,12 +69,12 @@ export function sceneAt(film: Film, timestamp: number): Scene {
   throw makeError('ERR_ARG_RANGE', `timestamp ${timestamp} is not within 0..${start} seconds`);
 }
 
-/** The scene `seconds` after its shot began; at 0 as it was drawn up. */
+/** The scene `seconds` after its shot began; at 0 unchanged. */
 export function moved(scene: Scene, seconds: number): Scene {
   const random = new Random(scene.seed ^ 0x30710);
   const groups = scene.groups.map((group) => {
     const phase = random.range(0.6, 1.4);
-    // Groups keep a gap of 0.02 of the shorter side, so two that sway apart never touch.
+    // Groups are at least 0.02 of the shorter side apart, so two that sway never touch.
     const reach = scene.groups.length > 1 ? 0.009 : 0.03;
     const dx = reach * Math.sin(seconds * 2.1 * phase);
     const dy = reach * Math.sin(seconds * 2.9 * phase);

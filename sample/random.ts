@@ -1,7 +1,4 @@
-/**
- * Seeded random numbers. The same seed gives the same scene on every machine and every Node,
- * which `Math.random` cannot promise; nothing here is fit for secrets.
- */
+/** Seeded random numbers: the same sequence on every machine and version of Node. */
 export class Random {
   private state: number;
 
@@ -10,7 +7,7 @@ export class Random {
     this.state = scramble(seed >>> 0);
   }
 
-  /** Uniform in [0, 1), 32 bits of it. */
+  /** Uniform in [0, 1), with 32 random bits. */
   next(): number {
     this.state = (this.state + 0x9e3779b9) >>> 0;
     return scramble(this.state) / 4294967296;
@@ -59,13 +56,13 @@ export class Random {
     return copy;
   }
 
-  /** A new generator whose sequence does not overlap with this one's in practice. */
+  /** A generator with a sequence of its own. */
   fork(): Random {
     return new Random(Math.floor(this.next() * 4294967296));
   }
 }
 
-/** Mixes 32 bits so that neighbouring inputs give unrelated outputs. */
+/** A 32-bit hash: similar inputs give unrelated outputs. */
 export function scramble(value: number): number {
   let x = value >>> 0;
   x = Math.imul(x ^ (x >>> 16), 0x21f0aaad) >>> 0;
@@ -73,7 +70,7 @@ export function scramble(value: number): number {
   return (x ^ (x >>> 15)) >>> 0;
 }
 
-/** A 32-bit number for a text (FNV-1a, then mixed). */
+/** A 32-bit hash of a text (FNV-1a, then scrambled). */
 export function hashText(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) {

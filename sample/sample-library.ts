@@ -1,7 +1,4 @@
-/**
- * Writes the sample library: pictures through sharp, videos by piping raw frames into ffmpeg.
- * Ground truth is not written; `samplePlan` gives it again from the seed.
- */
+/** Writes the sample library. The ground truth is not written: `samplePlan` derives it from the seed. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../lib/base/abort';
@@ -18,15 +15,14 @@ export interface SampleLibraryOptions {
   /** Path or name of the ffmpeg program; default `ffmpeg`. */
   readonly ffmpegPath?: string;
   readonly signal?: AbortSignal;
-  /** Called after each file: files done, files in all, path relative to the folder. */
+  /** Called after each file; `file` is relative to the folder. */
   readonly onProgress?: (done: number, total: number, file: string) => void;
 }
 
 /**
- * Draws a library of pictures and short videos into `dir`, which is made if absent; files of the
- * same names are overwritten. About 20 seconds on one core with the default numbers.
+ * Draws pictures and short videos into `dir`, which is created if absent; existing files are overwritten.
  *
- * @returns the plan that was carried out
+ * @returns the plan of the files written
  * @throws ERR_FFMPEG_MISSING | ERR_MEDIA_UNSUPPORTED (ffmpeg without a needed encoder) |
  *   ERR_IO | ERR_ABORTED
  */
@@ -37,7 +33,7 @@ export async function drawSampleLibrary(
   const { seed = 2024, ffmpegPath = 'ffmpeg', signal, onProgress } = options;
   const plan = samplePlan(seed, options.pictures ?? 300, options.videos ?? 6);
   const total = plan.pictures.length + plan.videos.length;
-  // Before the first picture: a missing encoder should not cost half a minute to find out.
+  // Before the pictures, which take much longer than finding out that an encoder is missing.
   const encoders = plan.videos.length > 0 ? await findVideoEncoders(ffmpegPath) : undefined;
   const folders = new Set(
     [...plan.pictures, ...plan.videos].map((file) => path.dirname(file.path)),

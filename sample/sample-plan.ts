@@ -1,7 +1,4 @@
-/**
- * What the sample library holds, as data: which scene goes into which file. Pure, so that a demo
- * or a test knows the right answers without reading a single picture.
- */
+/** Which scene goes into which file of the sample library. Pure: the ground truth of demo and tests. */
 import { randomFilm, type Film } from './motion';
 import { Random } from './random';
 import type { PictureFormat } from './draw/render';
@@ -28,7 +25,7 @@ export interface SamplePlan {
   readonly videos: readonly SampleVideo[];
 }
 
-/** Folder and file name of a picture: where it was taken, never what is on it. */
+/** Folder and file name by background: they must not tell what is in the picture. */
 const ALBUMS: Readonly<Record<Background, readonly [folder: string, name: string]>> = {
   white: ['studio', 'white paper'],
   black: ['studio', 'black paper'],
@@ -47,13 +44,13 @@ const ALBUMS: Readonly<Record<Background, readonly [folder: string, name: string
   wood: ['home', 'table'],
 };
 
-/** The files of a sample library; the same seed and numbers give the same plan. */
+/** Deterministic in its arguments. */
 export function samplePlan(seed: number, pictures: number, videos: number): SamplePlan {
   const random = new Random(seed);
   const numbers = new Map<Background, number>();
   return {
     pictures: Array.from({ length: pictures }, (_, i) => {
-      // Every background in turn: no album stays empty however few pictures are asked for.
+      // In turn, so that every album has pictures.
       const background = BACKGROUNDS[i % BACKGROUNDS.length] as Background;
       const scene = randomScene(random.int(2 ** 32), { background });
       const format = random.weighted<PictureFormat>([['jpeg', 6], ['png', 2], ['webp', 2]]); // prettier-ignore

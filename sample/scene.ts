@@ -1,7 +1,4 @@
-/**
- * A scene as plain data: up to three groups of equal things on a background. Pure: a seed goes in,
- * the same scene comes out. Nothing is drawn here.
- */
+/** Scenes as plain data: up to three groups of equal items on a background. Pure: a seed decides all. */
 import { makeError } from '../lib/base/errors';
 import { hashText, Random } from './random';
 import {
@@ -22,16 +19,16 @@ import {
   type Size,
 } from './vocabulary';
 
-/** One drawn thing. `x`, `y` are fractions of width and height, `radius` of the shorter side. */
+/** `x` and `y` are fractions of width and height, `radius` of the shorter side. */
 export interface Item {
   readonly x: number;
   readonly y: number;
   readonly radius: number;
-  /** Degrees, clockwise; small for every shape, so that squares and diamonds stay apart. */
+  /** Degrees, clockwise; small, so that a square does not become a diamond. */
   readonly rotation: number;
 }
 
-/** `count` equal things in a group. */
+/** `count` equal items. */
 export interface ObjectGroup {
   readonly colour: Colour;
   readonly shape: Shape;
@@ -54,14 +51,14 @@ export interface Scene {
   readonly groups: readonly ObjectGroup[];
 }
 
-/** `any` draws from both sides: for demos, never for training or measuring. */
+/** `any` is for demos, not for training or measurements. */
 export type Split = 'train' | 'held-out' | 'any';
 
 export interface SceneOptions {
   readonly split?: Split;
-  /** Number of groups; left out: 1..3 at random. */
+  /** Number of groups; default 1..3 at random. */
   readonly groups?: 1 | 2 | 3;
-  /** Things per group; left out: 1..4 at random. */
+  /** Items per group; default 1..4 at random. */
   readonly count?: Count;
   readonly aspect?: number;
   readonly background?: Background;
@@ -71,23 +68,21 @@ export interface SceneOptions {
 
 type Wish = Omit<ObjectGroup, 'items'>;
 
-/** Of 480 combinations of colour, shape and pattern, the share never seen in training. */
+/** Share of the 480 combinations of colour, shape and pattern that training never sees. */
 const HELD_OUT_PERCENT = 13;
 
-/** True when no training scene may contain this combination. */
 export function isHeldOut(colour: Colour, shape: Shape, pattern: Pattern): boolean {
   return hashText(`${colour}/${shape}/${pattern}`) % 100 < HELD_OUT_PERCENT;
 }
 
-/** True when a scene of `split` may contain the combination. */
 export function isInSplit(split: Split, colour: Colour, shape: Shape, pattern: Pattern): boolean {
   return split === 'any' || isHeldOut(colour, shape, pattern) === (split === 'held-out');
 }
 
 /**
- * Draws one scene at random.
+ * A random scene.
  *
- * @param seed  any integer; with the same options the same scene
+ * @param seed  any integer
  * @throws ERR_ARG_RANGE when the options leave nothing to draw
  */
 export function randomScene(seed: number, options: SceneOptions = {}): Scene {
@@ -105,9 +100,8 @@ export function randomScene(seed: number, options: SceneOptions = {}): Scene {
 }
 
 /**
- * A scene that differs from `scene` in one respect: two groups have swapped colours, or one
- * attribute has changed. Trained side by side, the two teach what belongs to what. The original
- * is returned with a new seed when no change fits.
+ * A hard negative for training: `scene` with two colours swapped or one attribute changed; with only a
+ * new seed if no change fits.
  */
 export function siblingScene(seed: number, scene: Scene, split: Split): Scene {
   const random = new Random(seed);
@@ -209,7 +203,7 @@ function isPossible(wishes: readonly Wish[], background: Background, split: Spli
   );
 }
 
-/** Positions every thing; null when one would overlap, leave the picture or leave its cell. */
+/** Places all items; null if one would overlap another or leave its cell. */
 function layOut(random: Random, wishes: readonly Wish[], aspect: number): ObjectGroup[] | null {
   const width = Math.max(1, aspect);
   const height = Math.max(1, 1 / aspect);
@@ -244,7 +238,7 @@ function layOut(random: Random, wishes: readonly Wish[], aspect: number): Object
   return groups;
 }
 
-/** Of the shorter side. Things of a group are smaller, so that four of them fit a corner. */
+/** Fractions of the shorter side. Items of a group are smaller, so that four fit a corner. */
 const RADIUS = {
   one: { small: 0.105, medium: 0.16, large: 0.25 },
   many: { small: 0.08, medium: 0.115, large: 0.16 },

@@ -1,8 +1,4 @@
-/**
- * What a scene can be made of: the one list that the training set, the demo library and the tests
- * share. The order of each list is the numbering of the training labels: append, never reorder
- * without training again.
- */
+/** What scenes are made of. The order of each list numbers the training labels: append, never reorder. */
 
 export type Rgb = readonly [number, number, number];
 
@@ -70,7 +66,7 @@ export const BACKGROUNDS = [
 ] as const;
 export type Background = (typeof BACKGROUNDS)[number];
 
-/** The middle of what a colour name covers; renderers jitter around it. */
+/** Renderers vary around these values. */
 export const COLOUR_RGB: Readonly<Record<Colour, Rgb>> = {
   red: [214, 36, 38],
   orange: [246, 132, 28],
@@ -87,8 +83,8 @@ export const COLOUR_RGB: Readonly<Record<Colour, Rgb>> = {
 };
 
 /**
- * The second colour of stripes, spots and checks. Tints, not free colours, so that a striped red
- * thing is still a red thing; the greys are spaced so that black, gray and white stay apart.
+ * The second colour of patterns: a tint of the first, so that a striped red shape is still red. The
+ * greys are spaced so that black, gray and white stay distinct.
  */
 export const SECOND_RGB: Readonly<Record<Colour, Rgb>> = {
   red: [255, 190, 185],
@@ -105,7 +101,7 @@ export const SECOND_RGB: Readonly<Record<Colour, Rgb>> = {
   turquoise: [196, 246, 246],
 };
 
-/** The middle of each background; textures add light and dark around it. */
+/** Mean colour of each background. */
 export const BACKGROUND_RGB: Readonly<Record<Background, Rgb>> = {
   white: [252, 252, 252],
   black: [14, 14, 16],
@@ -124,10 +120,9 @@ export const BACKGROUND_RGB: Readonly<Record<Background, Rgb>> = {
   brick: [164, 78, 58],
 };
 
-/** Below this distance a thing would drown in its background. */
+/** Least distance in RGB between an item and its background. */
 const MIN_CONTRAST = 105;
 
-/** True when a thing of this colour can be told from this background. */
 export function isVisibleOn(colour: Colour, background: Background): boolean {
   const a = COLOUR_RGB[colour];
   const b = BACKGROUND_RGB[background];

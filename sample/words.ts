@@ -1,7 +1,4 @@
-/**
- * The words people use for what a scene contains. The first word of each list is the canonical
- * one; the others are heard in training so that they may be typed in a search.
- */
+/** Words for the contents of scenes. The first of each list is canonical, the others synonyms. */
 import type { Background, Colour, Column, Pattern, RowName, Shape, Size } from './vocabulary';
 
 export const COLOUR_WORDS: Readonly<Record<Colour, readonly string[]>> = {
@@ -57,14 +54,14 @@ export const SHAPE_WORDS: Readonly<Record<Shape, readonly (readonly [string, str
   arrow: [['arrow', 'arrows']],
 };
 
-/** When the shape is left open. */
+/** Used when the caption names no shape. */
 export const THING_WORDS: readonly (readonly [string, string])[] = [
   ['shape', 'shapes'],
   ['object', 'objects'],
   ['thing', 'things'],
 ];
 
-/** Words before the noun, and words after it. */
+/** Adjectives, and phrases after the noun. */
 export const PATTERN_WORDS: Readonly<
   Record<Pattern, { before: readonly string[]; after: readonly string[] }>
 > = {
@@ -96,7 +93,7 @@ const EDGES: Readonly<Record<RowName, readonly string[]>> = {
   bottom: ['bottom', 'lower'],
 };
 
-/** Phrases for a cell of the 3 x 3 grid; the first is canonical. */
+/** Phrases for a cell of the 3 x 3 grid. */
 export function placePhrases(column: Column, row: RowName): readonly string[] {
   if (row === 'middle' && column === 'centre') {
     return ['in the center', 'in the middle', 'in the centre', 'at the center'];
@@ -110,19 +107,17 @@ export function placePhrases(column: Column, row: RowName): readonly string[] {
   ]);
 }
 
-/** Phrases for a column whatever the row. */
 export function columnPhrases(column: Column): readonly string[] {
   return column === 'centre'
     ? ['in the center', 'in the middle']
     : [`on the ${column}`, `at the ${column}`, `on the ${column} side`];
 }
 
-/** Phrases for a row whatever the column. */
 export function rowPhrases(row: RowName): readonly string[] {
   return row === 'middle' ? ['in the middle'] : [`at the ${row}`, `near the ${row}`];
 }
 
-/** Phrases that end a caption; the first is canonical. */
+/** Phrases at the end of a caption. */
 export const BACKGROUND_PHRASES: Readonly<Record<Background, readonly string[]>> = {
   white: plain('white'),
   black: plain('black'),
@@ -141,7 +136,7 @@ export const BACKGROUND_PHRASES: Readonly<Record<Background, readonly string[]>>
   brick: ['on a brick wall', 'on bricks', 'in front of a brick wall'],
 };
 
-/** Phrases that name a background and nothing else. */
+/** Phrases for queries by background alone. */
 export const BACKGROUND_NOUNS: Readonly<Record<Background, readonly string[]>> = {
   white: ['white background'],
   black: ['black background'],

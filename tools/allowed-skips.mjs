@@ -1,14 +1,15 @@
-// The tests that CI may skip, and why. Any other skip fails there: something that CI installs is missing.
+// The tests that CI may skip, and why. Any other skip fails in CI.
 const MACHINE = "the machine's user, kernel or tools forbid it, which no installation changes";
 const REAL_INPUTS = 'real media, models and vectors are not part of the repository';
 
-/** Reason that a test skips with -> why that is right in CI, and the files it holds for. */
+/** Reason of a skip -> why it is right in CI, and in which files. */
 export const ALLOWED_SKIPS = {
   'no shared media': {
     why: REAL_INPUTS,
     files: [
       'golden/preprocess',
       'integration/encode-hostile',
+      'integration/library-photographs',
       'integration/library-real-media',
       'integration/media-audio',
       'integration/media-bombs',

@@ -17,7 +17,7 @@ Generated from the types by \`npm run docs:api\`; do not edit. Guides with examp
 Every error has a \`code\`: [ERRORS.md](ERRORS.md).
 `;
 
-/** Sections of the page: folders of \`lib\` that declare exports, in the order in which people meet them. */
+/** Sections of the page: folders of \`lib\` that declare exports. */
 const SECTIONS = [
   ['Library', 'library/'],
   ['Queries, results and reports', 'base/types'],
@@ -52,11 +52,11 @@ const isPrivate = (member) =>
   member.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword) ||
   (member.name !== undefined && ts.isPrivateIdentifier(member.name));
 
-/** The declaration as it is in the file, from its first word; members that are not for callers are cut out. */
+/** The text of a declaration, without private and internal members. */
 function textOf(declaration) {
   const file = declaration.getSourceFile();
   const node = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration;
-  // A table of hundreds of lines, which ERRORS.md has with causes and remedies.
+  // ERRORS.md has this long table.
   if (declaration.name?.text === 'ERROR_CODES')
     return 'const ERROR_CODES: object; // every code of ERRORS.md, with its class and its HTTP status';
   let text = '';
@@ -95,7 +95,7 @@ function section(title, names, all) {
 
 const engine = exportsOf('engine');
 const all = exportsOf('index');
-// Both entries have a `SearchOptions`, and they are not the same.
+// The entries have different types named `SearchOptions`.
 const rest = new Set([...all.keys()].filter((name) => all.get(name)[0] !== engine.get(name)?.[0]));
 const text = [HEAD];
 for (const [title, folder] of SECTIONS) {

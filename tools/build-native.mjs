@@ -2,7 +2,7 @@
 //
 //   node tools/build-native.mjs            build the addon if a source changed
 //   node tools/build-native.mjs --tests    build and run the C++ tests (arguments after it: name parts)
-//   node tools/build-native.mjs --target=NAME   build another target (sightline_bench) and print its path
+//   node tools/build-native.mjs --target=NAME   build another target (sightline_bench, harness_faults)
 //   --direct     do not use CMake      --force     build even if nothing changed
 //   --strict     do not fall back from CMake to the direct build; set by CI=true
 //
@@ -144,12 +144,17 @@ function isOurError(problem) {
   return errors.some((line) => !line.includes('-Werror'));
 }
 
+/** Where the sources of a target are, beside those of the core. */
+function folderOf(target) {
+  return target.startsWith('harness_') ? ['test/harness'] : ['test/native', 'bench/native'];
+}
+
 /** @returns the path of what was built */
 async function buildTarget(target) {
   const isAddon = target === 'sightline';
   const output = isAddon ? path.join(build, 'Release', 'sightline.node') : path.join(build, target);
   const stampFile = path.join(build, `${target}.stamp`);
-  const stamp = stampOf(isAddon ? ['native'] : ['native', 'test/native', 'bench/native']);
+  const stamp = stampOf(isAddon ? ['native'] : ['native', ...folderOf(target)]);
   const current = existsSync(stampFile) ? readFileSync(stampFile, 'utf8') : '';
   if (!has('--force') && current === stamp && existsSync(output)) {
     if (isAddon) console.log('native: up to date');

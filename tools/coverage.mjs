@@ -1,8 +1,9 @@
 // Measures which lines of `lib` and `native` the tests run, and prints a table by folder (docs/TESTING.md).
 //
-//   node tools/coverage.mjs [lib | native] [part of a test's path ...]
+//   node tools/coverage.mjs [lib | native] [--add] [part of a test's path ...]
 //
 // `lib`: the built tests under node's own coverage, read by c8; processes that are killed report nothing.
+// `--add`: on top of what was run before, so that a whole run may be done in pieces.
 // `native`: the C++ tests and the short forms of the harnesses that need no sanitizer, by gcov.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -19,7 +20,7 @@ function run(command, args, options = {}) {
   return result;
 }
 
-/** @param files  [path below the root, lines that ran, lines] of each */
+/** @param files  [path below the root, lines run, lines] */
 function printTable(title, files) {
   const sums = new Map();
   for (const [file, ran, all] of files)
@@ -35,12 +36,20 @@ function printTable(title, files) {
     console.log(`least: ${file} ${((100 * ran) / all).toFixed(0)} % of ${all}`);
 }
 
-function coverLib(parts) {
+function coverLib(parts, isMore) {
   const data = path.join(folder, 'v8');
-  rmSync(data, { recursive: true, force: true });
+  if (!isMore) rmSync(data, { recursive: true, force: true });
   const env = { ...process.env, NODE_V8_COVERAGE: data };
   run(process.execPath, ['tools/run-tests.mjs', ...parts], { env, stdio: 'inherit' });
-  const report = ['report', '--temp-directory', data, '--include', 'dist/lib/**', '--all'];
+  const report = [
+    'report',
+    '--temp-directory',
+    data,
+    '--include',
+    'dist/lib/**',
+    '--all',
+    '--merge-async',
+  ];
   const to = ['--reporter', 'json-summary', '--reports-dir', path.join(folder, 'lib')];
   run('npx', ['c8', ...report, '--src', 'dist/lib', ...to], { stdio: 'inherit' });
   const summary = JSON.parse(readFileSync(path.join(folder, 'lib/coverage-summary.json'), 'utf8'));
@@ -91,6 +100,9 @@ function coverNative() {
   );
 }
 
-const [what, ...parts] = process.argv.slice(2);
-if (what !== 'native') coverLib(what === undefined || what === 'lib' ? parts : [what, ...parts]);
+const words = process.argv.slice(2);
+const [what, ...parts] = words.filter((word) => word !== '--add');
+const isMore = words.includes('--add');
+if (what !== 'native')
+  coverLib(what === undefined || what === 'lib' ? parts : [what, ...parts], isMore);
 if (what === undefined || what === 'native') coverNative();

@@ -1,8 +1,6 @@
-// After tsc: writes the ES modules that re-export the CommonJS build, so that `import` and `require`
-// share one copy of all state (ADR 1). Their types are those of the CommonJS files,
-// through one line each: a copy of the declarations would import files that ES modules cannot name.
-// Both entries also have a default export, the module itself: `import sightline from 'sightline'` type-checks
-// wherever `esModuleInterop` is on, so it has to work.
+// After tsc: writes the ES modules that re-export the CommonJS build, so that `import` and `require` share
+// all state (ADR 1). Their types re-export those of the CommonJS files. The default export is the module
+// itself, because `import sightline from 'sightline'` type-checks with `esModuleInterop`.
 import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const require = createRequire(import.meta.url);
 const dist = fileURLToPath(new URL('../dist/lib/', import.meta.url));
 
-/** `tsc --incremental` leaves files alone that did not change, and with them what was added before. */
+/** Marks added text: `tsc --incremental` does not rewrite unchanged files. */
 const MARK = '// The module itself, by tools/finish-build.mjs.';
 
 for (const name of ['index', 'engine']) {
@@ -29,14 +27,13 @@ for (const name of ['index', 'engine']) {
 if (existsSync(`${dist}cli/main.js`)) chmodSync(`${dist}cli/main.js`, 0o755);
 
 /**
- * Not `import cjs from './index.js'`: a bundler would follow it and make something of the CommonJS files
- * that cannot `require` within an ES module. So the package stays outside and is found where it is
- * installed, beside this file or, from a bundle, by its name.
+ * Not `import cjs from './index.js'`: a bundler would follow it and produce an ES module that cannot
+ * `require`. Instead the package is resolved at run time, beside this file or, from a bundle, by its name.
  */
 function door(name) {
   const specifier = name === 'index' ? 'sightline' : `sightline/${name}`;
   return `import { createRequire } from 'node:module';
-// A bundle of CommonJS has no import.meta.url; it has __filename.
+// A CommonJS bundle has __filename instead of import.meta.url.
 const here = import.meta.url ?? (typeof __filename === 'string' ? __filename : process.argv[1]);
 const load = createRequire(here);
 function open() {
@@ -44,7 +41,7 @@ function open() {
     try {
       return load('./${name}.js');
     } catch (error) {
-      // Some bundlers write down where the file was when they ran.
+      // Some bundlers store the path at build time.
       if (error.code !== 'MODULE_NOT_FOUND') throw error;
     }
   }

@@ -1,5 +1,5 @@
-// clang-format over native/: `--check` fails on a difference, `--write` rewrites.
-// Where clang-format is not installed it says so and passes: formatting never blocks a newcomer.
+// Runs clang-format on the C++ sources: `--check` fails on a difference, `--write` rewrites. Without
+// clang-format it prints a note and passes.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';

@@ -1,4 +1,4 @@
-// The fuzz targets' first inputs, cut out of the golden index (checksums do not matter to them).
+// Seed inputs of the fuzz targets, taken from the golden index. Their checksums need not match.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -19,7 +19,7 @@ const change = (file, what, offset, bytes = Buffer.alloc(0)) =>
 
 const mask = 2n ** 64n - 1n;
 
-/** One step of splitmix64, as the levels of nodes are drawn (docs/reference/FORMAT.md). */
+/** One step of splitmix64, which decides the levels of nodes (docs/reference/FORMAT.md). */
 function splitmix64(value) {
   let x = (value + 0x9e3779b97f4a7c15n) & mask;
   x = ((x ^ (x >> 30n)) * 0xbf58476d1ce4e5b9n) & mask;
@@ -27,7 +27,7 @@ function splitmix64(value) {
   return x ^ (x >> 31n);
 }
 
-/** A sound snapshot of 40 nodes (but for its checksums) with the golden one's header. */
+/** A valid snapshot of 40 nodes, except for its checksums, with the header of the golden one. */
 function smallGraph(golden) {
   const nodes = 40;
   const m = golden.readUInt32LE(68);
@@ -62,7 +62,6 @@ function smallGraph(golden) {
   return file;
 }
 
-/** First inputs, cut out of the golden index. */
 export function seeds(target, root) {
   const golden = path.join(root, 'test/golden/engine-1.1');
   const log = readFileSync(path.join(golden, 'embeddings.idx'));
@@ -77,7 +76,7 @@ export function seeds(target, root) {
   return [
     Buffer.from([0]),
     Buffer.from([1]),
-    // A field of each kind: rows, log header, records, graph header, links, and cuts of each file.
+    // One change of each part: rows, log header, records, graph header, links; and truncations.
     ...[0, 1].flatMap((mode) =>
       [
         change(0, 0, 0, number(0x7fc00000, 4)),

@@ -2,9 +2,8 @@
 //
 //   node tools/fuzz.mjs [TARGET ...] [--seconds=N] [--seed=N] [--source=FOLDER]
 //
-// Targets: header, log, graph, folder; without one all, one after the other. What a run learns stays
-// in build/fuzz/corpus/TARGET; what breaks one is written to build/fuzz/findings and ends with 1.
-// 77: this machine cannot build them.
+// Targets: header, log, graph, folder; default all. The corpus is kept in build/fuzz/corpus/TARGET, crashing
+// inputs in build/fuzz/findings. Exit status: 1 for a finding, 77 if this machine cannot build the targets.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -43,7 +42,7 @@ function build(target, source) {
   return path.join(folder, `fuzz_${target}`);
 }
 
-/** @returns whether nothing was found */
+/** @returns true if nothing was found */
 export function fuzz(target, source, { seconds, seed }) {
   const binary = build(target, source);
   const base = path.join(source, 'build/fuzz');
@@ -69,7 +68,7 @@ export function fuzz(target, source, { seconds, seed }) {
       corpus,
       first,
     ],
-    // Address space is reserved in the terabytes, which a sanitizer's own bookkeeping allows.
+    // Large reservations of address space must fail normally.
     { env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=1:allocator_may_return_null=1' } },
   );
   const units = /number_of_executed_units:\s+(\d+)/.exec(output)?.[1] ?? '?';

@@ -1,6 +1,5 @@
-// Writes models/builtin/golden.json: what the built-in model answers to the golden inputs here. Run it
-// after the model was trained again (`npm run build` first), and only then: otherwise it would hide the
-// drift that `sightline models verify builtin` is there to show.
+// Writes models/builtin/golden.json, the golden vectors of the built-in model. Run it only after training the
+// model again and `npm run build`: otherwise it would hide the drift that `models verify builtin` detects.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';

@@ -1,5 +1,5 @@
-// Makes test/golden/engine-VERSION: a small index folder of the format this build writes, and what it
-// answers. Run once per released version of the format, after `npm run build`; never again for an old one.
+// Writes test/golden/engine-VERSION: a small index folder in the current format, and its expected answers.
+// Run once per released version of the format, after `npm run build`.
 //
 //   node tools/make-golden-index.mjs 1.1
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ const folder = path.join(root, 'test/golden', `engine-${version}`);
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 
-// More than 1000 live rows, so that searches walk; every kind of record; the snapshot before the last.
+// More than 1000 live rows, so that searches use the graph; every kind of record, the last after the snapshot.
 const dim = 6;
 const index = await VectorIndex.create({
   dim,

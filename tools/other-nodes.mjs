@@ -1,7 +1,7 @@
-// Runs a part of the built tests on the other Node lines that we support: what one binary and one build
-// promise, SQLite, child processes and the way of a picture into a library. For .ci/run, about a minute each.
-// `node tools/other-nodes.mjs "N passed, N failed, N skipped"` adds the counts of a run before it. The last
-// line is `N passed, N failed`; how many were skipped stands in the line before.
+// Runs a part of the built tests on the other supported versions of Node: the binary, SQLite, child processes
+// and indexing. For .ci/run, about a minute each.
+// `node tools/other-nodes.mjs "N passed, N failed, N skipped"` adds the counts of an earlier run. The last line
+// is `N passed, N failed`; the line before has the number of skipped tests.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ function countsOf(text) {
   return found?.slice(1).map(Number);
 }
 
-/** The binary that the npm package `node` brings, in a folder that is not ours; undefined without one. */
+/** The binary of the npm package `node`, installed in a temporary folder; undefined on failure. */
 function fetchNode(line, folder) {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const args = ['install', '--prefix', folder, '--no-audit', '--no-fund', '--silent'];

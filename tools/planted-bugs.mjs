@@ -1,9 +1,9 @@
-// Plants bugs, one after the other, in a copy of the tree, and shows that a harness or a test fails on
-// each: a harness that finds nothing may be one that cannot (docs/TESTING.md).
+// Plants bugs, one at a time, in a copy of the tree, and checks that a harness or test detects each
+// (docs/TESTING.md).
 //
 //   node tools/planted-bugs.mjs [part of a bug's name ...]
 //
-// The copy and its build stay in build/planted, so that a second run compiles little. Minutes a bug.
+// The copy and its build are kept in build/planted. Takes minutes per bug.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,7 +15,7 @@ const copy = path.join(root, 'build/planted');
 const harness = (name, ...more) => ({ name, command: ['tools/harness.mjs', name, ...more] });
 const tests = (...parts) => ({ name: `C++ tests "${parts.join(' ')}"`, parts });
 
-/** Each: what is wrong, where, text that becomes another, and who must notice. */
+/** Each: description, file, old and new text, and the test that must fail. */
 const BUGS = [
   {
     name: 'a commit record is not synced',
@@ -146,11 +146,11 @@ const BUGS = [
 
 function run(command, parameters) {
   const result = spawnSync(command, parameters, { cwd: root, encoding: 'utf8' });
-  // Death by a signal is a failure like any other.
+  // A death by signal counts as a failure.
   return { status: result.status ?? 1, output: `${result.stdout ?? ''}${result.stderr ?? ''}` };
 }
 
-/** Only what changed, so that the build sees only what changed. */
+/** Writes only changed files, so that little is compiled. */
 function write(file, text) {
   const to = path.join(copy, file);
   if (existsSync(to) && readFileSync(to).equals(Buffer.from(text))) return;
@@ -189,7 +189,7 @@ function main(parts) {
     ({ name }) => parts.length === 0 || parts.some((part) => name.includes(part)),
   );
   let missed = 0;
-  // Without a bug all of them must pass, or failing says nothing.
+  // Without a bug the tests must pass.
   for (const by of new Map(chosen.map(({ by }) => [by.name, by])).values()) {
     const result = outcome(by);
     console.log(`no bug: ${by.name}: ${result}`);

@@ -1,6 +1,5 @@
-// Gets what npm cannot: ffmpeg. Order: a setting, `ffmpeg-static`'s file, PATH, then the system's
-// package manager when we are root. Never fails the build: without ffmpeg pictures still work, and
-// everything that needs videos says ERR_FFMPEG_MISSING with the remedy.
+// Finds ffmpeg (a setting, `ffmpeg-static`, PATH) or, as root, installs it by the system's package manager.
+// Never fails: without ffmpeg pictures work, and videos are ERR_FFMPEG_MISSING with a remedy.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,4 +1,4 @@
-// Talking to the server. Errors are ApiError with the server's code and words.
+// Requests to the server. A failure is an ApiError with the server's code and message.
 
 export class ApiError extends Error {
   constructor(status, code, message) {
@@ -32,6 +32,7 @@ async function ask(path, options) {
 const optionsOf = (state) => {
   const params = new URLSearchParams({ k: String(state.k) });
   if (state.type !== '') params.set('type', state.type);
+  if (!state.each) params.set('fold', 'true');
   return params;
 };
 

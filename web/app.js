@@ -1,5 +1,5 @@
-// The page's one state and what changes it. Everything visible follows from the address and the
-// answer to it; the parts do not know each other.
+// The state of the page and everything that changes it. What is visible follows from the address
+// and the server's answer; the other modules do not import each other's state.
 
 import { ApiError, health as askHealth, search } from './api.js';
 import { byId, el } from './dom.js';
@@ -10,10 +10,11 @@ import { notices } from './notice.js';
 import { drawPicture, keepPicture, pictureIn, pictureOf } from './picture.js';
 import { hasQuery, MAX_K, queryKey, readState, toAddress, writeState } from './state.js';
 import { askForToken } from './token.js';
+import { SyncLine } from './sync.js';
 import { Viewer } from './viewer.js';
 
 const TYPING_PAUSE_MS = 180;
-/** Fast answers should not flash a progress bar. */
+/** Delay of the progress bar, so that fast answers do not flash it. */
 const BUSY_AFTER_MS = 150;
 const REMEMBERED_ANSWERS = 12;
 
@@ -24,7 +25,9 @@ const grid = new Grid(byId('grid'), {
 });
 const viewer = new Viewer(byId('viewer'), {
   onMove: (step) => moveTo(step),
+  onMoment: (frame) => showMoment(frame),
   onClose: () => closeViewer(),
+  rootOf: () => health?.root,
   onSimilar: (hit) => searchLike(hit),
 });
 const notice = notices(byId('notice'), {
@@ -32,19 +35,24 @@ const notice = notices(byId('notice'), {
   onRetry: () => void run({ isFresh: true }),
 });
 
+const syncLine = new SyncLine(byId('sync'), {
+  onHealth: (news) => noteHealth(news),
+  onSearchAgain: () => void run({ isFresh: true }),
+});
+
 let state = readState();
-/** What a new query starts with: `Show more` counts for one query only. */
+/** `k` of a new query: `Show more` applies to one query only. */
 const firstK = state.k;
 let health;
-/** Results now on the page, and for which query. */
+/** The results on the page and the query they belong to. */
 let shown = { key: '', hits: [] };
 /** @type {Map<string, object>} */
 const answers = new Map();
 let running;
 let isTypingStep = false;
-/** A note that was read and put away; the next visit may show it again. */
+/** The hint that was dismissed; it may appear again after a reload. */
 let dismissedHint;
-/** Timer of letters that were typed and not yet searched for. */
+/** Debounce timer of the search box. */
 let pause;
 
 // ---------------------------------------------------------------- searching
@@ -69,7 +77,10 @@ async function run({ isFresh = false } = {}) {
   }
   try {
     const answer = (!isFresh && answers.get(key)) || (await answerOf(key, picture, controller));
-    if (controller === running) showAnswer(key, answer);
+    if (controller !== running) return;
+    showAnswer(key, answer);
+    if (isFresh) await refreshHealth();
+    if (isFresh) syncLine.settle(health?.frames);
   } catch (error) {
     if (controller !== running || error.name === 'AbortError') return;
     if (error instanceof ApiError && error.status === 401) {
@@ -107,13 +118,32 @@ function showAnswer(key, answer) {
   byId('status').textContent =
     hits.length === 0
       ? 'Nothing found'
-      : `${count(hits.length, 'result')} in ${answer.took_ms < 10 ? answer.took_ms.toFixed(1) : Math.round(answer.took_ms)} ms`;
+      : `${count(hits.length, 'result')}${hits.length >= MAX_K ? ', the most that one search gives,' : ''} in ${answer.took_ms < 10 ? answer.took_ms.toFixed(1) : Math.round(answer.took_ms)} ms`;
   showHint(answer.hint);
   byId('more').hidden = hits.length < state.k || state.k >= MAX_K;
+  showCap(hits.length);
+  showEach(hits);
   if (hits.length > 0) notice.hide();
   else if (health?.frames === 0) notice.emptyLibrary(health);
   else notice.nothingFound(state, health);
   showViewer();
+}
+
+/** What is left out is said, and how to get at it. */
+function showCap(shownHits) {
+  byId('cap').hidden = shownHits < MAX_K;
+  byId('cap').textContent =
+    `These are the ${MAX_K.toLocaleString('en')} best. Other words, or only pictures or only videos, show others.`;
+}
+
+/** The way from folded videos to every frame, and back. */
+function showEach(hits) {
+  const others = hits.reduce((sum, hit) => sum + (hit.others ?? 0), 0);
+  const button = byId('each');
+  button.hidden = !state.each && others === 0;
+  button.textContent = state.each
+    ? 'Show each video once'
+    : `Show every moment (${others.toLocaleString('en')} more)`;
 }
 
 /** Shows the server's hint until it is dismissed. */
@@ -143,6 +173,8 @@ function showHits(key, hits) {
   }
   byId('grid').ariaBusy = 'false';
   byId('more').hidden = true;
+  byId('cap').hidden = true;
+  byId('each').hidden = true;
   byId('hint').hidden = true;
   if (hits.length === 0) viewer.hide();
 }
@@ -157,18 +189,33 @@ async function showStart(isFresh, controller) {
 
 async function refreshHealth() {
   health = await askHealth().catch((error) => error);
-  // With a token, statistics need authorization, so a bare status asks for it.
+  // A server with a token sends statistics only to clients that have it.
   if (!(health instanceof Error) && health.frames === undefined) {
     await askForToken(byId('token'));
     health = await askHealth().catch((error) => error);
   }
+  if (!(health instanceof Error)) syncLine.show(health);
+}
+
+/** What the server says of itself while it reads files. */
+function noteHealth(news) {
+  const hasMore = news.frames !== health?.frames;
+  const wasEmpty = health?.status === 'empty';
+  health = news;
+  // Other frames, other answers; what is on the page stays until somebody asks.
+  if (hasMore) answers.clear();
+  if (!hasQuery(state) && (hasMore || wasEmpty)) {
+    if (news.status === 'empty') notice.emptyLibrary(news);
+    else notice.start(news);
+    syncLine.settle(news.frames);
+  } else if (hasQuery(state) && shown.hits.length === 0 && hasMore) void run({ isFresh: true });
 }
 
 // ---------------------------------------------------------------- changing the state
 
 /** A new query: a step that Back undoes. */
 function go(change, how = 'push') {
-  // Letters typed a moment ago must not undo what was chosen after them.
+  // A pending keystroke must not replace this newer query.
   clearTimeout(pause);
   state = { ...state, k: firstK, frame: undefined, ...change };
   writeState(state, how);
@@ -181,7 +228,7 @@ function onType() {
   clearTimeout(pause);
   pause = setTimeout(() => {
     state = { ...state, k: firstK, q: box.value, like: undefined, image: '', frame: undefined };
-    // All letters of one burst are one step; the step ends with Enter or with opening a result.
+    // Typing is one history entry until Enter or until a result is opened.
     writeState(state, isTypingStep ? 'replace' : 'push');
     isTypingStep = true;
     scrollTo(0, 0);
@@ -199,9 +246,19 @@ async function searchPicture(file) {
   go({ image: await keepPicture(file), q: '', like: undefined });
 }
 
-// ---------------------------------------------------------------- the large view
+// ---------------------------------------------------------------- viewer
 
-const indexOf = (frame) => shown.hits.findIndex((hit) => hit.frame_id === frame);
+const indexOf = (frame) =>
+  shown.hits.findIndex(
+    (hit) => hit.frame_id === frame || hit.moments?.some((moment) => moment.frame_id === frame),
+  );
+
+/** Another moment of the video that is shown. */
+function showMoment(frame) {
+  state = { ...state, frame };
+  writeState(state, 'replace');
+  showViewer();
+}
 
 function open(index) {
   clearTimeout(pause);
@@ -222,9 +279,9 @@ function moveTo(step) {
 
 function closeViewer() {
   const index = indexOf(state.frame);
-  // First, because nothing behind an open dialog can take the focus.
+  // Before grid.focus(): nothing behind an open dialog can take the focus.
   viewer.hide();
-  // Back, if opening made a step; a page that was loaded with the view open has none to go back to.
+  // A page loaded with the viewer open has no entry of its own to go back to.
   if (history.state?.pushed === true) history.back();
   else {
     state = { ...state, frame: undefined };
@@ -237,7 +294,7 @@ function closeViewer() {
 function showViewer() {
   const index = state.frame === undefined ? -1 : indexOf(state.frame);
   if (index < 0) viewer.hide();
-  else viewer.show(shown.hits[index], index, shown.hits.length);
+  else viewer.show(shown.hits[index], state.frame, index, shown.hits.length);
 }
 
 // ---------------------------------------------------------------- controls
@@ -276,9 +333,10 @@ byId('search').addEventListener('submit', (event) => {
   if (q !== state.q.trim())
     go({ q, like: undefined, image: '' }, isTypingStep ? 'replace' : 'push');
   else isTypingStep = false;
-  // On a phone the results matter now, not the keyboard.
+  // Hides the on-screen keyboard, which covers the results.
   if (matchMedia('(pointer: coarse)').matches) box.blur();
 });
+byId('each').addEventListener('click', () => go({ each: !state.each }));
 byId('types').addEventListener('change', (event) => go({ type: event.target.value }));
 byId('more').addEventListener('click', () => {
   const y = scrollY;
@@ -293,7 +351,7 @@ byId('file').addEventListener('change', (event) => {
 });
 document.querySelector('.brand').addEventListener('click', (event) => {
   event.preventDefault();
-  go({ q: '', image: '', like: undefined, type: '' });
+  go({ q: '', image: '', like: undefined, type: '', each: false });
   box.focus();
 });
 

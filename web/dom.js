@@ -1,10 +1,8 @@
-// Building elements. Text always goes through textContent; there is no way to pass markup.
+// Builds elements. Text is set with textContent, so markup cannot be injected.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**
- * Makes an element.
- *
  * @param {string} tag
  * @param {Record<string, unknown>} [props] `class`, `text`, `on` (events), `style` (properties),
  *   anything with a dash or `role` becomes an attribute, the rest a property; undefined is left out
@@ -39,6 +37,33 @@ export function icon(...paths) {
     svg.append(path);
   }
   return svg;
+}
+
+/**
+ * Puts a text into the clipboard. The clipboard's own interface exists only on https and loopback.
+ *
+ * @param {HTMLElement} host  what has the focus now; a field elsewhere could not take it
+ * @returns {Promise<boolean>} false when the browser refuses
+ */
+export async function copyText(text, host) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const focused = document.activeElement;
+    const field = el('textarea', {
+      class: 'sr',
+      value: text,
+      readOnly: true,
+      'aria-hidden': 'true',
+    });
+    host.append(field);
+    field.select();
+    const isCopied = document.execCommand('copy');
+    field.remove();
+    focused?.focus();
+    return isCopied;
+  }
 }
 
 /** @param {string} id */

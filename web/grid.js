@@ -1,9 +1,9 @@
-// The results as a grid that holds only what is near the window: 1000 hits scroll like 20.
+// A virtualized grid: only tiles near the viewport exist in the document.
 
 import { layOut, neighbour, rowsBetween } from './layout.js';
 import { makeTile, placeTile } from './tile.js';
 
-/** Tiles this far outside the window exist already. */
+/** Pixels above and below the viewport in which tiles are kept. */
 const OVERSCAN = 700;
 
 export class Grid {
@@ -29,9 +29,8 @@ export class Grid {
     });
   }
 
-  /** Shows other results. */
   show(hits) {
-    // Who was in the grid stays in it: results that come late must not throw the focus away.
+    // Results that arrive late must not move the focus out of the grid.
     const hadFocus = this.hasFocus();
     for (const item of this.tiles.values()) item.remove();
     this.tiles.clear();
@@ -41,7 +40,7 @@ export class Grid {
     if (hadFocus) this.tiles.get(0)?.hitLink.focus({ preventScroll: true });
   }
 
-  /** Moves the focus; the tile is brought into view. */
+  /** Focuses a tile and scrolls it into view. */
   focus(index) {
     if (this.hits.length === 0) return;
     this.#setCurrent(Math.min(this.hits.length - 1, Math.max(0, index)));
@@ -49,7 +48,7 @@ export class Grid {
     this.tiles.get(this.current)?.hitLink.focus({ preventScroll: true });
   }
 
-  /** Scrolls as little as possible so that a tile is wholly visible. */
+  /** Scrolls as little as possible until the whole tile is visible. */
   reveal(index) {
     const row = this.rows.find((each) => each.boxes.some((box) => box.index === index));
     if (row === undefined) return;
@@ -99,7 +98,7 @@ export class Grid {
     });
   }
 
-  /** Makes, moves and drops tiles so that exactly those near the window exist. */
+  /** Creates, places and removes tiles to match the viewport. */
   render() {
     const top = -this.list.getBoundingClientRect().top - OVERSCAN;
     const [first, end] = rowsBetween(this.rows, top, top + innerHeight + 2 * OVERSCAN);
@@ -107,13 +106,13 @@ export class Grid {
     for (const row of this.rows.slice(first, end))
       for (const box of row.boxes) wanted.set(box.index, box);
     for (const [index, item] of this.tiles) {
-      // A tile with the focus stays, or the next arrow key would start from nowhere.
+      // Removing the focused tile would lose the focus.
       if (wanted.has(index) || item.contains(document.activeElement)) continue;
       item.remove();
       this.tiles.delete(index);
     }
     for (const [index, box] of wanted) this.#place(index, box);
-    // Tab must find one tile, also after the current one was scrolled out of existence.
+    // Tab must reach a tile even if the current one was scrolled away.
     const [nearest] = wanted.keys();
     if (nearest !== undefined && !this.tiles.has(this.current)) this.#setCurrent(nearest);
   }
@@ -130,7 +129,7 @@ export class Grid {
       });
       if (index === this.current) item.hitLink.tabIndex = 0;
       this.tiles.set(index, item);
-      // In reading order, because that is the order of Tab and of screen readers.
+      // Document order is the order of Tab and of screen readers.
       let after;
       for (const [other, node] of this.tiles)
         if (other > index && (after === undefined || other < after.index))

@@ -1,8 +1,8 @@
-// The keyboard: one table that is both what keys do and what the key sheet says.
+// Keyboard shortcuts, and the sheet that lists them.
 
 import { el } from './dom.js';
 
-/** Letters by place on the keyboard (`code`), so that they work on every layout; signs by `key`. */
+/** Letters are matched by `code`, so that they work on every keyboard layout; signs by `key`. */
 const SHEET = [
   [
     'Everywhere',
@@ -10,7 +10,7 @@ const SHEET = [
       [['/'], 'Type a search'],
       [['Ctrl', 'K'], 'Type a search'],
       [['Ctrl', 'V'], 'Search with the copied picture'],
-      [['?'], 'This sheet'],
+      [['?'], 'These shortcuts'],
     ],
   ],
   [
@@ -27,7 +27,11 @@ const SHEET = [
     [
       [['←', '→'], 'Previous, next result'],
       [['Space'], 'Play or pause the video'],
+      [[',', '.'], 'Moment before, after'],
+      [['+', '-', '0'], 'Zoom in, out, fit'],
+      [['O'], 'Show the original'],
       [['S'], 'More like this'],
+      [['P'], 'Copy the path of the file'],
       [['C'], 'Copy a link to this result'],
       [['Esc'], 'Back to the results'],
     ],
@@ -65,11 +69,18 @@ export function listenToKeys(page) {
 function inViewer({ viewer, onStep }, event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
   const onControl = event.target.closest?.('button, a, video') !== null;
-  // The player's own keys seek; arrows there must not jump to another result.
+  // The arrow keys seek while the player has the focus.
   if (event.target.closest?.('video')) return false;
   if (event.key === 'ArrowLeft' || event.key === 'ArrowUp') return (onStep(-1), true);
   if (event.key === 'ArrowRight' || event.key === 'ArrowDown') return (onStep(1), true);
   if (event.key === ' ' && !onControl) return (viewer.play(), true);
+  if (event.key === ',') return (viewer.stepMoment(-1), true);
+  if (event.key === '.') return (viewer.stepMoment(1), true);
+  if (event.key === '+' || event.key === '=') return (viewer.zoom.in(), true);
+  if (event.key === '-') return (viewer.zoom.out(), true);
+  if (event.key === '0') return (viewer.zoom.fit(), true);
+  if (event.code === 'KeyO') return (viewer.showOriginal(), true);
+  if (event.code === 'KeyP') return (void viewer.copyPath(), true);
   if (event.code === 'KeyS') return (viewer.similar(), true);
   if (event.code === 'KeyC') return (void viewer.copyLink(), true);
   return false;
@@ -95,7 +106,6 @@ function onPage({ grid, box, sheet, onSimilar }, event) {
     (grid.hasFocus() || way.length > 4 || way === 'down')
   ) {
     if (!grid.hasFocus()) return (grid.focus(grid.current), true);
-    // Up from the first row leads back to the box.
     if (way === 'up' && grid.rows[0]?.boxes.some((each) => each.index === grid.current))
       return focusBox(box, sheet);
     return (grid.move(way), true);
@@ -113,7 +123,7 @@ function focusBox(box, sheet) {
 
 function fillSheet(sheet) {
   sheet.append(
-    el('h2', { text: 'Keys' }),
+    el('h2', { text: 'Keyboard shortcuts' }),
     el(
       'div',
       { class: 'columns' },

@@ -1,9 +1,9 @@
-// Where tiles go: rows of equal height that fill the width. Pure numbers, no page.
+// Justified layout: rows of pictures that fill the width. Pure functions.
 
-const GAP = 12;
-/** Room for the caption below each picture. */
-export const CAPTION = 38;
-/** Very wide or tall pictures are cropped to these shapes. */
+const GAP = 14;
+/** Height of the caption below each picture, in pixels. */
+export const CAPTION = 30;
+/** Aspect ratios outside this range are cropped to it. */
 const NARROWEST = 0.62;
 const WIDEST = 2.4;
 
@@ -16,8 +16,6 @@ const WIDEST = 2.4;
 const rowHeight = (width) => (width < 480 ? 150 : width < 900 ? 160 : width < 1500 ? 196 : 216);
 
 /**
- * Lays out pictures of known size.
- *
  * @param {readonly { width: number, height: number }[]} sizes
  * @param {number} width  of the grid
  * @returns {{ rows: Row[], height: number }}
@@ -47,12 +45,12 @@ export function layOut(sizes, width) {
     const room = width - GAP * (line.length - 1);
     if (shapes * target >= room) close(room / shapes);
   });
-  // The last row keeps the usual height instead of blowing one picture up to the whole width.
+  // The last row is not stretched: one picture would fill the whole width.
   if (line.length > 0) close(Math.min(target, (width - GAP * (line.length - 1)) / shapes));
   return { rows, height: Math.max(0, y - GAP) };
 }
 
-/** Rows that touch the stretch from `top` to `bottom`: [first, last), by bisection. */
+/** Rows that intersect [`top`, `bottom`], as [first, end), by binary search. */
 export function rowsBetween(rows, top, bottom) {
   const firstWhere = (test) => {
     let low = 0;
@@ -68,10 +66,10 @@ export function rowsBetween(rows, top, bottom) {
 }
 
 /**
- * The tile that an arrow key leads to.
+ * The tile an arrow key moves to.
  *
  * @param {Row[]} rows
- * @param {number} index  where we are
+ * @param {number} index  the current tile
  * @param {'left' | 'right' | 'up' | 'down' | 'home' | 'end'} way
  * @returns {number} the same index at an edge
  */

@@ -3,7 +3,7 @@
 import { el } from './dom.js';
 import { count } from './format.js';
 
-/** For the built-in model, which knows drawn scenes; and for models that know photographs. */
+/** Example queries: the built-in model knows drawn scenes, others know photographs. */
 const EXAMPLES = {
   builtin: [
     'a red circle',
@@ -58,7 +58,7 @@ export function notices(place, handlers) {
       show(
         'start',
         el('img', { src: '/icon.svg', alt: '', width: 76, height: 76 }),
-        el('h1', { text: 'Find the moment' }),
+        el('h2', { text: 'Find the moment' }),
         el('p', {
           text: 'Say what it looks like, or paste, drop or choose a picture that resembles it. Nothing leaves this machine.',
         }),
@@ -73,14 +73,15 @@ export function notices(place, handlers) {
     },
 
     emptyLibrary(health) {
+      const isReading = health?.pending > 0 || health?.sync?.state === 'running';
       show(
         'empty',
-        el('h1', {
-          text: health?.pending > 0 ? 'Still reading your files' : 'Nothing to search yet',
+        el('h2', {
+          text: isReading ? 'Reading your files' : 'Nothing to search yet',
         }),
-        health?.pending > 0
+        isReading
           ? el('p', {
-              text: `${count(health.pending, 'file')} waiting. Results appear as soon as the first ones are done.`,
+              text: 'Results appear as files are finished.',
             })
           : el(
               'p',
@@ -89,19 +90,21 @@ export function notices(place, handlers) {
               command('sightline sync'),
               ' there.',
             ),
-        el('button', {
-          type: 'button',
-          class: 'action main',
-          text: 'Look again',
-          on: { click: handlers.onRetry },
-        }),
+        isReading
+          ? undefined
+          : el('button', {
+              type: 'button',
+              class: 'action main',
+              text: 'Look again',
+              on: { click: handlers.onRetry },
+            }),
       );
     },
 
     nothingFound(state, health) {
       show(
         'nothing',
-        el('h1', { text: 'Nothing found' }),
+        el('h2', { text: 'Nothing found' }),
         el('p', {
           text:
             state.type === ''
@@ -115,7 +118,7 @@ export function notices(place, handlers) {
     lostPicture() {
       show(
         'nothing',
-        el('h1', { text: 'The picture is gone' }),
+        el('h2', { text: 'The picture is gone' }),
         el('p', {
           text: 'A picture you searched with stays in its browser tab. Paste or drop it again.',
         }),
@@ -125,7 +128,7 @@ export function notices(place, handlers) {
     error(error) {
       show(
         'error',
-        el('h1', { text: error.status === 0 ? 'No answer' : 'That did not work' }),
+        el('h2', { text: error.status === 0 ? 'No answer' : 'That did not work' }),
         el('p', { text: error.message, role: 'alert' }),
         error.code === undefined ? undefined : el('p', { class: 'figures', text: error.code }),
         el('button', {

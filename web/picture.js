@@ -1,5 +1,5 @@
-// A picture as the query: pasted, dropped or chosen. Made small here, kept for this tab only, so
-// that reload and Back still find it.
+// Query pictures: pasted, dropped or chosen. They are scaled down here and kept in sessionStorage,
+// so that reload and Back find them.
 
 const LONGEST_SIDE = 640;
 const PREFIX = 'picture:';
@@ -7,10 +7,8 @@ const PREFIX = 'picture:';
 const kept = new Map();
 
 /**
- * Shrinks a picture and keeps it.
- *
  * @param {Blob} file
- * @returns {Promise<string>} its key
+ * @returns {Promise<string>} the key of the kept picture
  */
 export async function keepPicture(file) {
   const blob = await shrink(file);
@@ -28,7 +26,7 @@ export function pictureOf(key) {
   return blob;
 }
 
-/** Draws the picture, covering the canvas. A canvas needs no `blob:` address, which the page's policy forbids. */
+/** Draws a picture so that it covers the canvas. The page's Content-Security-Policy forbids an `img` with a `blob:` address. */
 export async function drawPicture(blob, canvas) {
   const bitmap = await createImageBitmap(blob);
   const scale = Math.max(canvas.width / bitmap.width, canvas.height / bitmap.height);
@@ -49,14 +47,14 @@ async function shrink(file) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    return file; // A format this browser cannot draw; the server may, or says why not.
+    return file; // The browser cannot decode this format; the server may.
   }
   const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
   const canvas = document.createElement('canvas');
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
   const context = canvas.getContext('2d');
-  context.fillStyle = '#fff'; // As the server does with what is transparent.
+  context.fillStyle = '#fff'; // The server flattens transparency onto white too.
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
@@ -66,7 +64,7 @@ async function shrink(file) {
 }
 
 async function digest(bytes) {
-  // crypto.subtle exists only on https and loopback; elsewhere any number will do as a name.
+  // crypto.subtle exists only on https and loopback; elsewhere a random key will do.
   const hash =
     crypto.subtle === undefined
       ? crypto.getRandomValues(new Uint8Array(8))
@@ -80,7 +78,7 @@ function remember(key, bytes, type) {
   try {
     sessionStorage.setItem(PREFIX + key, `${type},${btoa(text)}`);
   } catch {
-    // Full or forbidden: the picture lives until the tab is reloaded.
+    // Storage is full or disabled: the picture is lost on reload.
   }
 }
 

@@ -1,11 +1,11 @@
-// Asks for the token of a server that wants one, until it is the right one.
+// The dialog that asks for the server's token.
 
 import { openSession } from './api.js';
 import { el } from './dom.js';
 
 let asking;
 
-/** @returns {Promise<void>} when the server has accepted a token; it then knows this browser */
+/** @returns {Promise<void>} resolves when the server has accepted the token and set its cookie */
 export function askForToken(dialog) {
   asking ??= new Promise((resolve) => {
     const input = el('input', {

@@ -1,24 +1,35 @@
-// One result, large: picture or playing video, where it is from, and what to do next.
+// The viewer: one result in full size, its other moments, its details and actions.
 
-import { el, icon } from './dom.js';
-import { count, describe, exactClock, fileName, similarity } from './format.js';
+import { copyText, el, icon } from './dom.js';
+import { describe, wholePath } from './format.js';
+import { details, moments } from './panel.js';
+import { Stage } from './stage.js';
 
 const ARROW_LEFT = 'M12.5 4 6.5 10l6 6';
 const ARROW_RIGHT = 'm7.5 4 6 6-6 6';
 const CROSS = 'm5 5 10 10M15 5 5 15';
-const PLAY = 'M6 4.5v11l9-5.5z';
 
 export class Viewer {
   /**
    * @param {HTMLDialogElement} dialog
-   * @param {{ onMove: (step: number) => void, onClose: () => void, onSimilar: (hit: object) => void }} handlers
+   * @param {{ onMove: (step: number) => void, onMoment: (frame: number) => void, onClose: () => void,
+   *   onSimilar: (hit: object) => void, rootOf: () => string | undefined }} handlers
    */
   constructor(dialog, handlers) {
     this.dialog = dialog;
     this.handlers = handlers;
     this.hit = undefined;
-    this.stage = el('div', { class: 'stage' });
-    this.panel = el('div', { class: 'panel' });
+    this.stage = new Stage({
+      onSwipe: (step) => handlers.onMove(step),
+      onOriginal: () => this.#showPanel(),
+    });
+    this.strip = el('div', { class: 'strip' });
+    this.panel = el('div', {
+      class: 'panel',
+      tabIndex: 0,
+      role: 'region',
+      'aria-label': 'Details',
+    });
     const button = (label, cls, path, run) =>
       el(
         'button',
@@ -27,10 +38,16 @@ export class Viewer {
       );
     this.previous = button('Previous result', 'go left', ARROW_LEFT, () => handlers.onMove(-1));
     this.next = button('Next result', 'go right', ARROW_RIGHT, () => handlers.onMove(1));
-    this.close = button('Close', 'shut', CROSS, () => handlers.onClose());
-    dialog.append(
-      el('div', { class: 'view' }, this.stage, this.previous, this.next, this.panel, this.close),
+    const close = button('Close', 'shut', CROSS, () => handlers.onClose());
+    const left = el(
+      'div',
+      { class: 'left' },
+      this.stage.node,
+      this.previous,
+      this.next,
+      this.strip,
     );
+    dialog.append(el('div', { class: 'view' }, left, this.panel, close));
     dialog.addEventListener('cancel', (event) => {
       // Closing goes through the address, so that Back and Esc agree.
       event.preventDefault();
@@ -39,161 +56,98 @@ export class Viewer {
     dialog.addEventListener('click', (event) => {
       if (event.target === dialog) handlers.onClose();
     });
-    this.#swipes();
   }
 
   get isOpen() {
     return this.dialog.open;
   }
 
+  get zoom() {
+    return this.stage.zoom;
+  }
+
   /**
-   * @param {object} hit
-   * @param {number} index  of the hit among the results
+   * @param {object} result
+   * @param {number} frame  of the result or of one of its moments
+   * @param {number} index  of the result among all
    * @param {number} total
    */
-  show(hit, index, total) {
-    this.hit = hit;
+  show(result, frame, index, total) {
+    const moment = result.moments?.find((each) => each.frame_id === frame);
+    this.hit = { ...result, ...moment };
+    this.context = { index, total };
     this.previous.disabled = index <= 0;
     this.next.disabled = index >= total - 1;
-    this.stage.replaceChildren(
-      el('img', {
-        src: hit.frame_url,
-        alt: describe(hit),
-        width: hit.width,
-        height: hit.height,
-        draggable: false,
-      }),
-    );
-    this.panel.replaceChildren(...this.#details(hit, index, total));
-    this.dialog.setAttribute('aria-label', describe(hit));
+    this.stage.show(this.hit);
+    const strip = moments(result, frame, (other) => this.handlers.onMoment(other));
+    const hadFocus = this.strip.contains(document.activeElement);
+    this.strip.replaceChildren(...(strip === undefined ? [] : [strip]));
+    this.#showPanel();
+    this.dialog.setAttribute('aria-label', describe(this.hit));
     if (!this.dialog.open) {
       this.dialog.showModal();
-      // The dialog itself, so that arrows and Space act on it and not on a button.
+      // Not a button of it: arrows and Space are the viewer's shortcuts.
       this.dialog.focus();
     }
+    const current = this.strip.querySelector('[aria-current]');
+    current?.scrollIntoView({ block: 'nearest', inline: 'center' });
+    if (hadFocus) current?.focus();
   }
 
   hide() {
     this.hit = undefined;
-    this.stage.replaceChildren();
+    this.stage.clear();
     if (this.dialog.open) this.dialog.close();
   }
 
-  /** Plays the video from the moment shown, or pauses and goes on. */
   play() {
-    const hit = this.hit;
-    if (hit === undefined || hit.video_id === null) return;
-    const playing = this.stage.querySelector('video');
-    if (playing !== null) {
-      if (playing.paused) void playing.play();
-      else playing.pause();
-      return;
-    }
-    const video = el('video', {
-      src: videoAddress(hit),
-      poster: hit.frame_url,
-      controls: true,
-      playsInline: true,
-      preload: 'auto',
-      width: hit.width,
-      height: hit.height,
-    });
-    video.addEventListener('error', () => {
-      const gone = el('p', { class: 'trouble', role: 'alert' });
-      gone.textContent = 'This browser cannot play the file. Its frame is shown instead.';
-      video.replaceWith(el('img', { src: hit.frame_url, alt: describe(hit) }), gone);
-    });
-    this.stage.replaceChildren(video);
-    video.play().catch(() => undefined); // Autoplay refused: the controls are there.
+    this.stage.play();
+  }
+
+  showOriginal() {
+    this.stage.showOriginal();
   }
 
   similar() {
     if (this.hit !== undefined) this.handlers.onSimilar(this.hit);
   }
 
-  async copyLink() {
-    const button = this.panel.querySelector('.copy');
-    try {
-      await navigator.clipboard.writeText(location.href);
-      if (button) button.textContent = 'Copied';
-    } catch {
-      if (button) button.textContent = 'Copy the address bar instead';
-    }
+  /** To the moment before or after the one shown, in time. */
+  stepMoment(step) {
+    const all = [...this.strip.querySelectorAll('.moment')];
+    all[all.findIndex((each) => each.ariaCurrent === 'true') + step]?.click();
   }
 
-  #details(hit, index, total) {
-    const action = (label, key, run, cls = '', path = undefined) =>
-      el(
-        'button',
-        { type: 'button', class: `action ${cls}`, on: { click: run } },
-        path === undefined ? undefined : icon(path),
-        label,
-        el('kbd', { text: key, 'aria-hidden': 'true' }),
-      );
-    const folder = hit.media_path.slice(0, -fileName(hit.media_path).length).replace(/\/$/, '');
-    return [
-      el('p', { class: 'place', text: `${index + 1} of ${count(total, 'result')}` }),
-      el('h2', { text: fileName(hit.media_path), title: hit.media_path }),
-      el('p', { class: 'folder', text: folder === '' ? hit.media_path : `${folder}/` }),
-      el(
-        'p',
-        { class: 'meter' },
-        el('span', { class: 'what', text: 'Similarity' }),
-        el('span', { class: 'bar', style: { '--value': String(hit.similarity) } }),
-        el('b', { text: similarity(hit.similarity) }),
-      ),
-      el(
-        'dl',
-        {},
-        ...[
-          ['Cosine', hit.cosine.toFixed(4)],
-          ['Time', hit.timestamp === null ? undefined : exactClock(hit.timestamp)],
-          ['Kind', hit.type === 'video' ? 'Video' : 'Picture'],
-          ['Frame', String(hit.frame_id)],
-          ['Size', `${hit.width} × ${hit.height}`],
-        ].flatMap(([name, value]) =>
-          value === undefined ? [] : [el('dt', { text: name }), el('dd', { text: value })],
-        ),
-      ),
-      el(
-        'div',
-        { class: 'actions' },
-        hit.video_id === null
-          ? undefined
-          : action(
-              `Play from ${exactClock(hit.timestamp)}`,
-              'Space',
-              () => this.play(),
-              'main',
-              PLAY,
-            ),
-        action('More like this', 'S', () => this.similar(), hit.video_id === null ? 'main' : ''),
-        action('Copy link', 'C', () => void this.copyLink(), 'copy'),
-        el('a', {
-          class: 'action',
-          href: hit.video_id === null ? hit.frame_url : videoAddress(hit),
-          target: '_blank',
-          rel: 'noopener',
-          text: hit.video_id === null ? 'Open the picture' : 'Open the video',
-        }),
-      ),
-    ];
+  copyLink() {
+    return this.#copy('.copy', location.href);
   }
 
-  /** A finger that moves sideways over the picture goes to the neighbour. */
-  #swipes() {
-    let from;
-    this.stage.addEventListener('pointerdown', (event) => {
-      from = event.pointerType === 'touch' ? event.clientX : undefined;
+  copyPath() {
+    if (this.hit === undefined) return undefined;
+    return this.#copy('.path', wholePath(this.hit.media_path, this.handlers.rootOf()));
+  }
+
+  async #copy(place, text) {
+    const isCopied = await copyText(text, this.dialog);
+    const label = this.panel.querySelector(`${place} span`);
+    if (label !== null) label.textContent = isCopied ? 'Copied' : 'This browser refused';
+  }
+
+  #showPanel() {
+    if (this.hit === undefined) return;
+    const had =
+      this.panel.contains(document.activeElement) && document.activeElement !== this.panel;
+    const { original } = this.stage;
+    const context = { ...this.context, original, root: this.handlers.rootOf() };
+    const nodes = details(this.hit, context, {
+      play: () => this.play(),
+      similar: () => this.similar(),
+      original: () => this.showOriginal(),
+      copyPath: () => void this.copyPath(),
+      copyLink: () => void this.copyLink(),
     });
-    this.stage.addEventListener('pointerup', (event) => {
-      if (from === undefined) return;
-      const moved = event.clientX - from;
-      from = undefined;
-      if (Math.abs(moved) > 50) this.handlers.onMove(moved < 0 ? 1 : -1);
-    });
+    this.panel.replaceChildren(...nodes);
+    // The button that was pressed is gone; the keyboard must not be thrown out of the view.
+    if (had) this.dialog.focus();
   }
 }
-
-/** The video at the hit's moment. */
-const videoAddress = (hit) => `/video/${hit.video_id}#t=${Number(hit.timestamp.toFixed(3))}`;

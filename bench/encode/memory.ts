@@ -1,4 +1,4 @@
-/** Resident memory, encoder processes included, over a long run, and before, with and after a large model. */
+/** Resident memory including encoder processes: over a long run, and with and without a large model. */
 import { openClip } from '../../lib/encode';
 import { residentBytes } from '../resident';
 
@@ -7,11 +7,11 @@ const residentMb = (): number => Math.round(residentBytes() / 2 ** 20);
 export interface LongRun {
   readonly images: number;
   readonly residentMb: Readonly<Record<string, number>>;
-  /** Resident memory at the end over that after a tenth: 1 is flat. */
+  /** Resident memory at the end divided by that after a tenth: 1 is flat. */
   readonly endToTenth: number;
 }
 
-/** Encodes as a sync does: calls of 64, two at once. */
+/** Encodes as a sync does: 64 per call, two calls at once. */
 export async function measureLongRun(
   pictures: readonly Buffer[],
   images: number,
@@ -45,11 +45,11 @@ export async function measureLongRun(
 }
 
 export interface ModelMemory {
-  /** Before, with the model, after `close()`, and the same a second time. */
+  /** Before, with the model, after `close()`, twice. */
   readonly residentMb: readonly number[];
 }
 
-/** What the model takes and `close()` gives back, which is all of it: the model had a process of its own. */
+/** `close()` frees all memory of the model, because it ends its process. */
 export async function measureModelMemory(model: string): Promise<ModelMemory> {
   const seen: number[] = [residentMb()];
   for (let i = 0; i < 2; i++) {

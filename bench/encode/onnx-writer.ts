@@ -1,10 +1,10 @@
 /**
- * Writes ONNX graphs without an exporter: just enough of the protobuf wire format and of onnx.proto to
- * say a transformer. Source: onnx/onnx `onnx/onnx.proto` (field numbers).
+ * Writes ONNX graphs: the parts of protobuf and onnx.proto that a transformer needs. Field numbers: onnx/onnx
+ * `onnx/onnx.proto`.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 
-/** Pieces of a message one behind the other; weights are never copied. */
+/** Consecutive pieces of a message; weights are not copied. */
 type Parts = readonly Uint8Array[];
 
 const FLOAT = 1;
@@ -55,7 +55,7 @@ export interface Attributes {
   readonly floats?: Readonly<Record<string, number>>;
 }
 
-/** A graph in the making. Names of values are strings; `node` returns that of its only output. */
+/** Builds a graph. Values are identified by name; `node` returns that of its only output. */
 export class GraphWriter {
   private readonly nodes: Uint8Array[] = [];
   private readonly weights: Uint8Array[] = [];
@@ -82,7 +82,7 @@ export class GraphWriter {
     return name;
   }
 
-  /** A constant; its memory is the caller's until the file is written. */
+  /** A constant; `values` must not change until the file is written. */
   tensor(dims: readonly number[], values: Float32Array | BigInt64Array): string {
     const name = `w${this.count++}`;
     const type = values instanceof Float32Array ? FLOAT : INT64;
@@ -98,7 +98,7 @@ export class GraphWriter {
     return name;
   }
 
-  /** A float input or output of the graph; a text is a dimension of any size. */
+  /** A float input or output of the graph; a string is a dimension of any size. */
   end(kind: 'input' | 'output', name: string, dims: readonly (number | string)[]): void {
     const shape = dims.flatMap((dim) =>
       field(1, typeof dim === 'number' ? integer(1, dim) : field(2, dim)),

@@ -1,4 +1,4 @@
-/** Seeded pictures for the encode bench: waves and noise as JPEG, like the frames a library stores. */
+/** Seeded JPEG pictures of waves and noise. */
 import sharp from 'sharp';
 
 export const SEED = 17;

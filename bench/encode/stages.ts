@@ -1,4 +1,4 @@
-/** The stages apart: decode, prepare, and a text in process, plain and from the cache. */
+/** Measures stages: decode, prepare, and a text in process, computed and cached. */
 import { openClip } from '../../lib/encode';
 import { decodeRgb } from '../../lib/encode/preprocess/decode-rgb';
 import type { PreprocessSpec } from '../../lib/encode/preprocess/preprocess';
@@ -6,7 +6,7 @@ import { normalizeTable, preprocessInto } from '../../lib/encode/preprocess/prep
 import { openEmbeddingService } from '../../lib/service';
 import { median } from './trials';
 
-/** The tensor of the published CLIP models: shortest edge to 224, centre, CLIP's mean and deviation. */
+/** Preprocessing of the published CLIP models. */
 const CLIP_SPEC: PreprocessSpec = {
   size: 224,
   shortestEdge: 224,
@@ -17,7 +17,7 @@ const CLIP_SPEC: PreprocessSpec = {
   std: [0.26862954, 0.26130258, 0.27577711],
 };
 
-/** Milliseconds for one item: median over rounds of the mean over `items`. */
+/** Milliseconds per item: median over rounds of the mean over `items`. */
 async function msEach<T>(
   rounds: number,
   items: readonly T[],
@@ -34,7 +34,7 @@ async function msEach<T>(
 
 export interface Stages {
   readonly decodeMs: number;
-  /** Resize, crop, normalise into a 224 x 224 tensor, on one core, without decoding. */
+  /** Resize, crop and normalize to 224 x 224, on one core, without decoding. */
   readonly prepareMs: number;
   readonly textMs: number;
   readonly cachedTextMs: number;
@@ -49,7 +49,7 @@ export async function measureStages(
   const decoded = await Promise.all(pictures.map((bytes) => decodeRgb(bytes)));
   const table = normalizeTable(CLIP_SPEC);
   const pixels = new Float32Array(3 * 224 * 224);
-  // Synchronous as it is: awaiting each would add what it costs.
+  // Synchronous: awaiting each would add overhead.
   const many = Array.from({ length: 20 }, () => decoded).flat();
   const prepareMs = await msEach(rounds, [many], () => {
     for (const image of many) preprocessInto(image, CLIP_SPEC, table, pixels, 0);

@@ -1,7 +1,7 @@
 /**
- * The pool against bare loops around the runtime, in turns: `run` only infers, on tensors that are
- * ready; `loop` decodes and prepares each picture first, as the pool does. Both use the runtime's own
- * defaults (its threads spin) with every number of threads that is a power of two, or all cores.
+ * Compares the pool with bare loops around the runtime, interleaved: `run` only infers on prepared tensors;
+ * `loop` decodes and prepares each picture first, as the pool does. Both use the runtime's defaults (its
+ * threads spin) with every power of two of threads, and with all cores.
  */
 import { availableParallelism } from 'node:os';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -20,10 +20,10 @@ export interface Throughput {
   readonly workers: number;
   readonly threadsPerWorker: number;
   readonly imagesPerSecond: Readonly<Record<string, number>>;
-  /** Milliseconds an image in the runtime, with one thread and with the best number of threads. */
+  /** Milliseconds per picture in the runtime, with one thread and with the best number of threads. */
   readonly inferenceMsOneThread: number;
   readonly inferenceMsBest: number;
-  /** Speed of the pool over the best loop, and over the best bare inference. */
+  /** Speed of the pool divided by that of the best loop, and of the best bare inference. */
   readonly poolToLoop: number;
   readonly poolToRun: number;
 }

@@ -1,4 +1,4 @@
-/** Timing of competitors in turns, so that whatever disturbs the machine disturbs all of them alike. */
+/** Interleaved timing, so that disturbances affect all competitors alike. */
 
 export interface Trial {
   readonly name: string;
@@ -15,7 +15,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
 }
 
-/** One round that does not count, then `rounds`; each begins with another trial. */
+/** A warm-up round, then `rounds`; each begins with another trial. */
 export async function inTurns(trials: readonly Trial[], rounds: number): Promise<Times> {
   const times = new Map(trials.map(({ name }) => [name, [] as number[]]));
   for (let round = -1; round < rounds; round++) {
@@ -29,14 +29,14 @@ export async function inTurns(trials: readonly Trial[], rounds: number): Promise
   return times;
 }
 
-/** The name with the least median among those that begin with `prefix`. */
+/** The name with `prefix` that has the smallest median. */
 export function fastest(times: Times, prefix: string): string {
   const names = [...times.keys()].filter((name) => name.startsWith(prefix));
   const cost = (name: string): number => median(times.get(name) ?? []);
   return names.reduce((best, name) => (cost(name) < cost(best) ? name : best));
 }
 
-/** Speed of `name` over `other`: median over rounds of the ratio within a round. Above 1: faster. */
+/** Speed of `name` divided by that of `other`: median over rounds of the ratio within a round. */
 export function speedRatio(times: Times, name: string, other: string): number {
   const mine = times.get(name) ?? [];
   return median((times.get(other) ?? []).map((ms, round) => ms / (mine[round] as number)));

@@ -1,8 +1,7 @@
 /**
- * A model folder whose image tower has the shape of CLIP ViT-B/32 and random weights: the work of the
- * published model (87.8 M parameters, 4.4 G multiply-adds a picture) without its download. What it
- * answers means nothing. The operators are those of the Hugging Face export (attention with heads split
- * by reshape and transpose, x * sigmoid(1.702 x)).
+ * A model folder whose image tower has the shape of CLIP ViT-B/32 and random weights: the computation of the
+ * published model (87.8 M parameters, 4.4 G multiply-adds per picture) without its download. The operators are
+ * those of the Hugging Face export (heads split by reshape and transpose, x * sigmoid(1.702 x)).
  *
  * Source: Radford and others, arXiv:2103.00020, table 20; Dosovitskiy and others, arXiv:2010.11929.
  */
@@ -21,7 +20,7 @@ const SEED = 32;
 
 let state = SEED;
 
-/** Uniform with the standard deviation of trained weights, so that nothing overflows or dies out. */
+/** Uniform with the standard deviation of trained weights, so that values neither overflow nor vanish. */
 function weights(length: number, deviation = 0.02): Float32Array {
   const values = new Float32Array(length);
   const scale = (deviation * Math.sqrt(12)) / 2 ** 32;
@@ -108,7 +107,7 @@ function writeVisionTower(file: string): void {
   graph.write(file);
 }
 
-/** Makes the folder: the image side alone, which is a model of its own. */
+/** Writes the folder, with an image tower only. */
 export function writeVitModel(folder: string): string {
   const builtin = path.resolve(__dirname, '../../../models/builtin');
   mkdirSync(path.join(folder, 'onnx'), { recursive: true });

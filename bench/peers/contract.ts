@@ -1,9 +1,7 @@
 /**
- * What a peer of the benchmarks is. A trial is one task of one peer in a process of its own: build an
- * index and keep it as a file, or open that file and answer queries at each efSearch.
- *
- * Figures of a trial are those of the peer's own fastest way to answer one query at a time on one
- * thread: through its npm package for those that have one, inside C++ for the Python ones.
+ * The interface of peers. A trial is one task of one peer in its own process: build an index file, or open it
+ * and answer queries at each efSearch, in the peer's fastest way for one query at a time on one thread:
+ * through its npm package if there is one, else inside C++.
  */
 
 export type DatasetMetric = 'dot' | 'euclidean';
@@ -17,7 +15,7 @@ export interface DatasetMeta {
   readonly metric: DatasetMetric;
   /** SHA-256 of `base.f32`. */
   readonly sha256: string;
-  /** Where it is from, for people. */
+  /** Its origin, for display. */
   readonly source: string;
 }
 
@@ -45,15 +43,15 @@ export interface BuildFigures {
 
 export interface SearchPoint {
   readonly efSearch: number;
-  /** Queries per second of wall clock, and per second of this process's processor time. */
+  /** Queries per second of wall time, and per second of this process's CPU time. */
   readonly qps: number;
   readonly cpuQps: number;
-  /** Rows found, shape [queries, k], little-endian uint32, base64; 0xffffffff where there was none. */
+  /** Rows found, shape [queries, k], little-endian uint32, base64; 0xffffffff for none. */
   readonly found: string;
 }
 
 export interface SearchFigures {
-  /** From the call that opens the file to its return, and to the first answer. */
+  /** Time of the open call, and until the first answer. */
   readonly openMs: number;
   readonly firstAnswerMs: number;
   readonly residentBytes: number;
@@ -61,23 +59,23 @@ export interface SearchFigures {
   readonly points: readonly SearchPoint[];
 }
 
-/** An opened index of a peer with an npm package. */
+/** An open index of a peer with an npm package. */
 export interface OpenedPeer {
-  /** Whatever the peer returns; converting it is not part of the measurement. */
+  /** The peer's own result; its conversion is not measured. */
   search(query: Float32Array, k: number): unknown;
   rowsOf(answer: unknown): ArrayLike<number>;
-  /** What makes searches fast and is not part of opening; done between the first answer and the rest. */
+  /** Warm-up that is not part of opening, after the first answer. */
   warm?(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface NodePeer {
   readonly version: string;
-  /** Builds and saves; `seconds` are those of building alone. */
+  /** Builds and saves; `seconds` excludes saving. */
   build(
     base: Float32Array,
     job: TrialJob,
   ): Promise<{ seconds: number; saveSeconds: number; residentBytes: number }>;
-  /** `efSearch` is part of opening because usearch takes it only then. */
+  /** usearch takes `efSearch` only when opening. */
   open(job: TrialJob): Promise<(efSearch: number) => OpenedPeer>;
 }

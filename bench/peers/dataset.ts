@@ -1,6 +1,6 @@
 /**
- * Data sets as files, so that every trial and every peer reads the same bytes. Prepared once and kept
- * under bench-results/data; a change of the generator makes another folder.
+ * Data sets as files, so that all peers read the same bytes. Kept under bench-results/data, in a folder whose
+ * name depends on the generator.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import type { DatasetMeta, DatasetMetric } from './contract';
 export const DATASETS = ['clip-like', 'clip-real', 'mnist784'] as const;
 export type DatasetName = (typeof DATASETS)[number];
 
-/** dist/bench/peers -> the package; real data is looked for beside it. */
+/** From dist/bench/peers to the package; real data is beside it. */
 const root = path.resolve(__dirname, '../../..');
 const shared = path.resolve(root, '../shared/data');
 
@@ -29,7 +29,7 @@ interface Raw {
   readonly source: string;
 }
 
-/** Floats of a file in memory of their own. */
+/** Copies the floats of a file. */
 export function readFloats(file: string): Float32Array {
   const bytes = readFileSync(file);
   const floats = new Float32Array(bytes.length / 4);
@@ -65,7 +65,7 @@ function unitRowsOfNpy(file: string): { rows: Float32Array; dim: number } {
   return { rows, dim };
 }
 
-/** Every 16th real vector asks, the others are searched. */
+/** Every 16th real vector is a query. */
 function clipReal(): Raw | undefined {
   const files = ['clip-products.1212x512.npy', 'clip-augmented-groups.1100x512.npy'].map((name) =>
     path.join(shared, 'vectors', name),
@@ -114,7 +114,7 @@ function make(name: DatasetName, rows: number, queries: number, dim: number): Ra
   return name === 'clip-real' ? clipReal() : mnist(rows, queries);
 }
 
-/** Part of the folder's name: what the bytes depend on beside the sizes. */
+/** Part of the folder's name: the bytes depend on the generator. */
 function generatorHash(): string {
   const sources = [path.join(__dirname, 'dataset.js'), path.join(__dirname, '../clip-like.js')];
   const hash = createHash('sha256');
@@ -123,8 +123,8 @@ function generatorHash(): string {
 }
 
 /**
- * @param cache  folder that keeps prepared sets
- * @returns undefined when its data is not on this machine
+ * @param cache  folder of prepared sets
+ * @returns undefined if the data is not on this machine
  */
 export function prepareDataset(
   name: DatasetName,
@@ -155,7 +155,7 @@ export function prepareDataset(
     sha256: createHash('sha256').update(bytes).digest('hex'),
     source: raw.source,
   };
-  // Last and by rename: a set with this file is whole.
+  // Written last and renamed: a set with this file is complete.
   writeFileSync(`${metaFile}.new`, `${JSON.stringify(meta, null, 2)}\n`);
   renameSync(`${metaFile}.new`, metaFile);
   return { folder, meta };

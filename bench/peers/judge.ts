@@ -1,6 +1,6 @@
 /**
- * Recall of what a peer found, by one rule for all: rows are priced here, in double precision, so no
- * peer's own idea of distance counts. A row as near as the k-th true one is a hit (pictures repeat).
+ * Recall of results by one rule for all peers: distances are computed here in double precision, and a row as
+ * near as the k-th true one is a hit (pictures repeat).
  */
 import path from 'node:path';
 import type { Dataset } from './dataset';
@@ -33,7 +33,7 @@ export class Judge {
       }
       this.#limits[query] = worst;
     }
-    // Unit vectors: distances around 1. Euclidean: relative to the distances there are.
+    // Unit vectors have distances around 1; for Euclidean the tie is relative to actual distances.
     this.#scale = metric === 'dot' ? 1 : Math.max(...this.#limits.subarray(0, 100));
   }
 
@@ -49,7 +49,7 @@ export class Judge {
     return metric === 'dot' ? 1 - sum : sum;
   }
 
-  /** Mean recall@k. A row given twice counts once. */
+  /** Mean recall@k. A repeated row counts once. */
   recall(found: ArrayLike<number>): number {
     const { queries } = this.dataset.meta;
     let hits = 0;

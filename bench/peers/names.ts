@@ -1,26 +1,26 @@
-/** The peers there are, and which of them can run on this machine. */
+/** The peers, and which of them can run on this machine. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-/** Debian's packages belong to the system's interpreter, not to one earlier on PATH. */
+/** Debian's packages need the system's interpreter, not another one on PATH. */
 export const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
-/** dist/bench/peers -> the package, where the Python side lies beside the sources. */
+/** From dist/bench/peers to the sources. */
 export const PYTHON_PEERS = path.resolve(__dirname, '../../../bench/peers/python_peers.py');
 
 export interface PeerName {
   readonly name: string;
   readonly runtime: 'node' | 'python';
-  /** What to install where it is missing. */
+  /** What to install if it is missing. */
   readonly remedy: string;
   readonly module: string;
-  /** False: builds on one thread whatever it is told. */
+  /** False: always builds on one thread. */
   readonly hasThreads: boolean;
   readonly note?: string;
 }
 
-/** With the fastest storage, 'inline'; the others are named behind it. */
+/** With the fastest storage, 'inline'; the others have a suffix. */
 export const OURS = 'sightline';
 export const isOurs = (name: string): boolean => name.split('-')[0] === OURS;
 

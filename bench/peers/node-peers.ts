@@ -1,4 +1,4 @@
-/** The engine and the npm packages it is compared with, behind one small contract. */
+/** The engine and the npm packages it is compared with, behind one interface. */
 import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -14,7 +14,7 @@ const seconds = async (work: () => unknown): Promise<number> => {
   return (performance.now() - started) / 1000;
 };
 
-/** Read beside the package's entry: `exports` of some packages hide their package.json. */
+/** Searched from the package's entry: `exports` of some packages hide package.json. */
 function versionOf(module: string): string {
   for (
     let at = path.dirname(load.resolve(module));
@@ -37,7 +37,7 @@ function sightline(storage: Storage): NodePeer {
       const { dim, metric } = job.meta;
       const index = await VectorIndex.create({
         dim,
-        // The rows are of unit length: the same order as by dot, and what callers of CLIP use.
+        // Rows have unit length, so the order is that of dot, and CLIP is used with cosine.
         metric: metric === 'dot' ? 'cosine' : metric,
         M: job.M,
         efConstruction: job.efConstruction,
@@ -103,7 +103,7 @@ function hnswlibNode(): NodePeer {
       return (efSearch) => {
         index.setEf(efSearch);
         return {
-          // It takes arrays only, so converting is part of what a caller pays.
+          // It takes arrays only, so the conversion is part of its cost.
           search: (query, k) => index.searchKnn(Array.from(query), k),
           rowsOf: (answer) => (answer as { neighbors: number[] }).neighbors,
           close: async () => undefined,
@@ -125,7 +125,7 @@ function usearch(scalar: 'f32' | 'f16' | 'i8'): NodePeer {
   const make = ({ meta, M, efConstruction }: TrialJob, efSearch: number): UsearchIndex =>
     new Index({
       dimensions: meta.dim,
-      // Its 8-bit form scales every vector by its own length, which suits cosines only.
+      // Its 8-bit form scales every vector by its length, which suits only cosine.
       metric: meta.metric === 'euclidean' ? 'l2sq' : scalar === 'i8' ? 'cos' : 'ip',
       quantization: scalar,
       connectivity: M,

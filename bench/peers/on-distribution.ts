@@ -1,4 +1,4 @@
-/** Recall of the engine and of hnswlib on one set of rows, by one rule and with equal parameters. */
+/** Recall of the engine and of hnswlib on a set of rows, with equal parameters. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { VectorIndex, type Storage } from '../../lib/vectors';
@@ -21,7 +21,7 @@ export interface EngineAnswer extends PeerAnswer {
   readonly codes: { readonly used: boolean; readonly reason: string };
 }
 
-/** Prices rows in double precision: no engine's own idea of a distance counts. */
+/** Computes distances in double precision. */
 export class DistributionJudge {
   readonly #set: Distribution;
   readonly #rows: Float32Array;
@@ -40,7 +40,7 @@ export class DistributionJudge {
     for (let query = 0; query < queries; query++) {
       for (let row = 0; row < count; row++) all[row] = this.#distance(query, row);
       const worst = all.sort()[SETTINGS.k - 1] ?? Infinity;
-      // A cosine near 0 is a difference of ones.
+      // A cosine distance near 0 is a difference of numbers near 1.
       const floor = isCosine ? 1e-6 : 0;
       this.#limits[query] = worst + Math.max(TIE * Math.abs(worst), floor);
     }
@@ -94,7 +94,7 @@ export async function askEngine(
   const { M, efConstruction } = SETTINGS;
   await using index = await VectorIndex.create({ dim, metric, storage, M, efConstruction });
   const started = performance.now();
-  // The caller's rows stay as they are.
+  // A copy, because the rows are used again.
   await index.add(set.rows.slice(), { threads });
   await index.warm();
   const buildSeconds = (performance.now() - started) / 1000;
@@ -102,7 +102,7 @@ export async function askEngine(
   return { recall, buildSeconds, codes: index.stats().codes };
 }
 
-/** undefined: hnswlib is not installed. */
+/** Undefined if hnswlib is not installed. */
 export async function askHnswlib(
   set: Distribution,
   judge: DistributionJudge,

@@ -1,4 +1,4 @@
-/** Starts the process of one trial and reads its answer. */
+/** Starts the process of a trial and reads its result. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import type { BuildFigures, SearchFigures, TrialJob } from './contract';
@@ -18,7 +18,7 @@ export function runTrial<Task extends TrialJob['task']>(
     const child = spawn(command, [script], {
       stdio: ['pipe', 'pipe', 'pipe'],
       timeout: LIMIT_MS,
-      // Libraries that start threads on their own, NumPy among them, are kept to those asked for.
+      // Limits libraries that start threads by themselves, such as NumPy.
       env: {
         ...process.env,
         OMP_NUM_THREADS: String(job.threads),

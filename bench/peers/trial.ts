@@ -6,9 +6,9 @@ import { readFloats } from './dataset';
 import { nodePeer } from './node-peers';
 
 const NO_ROW = 0xffffffff;
-/** Queries before each point; all of them before the first, so that code and caches are as in use. */
+/** Queries before each point; before the first, all of them. */
 const WARM_UP = 100;
-/** A point lasts at least so long: a thousand fast queries are over before the compiler is. */
+/** Least duration of a point: a thousand fast queries end before the JIT compiler has finished. */
 const LEAST_MS = 250;
 
 function bytesOf(place: string): number {

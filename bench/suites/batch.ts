@@ -1,4 +1,4 @@
-/** Many queries at once: what a second thread brings, and what a batch costs against single calls. */
+/** Batches: speedup by a second thread, and cost compared with single calls. */
 import { VectorIndex } from '../../lib/vectors';
 import { median } from '../curves';
 import { engineIndex } from '../engine-index';
@@ -42,7 +42,7 @@ export async function batchSuite(options: BenchOptions): Promise<SuiteResult> {
       const at = (i + turn + 1) % ways.length;
       const started = performance.now();
       await ways[at]?.run();
-      // The first turn warms up.
+      // The first round warms up.
       if (turn >= 0) times[at]?.push((performance.now() - started) / 1000);
     }
   }

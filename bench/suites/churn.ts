@@ -1,4 +1,4 @@
-/** Six rounds that replace a fifth of the rows each, against a fresh build of the same content. */
+/** Replaces a fifth of the rows in each of six rounds; compares with a fresh build of the same rows. */
 import { VectorIndex } from '../../lib/vectors';
 import { makeClipLike, Random } from '../clip-like';
 import { comparedRows, type BenchOptions } from '../options';
@@ -12,7 +12,7 @@ const SHARE = 0.2;
 const QUERIES = 300;
 const EF_SEARCH = 64;
 const SEED = 5;
-/** Half of the largest size: the set holds the rows and all their replacements. */
+/** Half of the largest size: the set contains rows and replacements. */
 const most = (options: BenchOptions): number => Math.min(50_000, comparedRows(options) / 2);
 
 function measure(index: VectorIndex, queries: readonly Float32Array[], k: number) {

@@ -1,4 +1,4 @@
-/** Recall on rows of every spread, in every storage, beside hnswlib with the same parameters. */
+/** Recall on different distributions in every storage, compared with hnswlib. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,10 +15,10 @@ import {
 import type { SuiteResult } from '../suite';
 import { formatTable } from '../table';
 
-/** Enough for every kind of code; the whole takes some minutes. */
+/** Enough for every kind of code; takes some minutes. */
 const ROWS = 5000;
 const QUERIES = 200;
-/** Said in the table where the engine finds less than hnswlib by more than this. */
+/** The table marks a recall below that of hnswlib by more than this. */
 const ALLOWED = 0.01;
 
 export async function distributionsSuite(options: BenchOptions): Promise<SuiteResult> {

@@ -1,6 +1,6 @@
 /**
- * Search of random subsets, 50 % to 0.1 % of the rows, at recall 0.95 and above; beside it the same
- * index without a filter, and the exact scan of the subset alone, which recalls everything.
+ * Searches random subsets, 50 % to 0.1 % of the rows, at recall 0.95 and above; compared with the same index
+ * without a filter and with the exact scan of the subset.
  */
 import { VectorIndex, type Storage } from '../../lib/vectors';
 import { Random } from '../clip-like';
@@ -16,7 +16,7 @@ const EF_SEARCH = [10, 16, 32, 64, 128, 256, 512];
 const QUERIES = 200;
 const RECALL = 0.95;
 const SEED = 99;
-/** Processor time of a pass. */
+/** CPU time of a pass. */
 const PASS_US = 250_000;
 
 function randomMask(rows: number, share: number): Uint8Array {
@@ -28,7 +28,7 @@ function randomMask(rows: number, share: number): Uint8Array {
   return mask;
 }
 
-/** Median of `repeat` passes, each long enough that a turn of another program does not decide it. */
+/** Median of `repeat` passes. */
 function rateOf(repeat: number, queries: readonly Float32Array[], run: (q: Float32Array) => void) {
   const rates: number[] = [];
   for (let turn = -1; turn < repeat; turn++) {
@@ -45,7 +45,7 @@ function rateOf(repeat: number, queries: readonly Float32Array[], run: (q: Float
   return median(rates);
 }
 
-/** One storage; the truth is the same for all. */
+/** Measures one storage. */
 async function measure(
   { folder, queries: all, dataset }: EngineIndex,
   storage: Storage,

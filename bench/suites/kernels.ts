@@ -1,4 +1,4 @@
-/** Distance kernels, exact scan and checksum without Node: runs the C++ program of bench/native. */
+/** Distance kernels, exact scan and checksum, by the C++ program of bench/native. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';

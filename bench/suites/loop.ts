@@ -1,4 +1,4 @@
-/** How long the event loop waits while an index is built or searched off the main thread. */
+/** Delay of the event loop while an index is built or searched off the main thread. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { VectorIndex } from '../../lib/vectors';
 import { engineIndex } from '../engine-index';
@@ -49,7 +49,7 @@ export async function loopSuite(options: BenchOptions): Promise<SuiteResult> {
   const delays = [
     await delayWhile('nothing', () => new Promise((resolve) => setTimeout(resolve, 50))),
   ];
-  // One core is left to the loop, then none.
+  // One core is left for the event loop, then none.
   for (const count of new Set([1, threads])) {
     delays.push(
       await delayWhile(`add, ${count} threads`, async () => {

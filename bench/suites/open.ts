@@ -1,4 +1,4 @@
-/** What opening costs, at every size of --rows: alone, and to the first answer, in a fresh process. */
+/** Time to open, and until the first answer, at every size of --rows, in a fresh process. */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ interface Opened {
   readonly distances: number[];
 }
 
-/** The query goes in by standard input; loading the addon is over before the clock starts. */
+/** Reads the query from stdin; the addon is loaded before the measurement. */
 const PROGRAM = `
 const { readFileSync } = require('node:fs');
 const { VectorIndex } = require(process.argv[1]);

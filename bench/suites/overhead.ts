@@ -1,4 +1,4 @@
-/** What a call costs beside the work: an index of one row, so that there is hardly any. */
+/** Overhead of a call, measured on an index of one row. */
 import { createRequire } from 'node:module';
 import type { Bench as TinyBench } from 'tinybench';
 import { VectorIndex } from '../../lib/vectors';

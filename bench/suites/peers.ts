@@ -1,10 +1,9 @@
 /**
- * The engine against named peers: build, file, memory, and recall against speed, on the same bytes.
+ * Compares the engine with peers on the same data: build, file, memory, and recall against speed.
  *
- * Every peer builds once per number of threads; then rounds of search trials run interleaved, each in
- * a fresh process, the order rotated by one from round to round so that nobody always runs first.
- * Figures are medians over rounds. Speed counts processor time of the one searching thread, so that
- * whatever else runs on the machine disturbs less; wall-clock speed is in the JSON beside it.
+ * Every peer builds once per number of threads; then search trials run interleaved, each in a fresh process,
+ * in an order that rotates between rounds. Figures are medians over rounds. Speed is per CPU time of the
+ * searching thread, which other programs disturb less; the JSON also has wall time.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -40,7 +39,7 @@ interface PeerResult {
   readonly points: readonly {
     readonly efSearch: number;
     readonly recall: number;
-    /** Per second of processor time: median and extremes of the rounds. */
+    /** Per second of CPU time: median and extremes of the rounds. */
     readonly qps: number;
     readonly qpsMin: number;
     readonly qpsMax: number;
@@ -67,7 +66,7 @@ function jobFor(dataset: Dataset, peer: PeerName, threads: number, options: Benc
   } satisfies Omit<TrialJob, 'task'>;
 }
 
-/** A peer's index is kept with its figures; ours is built anew in every run. */
+/** A peer's index is kept with its figures; the engine's is built in every run. */
 async function build(
   dataset: Dataset,
   peer: PeerName,
@@ -93,7 +92,7 @@ async function buildAll(
   for (const threads of options.buildThreads) {
     for (const peer of peers) {
       const isLast = threads === options.buildThreads.at(-1);
-      // One that knows one thread only is built once, with the index the search uses.
+      // A peer with one thread is built once.
       if (!peer.hasThreads && !isLast) continue;
       const figures = await build(dataset, peer, threads, options);
       const own = { ...figures, threads: peer.hasThreads ? threads : 1 };
@@ -186,7 +185,7 @@ function tablesOf(dataset: Dataset, peers: readonly PeerResult[], k: number): st
   ];
 }
 
-/** Our speed over a peer's, for the document. */
+/** The engine's speed divided by that of each peer. */
 function ratiosOf(peers: readonly PeerResult[]): object {
   const ours = peers.find(({ name }) => name === OURS);
   const ratio = (peer: PeerResult, recall: number): number | null => {
@@ -213,7 +212,7 @@ async function compare(dataset: Dataset, peers: readonly PeerName[], options: Be
       const peer = peers[(i + turn) % peers.length];
       if (peer === undefined) continue;
       const job = jobFor(dataset, peer, threads, options);
-      // The file is the one made with `threads`; searching is on one.
+      // The index was built with `threads`; searches use one.
       const figures = await runTrial(peer, { ...job, threads: 1, task: 'search' });
       rounds.set(peer.name, [...(rounds.get(peer.name) ?? []), figures]);
     }

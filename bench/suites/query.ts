@@ -16,7 +16,7 @@ import type { SuiteResult } from '../suite';
 import { formatTable } from '../table';
 
 const SAMPLE_PICTURES = 120;
-/** Where the library keeps the vectors that words and pictures share. */
+/** The library's folder of picture and text vectors. */
 const SPACE_FOLDER = path.join('spaces', 'clip');
 
 interface PerQuery {
@@ -34,7 +34,7 @@ interface PerQuery {
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Mean of `repeat` timed calls after one that warms up, and what the last one answered. */
+/** Mean of `repeat` calls after a warm-up, and the last result. */
 function measure(repeat: number, search: () => Hits): { ms: number; hits: Hits } {
   let hits = search();
   const times = Array.from({ length: repeat }, () => timeMs(() => (hits = search())));
@@ -82,7 +82,7 @@ function aggregate(results: readonly PerQuery[], efSearch: readonly number[]): o
   );
 }
 
-/** The given root, the demo's library if there is one here, or a small sample made now. */
+/** The given root, the demo's library if there is one, or a new small sample. */
 async function findRoot(given: string | undefined, scratch: string): Promise<string> {
   if (given !== undefined) return path.resolve(given);
   const demo = path.resolve('demo-library');

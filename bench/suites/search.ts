@@ -22,7 +22,7 @@ function rowsOf(vectors: Float32Array, dim: number): Float32Array[] {
   );
 }
 
-/** All queries, `repeat` times. Speed is of processor time: other work on the machine takes less of it. */
+/** All queries, `repeat` times. Speed is per CPU time, which other programs disturb less. */
 function measure(
   queries: readonly Float32Array[],
   repeat: number,

@@ -1,6 +1,6 @@
 /**
- * The embedding service with the built-in model: what a cached text costs in process, and how many
- * calls of the model requests share that come at once.
+ * The embedding service with the built-in model: time of a cached text in process, and the number of model
+ * calls that concurrent requests share.
  */
 import { openClip, type ClipModel } from '../../lib/encode';
 import { openEmbeddingService, type EmbeddingService } from '../../lib/service';
@@ -18,7 +18,7 @@ async function cachedTimes(service: EmbeddingService): Promise<number[]> {
   const texts = Array.from({ length: TEXTS }, (_, i) => `a red circle, number ${i}`);
   await service.batchGenerateEmbeddings({ texts });
   const times: number[] = [];
-  // The first pass compiles what the others run.
+  // The first pass warms up.
   for (let pass = -1; pass < PASSES; pass++) {
     for (const text of texts) {
       const started = performance.now();
@@ -29,7 +29,7 @@ async function cachedTimes(service: EmbeddingService): Promise<number[]> {
   return times;
 }
 
-/** Calls of the model for texts that nobody asked for before, all in one turn of the event loop. */
+/** Calls of the model for new texts that are requested in one turn of the event loop. */
 async function sharedCalls(
   clip: ClipModel,
   service: EmbeddingService,

@@ -46,8 +46,8 @@ function gone(name: string): LibraryError {
 }
 
 /** @throws ERR_KEY_EXISTS for a duplicate key */
-export function checkDistinct(keys: Iterable<number | bigint>): void {
-  const seen = new Set<number | bigint>();
+export function checkDistinct(keys: Iterable<number | bigint | string>): void {
+  const seen = new Set<number | bigint | string>();
   for (const key of keys) {
     if (seen.has(key))
       throw makeError('ERR_KEY_EXISTS', `duplicate key ${key}`, { details: { key } });

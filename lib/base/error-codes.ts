@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   ERR_TOKEN: { class: 'StateError', http: 401 },
   ERR_RATE_LIMIT: { class: 'ResourceError', http: 429 },
   ERR_REQUEST_INVALID: { class: 'ArgumentError', http: 400 },
+  ERR_REQUEST_METHOD: { class: 'ArgumentError', http: 405 },
   ERR_REQUEST_LIMIT: { class: 'ArgumentRangeError', http: 413 },
   ERR_REQUEST_TYPE: { class: 'ArgumentError', http: 415 },
   ERR_REQUEST_RANGE: { class: 'ArgumentRangeError', http: 416 },

@@ -42,12 +42,12 @@ export interface ModelIdentity {
 
 export interface ProgressEvent {
   /** The current phase. */
-  readonly phase: 'scan' | 'decode' | 'encode' | 'index' | 'done';
-  /** Items done so far, counting what earlier runs did. */
+  readonly phase: 'scan' | 'decode' | 'encode' | 'reembed' | 'index' | 'done';
+  /** Items done so far, counting what earlier runs did; in `reembed` frames. */
   readonly done: number;
   /** Items in all; 0 while unknown. */
   readonly total: number;
-  /** Frames made searchable so far in this run. */
+  /** Frames made searchable so far in this run; in `reembed` those embedded anew, by earlier runs too. */
   readonly frames: number;
   /** `frames` plus those known to be waiting; grows while videos are decoded. */
   readonly framesTotal: number;
@@ -115,6 +115,14 @@ export interface SyncOptions {
   readonly confirmRemovals?: boolean;
   /** False: store frames without embedding them. Default CLIP_ENABLED, or true. */
   readonly embed?: boolean;
+  /**
+   * The model to search with from now on: `builtin`, a folder, or a name of the model store. If it is not
+   * the library's, all stored frames are embedded with it, while searches go on with the old one; see
+   * `docs/guide/MODELS.md`. Default: the library's model.
+   */
+  readonly model?: string;
+  /** False: an unfinished change of the model is left to a later sync. Default true. */
+  readonly resumeModelChange?: boolean;
   /** Limits per file; a file over a limit is recorded as failed, with the limit's name. */
   readonly limits?: MediaLimits;
   readonly signal?: AbortSignal;
@@ -127,6 +135,36 @@ export interface MediaProblem {
   readonly state: 'skipped' | 'failed' | 'damaged';
   readonly code: string;
   readonly reason: string;
+}
+
+/** A change of the library's model, as a sync left it. */
+export interface ModelChange {
+  /** Id of the model that searches used when the sync began. */
+  readonly from: string;
+  readonly to: string;
+  /** True: searches use the new model. False: they use the old one, and the next sync goes on. */
+  readonly isDone: boolean;
+  /** Frames that are embedded with the new model. */
+  readonly frames: number;
+  /** Frames that are still to be embedded with it. */
+  readonly framesWaiting: number;
+  /** Why the change could not be finished. */
+  readonly problem?: { readonly code: string; readonly reason: string };
+}
+
+/** Vectors of one model in a library. */
+export interface SpaceStats {
+  readonly name: string;
+  /** `building`: for a change of the model that is not finished; `former`: from before the last change. */
+  readonly state: 'active' | 'building' | 'former';
+  /** What the vectors describe. */
+  readonly modality: 'image';
+  readonly model: ModelIdentity;
+  readonly metric: 'cosine';
+  readonly dim: number;
+  /** Frames that have a vector, and those that wait for one. */
+  readonly frames: number;
+  readonly framesPending: number;
 }
 
 export interface SyncReport {
@@ -159,6 +197,8 @@ export interface SyncReport {
   readonly problems: readonly MediaProblem[];
   readonly elapsedMs: number;
   readonly dryRun: boolean;
+  /** Absent where the model was not to be changed. */
+  readonly modelChange?: ModelChange;
 }
 
 /** The query. Set exactly one field. */
@@ -188,6 +228,24 @@ export interface SearchOptions {
   readonly exact?: boolean;
   /** Leave out results with a lower `similarity`. */
   readonly minSimilarity?: number;
+  /**
+   * One result per video: its best frame, with the others in `moments`. Looks at 2000 frames at most, so
+   * there may be fewer than `k` results. Default false.
+   */
+  readonly fold?: boolean;
+  /** Ends the wait for the encoder; a search of the graph that has begun runs to its end. */
+  readonly signal?: AbortSignal;
+}
+
+/** A further frame of a video in a folded result. */
+export interface SearchMoment {
+  readonly frame_id: number;
+  readonly timestamp: number | null;
+  readonly similarity: number;
+  readonly cosine: number;
+  readonly frame_url: string;
+  readonly width: number;
+  readonly height: number;
 }
 
 /** One hit, in the field names of the HTTP and `--json` documents. */
@@ -204,8 +262,24 @@ export interface SearchResult {
   readonly frame_url: string;
   readonly media_path: string;
   readonly type: MediaKind;
+  /** Size of the stored frame in pixels. */
   readonly width: number;
   readonly height: number;
+  readonly media_id: string;
+  /** `/media/ID`: the original file. */
+  readonly media_url: string;
+  /** Size of the original in pixels, upright; null where unknown. */
+  readonly media_width: number | null;
+  readonly media_height: number | null;
+  readonly size_bytes: number | null;
+  /** When it was taken, ISO 8601, if the file says so. */
+  readonly captured_at: string | null;
+  /** When the file was last written, ISO 8601, UTC. */
+  readonly modified_at: string | null;
+  /** With `fold`: number of further frames of the video that were found. */
+  readonly others?: number;
+  /** With `fold`: these frames, best first, at most 50. */
+  readonly moments?: readonly SearchMoment[];
 }
 
 export interface SearchResponse {
@@ -216,7 +290,7 @@ export interface SearchResponse {
   /** True when every searchable frame was compared, not only those the graph search visited. */
   readonly exact: boolean;
   readonly model: string;
-  /** A hint for the user, for example that the built-in model does not suit photographs. */
+  /** A hint for the user: that these are photographs, which the built-in model does not know. */
   readonly hint?: string;
 }
 
@@ -225,6 +299,8 @@ export interface LibraryStats {
   readonly dir: string;
   readonly model: ModelIdentity;
   readonly dim: number;
+  /** One space, and a second one during a change of the model and after it. */
+  readonly spaces: readonly SpaceStats[];
   readonly media: Readonly<Record<MediaState, number>>;
   readonly images: number;
   readonly videos: number;
@@ -243,9 +319,15 @@ export interface LibraryStats {
   readonly hnswNodes: number;
   readonly maxLevel: number;
   readonly kernel: string;
+  /** Of vectors and graph; `Library.diskUsage` counts everything. */
   readonly bytesOnDisk: number;
   /** Where the vectors are: `embedded`, or which pgvector, server and table. */
   readonly vectorStore: string;
+  /**
+   * What the index lacks because the library's folder was copied file by file while it was written to. The
+   * frames concerned count as `framesPending`: a sync embeds them again. Absent once the copy is written to.
+   */
+  readonly recovered?: string;
 }
 
 export interface VerifyReport {

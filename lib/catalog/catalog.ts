@@ -21,6 +21,7 @@ import type {
   EncodeFailure,
   EncodeRun,
   FormerMedia,
+  FrameFailure,
   FrameRow,
   IngestedItem,
   MediaLocation,
@@ -28,12 +29,16 @@ import type {
   RowEpoch,
   RowFilter,
   SpaceRecord,
+  SpaceState,
   StoredFrame,
 } from './records';
 import { framesThatPass, raiseRowGeneration, RowMap } from './tables/row-map';
-import { SpaceTable } from './tables/space-table';
+import { SpaceTable, type NewSpace } from './tables/space-table';
 import type { SqliteDatabase } from './sqlite/sqlite';
 import { Statements } from './sqlite/statements';
+
+/** Length of SQLite's log that is worth a checkpoint: what SQLite takes by default. */
+const CHECKPOINT_BYTES = 1000 * 4096;
 
 /** One connection. Calls are synchronous and short; one writer at a time across all processes. */
 export class Catalog {
@@ -52,7 +57,11 @@ export class Catalog {
     private readonly db: SqliteDatabase,
     readonly home: Home,
   ) {
-    this.sql = new Statements(db, () => home.assertOurs());
+    this.sql = new Statements(db, {
+      beforeWrite: () => home.assertOurs(),
+      afterCommit: () => this.checkpoint(),
+      afterRead: () => home.assertUnchanged(),
+    });
     this.spaceTable = new SpaceTable(this.sql, this);
     this.mediaTable = new MediaTable(this.sql);
     this.frameTable = new FrameTable(this.sql);
@@ -79,35 +88,84 @@ export class Catalog {
     return this.spaceTable.byName(name);
   }
 
-  spaceNames(): string[] {
-    return this.spaceTable.names();
+  spaces(): SpaceRecord[] {
+    return this.spaceTable.all();
+  }
+
+  spaceInState(state: SpaceState): SpaceRecord | undefined {
+    return this.spaceTable.inState(state);
   }
 
   /**
    * Creates a space and queues every frame for it.
    *
-   * @param entries  for `meta`, stored if the space is created
-   * @returns false if a space of that name exists: another process created it first
+   * @returns false if there is one of that name or in that state: another process created it first
    */
-  createSpace(
-    name: string,
-    model: ModelIdentity,
-    dim: number,
-    entries: Readonly<Record<string, string>> = {},
-  ): boolean {
+  createSpace(name: string, model: ModelIdentity, dim: number, more: NewSpace = {}): boolean {
     return this.sql.transaction(() => {
-      if (this.space(name) !== undefined) return false;
-      for (const [key, value] of Object.entries(entries)) this.setMeta(key, value);
-      this.spaceTable.add(name, model, dim);
-      markAllMetadata(this.sql);
+      const { state = 'active' } = more;
+      if (this.space(name) !== undefined || this.spaceInState(state) !== undefined) return false;
+      this.spaceTable.add(name, model, dim, more);
+      if (state === 'active') markAllMetadata(this.sql);
       return true;
     });
   }
 
-  /** Drops a space's rows and queues, for a rebuild; frames stay. */
+  /** A name that no space has had: of a new folder, a new row epoch. */
+  nextSpaceName(): string {
+    const number = Number(this.meta('spaces_made') ?? 1) + 1;
+    this.setMeta('spaces_made', String(number));
+    return `clip-${number}`;
+  }
+
+  /** Removes a space with its rows and queues; frames stay. */
   dropSpace(name: string): void {
+    this.sql.transaction(() => this.spaceTable.remove(name));
+  }
+
+  /** Drops a space's rows, for a rebuild: every frame waits again. */
+  emptySpace(name: string): void {
     this.sql.transaction(() => {
-      this.spaceTable.remove(name);
+      this.spaceTable.empty(name);
+      markAllMetadata(this.sql);
+    });
+  }
+
+  setModelName(space: string, modelName: string): void {
+    this.spaceTable.setModelName(space, modelName);
+  }
+
+  setVectorTable(space: string, table: string): void {
+    this.spaceTable.setVectorTable(space, table);
+  }
+
+  /** The space of the former model is filled again, to become the active one. */
+  reviveFormerSpace(name: string): void {
+    this.spaceTable.setState(name, 'building');
+  }
+
+  /**
+   * The commit point of a change of the model: from now on searches use the space, and the active one is
+   * kept as the former. What media files lack is what they lack in this space.
+   *
+   * @param name the space being built, or the former one while none is being built
+   */
+  activateSpace(name: string): void {
+    this.sql.transaction(() => {
+      const active = this.spaceInState('active');
+      if (active?.name === name) return;
+      // One step at a time: no two spaces may be in one state.
+      if (active !== undefined) {
+        const isBack = this.space(name)?.state === 'former';
+        this.spaceTable.setState(active.name, isBack ? 'building' : 'former');
+        this.spaceTable.setState(name, 'active');
+        this.spaceTable.setState(active.name, 'former');
+      }
+      for (const mediaId of this.frameTable.mediaToSettle(name)) {
+        if (this.frameTable.isWaiting(name, mediaId)) this.mediaTable.setState(mediaId, 'pending');
+        else this.settleMedia(name, mediaId);
+      }
+      raiseRowGeneration(this.sql);
       markAllMetadata(this.sql);
     });
   }
@@ -248,6 +306,10 @@ export class Catalog {
     return this.frameTable.idsInSpace(space);
   }
 
+  frameCount(): number {
+    return Number(this.sql.get('SELECT count(*) AS n FROM frames')?.n);
+  }
+
   rowOfFrame(space: string, frameId: FrameId): Row | undefined {
     return this.frameTable.rowOf(space, frameId);
   }
@@ -294,20 +356,41 @@ export class Catalog {
         [...rows, ...failures].some(({ frameId }) => this.rowOfFrame(space, frameId) !== undefined)
       )
         raiseRowGeneration(this.sql);
-      for (const mediaId of this.frameTable.settle(space, rows, failures, encodingId, run)) {
-        const { rows: live, failure } = this.frameTable.outcomeOf(space, mediaId);
-        this.mediaTable.setState(mediaId, live > 0 ? 'indexed' : 'failed');
-        this.mediaTable.setEncodeReason(mediaId, failure);
-        const media = failure && this.mediaTable.byId(mediaId);
+      const settled = this.frameTable.settle(space, rows, failures, encodingId, run);
+      this.spaceTable.setCommittedRows(space, committedRows);
+      // The states of media files are those of the active space.
+      if (this.space(space)?.state !== 'active') return [];
+      for (const mediaId of settled) {
+        const hasFailure = this.settleMedia(space, mediaId);
+        const media = hasFailure ? this.mediaTable.byId(mediaId) : undefined;
         if (media !== undefined) troubled.push(media);
       }
-      this.spaceTable.setCommittedRows(space, committedRows);
       markMetadata(
         this.sql,
         [...rows, ...failures].map(({ frameId }) => frameId),
       );
       return troubled;
     });
+  }
+
+  /**
+   * What keeps a space from taking the place of the active one although no frame waits: its encoder failed
+   * as a whole, or all frames did.
+   */
+  obstacleOf(space: string): FrameFailure | undefined {
+    const { frames } = this.counts(space);
+    return (
+      this.frameTable.failureOf(space, { ofEncoder: true }) ??
+      (frames > 0 ? undefined : this.frameTable.failureOf(space))
+    );
+  }
+
+  /** None of its frames waits: it is `indexed`, or `failed` if none could be encoded. */
+  private settleMedia(space: string, mediaId: MediaId): boolean {
+    const { rows, failure } = this.frameTable.outcomeOf(space, mediaId);
+    this.mediaTable.setState(mediaId, rows > 0 ? 'indexed' : 'failed');
+    this.mediaTable.setEncodeReason(mediaId, failure);
+    return failure !== undefined;
   }
 
   /**
@@ -446,10 +529,29 @@ export class Catalog {
     if (free >= 256 && free >= pages / 4) this.sql.run('VACUUM');
   }
 
+  /**
+   * Moves a long log into the catalog file. SQLite does so by itself, but then nobody could tell its writes to
+   * that file from those of others. What a reader holds back is left to the next time.
+   */
+  private checkpoint(): void {
+    if (this.home.logBytes < CHECKPOINT_BYTES) return;
+    // The next write says why.
+    if (this.home.isOverwritten) return;
+    try {
+      this.db.exec('PRAGMA busy_timeout=0; PRAGMA wal_checkpoint(TRUNCATE);');
+    } catch {
+      // The commit stands, in the log; a disk that is full or broken says so at the next write.
+    } finally {
+      this.home.checkpointed();
+      this.db.exec('PRAGMA busy_timeout=5000');
+    }
+  }
+
   /** Idempotent. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    if (this.home.isOverwritten) this.home.emptyLog();
     this.db.close();
   }
 }

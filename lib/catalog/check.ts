@@ -30,7 +30,8 @@ const RULES: readonly (readonly [finding: string, sql: string])[] = [
   [
     'media {} counts as failed or skipped and has a searchable frame',
     `SELECT m.path FROM media m WHERE m.state IN ('failed', 'skipped') AND EXISTS (
-       SELECT 1 FROM frames f CROSS JOIN frame_rows r ON r.frame_id = f.frame_id
+       SELECT 1 FROM frames f CROSS JOIN spaces s ON s.state = 'active'
+       CROSS JOIN frame_rows r ON r.space = s.name AND r.frame_id = f.frame_id
        WHERE f.media_id = m.media_id)`,
   ],
   [

@@ -22,5 +22,6 @@ export type {
   RowEpoch,
   RowFilter,
   SpaceRecord,
+  SpaceState,
   StoredFrame,
 } from './records';

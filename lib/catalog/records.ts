@@ -141,9 +141,24 @@ export interface EmbeddingMetadata {
   readonly error: string | null;
 }
 
+/**
+ * `active`: searches use it. `building`: it is being filled, to become the active one. `former`: it was the
+ * active one before the last change of the model. At most one of each.
+ */
+export type SpaceState = 'active' | 'building' | 'former';
+
+/** Vectors of one model. */
 export interface SpaceRecord {
   readonly name: string;
+  readonly state: SpaceState;
+  /** What the vectors describe. */
+  readonly modality: 'image';
+  readonly metric: 'cosine';
   readonly model: ModelIdentity;
+  /** The name under which the model is found again: `builtin`, an absolute path, or one of the hub. */
+  readonly modelName: string;
+  /** The table of PostgreSQL; undefined: none yet, or the vectors are in the library's folder. */
+  readonly vectorTable: string | undefined;
   readonly dim: number;
   /** Committed rows; further rows of the engine are rolled back. */
   readonly committedRows: number;

@@ -1,7 +1,4 @@
-/**
- * Preprocesses the arguments for commander: a bare quoted string is a search, a mistyped verb is not. Pure
- * functions.
- */
+/** Routes the arguments before commander sees them: a bare string is a search, a mistyped verb is not. */
 
 export const VERBS = [
   'sync',
@@ -24,11 +21,35 @@ const isVerb = (word: string): boolean => (VERBS as readonly string[]).includes(
 
 export type Routed =
   | { readonly args: readonly string[] }
-  /** The first word is one typo away from this verb: ask instead of searching (and indexing). */
+  /** The verb that the first word is a typo of, or means: ask instead of indexing and searching. */
   | { readonly meant: string };
 
+/** Words of other programs -> the verb here. */
+const SYNONYMS: Readonly<Record<string, (typeof VERBS)[number]>> = {
+  add: 'sync',
+  check: 'verify',
+  download: 'models',
+  find: 'search',
+  import: 'sync',
+  info: 'stats',
+  init: 'sync',
+  install: 'models',
+  pull: 'models',
+  query: 'search',
+  rebuild: 'index',
+  reindex: 'index',
+  repair: 'verify',
+  scan: 'sync',
+  server: 'serve',
+  settings: 'config',
+  start: 'serve',
+  status: 'stats',
+  update: 'sync',
+  web: 'serve',
+};
+
 /**
- * Puts `search` in front when the words start with a query instead of a verb.
+ * Prepends `search` if the arguments start with a query instead of a verb:
  * `sightline "red car" ~/Videos` and `sightline -k 5 "red car"` are searches.
  */
 export function routeArguments(args: readonly string[]): Routed {
@@ -38,11 +59,13 @@ export function routeArguments(args: readonly string[]): Routed {
     const asksAboutItself = ['-h', '--help', '-V', '--version'].includes(first);
     return asksAboutItself || args.some(isVerb) ? { args } : { args: ['search', ...args] };
   }
-  const meant = args.length <= 2 ? VERBS.find((verb) => isOneSlipAway(first, verb)) : undefined;
+  // Object.hasOwn: `constructor` is a query like any other.
+  const synonym = Object.hasOwn(SYNONYMS, first) ? SYNONYMS[first] : undefined;
+  const meant = synonym ?? VERBS.find((verb) => isOneSlipAway(first, verb));
   return meant === undefined ? { args: ['search', ...args] } : { meant };
 }
 
-/** One letter too many, too few, changed, or two neighbours swapped. */
+/** True for an edit distance of 1: one letter inserted, deleted or changed, or two neighbours swapped. */
 export function isOneSlipAway(word: string, target: string): boolean {
   if (word === target || Math.abs(word.length - target.length) > 1) return false;
   let start = 0;

@@ -1,13 +1,13 @@
-/** Exit codes. The numbers are part of the interface: never renumber. */
+/** Exit codes: part of the interface, never renumber. */
 import { isLibraryError } from '../base/errors';
 
 export const EXIT = {
   ok: 0,
-  /** Nothing found, with `--fail-empty`. */
+  /** Nothing found, and `--fail-empty`. */
   noMatch: 1,
-  /** Wrong usage, or (as with grep) any other error that prevented the work. */
+  /** Wrong usage or, as with grep, any error that stopped the command. */
   usage: 2,
-  /** The work was done except for some files, or a check found problems. */
+  /** Some files failed, or a check found problems. */
   partial: 3,
   /** A model or ffmpeg is missing or unusable. */
   missing: 4,
@@ -23,10 +23,9 @@ const MISSING_CODES = new Set([
   'ERR_FFMPEG_MISSING',
 ]);
 
-/** True for codes that mean "install or fetch something, then try again". */
+/** True for errors that installing or downloading something cures. */
 export const meansMissing = (code: string): boolean => MISSING_CODES.has(code);
 
-/** The exit code of a command that ended with this error. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (!isLibraryError(error)) return EXIT.usage;
   if (error.code === 'ERR_ABORTED') return EXIT.interrupted;

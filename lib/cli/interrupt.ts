@@ -1,9 +1,9 @@
-/** Ctrl-C: the first stops at the next safe point, the second ends the process. */
+/** Ctrl-C: the first aborts the work at the next safe point, the second ends the process. */
 import { EXIT } from './exit-codes';
 import type { Io } from './output/io';
 
 /**
- * Runs `work` with a signal that SIGINT and SIGTERM raise.
+ * Runs `work` with a signal that SIGINT and SIGTERM abort.
  *
  * @param onFirst  printed on stderr at the first signal
  */
@@ -23,7 +23,7 @@ export async function untilInterrupted<T>(
   try {
     return await work(controller.signal);
   } finally {
-    // After a first signal the handlers stay: a second one may come while files are being closed.
+    // After a first signal the handlers stay: a second may arrive while files are being closed.
     if (!controller.signal.aborted) for (const name of names) process.off(name, onSignal);
   }
 }

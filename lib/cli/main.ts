@@ -1,8 +1,5 @@
 #!/usr/bin/env node
-/**
- * The `sightline` command: routes the arguments, runs the verb, converts the result to an exit code. Verbs
- * use only the facade, the server's starter and (for the demo) the drawn scenes.
- */
+/** The `sightline` command: routes the arguments, runs the verb, converts the result to an exit code. */
 import { CommanderError } from 'commander';
 import { isError, isLibraryError, messageOf } from '../base/errors';
 import { packageVersion } from '../base/package-root';
@@ -32,14 +29,14 @@ async function run(args: readonly string[], io: Io): Promise<ExitCode> {
     return result.exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) return report(error, io);
-    // Commander has already shown help or version, or said on stderr what was wrong with the usage.
+    // Commander has printed help, version or the usage error.
     if (error.exitCode === 0) return EXIT.ok;
     if (io.isJson) io.json({ error: { code: 'ERR_ARG_TYPE', message: error.message } });
     return EXIT.usage;
   }
 }
 
-/** Prints an error on stderr; with `--json` also as a document. */
+/** Prints an error to stderr; with `--json` also as a document to stdout. */
 function report(error: unknown, io: Io): ExitCode {
   const code = exitCodeOf(error);
   if (io.isJson)
@@ -52,14 +49,14 @@ function report(error: unknown, io: Io): ExitCode {
   if (isLibraryError(error)) {
     if (code !== EXIT.interrupted) io.problem(`${printable(error.message)} (${error.code})`);
   } else {
-    // A bug of ours: the stack helps whoever reports it.
+    // A bug: the stack belongs into the report.
     io.problem(isError(error) ? (error.stack ?? error.message) : String(error));
   }
   return code;
 }
 
 endQuietlyOnClosedPipe();
-// Node would end with 1, which means "no match" here.
+// Node would exit with 1, which means "no match" here.
 process.on('uncaughtException', (error) => {
   process.stderr.write(`${error.stack ?? String(error)}\n`);
   process.exit(EXIT.usage);

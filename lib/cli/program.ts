@@ -15,7 +15,7 @@ export interface ProgramResult {
 
 type Action = (words: readonly string[], flags: Flags, io: Io) => Promise<ExitCode>;
 
-const RESAMPLE_HELP = 'take frames anew where files were taken otherwise than asked';
+const RESAMPLE_HELP = 'sample files again that were indexed with other sampling options';
 
 const EXAMPLES = `
 Examples:
@@ -35,7 +35,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .version(version, '-V, --version')
     .addHelpText('after', EXAMPLES)
     .exitOverride()
-    // Commander repeats words of the command line: they must not act on the terminal.
+    // Commander repeats arguments in its messages: escape sequences must not reach the terminal.
     .configureOutput({ writeErr: (text) => process.stderr.write(printableLines(text)) })
     .showSuggestionAfterError();
 
@@ -63,12 +63,10 @@ export function buildProgram(version: string, result: ProgramResult): Command {
   )
     .option('--dry-run', 'say what would be done, write nothing')
     .option('--resample', RESAMPLE_HELP)
-    .option('--retry-failed', 'try again what failed before')
-    .option(
-      '--confirm-removals',
-      'forget missing files even when all or very many are gone at once',
-    )
-    .option('--no-embed', 'store frames only; "sightline index" embeds them later');
+    .option('--retry-failed', 'retry files that failed before')
+    .option('--confirm-removals', 'remove missing files even if all or very many are missing')
+    .option('--no-embed', 'store frames only; "sightline index" embeds them later')
+    .option('--undo', 'undo the last change of the model, and nothing else');
   withSampling(
     withModel(
       verb('ingest', 'first half of sync: read files, store frames', async (w, f, io) =>
@@ -106,32 +104,39 @@ export function buildProgram(version: string, result: ProgramResult): Command {
   )
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <number>', 'port to listen on (default: 8000)')
-    .option('--token <secret>', 'what clients must send; needed beyond this machine')
+    .option('--token <secret>', 'secret that clients must send; required for other machines')
+    .option(
+      '--allow-host <name>',
+      'answer to this name too, for example of a proxy; may be repeated',
+      collect,
+    )
+    .option('--cors-origin <origin>', 'pages of this origin may ask; may be repeated', collect)
+    .option('--watch [seconds]', 'look for new and changed files again and again (default: 10)')
     .option('--cache <name>', CACHE_HELP)
-    .option('--text-model <name>', 'answers /embed/text, for example all-MiniLM-L6-v2')
-    .option('--embed-only', 'embeddings alone, without a library')
-    .option('--no-sync', 'serve what is indexed already');
+    .option('--text-model <name>', 'model for /embed/text, for example all-MiniLM-L6-v2')
+    .option('--embed-only', 'serve embeddings only, without a library')
+    .option('--no-sync', 'do not look for new files first');
   withLibrary(
-    verb('stats', 'figures about a library', async (w, f, io) =>
+    verb('stats', 'show figures about a library', async (w, f, io) =>
       (await import('./verbs/stats.js')).runStatsVerb(first(w), f, io),
     ).addArgument(root),
-  ).option('--problems', 'list what was left out and why');
+  ).option('--problems', 'list files that are not searchable, and why');
   withLibrary(
-    verb('verify', 'read everything and say what is wrong', async (w, f, io) =>
+    verb('verify', 'check all files of a library and report damage', async (w, f, io) =>
       (await import('./verbs/verify.js')).runVerifyVerb(first(w), f, io),
     ).addArgument(root),
   ).option('--repair', 'rebuild what can be rebuilt');
   withLibrary(
     withProgress(
-      verb('backup', 'a copy of the library that opens by itself', async (w, f, io) =>
+      verb('backup', 'copy the library into a folder', async (w, f, io) =>
         (await import('./verbs/backup.js')).runBackupVerb(w, f, io),
       )
-        .argument('<folder>', 'where to put it: absent, or empty')
+        .argument('<folder>', 'target folder, absent or empty')
         .addArgument(root),
     ),
   );
   withModel(
-    verb('doctor', 'what is installed, what is missing, and the remedy', async (w, f, io) =>
+    verb('doctor', 'check the installation and suggest remedies', async (w, f, io) =>
       (await import('./verbs/doctor.js')).runDoctorVerb(first(w), f, io),
     ).addArgument(root),
   );
@@ -150,14 +155,14 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--ndjson', 'one JSON line per model or file');
   verb(
     'embed',
-    'vectors of texts, pictures, sounds or videos, one line of JSON each',
+    'print embeddings of texts, or picture, audio or video files, as JSON lines',
     async (w, f, io) => (await import('./verbs/embed.js')).runEmbedVerb(w, f, io),
   )
     .addArgument(new Argument('<kind>').choices(['text', 'image', 'audio', 'video']))
-    .argument('<inputs...>', 'texts or files; - reads lines from the standard input')
-    .option('--model <name>', 'builtin, a folder, or a name of the model store')
+    .argument('<inputs...>', 'texts or files; - reads lines from standard input')
+    .option('--model <name>', 'builtin, a folder, or the name of a pulled model')
     .option('--device <name>', DEVICE_HELP)
-    .option('--npy <file>', 'write the vectors there, one row each, and print which row is whose')
+    .option('--npy <file>', 'write the vectors to this .npy file and print the row of each input')
     .option('--cache <name>', CACHE_HELP);
   withProgress(
     verb('demo', 'draw a sample library, search it, serve it', async (w, f, io) =>
@@ -168,13 +173,13 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--videos <number>', 'videos to draw (default: 6)')
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <number>', 'port to listen on (default: 8000, or the next free one)')
-    .option('--no-serve', 'end after the searches');
-  const config = verb('config', 'the settings in force', async (w, f, io) =>
-    (await import('./verbs/config.js')).runConfigVerb(w[1], f, io),
+    .option('--no-serve', 'exit after the searches');
+  const config = verb('config', 'print the settings in force', async (w, f, io) =>
+    (await import('./verbs/config.js')).runConfigVerb(w, f, io),
   )
-    .addArgument(new Argument('[action]').choices(['print']).default('print'))
+    .argument('[print]', 'may be omitted')
     .addArgument(root)
-    .option('--show-origin', 'also where each value comes from');
+    .option('--show-origin', 'also print where each value comes from');
   withModel(config);
   program
     .command('bench')
@@ -189,18 +194,18 @@ export function buildProgram(version: string, result: ProgramResult): Command {
   return program;
 }
 
-const DEVICE_HELP = 'where it runs: auto, cpu, cuda, coreml, dml, webgpu (default: cpu)';
-const CACHE_HELP = 'keeps vectors: none, memory, disk, disk:FOLDER or redis://HOST:PORT';
+const DEVICE_HELP = 'where the model runs: auto, cpu, cuda, coreml, dml, webgpu (default: cpu)';
+const CACHE_HELP = 'embedding cache: none, memory, disk, disk:FOLDER or redis://HOST:PORT';
 
 function withLibrary(command: Command): Command {
   return command
     .option('--library <folder>', 'folder of the library (default: .sightline in root)')
-    .option('--vector-store <url>', 'vectors in PostgreSQL: postgres://user@host/database');
+    .option('--vector-store <url>', 'keep vectors in PostgreSQL: postgres://user@host/database');
 }
 
 function withModel(command: Command): Command {
   return withLibrary(command)
-    .option('--model <name>', 'builtin, a folder, or a repository id that is in the model store')
+    .option('--model <name>', 'builtin, a folder, or the name of a pulled model')
     .option('--device <name>', DEVICE_HELP);
 }
 
@@ -218,29 +223,29 @@ function withSampling(command: Command): Command {
     .option('--every-n-frames <n>', 'take every n-th frame instead')
     .option('--keyframes', 'take only key frames instead')
     .option('--max-size <pixels>', 'longest side of stored frames (default: 512)')
-    .option('--max-megapixels <number>', 'a larger picture is refused (default: 400)')
-    .option('--max-memory <megabytes>', 'what one picture may need (default: 1024)')
-    .option('--max-seconds <number>', 'how long one picture may take (default: 30)')
-    .option('--max-frames <number>', 'frames of one video at most (default: 200000)')
-    .option('--ignore <glob>', 'leave these paths out from now on; may be repeated', collect)
-    .option('--unignore <glob>', 'take an --ignore of earlier back; may be repeated', collect);
+    .option('--max-megapixels <number>', 'refuse larger pictures (default: 400)')
+    .option('--max-memory <megabytes>', 'memory limit per picture (default: 1024)')
+    .option('--max-seconds <number>', 'time limit per picture (default: 30)')
+    .option('--max-frames <number>', 'most frames from one video (default: 200000)')
+    .option('--ignore <glob>', 'exclude these paths from now on; repeatable', collect)
+    .option('--unignore <glob>', 'undo an earlier --ignore; repeatable', collect);
 }
 
 function withSearch(command: Command): Command {
   return command
-    .option('-k, --k <number>', 'how many hits (default: 20)')
-    .option('--image <file>', 'search with a picture instead of words')
-    .option('--like <frame>', 'search with a frame of the library')
-    .addOption(new Option('--type <kind>', 'only these').choices(['image', 'video']))
-    .option('--path <glob>', 'only files whose path matches, as --ignore would leave out')
-    .option('--min-similarity <number>', 'leave out weaker hits (0 to 1)')
-    .option('--exact', 'compare every frame instead of walking the graph')
-    .option('--ef-search <number>', 'how far the graph is walked; more finds more, slower')
+    .option('-k, --k <number>', 'number of hits (default: 20)')
+    .option('--image <file>', 'search by a picture instead of a text')
+    .option('--like <frame>', 'search by a frame of the library')
+    .addOption(new Option('--type <kind>', 'only this kind of media').choices(['image', 'video']))
+    .option('--path <glob>', 'only files whose path matches; patterns as for --ignore')
+    .option('--min-similarity <number>', 'omit weaker hits (0 to 1)')
+    .option('--exact', 'scan all frames instead of searching the graph')
+    .option('--ef-search <number>', 'length of the candidate list: more recall, less speed')
     .option('--no-sync', 'do not look for new files first')
     .option('--ndjson', 'one JSON line per hit')
     .option('--paths', 'only paths, one per line')
     .option('-0, --null', 'only paths, each ended by a NUL')
-    .option('--fail-empty', 'exit with 1 when nothing is found');
+    .option('--fail-empty', 'exit with 1 if nothing is found');
 }
 
 const collect = (value: string, earlier: string[] | undefined): string[] => [

@@ -1,6 +1,6 @@
 /**
- * `--ignore` and `--unignore`: rules apply to later runs too, because the next sync or search would
- * otherwise add the excluded files again. Stored in the library's `config.json`.
+ * `--ignore` and `--unignore`. The rules are stored in the library's `config.json`, because the next sync
+ * would otherwise add the excluded files again.
  */
 import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -14,11 +14,10 @@ const listOf = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.map(String) : [];
 
 /**
- * Writes the flags' rules to the library's settings. Call once the library is open for writing; a dry run
- * writes nothing.
+ * Saves the rules of the flags, except in a dry run. The library must be open for writing.
  *
  * @param dir  folder of the library
- * @throws ERR_ARG_RANGE when a rule to remove is not one of the library's; ERR_IO
+ * @throws ERR_ARG_RANGE if `--unignore` names no rule of the library; ERR_IO
  */
 export function rememberRules(session: Session, flags: Flags, dir: string): void {
   const added = listOf(flags.ignore);

@@ -1,4 +1,4 @@
-/** Shared by all verbs: a checked root, resolved settings with their origins, and a library. */
+/** What the verbs share: a checked root, the settings with their origins, and a library. */
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,23 +12,23 @@ import type { SyncOptions } from '../base/types';
 import { printable } from './output/format';
 import type { Io } from './output/io';
 
-/** Flags from commander: setting names, plus those of single verbs. */
+/** Flags from commander: settings, and options of single verbs. */
 export type Flags = Readonly<Record<string, unknown>>;
 
 export interface Session {
-  /** The root as typed, for paths that are shown. */
+  /** The root as typed, for display. */
   readonly shownRoot: string;
   readonly root: string;
   readonly config: ResolvedConfig;
   readonly io: Io;
 }
 
-/** @throws ERR_ARG_RANGE for a root that is no folder or a bad setting; ERR_ARG_TYPE for a bad file */
+/** @throws ERR_ARG_RANGE for a bad root or setting; ERR_ARG_TYPE for a bad settings file */
 export function startSession(rootArgument: string | undefined, flags: Flags, io: Io): Session {
   const shownRoot = rootArgument ?? '.';
   const root = path.resolve(shownRoot);
   const config = settle(root, flags);
-  // The disk may be unplugged: indexed media can be searched anyway.
+  // The disk of the media may be unplugged: the library can still be searched.
   if (!isFolder(root) && findLibrary(root, config.settings.library) === undefined)
     throw makeError('ERR_ARG_RANGE', `there is no folder "${printable(shownRoot)}"`, {
       details: { root },
@@ -37,7 +37,7 @@ export function startSession(rootArgument: string | undefined, flags: Flags, io:
   return { shownRoot, root, config, io };
 }
 
-/** False as well for one that the system does not let us see. */
+/** False also for a folder that may not be read. */
 export function isFolder(name: string): boolean {
   try {
     return statSync(name).isDirectory();
@@ -50,7 +50,7 @@ function settle(root: string, flags: Flags): ResolvedConfig {
   const given = Object.fromEntries(SETTING_NAMES.map((name) => [name, flags[name]])) as Partial<
     Record<SettingName, unknown>
   >;
-  // Commander sets what a --no-... flag turns off to true when it is not given.
+  // Commander sets `embed` to true if --no-embed is absent, which would override other origins.
   if (given.embed === true) delete given.embed;
   const sources = { flags: given, env: process.env };
   const { library } = resolveConfig(sources).settings;
@@ -58,13 +58,12 @@ function settle(root: string, flags: Flags): ResolvedConfig {
   return resolveConfig({ ...sources, file });
 }
 
-/** The library's folder if there is one already. */
+/** The folder of the library, if it exists. */
 export const existingLibrary = (session: Session): string | undefined =>
   findLibrary(session.root, session.config.settings.library);
 
 /**
- * Opens the library. The model is passed only if the user chose one: otherwise an existing library keeps
- * its model.
+ * Opens the library. The model is passed only if the user chose one: an existing library keeps its own.
  *
  * @throws ERR_LIBRARY_MISSING when `create` is false and there is none
  */
@@ -74,6 +73,8 @@ export async function openSession(
     readonly readOnly?: boolean;
     readonly create?: boolean;
     readonly textModel?: string | undefined;
+    /** Default true: the model that the user chose, if any. False: the library's. */
+    readonly named?: boolean;
   } = {},
 ): Promise<Library> {
   const { settings, origins } = session.config;
@@ -90,7 +91,7 @@ export async function openSession(
     vectorStore: settings.vectorStore,
     textModel: options.textModel,
     cache: settings.cache,
-    model: origins.model.from === 'default' ? undefined : settings.model,
+    model: origins.model.from === 'default' || options.named === false ? undefined : settings.model,
     readOnly: options.readOnly,
     create,
   });
@@ -101,11 +102,10 @@ const MADE_WITHIN_MS = 30_000;
 const LOOK_AGAIN_MS = 100;
 
 /**
- * Opens for writing, or for reading when another process is writing or the disk may not be written:
- * searching must not wait for a sync somewhere else, but for another process to make the library
- * it does.
+ * Opens for writing; or for reading if another process is writing or the disk is read-only. A search does
+ * not wait for a sync in another process, only for the creation of the library.
  *
- * @throws ERR_LIBRARY_MISSING where the other process made none within 30 s
+ * @throws ERR_LIBRARY_MISSING if the other process creates none within 30 s
  */
 export async function openForSearch(
   session: Session,
@@ -128,7 +128,7 @@ export async function openForSearch(
   }
 }
 
-/** Opens for reading what another process may be making at this moment. */
+/** Opens for reading a library that another process may be creating. */
 async function openWhenMade(session: Session): Promise<Library> {
   for (const deadline = Date.now() + MADE_WITHIN_MS; ;) {
     try {
@@ -141,15 +141,14 @@ async function openWhenMade(session: Session): Promise<Library> {
   }
 }
 
-/** The part of the settings and flags that a sync takes. */
 export function syncOptionsOf(session: Session, flags: Flags): SyncOptions {
   const { settings, origins } = session.config;
-  // Checks what excludes each other, also where nobody asked for anything.
+  // Also refuses settings that exclude each other.
   const sampling = samplingOf(session.config);
   const isAsked = (name: SettingName): boolean => origins[name].from !== 'default';
   const takenBack = (flags.unignore ?? []) as readonly string[];
   return {
-    // Only what the user asked for: a default must not change what is indexed.
+    // Only if chosen: a default must not change how files were sampled.
     ...((['fps', 'everyNFrames', 'keyframes'] as const).some(isAsked) ? sampling : {}),
     ...(isAsked('maxSize') ? { maxSize: settings.maxSize } : {}),
     embed: settings.embed,

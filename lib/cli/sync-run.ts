@@ -1,4 +1,4 @@
-/** Runs a sync with progress and Ctrl-C, and converts its result to an exit code. Used by several verbs. */
+/** Runs a sync with progress and Ctrl-C, and converts its result to an exit code. */
 import { codeOf, isLibraryError } from '../base/errors';
 import type { Library } from '../library/types';
 import type { SyncOptions, SyncReport } from '../base/types';
@@ -11,12 +11,12 @@ import type { ProgressStyle } from './output/progress-style';
 import { describeNews } from './output/sync-report';
 
 export interface SyncOutcome {
-  /** Undefined when it was interrupted before there was a report. */
+  /** Undefined if interrupted before the end. */
   readonly report: SyncReport | undefined;
   readonly isInterrupted: boolean;
 }
 
-/** Runs the work through `run`: the library's sync, ingest or index. */
+/** @param run  sync, ingest or index of the library */
 export async function runSync(
   io: Io,
   options: SyncOptions,
@@ -41,11 +41,11 @@ export async function runSync(
   }
 }
 
-/** Errors that prevent a scan but do not affect indexed files. */
+/** Errors that prevent a scan but not a search. */
 const CANNOT_LOOK = new Set(['ERR_FILE_MISSING', 'ERR_READ_ONLY', 'ERR_IO', 'ERR_DISK_FULL']);
 
 /**
- * A sync before another verb: short messages, and neither failed files nor an unplugged disk stop the verb,
+ * A sync before another verb, with a short report. Neither failed files nor an unplugged disk stop the verb
  * as long as there is something to search.
  */
 export async function syncFirst(
@@ -55,7 +55,9 @@ export async function syncFirst(
   style: ProgressStyle,
 ): Promise<SyncOutcome> {
   try {
-    const outcome = await runSync(io, options, style, (o) => library.sync(o));
+    // Hours of embedding must not come before an answer.
+    const now = { ...options, resumeModelChange: false };
+    const outcome = await runSync(io, now, style, (o) => library.sync(o));
     const news = outcome.report && describeNews(outcome.report);
     if (news !== undefined) io.note(news);
     return outcome;
@@ -69,10 +71,13 @@ export async function syncFirst(
   }
 }
 
-/** Interrupted, something to install, some files failed, or all well - in this order. */
+/** Precedence: interrupted, something missing, some files failed, ok. */
 export function exitCodeOfSync(outcome: SyncOutcome): ExitCode {
   if (outcome.isInterrupted) return EXIT.interrupted;
   const problems = outcome.report?.problems ?? [];
   if (problems.some((problem) => meansMissing(problem.code))) return EXIT.missing;
-  return (outcome.report?.failed ?? 0) > 0 ? EXIT.partial : EXIT.ok;
+  const unfinished = outcome.report?.modelChange?.problem;
+  if (unfinished !== undefined && meansMissing(unfinished.code)) return EXIT.missing;
+  const hasFailed = (outcome.report?.failed ?? 0) > 0 || unfinished !== undefined;
+  return hasFailed ? EXIT.partial : EXIT.ok;
 }

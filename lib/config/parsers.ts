@@ -1,4 +1,5 @@
 /** Parsers of settings: text from flags and environment, or typed values from the file. */
+import { isIPv6 } from 'node:net';
 import { asTruth } from '../base/environment';
 import { messageOf } from '../base/errors';
 import { parsePattern, splitPatterns } from '../base/patterns';
@@ -49,6 +50,29 @@ export function globs(value: unknown): readonly string[] {
     throw new Expected(`valid path patterns (${messageOf(error)})`);
   }
   return patterns;
+}
+
+/** Texts of a list that is given as one, or separated by commas. */
+const listOf = (value: unknown): readonly string[] => {
+  const list: unknown = typeof value === 'string' ? value.split(',') : value;
+  if (!Array.isArray(list)) return [''];
+  return list.map((item) => String(item).trim());
+};
+
+export function hostNames(value: unknown): readonly string[] {
+  const names = listOf(value).map((name) => name.toLowerCase());
+  if (names.some((name) => !/^([a-z0-9_-]+\.)*[a-z0-9_-]+\.?$/.test(name) && !isIPv6(name)))
+    throw new Expected('host names such as photos.example, without scheme and port');
+  return names;
+}
+
+export function origins(value: unknown): readonly string[] {
+  return listOf(value).map((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/`)
+      throw new Expected('origins such as https://app.example, without a path');
+    return url.origin;
+  });
 }
 
 export const postgresUrl = (value: unknown): string => {

@@ -1,7 +1,21 @@
 /** Every setting: its meaning, sources, default and parser. */
 import { DEFAULT_EF, DEFAULT_K, MAX_EF, MAX_K } from '../base/limits';
 import { DEVICES, type Device } from '../base/types';
-import { boolean, cacheName, globs, integer, number, oneOf, postgresUrl, text } from './parsers';
+import {
+  boolean,
+  cacheName,
+  globs,
+  hostNames,
+  integer,
+  number,
+  oneOf,
+  origins,
+  postgresUrl,
+  text,
+} from './parsers';
+
+/** Seconds of `--watch` without a number. */
+const DEFAULT_WATCH = 10;
 
 export interface Settings {
   /** `builtin`, a folder in the Hugging Face layout, or a repository id of the model store. */
@@ -40,6 +54,12 @@ export interface Settings {
   readonly port: number;
   /** Secret that HTTP clients must send; undefined: none. */
   readonly token: string | undefined;
+  /** Further host names that the server answers to. */
+  readonly allowHost: readonly string[];
+  /** Origins of other sites whose pages may ask the server. */
+  readonly corsOrigin: readonly string[];
+  /** Seconds between two looks of `serve` at the folder; 0: one look only. */
+  readonly watch: number;
 }
 
 export type SettingName = keyof Settings;
@@ -177,6 +197,25 @@ export const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> 
     default: undefined,
     secret: true,
     parse: text,
+  },
+  allowHost: {
+    flag: '--allow-host',
+    env: ['SIGHTLINE_ALLOW_HOST'],
+    default: [],
+    parse: hostNames,
+  },
+  corsOrigin: {
+    flag: '--cors-origin',
+    env: ['SIGHTLINE_CORS_ORIGIN'],
+    default: [],
+    parse: origins,
+  },
+  watch: {
+    flag: '--watch',
+    env: ['SIGHTLINE_WATCH'],
+    default: 0,
+    // The flag alone.
+    parse: (value) => (value === true ? DEFAULT_WATCH : number(0, 86_400)(value)),
   },
 };
 

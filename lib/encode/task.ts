@@ -10,6 +10,7 @@ import {
   type LibraryError,
 } from '../base/errors';
 import type { Device } from '../base/types';
+import type { WeightFile } from '../models/store/model-files';
 import type { PreprocessSpec } from './preprocess/preprocess';
 import type { TextRule } from './preprocess/tokenizer';
 import type { Family, Pooling } from './tower-io';
@@ -28,6 +29,8 @@ export type WorkerSetup = Recipe & {
   readonly folder: string;
   /** The tower's ONNX file. */
   readonly file: string;
+  /** All its files as they were when the model was opened: what is there is loaded only if it is the same. */
+  readonly weights?: readonly WeightFile[];
   readonly dim: number;
   /** How token states become one vector, if the model's files say so. */
   readonly pooling?: Pooling;

@@ -4,9 +4,11 @@
  * sample library are imported by file, because they load what no other call needs.
  */
 export { findLibrary, openLibrary } from './open';
-export type { Library, MediaFileLocation, OpenLibraryOptions } from './types';
+export type { Library, LibraryEvents, MediaFileLocation, OpenLibraryOptions } from './types';
+export type { ContentsFilter, FramesFilter, MediaFilter, MediaItem } from './contents';
+export type { DiskUsage } from './disk-usage';
 export { backupLibrary, type LibraryBackupOptions, type LibraryBackupReport } from './backup';
-export type { VectorStoreChoice } from './vectors';
+export type { VectorStoreChoice } from './spaces/vectors';
 export {
   listModels,
   pullModel,
@@ -16,4 +18,4 @@ export {
   type PullOptions,
   type PullReport,
   type VerifyOptions,
-} from './model/models';
+} from './models';

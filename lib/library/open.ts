@@ -2,7 +2,7 @@
  * Opens a folder's library: catalog, model, vectors and service, in this order; all or none.
  */
 import { statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { isMissing } from '../base/files/system-errors';
 import { makeError } from '../base/errors';
@@ -10,14 +10,13 @@ import { CATALOG_FILE, LIBRARY_FOLDER } from '../base/files/names';
 import { readOptions, TEXT } from '../base/options';
 import { assertUnbundled } from '../base/package-root';
 import { openCatalog, type Catalog } from '../catalog';
-import type { ClipModel } from '../encode';
-import { reconcile } from '../pipeline';
 import { openEmbeddingService } from '../service';
-import { openLibraryModel } from './model/model';
-import { OpenedLibrary, SPACE } from './opened-library';
+import { openActiveModel } from './spaces/space-model';
+import { OpenedLibrary } from './opened-library';
 import { OPEN_LIBRARY_OPTIONS } from './options';
+import { OpenSpace } from './spaces/open-space';
+import { lockWriter, sweepFolders, type LibraryPlace } from './spaces/vectors';
 import type { Library, OpenLibraryOptions } from './types';
-import { openVectors, type LibraryVectors } from './vectors';
 
 const folderOf = (root: string, dir: string | undefined): string =>
   path.resolve(dir ?? path.join(root, LIBRARY_FOLDER));
@@ -63,34 +62,35 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
   if (rootInfo?.isDirectory() !== true && findLibrary(absRoot, dir) === undefined) {
     throw makeError('ERR_NOT_FOUND', `${absRoot} is not a folder`, { details: { root: absRoot } });
   }
+  const { vectorStore: choice, device, onNotice, textModel, cache } = options;
+  const place: LibraryPlace = {
+    ...{ root: absRoot, dir, readOnly, choice },
+    encoder: { device, onNotice },
+  };
   const catalog = await openCatalog(dir, { readOnly });
-  let clip: ClipModel | undefined;
-  let vectors: LibraryVectors | undefined;
+  let lock: FileHandle | undefined;
+  let space: OpenSpace | undefined;
   try {
-    clip = await openLibraryModel(catalog, {
-      root: absRoot,
-      dir,
-      space: SPACE,
-      readOnly,
-      model: options.model,
-      encoder: { device: options.device, onNotice: options.onNotice },
-    });
-    checkRoot(catalog, absRoot, dir, readOnly);
-    vectors = await openVectors(catalog, {
-      dir,
-      space: SPACE,
-      model: clip.identity,
-      dim: clip.dim,
-      readOnly,
-      choice: options.vectorStore,
-    });
-    if (!readOnly) await reconcile({ catalog, index: vectors.store, space: SPACE });
-    const { textModel, cache } = options;
-    const embeddings = await openEmbeddingService({ clip, textModel, cache });
-    return new OpenedLibrary(absRoot, dir, readOnly, catalog, clip, vectors, embeddings);
+    for (;;) {
+      const { space: active, clip } = await openActiveModel(catalog, place, options.model);
+      try {
+        checkRoot(catalog, place);
+        lock ??= await lockWriter(catalog, place);
+      } catch (error) {
+        await clip.close();
+        throw error;
+      }
+      space = await OpenSpace.open(catalog, place, active, clip);
+      if (catalog.spaceInState('active')?.name === space.name) break;
+      // Another process has changed the model meanwhile.
+      await space.close();
+    }
+    if (!readOnly) await sweepFolders(catalog, place);
+    const embeddings = await openEmbeddingService({ clip: space.clip, textModel, cache });
+    return new OpenedLibrary(place, catalog, space, embeddings, lock);
   } catch (error) {
-    await vectors?.close();
-    await clip?.close();
+    await space?.close();
+    await lock?.close();
     catalog.close();
     throw error;
   }
@@ -102,7 +102,7 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
  *
  * @throws ERR_ARG_RANGE
  */
-function checkRoot(catalog: Catalog, root: string, dir: string, readOnly: boolean): void {
+function checkRoot(catalog: Catalog, { root, dir, readOnly }: LibraryPlace): void {
   const isInside = !path.relative(root, dir).startsWith('..');
   const known = catalog.meta('root');
   if (isInside || known === root) return;

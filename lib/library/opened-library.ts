@@ -1,9 +1,11 @@
 /** An open library: implements `Library` with the parts below. */
+import { EventEmitter } from 'node:events';
 import path from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import { framePath, type Catalog } from '../catalog';
 import { rulesOfLibrary } from '../config';
-import type { ClipModel } from '../encode';
 import { truthOf } from '../base/environment';
+import { throwIfAborted } from '../base/abort';
 import { makeError } from '../base/errors';
 import { backupLibrary, type LibraryBackupOptions, type LibraryBackupReport } from './backup';
 import {
@@ -15,9 +17,24 @@ import {
   type IndexOptions,
   type VerifyOptions,
 } from './options';
-import type { Library, MediaFileLocation } from './types';
+import type { Library, LibraryEvents, MediaFileLocation } from './types';
+import {
+  FRAMES_FILTER,
+  framesOf,
+  MEDIA_FILTER,
+  mediaOf,
+  type FramesFilter,
+  type MediaFilter,
+  type MediaItem,
+} from './contents';
+import { diskUsage, type DiskUsage } from './disk-usage';
+import { CurrentSpace } from './spaces/current-space';
+import { beginChange, openFormer, runChange } from './spaces/model-change';
+import type { OpenSpace } from './spaces/open-space';
+import { hintOf, lookForPhotographs } from './spaces/suitability';
+import { discardSpace, type LibraryPlace } from './spaces/vectors';
+import { openOriginal, type OriginalFile } from '../media';
 import type { EmbeddingService } from '../service';
-import type { LibraryVectors } from './vectors';
 import { readOptions, type OptionRules } from '../base/options';
 import {
   recallScan,
@@ -35,7 +52,9 @@ import {
   type FrameRecord,
   type LibraryStats,
   type MediaProblem,
+  type ModelChange,
   type ModelIdentity,
+  type ProgressEvent,
   type SearchOptions,
   type SearchQuery,
   type SearchResponse,
@@ -44,40 +63,47 @@ import {
   type VerifyReport,
 } from '../base/types';
 
-/** The vector space shared by texts and pictures. */
-export const SPACE = 'clip';
-/** Shortest interval between two checks for new commits by a reader. */
-const REFRESH_MS = 1000;
 /** Attempts of a reader to check the library while another process keeps writing. */
 const VERIFY_ATTEMPTS = 3;
 
 export class OpenedLibrary implements Library {
+  readonly events = new EventEmitter<LibraryEvents>();
   private isClosed = false;
   private running: Promise<unknown> | undefined;
   private readonly stop = new AbortController();
-  private lastLook = performance.now();
-  /** See SearcherParts; for a reader undefined until its first refresh. */
-  private rowEpoch: number | undefined;
+  private readonly current: CurrentSpace;
+  readonly root: string;
+  readonly dir: string;
+  private readonly readOnly: boolean;
 
+  /**
+   * @param space  the active one
+   * @param embeddings  of its model
+   * @param lock  of the writer, released by `close`
+   */
   constructor(
-    readonly root: string,
-    readonly dir: string,
-    private readonly readOnly: boolean,
+    private readonly place: LibraryPlace,
     private readonly catalog: Catalog,
-    private readonly clip: ClipModel,
-    private readonly vectors: LibraryVectors,
+    space: OpenSpace,
     readonly embeddings: EmbeddingService,
+    private readonly lock: FileHandle | undefined,
   ) {
-    if (readOnly) this.lastLook = -Infinity;
-    else this.rowEpoch = epochOf(catalog);
+    ({ root: this.root, dir: this.dir, readOnly: this.readOnly } = place);
+    this.current = new CurrentSpace(place, catalog, space, embeddings, () =>
+      this.events.emit('change'),
+    );
+  }
+
+  private get space(): OpenSpace {
+    return this.current.space;
   }
 
   get model(): ModelIdentity {
-    return this.clip.identity;
+    return this.space.clip.identity;
   }
 
   get isEmpty(): boolean {
-    return this.vectors.store.liveCount === 0;
+    return this.space.store.liveCount === 0;
   }
 
   sync(options: SyncOptions = {}): Promise<SyncReport> {
@@ -102,15 +128,64 @@ export class OpenedLibrary implements Library {
   ): Promise<SyncReport> {
     this.assertOpen();
     if (this.readOnly) throw makeError('ERR_READ_ONLY', 'the library was opened read-only');
-    const { rebuild = false, ...options } = readOptions<IndexOptions>('options', given, rules);
+    const { rebuild = false, ...asked } = readOptions<IndexOptions>('options', given, rules);
     return this.inTurn(async () => {
-      const signal = options.signal
-        ? AbortSignal.any([options.signal, this.stop.signal])
+      const signal = asked.signal
+        ? AbortSignal.any([asked.signal, this.stop.signal])
         : this.stop.signal;
-      if (rebuild) await this.startAfresh();
-      const ignore = options.ignore ?? rulesOfLibrary(this.dir);
-      return runSync(this.parts(), { ...options, ignore, signal }, halvesOf(options));
+      const onProgress = (event: ProgressEvent): void => {
+        asked.onProgress?.(event);
+        this.events.emit('progress', event);
+      };
+      const ignore = asked.ignore ?? rulesOfLibrary(this.dir);
+      const options = { ...asked, ignore, signal, onProgress };
+      const report = await this.syncNow(options, halvesOf(options), rebuild);
+      const { clip, name } = this.space;
+      if (clip.isBuiltin && !report.dryRun) await lookForPhotographs(this.catalog, this.dir, name);
+      this.events.emit('sync', report);
+      return report;
     });
+  }
+
+  private async syncNow(
+    options: SyncOptions,
+    halves: Halves,
+    rebuild: boolean,
+  ): Promise<SyncReport> {
+    const { catalog, place, current } = this;
+    const sync = (how: Halves): Promise<SyncReport> => runSync(this.parts(), options, how);
+    if (options.dryRun === true) return sync(halves);
+    const change = await beginChange(catalog, place, {
+      model: options.model,
+      resume: halves.embed && options.resumeModelChange !== false,
+    });
+    if (change !== undefined && 'space' in change)
+      return runChange(catalog, change, current, { ...place, options, halves, sync });
+    if (rebuild) await this.space.startAfresh();
+    const report = await sync(halves);
+    await this.dropFormer(report);
+    return change === undefined ? report : { ...report, modelChange: change.report() };
+  }
+
+  async undoModelChange(): Promise<ModelChange> {
+    this.assertOpen();
+    if (this.readOnly) throw makeError('ERR_READ_ONLY', 'the library was opened read-only');
+    return this.inTurn(async () => {
+      const { catalog } = this;
+      const from = catalog.spaceInState('building')?.model ?? this.model;
+      const former = await openFormer(catalog, this.place);
+      if (former !== undefined) await this.current.adopt(former);
+      const { frames, pendingFrames: framesWaiting } = catalog.counts(this.space.name);
+      return { from: from.id, to: this.model.id, isDone: true, frames, framesWaiting };
+    });
+  }
+
+  /** The vectors of the former model do not fit a library that has changed since. */
+  private async dropFormer(report: SyncReport): Promise<void> {
+    const { framesAdded, indexed, removed, ignored, moved } = report;
+    const former = this.catalog.spaceInState('former');
+    if (former === undefined || framesAdded + indexed + removed + ignored + moved === 0) return;
+    await discardSpace(this.catalog, this.place, former);
   }
 
   /** Runs one operation at a time that changes the library, or needs it unchanged. */
@@ -124,61 +199,65 @@ export class OpenedLibrary implements Library {
     } finally {
       this.running = undefined;
       // Rows may have been renumbered; engine and catalog agree by now.
-      if (!this.readOnly && !this.isClosed) this.rowEpoch = epochOf(this.catalog);
+      const { space } = this;
+      if (!this.readOnly && !this.isClosed) space.rowEpoch = space.settledEpoch();
     }
   }
 
-  /** Drops vectors and graph; frames stay and wait to be embedded again. */
-  private async startAfresh(): Promise<void> {
-    // Before anything is dropped: without its model the library would lose its vectors.
-    await this.clip.image.warm();
-    await this.vectors.startAfresh(() => {
-      this.catalog.dropSpace(SPACE);
-      this.catalog.createSpace(SPACE, this.clip.identity, this.clip.dim);
-    });
-  }
-
   private parts(): SyncParts {
-    return {
-      root: this.root,
-      dir: this.dir,
-      space: SPACE,
-      catalog: this.catalog,
-      index: this.vectors.store,
-      encoder: this.clip.image,
-    };
+    const { root, dir, catalog, space } = this;
+    return { root, dir, space: space.name, catalog, index: space.store, encoder: space.clip.image };
   }
 
   async search(given: SearchQuery, how: SearchOptions = {}): Promise<SearchResponse> {
     this.assertOpen();
     const query = readOptions('query', given, SEARCH_QUERY);
     const options = readOptions('options', how, SEARCH_OPTIONS);
-    await this.refresh();
-    return search(
-      {
-        catalog: this.catalog,
-        index: this.vectors.store,
-        clip: this.clip,
-        encodeText: (text) => this.encodeText(text),
-        space: SPACE,
-        rowEpoch: this.rowEpoch,
-        hint: this.clip.isBuiltin ? BUILTIN_HINT : undefined,
-      },
-      query,
-      options,
-    );
+    throwIfAborted(options.signal, 'the search was aborted');
+    return this.current.answer((space) => this.searchIn(space, query, options));
+  }
+
+  private searchIn(
+    space: OpenSpace,
+    query: SearchQuery,
+    options: SearchOptions,
+  ): Promise<SearchResponse> {
+    const { name, store: index, clip, rowEpoch } = space;
+    const hint = clip.isBuiltin ? hintOf(this.catalog) : undefined;
+    const encodeText = (text: string): Promise<Float32Array> => this.encodeText(text, space);
+    const parts = { catalog: this.catalog, index, clip, encodeText, space: name, rowEpoch, hint };
+    return search(parts, query, options);
   }
 
   /** Through the cache, if the cached vectors are of this library's model. */
-  private encodeText(text: string): Promise<Float32Array> {
+  private encodeText(text: string, { clip }: OpenSpace): Promise<Float32Array> {
     const { instruction } = this.embeddings.models;
-    const isOurs = instruction.sha256 === this.clip.identity.sha256;
-    return isOurs ? this.embeddings.getInstructionEmbedding(text) : this.clip.text.encode([text]);
+    const isOurs = instruction.sha256 === clip.identity.sha256;
+    return isOurs ? this.embeddings.getInstructionEmbedding(text) : clip.text.encode([text]);
   }
 
   frame(frameId: number): FrameRecord | undefined {
     this.assertOpen();
     return Number.isSafeInteger(frameId) ? this.catalog.frame(asFrameId(frameId)) : undefined;
+  }
+
+  frames(filter: FramesFilter = {}): IterableIterator<FrameRecord> {
+    this.assertOpen();
+    return framesOf(this.catalog, readOptions('filter', filter, FRAMES_FILTER));
+  }
+
+  media(filter: MediaFilter = {}): IterableIterator<MediaItem> {
+    this.assertOpen();
+    return mediaOf(this.catalog, readOptions('filter', filter, MEDIA_FILTER));
+  }
+
+  async vectorOf(frameId: number): Promise<Float32Array | undefined> {
+    this.assertOpen();
+    if (!Number.isSafeInteger(frameId)) return undefined;
+    return this.current.answer(async ({ name, store }) => {
+      const isSearchable = this.catalog.rowOfFrame(name, asFrameId(frameId)) !== undefined;
+      return isSearchable ? (await store.get([frameId]))[0] : undefined;
+    });
   }
 
   frameVersion(frameId: number): string | undefined {
@@ -200,6 +279,16 @@ export class OpenedLibrary implements Library {
     return media && { path: path.join(this.root, media.path), kind: media.kind };
   }
 
+  async openMediaFile(mediaId: string): Promise<OriginalFile> {
+    this.assertOpen();
+    const media =
+      typeof mediaId === 'string' ? this.catalog.mediaById(asMediaId(mediaId)) : undefined;
+    // Of what was refused nothing was indexed.
+    if (media === undefined || media.state === 'skipped' || media.state === 'failed')
+      throw makeError('ERR_NOT_FOUND', 'no media file of this library has that id');
+    return openOriginal(this.root, media);
+  }
+
   problems(): MediaProblem[] {
     this.assertOpen();
     const list: MediaProblem[] = [...recallScan(this.catalog).problems];
@@ -217,37 +306,50 @@ export class OpenedLibrary implements Library {
 
   warm(): Promise<void> {
     this.assertOpen();
-    return this.clip.text.warm().then(() => {
+    const { clip, store } = this.space;
+    return clip.text.warm().then(() => {
       // The first searches need not wait for it; they will meet and report its errors.
-      this.vectors.store.warm().catch(() => undefined);
+      store.warm().catch(() => undefined);
     });
   }
 
   stats(): LibraryStats {
     this.assertOpen();
-    const counts = this.catalog.counts(SPACE);
-    const engine = this.vectors.store.figures();
+    const { name, clip, store, lacking } = this.space;
+    const counts = this.catalog.counts(name);
+    const engine = store.figures();
     const scan = recallScan(this.catalog);
     return {
       root: this.root,
       dir: this.dir,
-      model: this.clip.identity,
-      dim: this.clip.dim,
+      model: clip.identity,
+      dim: clip.dim,
+      spaces: this.catalog.spaces().map((space) => {
+        const { frames, pendingFrames: framesPending } = this.catalog.counts(space.name);
+        const { name, state, modality, model, metric, dim } = space;
+        return { name, state, modality, model, metric, dim, frames, framesPending };
+      }),
       media: counts.media,
       images: counts.images,
       videos: counts.videos,
       notTaken: scan.problems.length + scan.problemsLeftOut,
       heldBack: scan.heldBack,
       unreachable: scan.unreachable,
-      frames: counts.frames,
-      framesPending: counts.pendingFrames,
+      frames: counts.frames - lacking,
+      framesPending: counts.pendingFrames + lacking,
       framesFailed: counts.failedFrames,
       hnswNodes: engine.indexedRows,
       maxLevel: engine.maxLevel,
       kernel: engine.kernel,
       bytesOnDisk: engine.bytesOnDisk,
       vectorStore: engine.where,
+      ...(engine.recovered === undefined ? {} : { recovered: engine.recovered }),
     };
+  }
+
+  diskUsage(): Promise<DiskUsage> {
+    this.assertOpen();
+    return diskUsage(this.dir);
   }
 
   async verify(given: VerifyOptions = {}): Promise<VerifyReport> {
@@ -268,7 +370,7 @@ export class OpenedLibrary implements Library {
       outcome = await check();
       if (outcome.isIndexSound && outcome.rowsAgree) return outcome;
       // The engine has rows that nothing refers to: rebuild it from the stored frames.
-      await this.startAfresh();
+      await this.space.startAfresh();
       await runSync(this.parts(), { signal }, { ingest: false, embed: true });
       return check();
     });
@@ -277,10 +379,10 @@ export class OpenedLibrary implements Library {
   /** As a reader: changes by a writer in between would look like damage. */
   private async verifyBeside(): Promise<VerifyReport> {
     for (let attempt = 0; attempt < VERIFY_ATTEMPTS; attempt++) {
-      this.lastLook = -Infinity;
-      await this.refresh();
+      await this.current.refresh(true);
       const before = this.catalog.foreignVersion();
-      const outcome = await verifyLibrary({ ...this.parts(), signal: this.stop.signal });
+      const parts = { ...this.parts(), signal: this.stop.signal };
+      const outcome = await this.space.use(() => verifyLibrary(parts));
       if (outcome.ok || this.catalog.foreignVersion() === before) return outcome;
     }
     throw makeError(
@@ -299,13 +401,12 @@ export class OpenedLibrary implements Library {
     this.isClosed = true;
     this.stop.abort();
     await this.running?.catch(() => undefined);
+    await this.embeddings.cleanup();
     try {
-      // Fails when the vectors' folder was replaced and rows could not be saved.
-      await this.vectors.close();
+      await this.current.close();
     } finally {
-      await this.embeddings.cleanup();
-      await this.clip.close();
       this.catalog.close();
+      await this.lock?.close();
     }
   }
 
@@ -313,27 +414,12 @@ export class OpenedLibrary implements Library {
     return this.close();
   }
 
-  /** A reader picks up commits of a writer in another process; a failed check is repeated. */
-  private async refresh(): Promise<void> {
-    if (!this.readOnly || performance.now() - this.lastLook < REFRESH_MS) return;
-    const before = epochOf(this.catalog);
-    this.rowEpoch = undefined;
-    await this.vectors.store.refresh(this.catalog.space(SPACE)?.committedRows);
-    if (epochOf(this.catalog) === before) this.rowEpoch = before;
-    this.lastLook = performance.now();
+  async refresh(): Promise<void> {
+    this.assertOpen();
+    await this.current.refresh();
   }
 
   private assertOpen(): void {
     if (this.isClosed) throw makeError('ERR_CLOSED', 'the library is closed');
   }
 }
-
-/** Value of `SearcherParts.rowEpoch`. */
-function epochOf(catalog: Catalog): number | undefined {
-  const { number, isSettled } = catalog.rowEpoch(SPACE);
-  return isSettled ? number : undefined;
-}
-
-const BUILTIN_HINT =
-  'The built-in model knows drawn scenes: colours, shapes, patterns, counts and places. For photographs ' +
-  'use a real CLIP model with --model (see README, "Models").';

@@ -1,5 +1,5 @@
 /** Option rules of the library's calls: one table for each options type. */
-import { VECTOR_STORE_CHOICE, type VectorStoreChoice } from './vectors';
+import { VECTOR_STORE_CHOICE, type VectorStoreChoice } from './spaces/vectors';
 import {
   arrayOf,
   BOOLEAN,
@@ -15,7 +15,8 @@ import {
   type OptionRules,
   type Rule,
 } from '../base/options';
-import { MAX_EF, MAX_K } from '../base/limits';
+import { makeError } from '../base/errors';
+import { MAX_EF, MAX_K, MAX_QUERY_CODE_POINTS } from '../base/limits';
 import type { OpenLibraryOptions } from './types';
 import type { MediaLimits, SearchOptions, SearchQuery, SyncOptions } from '../base/types';
 
@@ -52,6 +53,8 @@ export const SYNC_OPTIONS: OptionRules<SyncOptions> = {
   retryFailed: BOOLEAN,
   confirmRemovals: BOOLEAN,
   embed: BOOLEAN,
+  model: TEXT,
+  resumeModelChange: BOOLEAN,
   limits: objectOf(MEDIA_LIMITS),
   signal: SIGNAL,
   onProgress: FUNCTION,
@@ -76,6 +79,8 @@ export const SEARCH_OPTIONS: OptionRules<SearchOptions> = {
   path: TEXT,
   exact: BOOLEAN,
   minSimilarity: number(0, 1),
+  fold: BOOLEAN,
+  signal: SIGNAL,
 };
 
 /** By name: arrays of other realms have other classes. */
@@ -92,9 +97,22 @@ const vector: Rule<Float32Array> = (name, value) => {
   throw wrongType(name, 'a Float32Array', value);
 };
 
+/** The one check of a query's text, which nothing below repeats. Returns it without surrounding blanks. */
+const queryText: Rule<string> = (name, value) => {
+  const text = STRING(name, value).trim();
+  // Counting code points of a huge string is slow: bound its code units first.
+  const length = text.length > 2 * MAX_QUERY_CODE_POINTS ? text.length : [...text].length;
+  if (length > 0 && length <= MAX_QUERY_CODE_POINTS) return text;
+  throw makeError(
+    'ERR_ARG_RANGE',
+    `query text must have 1 to ${MAX_QUERY_CODE_POINTS} characters, received ${length}`,
+    { details: { length, limit: MAX_QUERY_CODE_POINTS } },
+  );
+};
+
 /** `query-vector.ts` checks that exactly one of these is set. */
 export const SEARCH_QUERY: OptionRules<SearchQuery> = {
-  text: STRING,
+  text: queryText,
   image,
   frame: integer(0, Number.MAX_SAFE_INTEGER),
   vector,

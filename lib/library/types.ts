@@ -2,15 +2,21 @@
  * The facade as a plain interface: everything the server and the command line use. `opened-library.ts`
  * implements it. Contains no code, so that importing it does not load sharp, onnxruntime or SQLite.
  */
+import type { EventEmitter } from 'node:events';
 import type { LibraryBackupOptions, LibraryBackupReport } from './backup';
-import type { VectorStoreChoice } from './vectors';
+import type { FramesFilter, MediaFilter, MediaItem } from './contents';
+import type { DiskUsage } from './disk-usage';
+import type { VectorStoreChoice } from './spaces/vectors';
+import type { OriginalFile } from '../media';
 import type { CacheName, EmbeddingService } from '../service';
 import type {
   FrameRecord,
   LibraryStats,
   MediaKind,
   MediaProblem,
+  ModelChange,
   ModelIdentity,
+  ProgressEvent,
   SearchOptions,
   SearchQuery,
   SearchResponse,
@@ -55,10 +61,22 @@ export interface OpenLibraryOptions {
   readonly onNotice?: (line: string) => void;
 }
 
+export type { OriginalFile };
+
 export interface MediaFileLocation {
   /** Absolute path of the original file, inside the library's root when it was indexed. */
   readonly path: string;
   readonly kind: MediaKind;
+}
+
+/** Names and arguments of a library's events. */
+export interface LibraryEvents {
+  /** As `SyncOptions.onProgress`, for every sync of this handle. */
+  progress: [event: ProgressEvent];
+  /** A sync of this handle ended without an error. */
+  sync: [report: SyncReport];
+  /** A handle opened read-only has seen commits of another process, at most once a second, in a search. */
+  change: [];
 }
 
 /**
@@ -73,24 +91,34 @@ export interface Library extends AsyncDisposable {
   readonly model: ModelIdentity;
   /** True while no frame is searchable. */
   readonly isEmpty: boolean;
+  /** For programs that show what happens. Listeners run in the thread of the library and must not throw. */
+  readonly events: EventEmitter<LibraryEvents>;
 
   /**
    * Updates the library from the folder: decodes, encodes and links new or changed media, and removes
-   * missing ones. Resumable.
+   * missing ones; with `model` also changes the library's model. Resumable.
    *
    * @throws ERR_ABORTED | ERR_READ_ONLY | ERR_CLOSED | ERR_FILE_LOCKED, and model errors
    */
   sync(options?: SyncOptions): Promise<SyncReport>;
   /** First half of `sync`: frames and catalog entries, nothing encoded. */
   ingest(options?: SyncOptions): Promise<SyncReport>;
+  /**
+   * Takes back the last change of the model, or drops an unfinished one. Embeds nothing; calling it again
+   * redoes the change.
+   *
+   * @throws ERR_NOT_FOUND when there is no change to take back; ERR_FILE_MISSING | ERR_FILE_CORRUPT | ERR_MODEL_*
+   *   when the former vectors or their model cannot be used any more; ERR_READ_ONLY | ERR_BUSY | ERR_CLOSED
+   */
+  undoModelChange(): Promise<ModelChange>;
   /** Second half of `sync`: encodes and links waiting frames; `rebuild` drops all vectors first. */
   index(options?: SyncOptions & { readonly rebuild?: boolean }): Promise<SyncReport>;
 
   /**
    * Answers one query, best hit first.
    *
-   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_NOT_FOUND | ERR_CLOSED, and model
-   *   and media errors
+   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_NOT_FOUND | ERR_ABORTED | ERR_CLOSED,
+   *   and model and media errors
    */
   search(query: SearchQuery, options?: SearchOptions): Promise<SearchResponse>;
 
@@ -99,6 +127,15 @@ export interface Library extends AsyncDisposable {
 
   /** One frame as the catalog knows it; undefined for an unknown id. */
   frame(frameId: number): FrameRecord | undefined;
+  /** Stored frames in the order of their ids, read page by page; changes show in later pages. */
+  frames(filter?: FramesFilter): IterableIterator<FrameRecord>;
+  /** Media files in path order, as of the last sync, also those that are not searchable. */
+  media(filter?: MediaFilter): IterableIterator<MediaItem>;
+  /**
+   * The stored vector of a frame: shape [stats().dim], unit length. Undefined for a frame that is not
+   * searchable. As `SearchQuery.vector` it finds the frame itself.
+   */
+  vectorOf(frameId: number): Promise<Float32Array | undefined>;
   /**
    * The last part of the frame's `frame_url`. It changes whenever the id may mean another picture, so
    * responses can be cached forever. Undefined for an unknown id.
@@ -111,6 +148,13 @@ export interface Library extends AsyncDisposable {
   frameFile(frameId: number): string | undefined;
   /** Path of a media item's original file; undefined for an unknown id. The file may be missing. */
   mediaFile(mediaId: string): MediaFileLocation | undefined;
+  /**
+   * Opens a media item's original file for reading, if it still is the file that was indexed.
+   *
+   * @throws ERR_NOT_FOUND for an unknown id; ERR_MEDIA_MISSING | ERR_MEDIA_CHANGED | ERR_MEDIA_DECODE when
+   *   the system denies reading; ERR_CLOSED
+   */
+  openMediaFile(mediaId: string): Promise<OriginalFile>;
 
   /**
    * Loads the text side of the model, so that the first search is fast.
@@ -119,6 +163,10 @@ export interface Library extends AsyncDisposable {
    */
   warm(): Promise<void>;
   stats(): LibraryStats;
+  /** For a reader: looks for what another process committed, at most once a second. Searches do so too. */
+  refresh(): Promise<void>;
+  /** Bytes of the files in the library's folder; looks at every one, 100,000 frames in about a second. */
+  diskUsage(): Promise<DiskUsage>;
   /** Every media file that is not, or only partly, searchable, and why; in path order. */
   problems(): readonly MediaProblem[];
   /**

@@ -8,11 +8,11 @@ export type AudioFormat = 'wav' | 'w64' | 'aiff' | 'flac' | 'mp3' | 'aac' | 'caf
 
 export interface SniffedAudio {
   readonly format: AudioFormat;
-  /** Decoder to force, where ffmpeg would choose a wrong one. */
+  /** Decoder to force if ffmpeg would choose a wrong one. */
   readonly decoder?: string;
 }
 
-/** Video containers hold audio as well; undefined for everything else. */
+/** Includes video containers; undefined for other files. */
 export function sniffAudio(head: Uint8Array): SniffedAudio | undefined {
   const text = (from: number, to: number): string =>
     String.fromCharCode(...head.subarray(from, Math.min(to, head.length)));
@@ -22,10 +22,10 @@ export function sniffAudio(head: Uint8Array): SniffedAudio | undefined {
   if (text(0, 4) === 'FORM' && /^AIF[FC]$/.test(text(8, 12))) return { format: 'aiff' };
   if (text(0, 4) === 'fLaC') return { format: 'flac' };
   if (text(0, 4) === 'caff') return { format: 'caf' };
-  // An ID3 tag stands before mp3 nearly always; the demuxer looks for frames behind it.
+  // An ID3 tag nearly always precedes MP3; the demuxer searches for frames after it.
   if (text(0, 3) === 'ID3') return { format: 'mp3' };
   const [first = 0, second = 0] = head;
-  // Twelve bits of synchronisation; then the layer, which is 0 in AAC and 1 to 3 in MPEG audio.
+  // Twelve sync bits; then the layer, 0 in AAC and 1 to 3 in MPEG audio.
   if (first === 0xff && (second & 0xf6) === 0xf0) return { format: 'aac' };
   if (first === 0xff && (second & 0xe0) === 0xe0 && (second & 0x06) !== 0) return { format: 'mp3' };
   const found = sniff(head);
@@ -33,8 +33,8 @@ export function sniffAudio(head: Uint8Array): SniffedAudio | undefined {
 }
 
 /**
- * RIFX is WAV with big-endian numbers and samples. ffmpeg (5.1) reads the header right and the samples in
- * the wrong byte order, which gives noise without an error. So name the decoder.
+ * RIFX is big-endian WAV. ffmpeg (5.1) reads its samples in the wrong byte order, which gives noise without
+ * an error, so the decoder is forced.
  */
 function bigEndianWav(head: Uint8Array): SniffedAudio | undefined {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
@@ -45,13 +45,13 @@ function bigEndianWav(head: Uint8Array): SniffedAudio | undefined {
       const decoder = BIG_ENDIAN[`${view.getUint16(at + 8)} ${view.getUint16(at + 22)}`];
       return decoder === undefined ? undefined : { format: 'wav', decoder };
     }
-    // Chunks begin at even places.
+    // Chunks are padded to even lengths.
     at += 8 + size + (size % 2);
   }
   return undefined;
 }
 
-/** By format (1 whole numbers, 3 floating) and bits of a sample. */
+/** By format (1 integer, 3 float) and bits per sample. */
 const BIG_ENDIAN: Readonly<Record<string, string>> = {
   '1 8': 'pcm_u8',
   '1 16': 'pcm_s16be',

@@ -1,4 +1,4 @@
-/** The name of a file's bytes: what tells a moved file from a new one. */
+/** Hashes a file's content, by which a moved file is recognized. */
 import { createHash } from 'node:crypto';
 import { throwIfAborted } from '../base/abort';
 import { isError, makeError, messageOf } from '../base/errors';
@@ -7,7 +7,7 @@ import { assertUnchanged, openMedia } from './safe-open';
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * SHA-256 of a file's bytes, read in pieces.
+ * SHA-256 of a file.
  *
  * @returns 64 lower-case hex digits
  * @throws ERR_MEDIA_CHANGED when the file changed meanwhile; ERR_MEDIA_MISSING |

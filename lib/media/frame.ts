@@ -1,4 +1,4 @@
-/** What decoding gives, for pictures and videos alike. */
+/** A decoded frame of a picture or video. */
 
 export interface DecodedFrame {
   /** Baseline JPEG, sRGB, upright. */
@@ -11,9 +11,9 @@ export interface DecodedFrame {
   readonly sourceHeight: number;
   /** Seconds from the start of the media; null for pictures. */
   readonly timestamp: number | null;
-  /** When it was taken, ISO 8601, if the file says so. */
+  /** Time of capture, ISO 8601, if known. */
   readonly capturedAt: string | null;
-  /** What is missing of a file that was decoded all the same, for example its end. */
+  /** What is missing of a partly decoded file, for example its end. */
   readonly damaged?: string;
 }
 

@@ -1,7 +1,4 @@
-/**
- * What a walk leaves out: `.sightlineignore` files in the manner of .gitignore, and patterns of the
- * caller. Pure: text and paths in, verdict out. What a pattern means is in `base/patterns/`.
- */
+/** Rules of `.sightlineignore` files and of callers, by the grammar of `base/patterns/`. Pure. */
 import { messageOf } from '../base/errors';
 import { foldPath, parsePattern, trimEnd, type Pattern } from '../base/patterns';
 
@@ -9,18 +6,18 @@ export const IGNORE_FILE = '.sightlineignore';
 
 interface Rule {
   readonly pattern: Pattern;
-  /** Where the part of a path begins that the pattern is about. */
+  /** Index in the path where the pattern applies. */
   readonly from: number;
 }
 
-/** An ordered list of rules; the last one that matches decides, as in .gitignore. */
+/** An ordered list of rules; the last match decides, as in .gitignore. */
 export class IgnoreRules {
   private constructor(private readonly rules: readonly Rule[]) {}
 
   static readonly none = new IgnoreRules([]);
 
   /**
-   * Adds patterns that hold below `base`; one that begins with `!` takes back.
+   * Adds patterns that apply below `base`; a leading `!` re-includes.
    *
    * @param base  folder of the ignore file, relative to the root, `''` for the root itself
    */
@@ -30,7 +27,7 @@ export class IgnoreRules {
     return new IgnoreRules([...this.rules, ...patterns.map((pattern) => ({ pattern, from }))]);
   }
 
-  /** @param path  folded, relative to the root; beneath the base of every rule */
+  /** @param path  folded, relative to the root, below the base of every rule */
   ignores(path: string, isFolder: boolean): boolean {
     for (let i = this.rules.length - 1; i >= 0; i--) {
       const { pattern, from } = this.rules[i] as Rule;
@@ -42,11 +39,11 @@ export class IgnoreRules {
 
 export interface IgnoreFile {
   readonly patterns: readonly Pattern[];
-  /** One line for each that is no pattern. */
+  /** One line for each invalid pattern. */
   readonly problems: readonly string[];
 }
 
-/** Reads an ignore file: a pattern a line; empty lines and those that begin with `#` say nothing. */
+/** Reads an ignore file: one pattern per line; empty lines and those that begin with `#` are ignored. */
 export function parseIgnoreFile(bytes: Uint8Array): IgnoreFile {
   const patterns: Pattern[] = [];
   const problems: string[] = [];
@@ -62,7 +59,7 @@ export function parseIgnoreFile(bytes: Uint8Array): IgnoreFile {
   return { patterns, problems };
 }
 
-/** UTF-8, or the UTF-16 that a shell of Windows writes by `>`. */
+/** UTF-8, or UTF-16 as `>` writes in PowerShell. */
 function decode(bytes: Uint8Array): string {
   const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
   return new TextDecoder(isUtf16 ? 'utf-16le' : 'utf-8').decode(bytes);

@@ -20,8 +20,10 @@ export { IGNORE_FILE } from './ignore-rules';
 export { kindOfName } from './kinds';
 export { contentKind } from './recognise';
 export { LIMITS } from './limits';
+export { isPhotograph } from './image/photograph';
 export { checkPixels, pngOf, type RawPixels } from './image/pixels';
 export { probeVideo, sampleVideo, type SampleOptions, type VideoInfo } from './video/video';
+export { openOriginal, type OriginalFile } from './original/original-file';
 export {
   walkMedia,
   type MediaFile,

@@ -14,10 +14,10 @@ const VIDEO_EXTENSIONS =
   'mp4 m4v f4v mov qt mkv mk3d webm avi divx m2ts mpg mpeg mpe m1v m2v mp2v vob 3gp 3g2 flv wmv asf ' +
   'ogv ogm mxf dv insv lrv tod rm rmvb wtv ivf';
 
-/** Video extensions more often used for something else: TypeScript, translations, module files. */
+/** Video extensions with other common uses: TypeScript, translations, module files. */
 const SHARED_EXTENSIONS = 'ts mts cts mod';
 
-/** Never opened by a walk: these are no media. */
+/** Extensions of other files, which a walk does not open. */
 const OTHER_EXTENSIONS =
   'txt md rst tex log csv tsv json jsonl ndjson yaml yml toml ini cfg conf env lock xml html htm xhtml ' +
   'css scss less js mjs cjs jsx tsx vue map wasm py pyc rb go rs c h cc cpp hpp cs java class jar kt ' +
@@ -38,12 +38,12 @@ const extensionOf = (name: string): string | undefined => {
   return dot <= 0 ? undefined : name.slice(dot + 1).toLowerCase();
 };
 
-/** Kind by extension, upper or lower case; undefined where the bytes have to say it. */
+/** Kind by extension, in any case; undefined if the content must decide. */
 export function kindOfName(name: string): MediaKind | undefined {
   return KINDS.get(extensionOf(name) ?? '');
 }
 
-/** True for names of films that mean something else as well. */
+/** True for video extensions with other uses. */
 export const isSharedName = (name: string): boolean => SHARED.has(extensionOf(name) ?? '');
 
 /** True for extensions of neither pictures nor videos. */

@@ -1,8 +1,6 @@
 /**
- * Limits per media file. A file over a limit is refused by its header where possible; otherwise its decoder
- * child is stopped. RELIABILITY 2.C gives the reasons.
- *
- * Limits that users may need to change are settings (`MediaLimits`); the rest is fixed.
+ * Limits per media file. A file over a limit is refused by its header if possible; else its decoder is
+ * stopped. Limits that users may need to change are settings (`MediaLimits`).
  */
 import { makeError } from '../base/errors';
 import type { MediaLimits } from '../base/types';
@@ -10,40 +8,37 @@ import type { MediaLimits } from '../base/types';
 export const LIMITS = {
   /** Encoded bytes of one picture; it is read whole. */
   imageBytes: 256 * 1024 * 1024,
-  /** Pictures per file; only the first is decoded, but the decoder has to skip the others. */
+  /** Pictures per file; the decoder skips all but the first. */
   imagePages: 1000,
-  /** Longer side by shorter side. */
+  /** Longer side divided by shorter side. */
   aspectRatio: 200,
-  /**
-   * Pixels of a picture, whatever it costs: phones make 200 megapixels. What a picture costs is
-   * another matter, see `pictureBytes`: libjpeg decodes at an eighth, a PNG comes row by row.
-   */
+  /** Phones make 200 megapixels. Memory has a limit of its own. */
   imagePixels: 400_000_000,
-  /** Wall time of one picture in a child. */
+  /** Wall time of one picture. */
   imageMs: 30_000,
-  /** Resident memory of a picture child; it gives up by itself above. */
+  /** Resident memory of a picture child, which exits above it. */
   childRssBytes: 1024 * 1024 * 1024,
-  /** Wall time without a new frame from ffmpeg; more when frames are asked for rarely. */
+  /** Wall time without a new frame from ffmpeg; scaled if frames are far apart. */
   videoStallMs: 60_000,
-  /** Wall time of one video whatever happens. */
+  /** Wall time of one video. */
   videoMs: 6 * 3600_000,
-  /** Processor seconds of one video, enforced by the kernel: a base and an allowance by size. */
+  /** Base of the CPU seconds of one video; more by its size. Enforced by the kernel. */
   videoCpuSeconds: 600,
   videoCpuSecondsPerMegabyte: 20,
   /** Address space of ffmpeg. */
   videoAddressSpaceBytes: 4 * 1024 * 1024 * 1024,
-  /** Frames of one video: never more than this, and never more than its bytes make credible. */
+  /** Frames of one video; fewer if its size makes that many implausible. */
   videoFrames: 200_000,
   videoFramesBase: 1000,
   videoBytesPerFrame: 64,
   /** JPEG bytes of one frame, and of all frames of one video. */
   frameBytes: 32 * 1024 * 1024,
   videoOutputBytes: 16 * 1024 * 1024 * 1024,
-  /** Pixels of one video frame as the container declares them: 8K with room. */
+  /** Declared pixels of a video frame; 8K has 33 million. */
   videoPixels: 80_000_000,
 } as const;
 
-/** Cost limits of one picture, in the decoder's units. */
+/** Limits of one picture, in the decoder's units. */
 export interface PictureLimits {
   readonly pixels: number;
   readonly memoryBytes: number;
@@ -58,16 +53,16 @@ export function pictureLimits(limits: MediaLimits = {}): PictureLimits {
   };
 }
 
-/** What the decoder knows of a picture before it decodes it. */
+/** Known before decoding. */
 export interface PictureCost {
   readonly width: number;
   readonly height: number;
   readonly pages: number;
-  /** Bytes for each pixel that are in memory at once; 0 when it comes row by row. */
+  /** Bytes per pixel in memory at once; 0 if decoded row by row. */
   readonly bytesPerPixel: number;
 }
 
-/** @throws ERR_MEDIA_LIMIT naming the measure, the bound and the setting */
+/** @throws ERR_MEDIA_LIMIT with value, bound and setting */
 export function checkPicture(cost: PictureCost, limits: PictureLimits): void {
   const { width, height, pages, bytesPerPixel } = cost;
   const size = `${width} x ${height}`;

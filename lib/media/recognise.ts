@@ -16,7 +16,7 @@ export async function walkedKind(absPath: string, name: string): Promise<MediaKi
   const byName = kindOfName(name);
   if (byName !== undefined || isOtherName(name)) return byName;
   const head = await readHead(absPath);
-  // A film named `.ts` whose beginning is damaged is still no text.
+  // A video named `.ts` whose beginning is damaged is still no text.
   return kindOf(head) ?? (isSharedName(name) && !isText(head) ? 'video' : undefined);
 }
 
@@ -36,7 +36,7 @@ function kindOf(head: Uint8Array): MediaKind | undefined {
   return sniffed.type;
 }
 
-/** Sound in the container of films, by its brand. */
+/** Audio in an ISO base media container, by its brand. */
 const isSound = (head: Uint8Array): boolean =>
   /^....ftyp(M4A|M4B|M4P|F4A)/s.test(String.fromCharCode(...head.subarray(0, 12)));
 

@@ -7,7 +7,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { isMissing } from '../base/files/system-errors';
 import { makeError, messageOf } from '../base/errors';
 
-/** Must stay unchanged while a file is read. */
+/** Compared before and after a file is read. */
 export interface FileIdentity {
   readonly ino: bigint;
   readonly dev: bigint;
@@ -20,11 +20,11 @@ export interface OpenedFile {
   readonly identity: FileIdentity;
 }
 
-// Windows has neither flag; there a FIFO has no path and links need a privilege to be made.
+// Windows has neither flag; its FIFOs have no path, and creating links needs a privilege.
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
- * Opens a plain file for reading. The caller closes the handle.
+ * The caller closes the handle.
  *
  * @throws ERR_MEDIA_MISSING; ERR_MEDIA_UNSUPPORTED when it is not a regular file; ERR_MEDIA_DECODE when the
  * system denies reading
@@ -71,10 +71,8 @@ function identityOf(stats: BigIntStats): FileIdentity {
 }
 
 /**
- * Checks that an open file has not changed since it was opened.
- *
- * Size, time in nanoseconds and inode, not a second hash: a writer that changes bytes changes the
- * time too unless it sets it back on purpose, and a second hash would read every file twice.
+ * Checks that an open file has not changed since it was opened, by size, time and inode: a second hash would
+ * read every file twice.
  *
  * @throws ERR_MEDIA_CHANGED
  */

@@ -1,9 +1,9 @@
 /**
- * Detects a file's format by its first bytes. This decides which decoder gets it, so that a script, a
- * playlist or an SVG named like media never reaches a decoder that would run it. Pure.
+ * Detects a file's format by its first bytes, which decides its decoder: a script, playlist or SVG named
+ * like media must not reach a decoder that interprets it. Pure.
  */
 
-/** Bytes that `sniff` needs; a shorter file is fine. */
+/** Bytes that `sniff` needs, unless the file is shorter. */
 export const SNIFF_BYTES = 4096;
 
 export type ImageFormat =
@@ -16,15 +16,15 @@ export type ImageFormat =
   | 'tiff'
   /** Decoded by libheif. */
   | 'heic'
-  /** A camera's raw file: the JPEG inside is decoded. */
+  /** Camera raw: the embedded JPEG is decoded. */
   | 'raw'
-  /** Decoded here; an icon holds a PNG or a BMP. */
+  /** Decoded in JavaScript; an icon contains a PNG or a BMP. */
   | 'bmp'
   | 'ico'
   /** Decoded by ffmpeg, see `PIPE_DEMUXERS`. */
   | PipeFormat;
 
-/** Demuxer of ffmpeg for each picture format that it decodes for us. */
+/** ffmpeg's demuxer for each picture format that it decodes. */
 export const PIPE_DEMUXERS = {
   jp2: 'j2k_pipe',
   jxl: 'jpegxl_pipe',
@@ -38,7 +38,7 @@ export const PIPE_DEMUXERS = {
 } as const;
 export type PipeFormat = keyof typeof PIPE_DEMUXERS;
 
-/** The demuxer of ffmpeg that gets the file; it is forced, so nothing is guessed twice. */
+/** ffmpeg's demuxer, which is forced. */
 export type VideoFormat =
   | 'mov'
   | 'matroska'
@@ -67,7 +67,7 @@ export type Sniffed =
       readonly type: 'unsupported';
       readonly name: string;
       readonly reason: string;
-      /** A picture to users: reported wherever it is. */
+      /** Users consider it a picture, so it is reported. */
       readonly isPicture: boolean;
     }
   | { readonly type: 'unknown' };
@@ -89,7 +89,6 @@ const otherPicture = (name: string): Sniffed => ({
 
 type Has = (signature: string, at?: number) => boolean;
 
-/** Says what the bytes at the head of a file are. */
 export function sniff(head: Uint8Array): Sniffed {
   const has: Has = (signature, at = 0) => {
     for (let i = 0; i < signature.length; i++)
@@ -115,7 +114,7 @@ function sniffFilm(head: Uint8Array, has: Has): Sniffed | undefined {
   if (has('\x30\x26\xb2\x75\x8e\x66\xcf\x11')) return video('asf');
   if (has('\xb7\xd8\x00\x20\x37\x49\xda\x11\xa6\x4e\x00\x07\xe9\x5e\xad\x8d')) return video('wtv');
   if (has('\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01')) return video('mxf');
-  // The header block of a DIF sequence: 60 or 50 fields a second.
+  // The header block of a DIF sequence: 60 or 50 fields per second.
   if (has('\x1f\x07\x00\x3f') || has('\x1f\x07\x00\xbf')) return video('dv');
   if (has('DKIF\0\0')) return video('ivf');
   if (has('.RMF\0')) return video('rm');
@@ -123,15 +122,15 @@ function sniffFilm(head: Uint8Array, has: Has): Sniffed | undefined {
   if (has('YUV4MPEG2 ')) return video('yuv4mpegpipe');
   if (has('\0\0\x01\xba')) return video('mpeg');
   if (has('\0\0\x01\xb3')) return video('mpegvideo');
-  // Byte streams begin with parameter sets, or with a delimiter before them.
+  // Byte streams begin with parameter sets or a delimiter.
   if (has('\0\0\0\x01')) {
     const unit = head[4] ?? 0;
     if (unit === 0x67 || unit === 0x27 || unit === 0x09) return video('h264');
     if ((unit === 0x40 || unit === 0x46) && head[5] === 0x01) return video('hevc');
   }
   if (isTransportStream(head)) return video('mpegts');
-  // Old QuickTime files start with any of these boxes; the demuxer checks the rest. A size below
-  // 256 MB keeps text out that happens to have one of the words there; media data may be larger.
+  // Old QuickTime files start with any of these boxes. A size below 256 MB excludes text that happens to
+  // have one of the words there; media data may be larger.
   const isSmall = (head[0] ?? 0xff) < 0x10;
   if (isSmall && ['moov', 'wide', 'free', 'skip', 'pnot'].some((box) => has(box, 4)))
     return video('mov');
@@ -139,9 +138,9 @@ function sniffFilm(head: Uint8Array, has: Has): Sniffed | undefined {
   return undefined;
 }
 
-/** Packets of 188 bytes, with 4 bytes before each (cameras) or 16 behind; the first may be cut. */
+/** Packets of 188 bytes, preceded by 4 (cameras) or followed by 16 bytes; the first may be truncated. */
 function isTransportStream(head: Uint8Array): boolean {
-  // Letters repeat as well: five times G in a file of gene sequences is no wonder.
+  // The sync byte is the letter G, which may repeat in text.
   if (isText(head)) return false;
   const WANTED = 5;
   for (const length of [188, 192, 204]) {
@@ -150,20 +149,20 @@ function isTransportStream(head: Uint8Array): boolean {
     for (let start = 0; start < length; start++) {
       let found = 0;
       while (found < packets && head[start + found * length] === 0x47) found++;
-      // Two alone, in a short file, must stand where a stream begins.
+      // Two packets, in a short file, must be at the beginning.
       if (found === packets && (found > 2 || start <= 4)) return true;
     }
   }
   return false;
 }
 
-/** ISO base media: the brands say whether it is a film or a still picture, and of which codec. */
+/** ISO base media: the brands tell video from picture, and the codec. */
 function sniffIso(head: Uint8Array, has: Has): Sniffed {
   const declared = ((head[0] ?? 0) << 24) | ((head[1] ?? 0) << 16) | ((head[2] ?? 0) << 8);
   const size = Math.min((declared | (head[3] ?? 0)) >>> 0, head.length, 512);
   const brands: string[] = [];
   for (let at = 8; at + 4 <= size; at += 4) {
-    // Bytes 12 to 15 are the minor version, no brand.
+    // Bytes 12 to 15 are the minor version.
     if (at !== 12) brands.push(String.fromCharCode(...head.subarray(at, at + 4)));
   }
   if (brands.includes('avif') || brands.includes('avis')) return image('avif');
@@ -179,14 +178,14 @@ function sniffIso(head: Uint8Array, has: Has): Sniffed {
   return video('mov');
 }
 
-/** Pictures beside those of the web. */
+/** Pictures other than web formats. */
 function sniffPicture(head: Uint8Array, has: Has): Sniffed | undefined {
   if (has('II*\0') || has('MM\0*')) return image(has('CR\x02\0', 8) ? 'raw' : 'tiff');
   if (has('II+\0') || has('MM\0+')) return image('tiff');
   if (has('FUJIFILMCCD-RAW') || has('IIRO') || has('IIRS') || has('MMOR') || has('IIU\0'))
     return image('raw');
   if (has('FOVb') || has('\0MRM')) return image('raw');
-  // The size of the second header tells a bitmap from a text that begins with these letters.
+  // The size of the second header excludes text that begins with these letters.
   if (has('BM') && [12, 16, 40, 52, 56, 64, 108, 124].includes(head[14] ?? 0) && head[15] === 0)
     return image('bmp');
   if (has('\0\0\0\x0cjP  \r\n\x87\n') || has('\xff\x4f\xff\x51')) return image('jp2');
@@ -204,7 +203,7 @@ function sniffPicture(head: Uint8Array, has: Has): Sniffed | undefined {
   return undefined;
 }
 
-/** Formats that are known and refused: the reason is for the person, the refusal is the default. */
+/** Known formats without a decoder, with the reason to report. */
 function sniffRefused(head: Uint8Array, has: Has): Sniffed {
   if (has('8BPS\0\x02')) return otherPicture('large Photoshop (PSB)');
   if (has('%PDF')) return unsupported('PDF');
@@ -217,7 +216,7 @@ function sniffRefused(head: Uint8Array, has: Has): Sniffed {
   return { type: 'unknown' };
 }
 
-/** True for what a person could read: no control characters but those of lines, in any encoding. */
+/** True for text in any encoding: no control characters except line breaks. */
 export function isText(head: Uint8Array): boolean {
   const isWide = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff);
   return isWide || head.every((byte) => byte >= 32 || (byte >= 8 && byte <= 13) || byte === 27);

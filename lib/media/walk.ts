@@ -20,30 +20,30 @@ import { openMedia } from './safe-open';
 export interface MediaFile {
   /** Relative to the root, with `/`. */
   readonly relPath: string;
-  /** Beneath the root's real path: no part of it is a symbolic link. */
+  /** Below the root's real path: no part is a symbolic link. */
   readonly absPath: string;
-  /** By extension; the bytes may say otherwise. */
+  /** By extension; the content may differ. */
   readonly kind: MediaKind;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
-  /** Time of the last change of bytes, name or owner, which programs cannot set. */
+  /** Time of the last change of content or metadata, which programs cannot set. */
   readonly ctimeMs: number;
 }
 
-/** An entry that looked like media or a folder and could not be read. */
+/** An unreadable folder or media file. */
 export interface WalkProblem {
   /** `.` for the root itself. */
   readonly relPath: string;
   readonly code: ErrorCode;
   readonly reason: string;
   /**
-   * What this says about a known file at this path or below. `unseen`: nothing, the system denied access.
-   * `replaced`: something else is there now. Absent: no doubt about it.
+   * The effect on known files at this path or below. `unseen`: access was denied, so they may exist.
+   * `replaced`: something else is there now. Absent: none.
    */
   readonly hides?: 'unseen' | 'replaced';
 }
 
-/** An entry that was skipped on purpose, or is worth remembering. */
+/** An entry that was skipped, or is to be remembered. */
 export interface WalkNote {
   readonly relPath: string;
   /**
@@ -52,27 +52,27 @@ export interface WalkNote {
    * file system than its parent.
    */
   readonly note: 'ignored' | 'library' | 'unseen' | 'volume';
-  /** Number of the file system, of a `volume`. */
+  /** For `volume`: number of the file system. */
   readonly device?: number;
 }
 
 export type WalkEntry = MediaFile | WalkProblem | WalkNote;
 
 export interface WalkOptions {
-  /** Patterns to leave out, as lines of a `.sightlineignore` in the root; `#` is no comment here. */
+  /** Patterns to exclude, as lines of a `.sightlineignore` in the root; `#` begins no comment here. */
   readonly ignore?: readonly string[];
-  /** Take files and folders whose name starts with a dot, too. */
+  /** Include names that begin with a dot. */
   readonly hidden?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** Files asked for their size at once. */
+/** Concurrent calls of lstat. */
 const STAT_BATCH = 64;
 const IGNORE_FILE_BYTES = 1024 * 1024;
 const ROOT = '.';
 
 /**
- * Walks a folder: depth first, names in order of their UTF-16 code units whatever the locale.
+ * Walks depth first, names in order of UTF-16 code units.
  *
  * @throws ERR_FILE_MISSING when the root is not a readable folder; ERR_ABORTED; ERR_ARG_RANGE for a pattern
  * that matches nothing
@@ -128,14 +128,14 @@ class Walker {
     }
     const { entries, device } = listing;
     if (device !== parentDevice) yield { relPath: relDir, note: 'volume', device };
-    // Frames of a library are pictures, too: indexing them would find everything twice.
+    // The frames of a library would be found as pictures.
     if (relDir !== '' && entries.some((entry) => entry.name === CATALOG_FILE)) {
       yield { relPath: relDir, note: 'library' };
       return;
     }
     const { patterns, problems } = await this.ignoreFile(absDir, entries);
     const own = inherited.with(patterns, relDir);
-    // Too many files are better than a walk that a bad ignore file stops; but report it.
+    // An unreadable ignore file is reported, but does not stop the walk.
     const ignorePath = relDir === '' ? IGNORE_FILE : `${relDir}/${IGNORE_FILE}`;
     for (const reason of problems)
       yield { relPath: ignorePath, code: 'ERR_IO', reason: `ignored: ${reason}` };
@@ -160,7 +160,7 @@ class Walker {
 
   private async list(absDir: string, relDir: string): Promise<Listing> {
     const found = await readdir(absDir, { withFileTypes: true, encoding: 'buffer' });
-    // A folder that was swapped for a link since its parent was listed leads elsewhere.
+    // The folder may have been replaced by a link since its parent was listed.
     const [real, { dev }] = await Promise.all([realpath(absDir), lstat(absDir)]);
     if (real !== absDir) throw new Error('the folder was replaced by a link');
     const entries = found.map((dirent) => toEntry(dirent as unknown as Dirent<Buffer>, relDir));
@@ -168,13 +168,13 @@ class Walker {
     return { entries, device: dev };
   }
 
-  /** What to say of one directory entry; undefined: nothing. */
+  /** Undefined if the entry is neither media nor worth a report. */
   private async look(absDir: string, entry: Entry): Promise<WalkEntry | undefined> {
     const { relPath, name } = entry;
     if (entry.problem !== undefined) return problem(relPath, entry.problem);
     if (entry.isFolder) return undefined;
     const kind = kindOfName(name);
-    // Links to folders carry no extension as a rule; other names are nobody's media.
+    // Links without a media extension are mostly links to folders.
     if (entry.isLink)
       return kind !== undefined || !name.includes('.')
         ? problem(relPath, 'symbolic links are not followed')
@@ -184,7 +184,7 @@ class Walker {
     try {
       stats = await lstat(absPath);
     } catch (error) {
-      // It was listed a moment ago: gone in between, or the share does not answer. Seen it was not.
+      // Listed a moment ago: deleted since, or the share does not answer.
       const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
       if (kind === undefined) return isGone ? undefined : { relPath, note: 'unseen' };
       const code = isGone ? 'ERR_MEDIA_MISSING' : 'ERR_IO';
@@ -196,7 +196,7 @@ class Walker {
     try {
       walked = await walkedKind(absPath, name);
     } catch {
-      // Nobody says that it is media; if it is known to be, it is not gone.
+      // It may not be media; but if it is known to be, it is not missing.
       return { relPath, note: 'unseen' };
     }
     if (walked === undefined) return undefined;
@@ -251,7 +251,7 @@ interface Entry {
 
 function toEntry(dirent: Dirent<Buffer>, relDir: string): Entry {
   const name = dirent.name.toString('utf8');
-  // Such a name cannot be written back as text, so neither catalog nor HTTP could name the file.
+  // Neither catalog nor HTTP could name a file whose name is not UTF-8.
   const isReadable = isUtf8(dirent.name);
   return {
     name,
@@ -262,7 +262,7 @@ function toEntry(dirent: Dirent<Buffer>, relDir: string): Entry {
   };
 }
 
-/** Without the path, which stands beside it and may be long: `EACCES: permission denied`. */
+/** Without the path, which is shown beside it: `EACCES: permission denied`. */
 const reasonOf = (error: unknown): string =>
   (error as NodeJS.ErrnoException).syscall === undefined
     ? messageOf(error)

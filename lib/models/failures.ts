@@ -1,26 +1,23 @@
-/**
- * Errors of the hub: what went wrong, and the commands that help. Shared, so that a pull, a load and a
- * listing report the same.
- */
+/** Errors of the hub and their remedies, shared by pull, load and list. */
 import { isDiskFull } from '../base/files/system-errors';
 import { isError, isLibraryError, makeError, type LibraryError } from '../base/errors';
 
 /** Why a request to the hub failed. */
 export type HubTrouble =
-  /** No connection, or none that lasts. */
+  /** No connection, or an unstable one. */
   | 'unreachable'
-  /** `HF_HUB_OFFLINE` forbids asking. */
+  /** `HF_HUB_OFFLINE` is set. */
   | 'offline'
   /** 401 or 403: private, gated, or a wrong token. */
   | 'refused'
   /** 404: no such repository, revision or file. */
   | 'absent'
-  /** 429 or 5xx, also after several tries. */
+  /** 429 or 5xx, after retries. */
   | 'unwell'
-  /** An answer that is none of the hub's. */
+  /** An answer that no hub would give. */
   | 'strange';
 
-/** Thrown where requests are made; `withRemedy` adds what to do about it. */
+/** Without a remedy; see `withRemedy`. */
 export function hubError(
   trouble: HubTrouble,
   message: string,
@@ -31,7 +28,7 @@ export function hubError(
 }
 
 export interface RemedyContext {
-  /** As the person would type it. */
+  /** As typed. */
   readonly name: string;
   readonly endpoint: string;
   readonly repository: string;
@@ -47,7 +44,7 @@ const REFUSED: Readonly<Record<RemedyContext['token'], string>> = {
   kept: 'HF_TOKEN was not sent, because HF_ENDPOINT is no https:// address; with one',
 };
 
-/** The same error with commands to copy; other errors unchanged. */
+/** Adds commands to copy to errors of the hub; returns others unchanged. */
 export function withRemedy(error: unknown, context: RemedyContext): unknown {
   if (!isLibraryError(error)) return error;
   const trouble = error.details['trouble'] as HubTrouble | undefined;
@@ -91,7 +88,7 @@ export function abortedError(signal: AbortSignal): LibraryError {
   });
 }
 
-/** Errors of the file system, with what a full disk leaves behind. */
+/** Converts errors of the file system; returns others unchanged. */
 export function diskError(file: string, cause: unknown): unknown {
   if (isLibraryError(cause) || !isError(cause) || !('code' in cause)) return cause;
   if (isDiskFull(cause)) {

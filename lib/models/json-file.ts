@@ -1,21 +1,18 @@
-/**
- * Reads untrusted JSON with bounds: a model folder comes from outside. Also two readers for configuration
- * code: an object field and a bounded number.
- */
+/** Reads untrusted JSON with bounds: a model folder may come from anywhere. */
 import { readFile, stat } from 'node:fs/promises';
 import { isWithin, rangeText } from '../base/ranges';
 import { makeError, messageOf } from '../base/errors';
 
-/** Real configuration nests 6 deep, tokenizer files 9. */
+/** Configuration of known models nests 6 deep, tokenizer files 9. */
 const MAX_DEPTH = 64;
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * Parses a JSON object from a file of at most `maxBytes`; default: what no configuration comes near.
+ * Parses a JSON object from a file of at most `maxBytes`.
  *
- * @throws ERR_MODEL_MISSING when there is no such file; ERR_MODEL_INVALID when it is too large, too
- *   deeply nested, not JSON, or not an object
+ * @throws ERR_MODEL_MISSING if there is no file; ERR_MODEL_INVALID if it is too large, too deeply nested,
+ *   not JSON, or not an object
  */
 export async function readJsonFile(file: string, maxBytes = 1 << 20): Promise<JsonObject> {
   const info = await stat(file).catch((cause: unknown) => {
@@ -54,7 +51,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Counts brackets outside strings before the recursive parser sees them. */
+/** Before JSON.parse, which is recursive: counts brackets outside strings. */
 function checkDepth(text: string, file: string): void {
   let depth = 0;
   let inString = false;
@@ -74,7 +71,7 @@ function checkDepth(text: string, file: string): void {
   }
 }
 
-/** A number of `object` within [low, high], or `fallback` when the field is absent. */
+/** A number within [low, high], or `fallback` if the field is absent. */
 export function numberField(
   object: JsonObject,
   name: string,

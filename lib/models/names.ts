@@ -1,7 +1,4 @@
-/**
- * Names of models and of files in a hub: short names of repositories, and the rule for untrusted paths.
- * Pure.
- */
+/** Names of models, and the rule for untrusted paths. Pure. */
 import { makeError } from '../base/errors';
 import { STRING } from '../base/options';
 
@@ -15,9 +12,8 @@ export interface ModelName {
 export const DEFAULT_REVISION = 'main';
 
 /**
- * Short names, and the names under which the original weights are published: those repositories have
- * no ONNX files, the ones at the right do. The names of spec 003 (those of OpenCLIP) are known too. `videomae-base` is the exception: no well-kept export is
- * known, so its own repository is asked (see docs/guide/MODELS.md).
+ * Short names, OpenCLIP's names and original repositories -> repositories with ONNX files. `videomae-base`
+ * has no well-kept export: its original repository is used (see docs/guide/MODELS.md).
  */
 const KNOWN: Readonly<Record<string, string>> = {
   'clip-vit-base-patch32': 'Xenova/clip-vit-base-patch32',
@@ -52,7 +48,7 @@ const MAX_REVISION = 200;
 /**
  * `clip-vit-base-patch32`, `owner/repository`, either with `@revision`.
  *
- * @returns the repository with ONNX files first, then the one that was named, when they differ
+ * @returns the repository with ONNX files first, then the one named, if they differ
  * @throws ERR_ARG_RANGE
  */
 export function parseModelName(name: string): readonly [ModelName, ...ModelName[]] {
@@ -85,21 +81,20 @@ export function checkRevision(revision: string): string {
   );
 }
 
-/** What a person types to load or pull this again. */
+/** The name to type. */
 export function spellName({ repository, revision }: ModelName): string {
   return revision === DEFAULT_REVISION ? repository : `${repository}@${revision}`;
 }
 
 export const isCommit = (text: string): boolean => /^[0-9a-f]{40}$/.test(text);
 
-/** Longest path and part of a path that every file system takes. */
+/** Within the limits of every file system. */
 const MAX_PATH = 400;
 const MAX_PART = 200;
 
 /**
- * True for a relative path with `/` that stays inside whatever folder it is put in, on every system:
- * no `..`, no absolute or drive path, no backslash, no control characters, no name that Windows
- * keeps for devices or shortens.
+ * True for a relative path with `/` that stays inside its folder on every system: no `..`, no absolute or
+ * drive path, no backslash, no control characters, no device name of Windows.
  */
 export function isSafeRelativePath(name: string): boolean {
   if (name.length === 0 || name.length > MAX_PATH) return false;

@@ -21,6 +21,8 @@ export interface NativeInfo {
   readonly storage: number;
   /** What was dropped from a copy whose files are from different moments; empty when nothing was. */
   readonly recovered: string;
+  /** 0 whole numbers, 1 strings. */
+  readonly keyType: number;
 }
 
 export interface NativeStats {
@@ -71,6 +73,7 @@ export interface NativeBinding {
     label: string,
     /** As in NativeInfo. */
     storage: number,
+    keyType: number,
   ): Promise<NativeHandle>;
   open(path: string, readOnly: boolean, threads: number, storage: number): Promise<NativeHandle>;
   info(handle: NativeHandle): NativeInfo;
@@ -116,6 +119,16 @@ export interface NativeBinding {
   ): Promise<void>;
   copyRows(handle: NativeHandle, rows: Uint32Array, out: Float32Array): void;
   copyKeys(handle: NativeHandle, rows: Uint32Array, out: NativeKeys): void;
+  /**
+   * Payloads one after another, and their lengths, of as many of the first rows as fit; returns how many
+   * those are.
+   */
+  copyPayloads(
+    handle: NativeHandle,
+    rows: Uint32Array,
+    out: Uint8Array,
+    lengths: Uint32Array,
+  ): number;
   /** 0xffffffff for keys without a live row. */
   rowsOf(handle: NativeHandle, keys: NativeKeys, out: Uint32Array): void;
   check(
@@ -130,6 +143,9 @@ export interface NativeBinding {
     keys: NativeKeys | undefined,
     threads: number,
     more: boolean,
+    /** As of copyPayloads, one per row; both or neither. */
+    payloads?: Uint8Array,
+    lengths?: Uint32Array,
   ): Promise<{ firstRow: number; rows: number }>;
   update(
     handle: NativeHandle,
@@ -138,7 +154,16 @@ export interface NativeBinding {
     insertMissing: boolean,
     threads: number,
     more: boolean,
+    payloads?: Uint8Array,
+    lengths?: Uint32Array,
   ): Promise<{ firstRow: number; rows: number }>;
+  /** Of the live rows of keys. */
+  setPayloads(
+    handle: NativeHandle,
+    keys: NativeKeys,
+    payloads: Uint8Array,
+    lengths: Uint32Array,
+  ): Promise<void>;
   remove(handle: NativeHandle, keys: NativeKeys): Promise<number>;
   rollback(handle: NativeHandle, rows: number, threads: number): Promise<void>;
   /** Call after the last part of an append whose parts were made with `more`. */

@@ -5,6 +5,7 @@
 import path from 'node:path';
 import type { Catalog } from '../catalog';
 import type { ImageEncoder } from '../encode';
+import { METADATA_FILE } from '../base/files/names';
 import { imageConcurrency } from '../media';
 import type { MediaId, SyncOptions, SyncReport } from '../base/types';
 import type { VectorStore } from '../stores/vectors';
@@ -14,6 +15,7 @@ import { ingest } from './ingest';
 import { EMPTY_PLAN, makePlan, type SyncPlan } from './plan/make-plan';
 import { WakeUp } from './ordered';
 import { makeReport, Progress } from './progress';
+import { agreeByKeys } from './agree';
 import { reclaim, takeOverRows } from './reclaim';
 import { rememberScan } from './plan/scan-memory';
 
@@ -63,6 +65,8 @@ export async function runSync(
   // An earlier run of this process may have failed between rows and catalog, or a database server may have
   // come back.
   await reconcile(parts);
+  // Halves that were restored apart may have as many rows, and not the same.
+  if (parts.index.liveCount !== framesNow(parts)) await agreeByKeys(parts);
   catalog.beginIngest();
   await applyMovesAndRemovals(parts, store, plan);
   rememberPlan(catalog, plan);
@@ -118,7 +122,7 @@ export async function runSync(
   await embedding;
   await sweepTombstones(parts);
   await reclaim(parts, options.signal);
-  await catalog.exportMetadata(path.join(parts.dir, 'metadata.jsonl'), parts.space);
+  await catalog.exportMetadata(path.join(parts.dir, METADATA_FILE), parts.space);
   return makeReport(plan, progress, started, framesNow(parts), false);
 }
 
@@ -168,17 +172,16 @@ export async function reconcile(
   await index.refresh();
   if (!catalog.rowEpoch(space).isSettled) await takeOverRows(parts);
   const committed = catalog.space(space)?.committedRows ?? 0;
+  const isCopy = index.figures().recovered !== undefined;
   if (index.count > committed && (await holdsAcknowledged(parts, committed))) {
     // Crash between commit log and catalog: these rows were never acknowledged.
     await index.rollbackTo(committed);
   } else if (index.count !== committed) {
-    // Engine and catalog were restored separately, or the disk lost writes. Rows may have been renumbered
-    // by a compaction, so counting does not show whose they are. The engine knows; frames without a row
-    // wait again.
-    // count does not tell whose they are. The engine knows; frames without a row wait again.
-    await index.remove(catalog.framesWithoutRow(space, Number.MAX_SAFE_INTEGER));
-    await takeOverRows(parts);
+    // Engine and catalog were restored separately, or the disk lost writes.
+    await agreeByKeys(parts);
   }
+  // What a copy lacks may be a removal, which no count shows.
+  if (isCopy) await agreeByKeys(parts);
   await sweepTombstones(parts);
 }
 

@@ -54,6 +54,8 @@ export async function verifyLibrary(parts: VerifyParts): Promise<VerifyOutcome> 
     problems.push(`the index has ${index.liveCount} live rows, the catalog counts ${counted}`);
     rowsAgree = false;
   }
+  const { recovered } = index.figures();
+  if (!rowsAgree && recovered !== undefined) problems.unshift(`index: ${recovered}`);
   const more = problems.length - MAX_LISTED;
   return {
     ok: problems.length === 0,

@@ -5,7 +5,6 @@
 import { types } from 'node:util';
 import { checkPresent } from '../base/arrays';
 import { makeError } from '../base/errors';
-import { MAX_QUERY_CODE_POINTS } from '../base/limits';
 import type { ImageEncoder } from '../encode';
 import { decodeImage } from '../media';
 import type { VectorStore } from '../stores/vectors';
@@ -30,8 +29,8 @@ export interface QuerySources {
 }
 
 /**
- * @throws ERR_ARG_TYPE unless exactly one kind of query is given; ERR_ARG_RANGE for an empty or
- *   overlong text; ERR_NOT_FOUND for a frame that is not searchable; ERR_DIM_MISMATCH; encoder errors
+ * @param query  its fields were checked by the facade
+ * @throws ERR_ARG_TYPE unless exactly one kind of query is given; ERR_NOT_FOUND for a frame that is not searchable; ERR_DIM_MISMATCH; encoder errors
  */
 export async function resolveQuery(
   query: SearchQuery,
@@ -55,8 +54,7 @@ export async function resolveQuery(
     self,
   });
   if (query.text !== undefined) {
-    const text = checkText(query.text);
-    return done(await sources.encodeText(text), text);
+    return done(await sources.encodeText(query.text), query.text);
   }
   if (query.image !== undefined) {
     // Decoded in a child process like every file: hostile bytes stay out of this process, and the query is
@@ -79,23 +77,6 @@ export async function resolveQuery(
     );
   }
   return done(unit(query.vector as Float32Array, sources.index.dim), '<vector>');
-}
-
-function checkText(text: unknown): string {
-  if (typeof text !== 'string') {
-    throw makeError('ERR_ARG_TYPE', `query text must be a string, received ${typeof text}`);
-  }
-  const trimmed = text.trim();
-  // Counting code points of a huge string is slow: bound its code units first.
-  const length = trimmed.length > 2 * MAX_QUERY_CODE_POINTS ? trimmed.length : [...trimmed].length;
-  if (length === 0 || length > MAX_QUERY_CODE_POINTS) {
-    throw makeError(
-      'ERR_ARG_RANGE',
-      `query text must have 1 to ${MAX_QUERY_CODE_POINTS} characters, received ${length}`,
-      { details: { length, limit: MAX_QUERY_CODE_POINTS } },
-    );
-  }
-  return trimmed;
 }
 
 function unit(vector: Float32Array, dim: number): Float32Array {

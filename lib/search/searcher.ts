@@ -3,11 +3,13 @@
  * here. Reads index and catalog, writes neither.
  */
 import { DEFAULT_EF, DEFAULT_K, MAX_HITS } from '../base/limits';
-import { passes, type Catalog, type RowFilter } from '../catalog';
+import { untilAborted } from '../base/abort';
+import { codeOf } from '../base/errors';
+import { passes, type Catalog, type MediaRow, type RowFilter } from '../catalog';
 import type { ClipModel } from '../encode';
 import { parsePattern } from '../base/patterns';
 import type { StoreFilter, StoreHits, VectorStore } from '../stores/vectors';
-import { asFrameId } from '../base/types';
+import { asFrameId, asMediaId } from '../base/types';
 import type {
   FrameRecord,
   SearchOptions,
@@ -15,9 +17,13 @@ import type {
   SearchResponse,
   SearchResult,
 } from '../base/types';
+import { fold, MAX_FOLDED } from './fold';
 import { frameUrl } from './frame-url';
 import { resolveQuery } from './query-vector';
 import { similarityOfCosine } from './similarity';
+
+/** How many times `k` frames are asked for first, and then each time, to find `k` different media. */
+const FOLD_AHEAD = 4;
 
 export interface SearcherParts {
   readonly catalog: Catalog;
@@ -46,12 +52,13 @@ export async function search(
   const efSearch = Math.max(options.efSearch ?? DEFAULT_EF, k);
   const { catalog, index, clip, space } = parts;
   const wants = filterOf(options);
-  const resolved = await resolveQuery(query, {
+  const resolving = resolveQuery(query, {
     image: clip.image,
     encodeText: parts.encodeText,
     index,
     isSearchable: (id) => catalog.rowOfFrame(space, asFrameId(id)) !== undefined,
   });
+  const resolved = await untilAborted(resolving, options.signal, 'the search was aborted');
   if (wants !== undefined) await catalog.prepareFilter(space, wants);
   const filter = wants && compileFilter(parts, wants);
   const find = (wanted: number): StoreHits | Promise<StoreHits> => {
@@ -64,20 +71,26 @@ export async function search(
       : index.search(resolved.vector, wanted, settings);
   };
   // One more for a frame query: it finds itself, which is dropped below.
-  let wanted = k + (resolved.self === undefined ? 0 : 1);
+  const self = resolved.self === undefined ? 0 : 1;
+  const isFolded = options.fold === true;
+  const most = isFolded ? MAX_FOLDED : MAX_HITS;
+  let wanted = Math.min(most, isFolded ? FOLD_AHEAD * k : k) + self;
   let results: SearchResult[];
   for (;;) {
     const hits = await find(wanted);
     // By key, which is the frame: row numbers of engine and catalog may differ for a moment.
     const known = catalog.framesInSpace(space, Array.from(hits.keys, asFrameId));
     const frames = known.map((frame) => (frame && isWanted(frame, wants) ? frame : undefined));
-    results = toResults(hits, frames, { k, minSimilarity, self: resolved.self });
+    const limits = { k: isFolded ? most : k, minSimilarity, self: resolved.self };
+    const found = toResults(hits, frames, limits);
+    results = isFolded ? fold(found.results).slice(0, k) : found.results;
     // Rows unknown to the catalog (see toResults) must not displace known ones.
     const orphans = frames.filter((frame) => frame === undefined).length;
-    const isAll = results.length >= k || orphans === 0 || frames.length < wanted;
-    if (isAll || wanted === MAX_HITS) break;
-    wanted = Math.min(wanted + orphans, MAX_HITS);
+    const isAll = results.length >= k || found.isCut || frames.length < wanted;
+    if (isAll || wanted >= most || (orphans === 0 && !isFolded)) break;
+    wanted = Math.min(isFolded ? FOLD_AHEAD * wanted : wanted + orphans, most);
   }
+  results = withMedia(catalog, results);
   return {
     query: resolved.label,
     results,
@@ -115,7 +128,7 @@ function toResults(
   hits: StoreHits,
   frames: readonly (FrameRecord | undefined)[],
   limits: { k: number; minSimilarity: number; self: number | undefined },
-): SearchResult[] {
+): { results: SearchResult[]; isCut: boolean } {
   const results: SearchResult[] = [];
   for (let i = 0; i < frames.length && results.length < limits.k; i++) {
     const frame = frames[i];
@@ -123,7 +136,7 @@ function toResults(
     if (frame === undefined || frame.frameId === limits.self) continue;
     const cosine = hits.similarities[i] ?? 0;
     const similarity = similarityOfCosine(cosine);
-    if (similarity < limits.minSimilarity) break;
+    if (similarity < limits.minSimilarity) return { results, isCut: true };
     results.push({
       frame_id: frame.frameId,
       video_id: frame.kind === 'video' ? frame.mediaId : null,
@@ -135,9 +148,48 @@ function toResults(
       type: frame.kind,
       width: frame.width,
       height: frame.height,
+      media_id: frame.mediaId,
+      media_url: `/media/${frame.mediaId}`,
+      ...UNKNOWN_MEDIA,
     });
   }
-  return results;
+  return { results, isCut: false };
+}
+
+const UNKNOWN_MEDIA = {
+  media_width: null,
+  media_height: null,
+  size_bytes: null,
+  captured_at: null,
+  modified_at: null,
+} as const;
+
+/** Adds what the catalog knows of each original. */
+function withMedia(catalog: Catalog, results: readonly SearchResult[]): SearchResult[] {
+  const known = new Map<string, Partial<SearchResult>>();
+  return results.map((result) => {
+    const facts = known.get(result.media_id) ?? mediaFacts(catalog, result.media_id);
+    known.set(result.media_id, facts);
+    return { ...result, ...facts };
+  });
+}
+
+function mediaFacts(catalog: Catalog, mediaId: string): Partial<SearchResult> {
+  let media: MediaRow | undefined;
+  try {
+    media = catalog.mediaById(asMediaId(mediaId));
+  } catch (error) {
+    // A damaged entry costs these facts, not the search; `verify` reports it.
+    if (codeOf(error) !== 'ERR_CATALOG') throw error;
+  }
+  if (media === undefined) return {};
+  return {
+    media_width: media.width,
+    media_height: media.height,
+    size_bytes: media.sizeBytes,
+    captured_at: media.capturedAt,
+    modified_at: new Date(media.mtimeMs).toISOString(),
+  };
 }
 
 const round = (ms: number): number => Math.round(ms * 1000) / 1000;

@@ -3,29 +3,33 @@ import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { isError, isLibraryError, makeError } from '../base/errors';
+import { isError, isLibraryError, makeError, type ErrorCode } from '../base/errors';
 import type { Library } from '../library/types';
 import { EmbeddingService } from '../service';
+import { isLoopbackBind } from './guards/access';
+import { watchBodies } from './guards/body-progress';
 import { watchConnections } from './guards/connections';
 import type { ServerContext, ServiceContext } from './context';
 import { Gate } from './guards/gate';
-import { SECURITY_HEADERS } from './guards/headers';
+import { CORS_HEADERS, SECURITY_HEADERS } from './guards/headers';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits';
+import { AllowedMethods } from './http/allowed-methods';
 import type { Log } from './log';
 import { toPublicError } from './http/public-error';
 import { Readiness } from './readiness';
+import { NO_SYNC, type SyncState } from './sync-state';
 import { embedRoutes } from './routes/embed';
 import { frameRoutes } from './routes/frames';
+import { mediaRoutes } from './routes/media';
 import { metricsRoutes } from './routes/metrics';
 import { openAiRoutes } from './routes/openai';
 import { pageRoutes } from './routes/page';
 import { searchRoutes } from './routes/search';
 import { healthRoutes, probeRoutes } from './routes/status';
-import { videoRoutes } from './routes/videos';
 import type { FieldSchema } from './schemas/schemas';
 import { addSecurity, onBrokenRequest } from './guards/security';
 import { convertFields } from './schemas/strict-fields';
-import { TokenGuard } from './guards/token';
+import { COOKIE_NAME, TokenGuard } from './guards/token';
 import { packageVersion } from '../base/package-root';
 
 export interface ServerOptions {
@@ -33,6 +37,10 @@ export interface ServerOptions {
   readonly host?: string;
   /** Further host names of the server, for example of a proxy. */
   readonly allowedHosts?: readonly string[];
+  /** Origins of other sites whose pages may ask, for example `https://app.example`; default: none. */
+  readonly corsOrigins?: readonly string[];
+  /** What to say of a sync that the caller runs behind the server. */
+  readonly sync?: () => SyncState;
   /** Secret that clients must send, at least 16 characters; undefined: none. */
   readonly token?: string;
   /** Receives log entries; default: none. */
@@ -77,7 +85,9 @@ export function createServer(
         cause: isError(error) ? (error.stack ?? error.message) : String(error),
       });
     // Repeated here, because a malformed URL never reaches the hook.
+    const isShared = reply.getHeader('access-control-allow-origin') !== undefined;
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
+    if (isShared) reply.headers(CORS_HEADERS);
     reply.header('cache-control', 'no-store');
     reply.removeHeader('content-length').removeHeader('content-disposition').removeHeader('etag');
     if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
@@ -122,8 +132,15 @@ export function createServer(
   });
   const connections = watchConnections(app.server, limits);
   app.setErrorHandler(sendError);
+  const methods = new AllowedMethods(app);
   app.setNotFoundHandler((request, reply) => {
-    sendError(makeError('ERR_NOT_FOUND', 'no such address'), request, reply);
+    const allowed = methods.of(request.raw.url ?? '');
+    const [code, message]: [ErrorCode, string] =
+      allowed.length === 0
+        ? ['ERR_NOT_FOUND', 'no such address']
+        : ['ERR_REQUEST_METHOD', `this address takes ${allowed.join(', ')}`];
+    if (allowed.length > 0) reply.header('allow', allowed.join(', '));
+    sendError(makeError(code, message), request, reply);
   });
   // JSON and multipart only: a form on another site can send text/plain without a preflight.
   app.removeContentTypeParser('text/plain');
@@ -136,7 +153,9 @@ export function createServer(
   addSecurity(app, context, {
     bindHost: options.host ?? '127.0.0.1',
     allowedHosts: options.allowedHosts ?? [],
+    corsOrigins: options.corsOrigins ?? [],
   });
+  watchBodies(app, limits, sendError);
   app.addHook('preValidation', async (request) => {
     // A form has no body to validate: its route reads it part by part.
     if (request.isMultipart()) request.body = null;
@@ -183,20 +202,31 @@ export function createServer(
         description: 'Semantic search over your own pictures and videos',
         version: packageVersion(),
       },
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'The token of the server' },
+          header: { type: 'apiKey', in: 'header', name: 'X-Sightline-Token' },
+          cookie: { type: 'apiKey', in: 'cookie', name: COOKIE_NAME, description: 'See /session' },
+        },
+      },
+      // Any of them; none where the server has no token.
+      security: [{}, { bearer: [] }, { header: [] }, { cookie: [] }],
     },
   });
   void app.register(async (routes) => {
     embedRoutes(routes, context);
     openAiRoutes(routes, context);
-    metricsRoutes(routes, context);
+    metricsRoutes(routes, context, library);
     probeRoutes(routes, context);
     if (library === undefined) return;
     const searches = new Gate(limits.activeSearches, limits.queuedSearches);
-    const whole: ServerContext = { ...context, library, searches };
+    const isLocal = isLoopbackBind(options.host ?? '127.0.0.1') && !options.allowedHosts?.length;
+    const sync = options.sync ?? ((): SyncState => NO_SYNC);
+    const whole: ServerContext = { ...context, library, searches, sync, isLocal };
     healthRoutes(routes, whole);
     searchRoutes(routes, whole);
     frameRoutes(routes, whole);
-    videoRoutes(routes, whole);
+    mediaRoutes(routes, whole);
     pageRoutes(routes, whole);
   });
   return app;

@@ -6,6 +6,7 @@ import type { Gate } from './guards/gate';
 import type { ServerLimits } from './limits';
 import type { Log } from './log';
 import type { Readiness } from './readiness';
+import type { SyncState } from './sync-state';
 import type { TokenGuard } from './guards/token';
 
 /** What a server has that only embeds. */
@@ -22,6 +23,9 @@ export interface ServiceContext {
 
 export interface ServerContext extends ServiceContext {
   readonly library: Library;
+  readonly sync: () => SyncState;
+  /** Only this machine can ask, and without a proxy: it may know where the library is. */
+  readonly isLocal: boolean;
   readonly searches: Gate;
 }
 

@@ -6,4 +6,5 @@
 export { createServer, type ServerOptions } from './app';
 export { DEFAULT_LIMITS, type ServerLimits } from './limits';
 export { ndjsonLog, type Log, type LogEntry, type LogLevel } from './log';
+export { NO_SYNC, type SyncState } from './sync-state';
 export { startServer, type RunningServer, type StartOptions } from './start';

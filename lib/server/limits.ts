@@ -3,7 +3,10 @@
 export interface ServerLimits {
   /** Time for a client to send its headers. */
   readonly headersTimeoutMs: number;
-  /** Time for a client to send its whole request. */
+  /** Interval in which at least `bodyProgressBytes` of a body must arrive: half a kilobyte a second. */
+  readonly bodyProgressMs: number;
+  readonly bodyProgressBytes: number;
+  /** Time for a client to send its whole request, however steadily: 20 MB at 46 kbit/s. */
   readonly requestTimeoutMs: number;
   /** Time an idle connection is kept. */
   readonly keepAliveTimeoutMs: number;
@@ -38,7 +41,9 @@ export interface ServerLimits {
 
 export const DEFAULT_LIMITS: ServerLimits = {
   headersTimeoutMs: 10_000,
-  requestTimeoutMs: 30_000,
+  bodyProgressMs: 30_000,
+  bodyProgressBytes: 16 * 1024,
+  requestTimeoutMs: 3_600_000,
   keepAliveTimeoutMs: 15_000,
   idleSocketTimeoutMs: 120_000,
   maxConnections: 512,

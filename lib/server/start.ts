@@ -1,5 +1,6 @@
 /** Opens the port, and shuts down gracefully. */
 import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { makeError } from '../base/errors';
 import type { Library } from '../library/types';
 import type { EmbeddingService } from '../service';
@@ -18,6 +19,8 @@ export interface StartOptions extends ServerOptions {
 export interface RunningServer {
   /** Address for a browser on this machine, for example `http://127.0.0.1:8000`. */
   readonly url: string;
+  /** Addresses for browsers of other machines; empty where only this one can connect. */
+  readonly addresses: readonly string[];
   readonly port: number;
   /**
    * Stops accepting, lets running requests finish for at most `closeGraceMs`, then closes the remaining
@@ -71,7 +74,8 @@ export async function startServer(
   const onAbort = (): void => void close();
   if (options.signal?.aborted === true) await close();
   else options.signal?.addEventListener('abort', onAbort, { once: true });
-  return { url: `http://${urlHost(host)}:${bound}`, port: bound, close };
+  const addresses = reachable(host).map((name) => `http://${urlHost(name)}:${bound}`);
+  return { url: `http://${urlHost(host)}:${bound}`, addresses, port: bound, close };
 }
 
 function listenError(cause: unknown, host: string, port: number): unknown {
@@ -88,6 +92,17 @@ function listenError(cause: unknown, host: string, port: number): unknown {
       details,
     });
   return cause;
+}
+
+/** Names under which other machines reach an address to listen on. */
+function reachable(host: string): string[] {
+  if (isLoopbackBind(host)) return [];
+  if (!['0.0.0.0', '::'].includes(host)) return [host];
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const outside = all.filter(({ internal, scopeid }) => !internal && !scopeid);
+  const of = (family: string): string[] =>
+    outside.filter((one) => one.family === family).map(({ address }) => address);
+  return host === '::' ? [...of('IPv4'), ...of('IPv6')] : of('IPv4');
 }
 
 /** A wildcard can be bound but not opened in a browser. */

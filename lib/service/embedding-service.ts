@@ -103,6 +103,12 @@ interface Embedded {
   readonly tokens: number;
 }
 
+/** The models of a service. */
+export interface Encoders {
+  readonly instruction: SentenceEncoder;
+  readonly image: ImageEncoder;
+}
+
 const NOTHING: Embedded = { vectors: [], tokens: 0 };
 
 export class EmbeddingService implements AsyncDisposable {
@@ -113,16 +119,26 @@ export class EmbeddingService implements AsyncDisposable {
   private readonly running = new Map<string, Promise<Outcome>>();
   /** Cache writes in flight; callers do not wait for them. */
   private readonly keeping = new Set<Promise<void>>();
+  /** Calls that have begun; they use the models of their beginning. */
+  private readonly calls = new Set<Promise<unknown>>();
   /** Inputs queued for their model or in it. */
   private readonly inFlight: Record<EmbeddingKind, number> = { instruction: 0, image: 0 };
   private observed: Metrics.ServiceMetrics | undefined;
   private closing: Promise<void> | undefined;
 
   private readonly parts: EmbeddingServiceParts;
+  private encoders: Encoders;
 
   constructor(parts: EmbeddingServiceParts) {
     this.parts = readOptions('options', parts, PARTS);
     this.cache = parts.cache ?? new MemoryCache();
+    this.encoders = { instruction: this.parts.instruction, image: this.parts.image };
+  }
+
+  /** Other models for calls from now on. Resolves once no call uses the earlier ones, which stay open. */
+  async useEncoders(encoders: Partial<Encoders>): Promise<void> {
+    this.encoders = { ...this.encoders, ...encoders };
+    await Promise.allSettled(this.calls);
   }
 
   /**
@@ -132,28 +148,28 @@ export class EmbeddingService implements AsyncDisposable {
     if (this.observed === undefined) {
       // eslint-disable-next-line @typescript-eslint/no-require-imports
       const { ServiceMetrics } = require('./metrics.js') as typeof Metrics;
-      const { instruction, image } = this.parts;
       this.observed = new ServiceMetrics({
         hits: this.hits,
         misses: this.misses,
         inFlight: this.inFlight,
         cache: () => this.cache.stats(),
-        encoders: { instruction, image },
+        encoders: () => this.encoders,
       });
     }
     return this.observed;
   }
 
   get instructionDim(): number {
-    return this.parts.instruction.dim;
+    return this.encoders.instruction.dim;
   }
 
   get imageDim(): number {
-    return this.parts.image.dim;
+    return this.encoders.image.dim;
   }
 
   get models(): Readonly<Record<EmbeddingKind, SentenceEncoder['model']>> {
-    return { instruction: this.parts.instruction.model, image: this.parts.image.model };
+    const { instruction, image } = this.encoders;
+    return { instruction: instruction.model, image: image.model };
   }
 
   /**
@@ -200,7 +216,7 @@ export class EmbeddingService implements AsyncDisposable {
    * @throws what the encoders' `warm` throws
    */
   async warm(kinds: readonly EmbeddingKind[] = ['instruction', 'image']): Promise<void> {
-    await Promise.all(kinds.map((kind) => this.encoderOf(kind).warm()));
+    await Promise.all(kinds.map((kind) => this.encoders[kind].warm()));
   }
 
   /** Refuses new calls, waits for those in flight, then closes cache and models. Idempotent. */
@@ -218,7 +234,20 @@ export class EmbeddingService implements AsyncDisposable {
     return this.cleanup();
   }
 
-  private async embed(
+  private embed(
+    kind: EmbeddingKind,
+    inputs: readonly Input[],
+    options: EmbedOptions,
+  ): Promise<Embedded> {
+    const call = this.embedWith(this.encoders, kind, inputs, options);
+    const forget = (): boolean => this.calls.delete(call);
+    this.calls.add(call);
+    call.then(forget, forget);
+    return call;
+  }
+
+  private async embedWith(
+    encoders: Encoders,
     kind: EmbeddingKind,
     inputs: readonly Input[],
     options: EmbedOptions,
@@ -233,10 +262,10 @@ export class EmbeddingService implements AsyncDisposable {
     throwIfAborted(signal);
     if (inputs.length === 0) return NOTHING;
     if (!useCache) {
-      const { outcomes, tokens } = await this.compute(kind, inputs, signal);
+      const { outcomes, tokens } = await this.compute(encoders, kind, inputs, signal);
       return { vectors: whole(outcomes), tokens };
     }
-    const { model, dim } = this.encoderOf(kind);
+    const { model, dim } = encoders[kind];
     const keys = inputs.map((input) => cacheKey(kind, model, bytesOf(input)));
     const cached = await this.cache.getMany(keys, dim);
     const hits = cached.reduce((sum, vector) => sum + (vector === undefined ? 0 : 1), 0);
@@ -249,7 +278,7 @@ export class EmbeddingService implements AsyncDisposable {
     keys.forEach((key, i) => {
       if (cached[i] === undefined && !this.running.has(key)) missing.set(key, inputs[i] as Input);
     });
-    const started = missing.size > 0 ? this.start(kind, missing, ttlSeconds) : undefined;
+    const started = missing.size > 0 ? this.start(encoders, kind, missing, ttlSeconds) : undefined;
     const outcomes = keys.map((key, i) => cached[i] ?? (this.running.get(key) as Promise<Outcome>));
     const vectors = whole(await untilAborted(Promise.all(outcomes), signal));
     const { tokens = 0 } = (await started) ?? {};
@@ -258,21 +287,18 @@ export class EmbeddingService implements AsyncDisposable {
     return { vectors: own, tokens };
   }
 
-  private encoderOf(kind: EmbeddingKind): SentenceEncoder | ImageEncoder {
-    return kind === 'instruction' ? this.parts.instruction : this.parts.image;
-  }
-
   /**
    * Computes inputs that no call computes yet, and caches them. The first caller's signal does not stop the
    * work: others may be waiting for the same input.
    */
   private start(
+    encoders: Encoders,
     kind: EmbeddingKind,
     inputs: ReadonlyMap<string, Input>,
     ttlSeconds: number | undefined,
   ): Promise<Computed> {
     const keys = [...inputs.keys()];
-    const all = this.compute(kind, [...inputs.values()], undefined);
+    const all = this.compute(encoders, kind, [...inputs.values()], undefined);
     keys.forEach((key, i) => {
       const outcome = all.then(({ outcomes }) => outcomes[i] as Outcome);
       // Each caller gets the failure; here it must not be an unhandled rejection.
@@ -306,6 +332,7 @@ export class EmbeddingService implements AsyncDisposable {
 
   /** @throws for failures that concern all inputs */
   private async compute(
+    encoders: Encoders,
     kind: EmbeddingKind,
     inputs: readonly Input[],
     signal: AbortSignal | undefined,
@@ -315,15 +342,10 @@ export class EmbeddingService implements AsyncDisposable {
     try {
       const computed =
         kind === 'instruction'
-          ? await encodeEach(this.parts.instruction, inputs as readonly string[], signal)
-          : await this.encodeImages(inputs as readonly CheckedPicture[], signal);
+          ? await encodeEach(encoders.instruction, inputs as readonly string[], signal)
+          : await this.encodeImages(encoders.image, inputs as readonly CheckedPicture[], signal);
       end?.();
-      debug(
-        'computed %d %s embeddings of %d values',
-        inputs.length,
-        kind,
-        this.encoderOf(kind).dim,
-      );
+      debug('computed %d %s embeddings of %d values', inputs.length, kind, encoders[kind].dim);
       return computed;
     } finally {
       this.inFlight[kind] -= inputs.length;
@@ -331,10 +353,11 @@ export class EmbeddingService implements AsyncDisposable {
   }
 
   private async encodeImages(
+    encoder: ImageEncoder,
     images: readonly CheckedPicture[],
     signal: AbortSignal | undefined,
   ): Promise<Computed> {
-    const { image: encoder, prepareImage } = this.parts;
+    const { prepareImage } = this.parts;
     const prepare = async (image: CheckedPicture): Promise<Uint8Array> => {
       const file = types.isUint8Array(image) ? image : await pngOf(image);
       return prepareImage === undefined ? file : prepareImage(file);

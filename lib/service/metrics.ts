@@ -13,7 +13,7 @@ export interface MetricSources {
   readonly hits: Readonly<Record<EmbeddingKind, number>>;
   readonly misses: Readonly<Record<EmbeddingKind, number>>;
   readonly cache: () => CacheStats;
-  readonly encoders: Readonly<Record<EmbeddingKind, { stats(): EncoderStats }>>;
+  readonly encoders: () => Readonly<Record<EmbeddingKind, { stats(): EncoderStats }>>;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -46,7 +46,7 @@ export class ServiceMetrics {
       buckets: [0, 1, 5, 10, 20, 50, 100, 1000],
       registers,
     });
-    const statsOf = (kind: EmbeddingKind): EncoderStats => encoders[kind].stats();
+    const statsOf = (kind: EmbeddingKind): EncoderStats => encoders()[kind].stats();
     const gauge = (name: string, help: string, value: (kind: EmbeddingKind) => number): void => {
       new Gauge({
         name,

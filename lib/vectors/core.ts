@@ -1,6 +1,9 @@
 /** What the facade's parts share about one index. */
 import { makeError } from '../base/errors';
 import { fromNative, type NativeBinding, type NativeHandle, type NativeInfo } from '../native';
+import type { Columns } from './payloads/columns';
+import type { StringKeys } from './payloads/string-keys';
+import type { RowFilter } from './search/filters';
 import type { MeasuredRecall, Metric, Storage } from './types';
 
 export const DEFAULT_EF_SEARCH = 50;
@@ -23,6 +26,13 @@ export interface IndexCore {
   asWriter: <T>(work: () => Promise<T>) => Promise<T>;
   /** How often rows got other numbers, or gave theirs up, see filters.ts. */
   renumbered: number;
+  /** How often a rollback began or ended: between two equal values no row number was given twice. */
+  truncations: number;
+  /** Only where keys are strings. */
+  readonly strings: StringKeys | undefined;
+  readonly columns: Columns;
+  /** Metadata filters by their text, the last used last. */
+  readonly expressions: Map<string, RowFilter>;
   /** Whether removed rows are being taken out of the graph, see unlink.ts. */
   isUnlinking: boolean;
   /** Searches that name no efSearch. */

@@ -28,6 +28,23 @@ export function room<T>(Type: ArrayType<T>, length: number): T {
   throw noRoom(length);
 }
 
+/** Throws as `room`. */
+export function copyOf<T extends ArrayLike<number> & { set(from: T): void }>(
+  Type: ArrayType<T>,
+  from: T,
+): T {
+  const copy = room(Type, from.length);
+  copy.set(from);
+  return copy;
+}
+
+/** The numbers `first`, `first` + 1, ... Throws as `room`. */
+export function countFrom(first: number, length: number): Uint32Array {
+  const numbers = room(Uint32Array, length);
+  for (let i = 0; i < length; i++) numbers[i] = first + i;
+  return numbers;
+}
+
 function noRoom(length: number, cause?: unknown): Error {
   return makeError('ERR_NO_MEMORY', `no memory for an array of ${length} numbers`, { cause });
 }

@@ -1,8 +1,8 @@
 /** Types of the engine's facade. */
 import type { Metric } from '../base/metric';
-import type { VectorInput } from './arguments/input';
+import type { VectorsInput } from './arguments/input';
 
-export type { VectorInput } from './arguments/input';
+export type { VectorInput, VectorsInput } from './arguments/input';
 
 export type { Metric };
 /**
@@ -12,6 +12,52 @@ export type { Metric };
  * among pictures) scans the codes, because the graph search would miss much.
  */
 export type Storage = 'f32' | 'f16' | 'i8' | 'i4' | 'inline';
+
+/** What keys are: whole numbers, or strings of 1 to 1,024 bytes of UTF-8. */
+export type KeyType = 'integer' | 'string';
+/** The type of one key. */
+export type Key = number | string;
+
+export type JsonValue =
+  string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue };
+
+/**
+ * What is stored with a row: a plain object of JSON values, at most 1 MiB as JSON text and 32 levels deep.
+ * Properties that are undefined are left out.
+ */
+export type Metadata = Readonly<Record<string, JsonValue>>;
+
+type MetadataScalar = string | number | boolean | null;
+
+/** Conditions on one field; all must hold. See `MetadataFilter`. */
+export interface FieldCondition {
+  readonly eq?: MetadataScalar;
+  /** Also true for rows without the field. */
+  readonly ne?: MetadataScalar;
+  readonly in?: readonly MetadataScalar[];
+  /** Also true for rows without the field. */
+  readonly notIn?: readonly MetadataScalar[];
+  readonly lt?: string | number;
+  readonly lte?: string | number;
+  readonly gt?: string | number;
+  readonly gte?: string | number;
+  readonly exists?: boolean;
+}
+
+/**
+ * Which rows match, by their metadata: `{ year: { gte: 2000, lt: 2010 }, lang: 'en' }`. All fields must
+ * match; a value alone is `{ eq: value }`. `and` and `or` take arrays of filters, `not` takes one. A dot
+ * leads into an object: `'camera.make'`. A field that holds an array matches if one of its elements does. Values
+ * of different types are never equal; `lt` and the like compare numbers with numbers and strings with
+ * strings. A row without the field matches only `ne`, `notIn`, `exists: false` and `not`.
+ */
+export interface MetadataFilter {
+  readonly and?: readonly MetadataFilter[];
+  readonly or?: readonly MetadataFilter[];
+  readonly not?: MetadataFilter;
+  readonly [field: string]:
+    MetadataScalar | FieldCondition | MetadataFilter | readonly MetadataFilter[] | undefined;
+}
 
 export interface CreateOptions {
   /** Floats per vector, 1..8192. */
@@ -29,6 +75,14 @@ export interface CreateOptions {
   readonly path?: string;
   /** Up to 255 bytes of UTF-8 in the header, for example a model's hash. */
   readonly label?: string;
+  /** Default `integer`. Cannot be changed later. */
+  readonly keyType?: KeyType;
+}
+
+export interface OpenOrCreateOptions extends CreateOptions {
+  readonly path: string;
+  /** Threads that link rows missing in the graph snapshot; default one per core. */
+  readonly threads?: number;
 }
 
 export interface OpenOptions {
@@ -36,6 +90,8 @@ export interface OpenOptions {
   readonly readOnly?: boolean;
   /** Must equal the label of the index. */
   readonly label?: string;
+  /** Must equal the key type of the index. */
+  readonly keyType?: KeyType;
   /** Default: the storage of the last create or writable open. Opening does not make codes: see `warm`. */
   readonly storage?: Storage;
   /** Threads that link rows missing in the graph snapshot; default one per core. */
@@ -45,9 +101,14 @@ export interface OpenOptions {
 /** Whole numbers from -(2^53 - 1) to 2^53 - 1, or any 64 bits as bigint. */
 export type Keys = readonly number[] | readonly bigint[] | Float64Array | BigInt64Array;
 
-export interface AddOptions {
-  /** One per vector; default: the row numbers. */
-  readonly keys?: Keys;
+/** Keys of an index as arguments: strings, or whole numbers. */
+export type KeysFor<K extends Key> = K extends string ? readonly string[] : Keys;
+
+export interface AddOptions<K extends Key = number> {
+  /** One per vector; default: the row numbers. Required if keys are strings. */
+  readonly keys?: KeysFor<K>;
+  /** One per vector; null or undefined for none. */
+  readonly metadata?: readonly (Metadata | null | undefined)[];
   /** Linking threads; default one per core. */
   readonly threads?: number;
   /** Checked between commits of a few thousand rows; committed rows stay. */
@@ -55,7 +116,9 @@ export interface AddOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-export interface UpdateOptions extends Omit<AddOptions, 'keys'> {
+export interface UpdateOptions extends Omit<AddOptions, 'keys' | 'metadata'> {
+  /** One per vector; null or undefined for none. Default: the keys keep theirs. */
+  readonly metadata?: readonly (Metadata | null | undefined)[];
   /** Add missing keys instead of ERR_NOT_FOUND; default false. */
   readonly insertMissing?: boolean;
 }
@@ -82,25 +145,32 @@ export interface CompactReport {
  * the keys of live rows. Unknown keys match nothing. A predicate returns true or false; numbers other than
  * 0 and NaN count as true, null and undefined as false, and anything else (a promise, an iterator, a
  * string) is ERR_ARG_TYPE. It gets keys beyond 2^53 - 1 as bigint. Keys and predicates are compiled to a
- * bitset on each call; `compileFilter` does that once.
+ * bitset on each call; `compileFilter` does that once. A metadata filter is compiled once until the next
+ * commit.
  */
-export type Filter =
-  Uint8Array | Keys | ReadonlySet<number> | ReadonlySet<bigint> | ((key: number) => boolean);
+export type Filter<K extends Key = number> =
+  | Uint8Array
+  | KeysFor<K>
+  | (K extends string ? ReadonlySet<string> : ReadonlySet<number> | ReadonlySet<bigint>)
+  | ((key: K) => boolean)
+  | MetadataFilter;
 
-export interface SearchOptions {
+export interface SearchOptions<K extends Key = number> {
   /**
    * Candidate list size, 1..10000, raised to k; default the value `tune` found, else 50. Larger is slower
    * and finds more.
    */
   readonly efSearch?: number;
-  readonly filter?: Filter;
+  readonly filter?: Filter<K>;
   /** Largest distance returned, inclusive. */
   readonly threshold?: number;
   /** Also return `keys64`, for keys beyond 2^53 - 1. */
   readonly keys64?: boolean;
+  /** Also return the metadata of the results. */
+  readonly metadata?: boolean;
 }
 
-export interface BatchOptions extends SearchOptions {
+export interface BatchOptions<K extends Key = number> extends SearchOptions<K> {
   /** Default one per core. */
   readonly threads?: number;
   /** Linear scan instead of the graph. */
@@ -110,12 +180,17 @@ export interface BatchOptions extends SearchOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** Keys of an index as results. */
+export type KeysOf<K extends Key> = K extends string ? string[] : Float64Array;
+
 /** Best first; equal distances by smaller node. Arrays have one length and are newly allocated. */
-export interface Hits {
+export interface Hits<K extends Key = number> {
   /** NaN for a key beyond 2^53 - 1: ask for `keys64`. */
-  readonly keys: Float64Array;
+  readonly keys: KeysOf<K>;
   /** Only on request. Unused slots of a batch: 0. */
   readonly keys64?: BigInt64Array;
+  /** Only on request; undefined for rows without. */
+  readonly metadata?: readonly (Metadata | undefined)[];
   /** Row numbers. */
   readonly nodes: Uint32Array;
   /** cosine `1 - a.b/(|a||b|)`; euclidean `sqrt(sum (a-b)^2)`; dot `-a.b`. */
@@ -124,8 +199,10 @@ export interface Hits {
   readonly similarities: Float32Array;
 }
 
-/** Row-major, `k` slots per query. Unused slots: key NaN, node 0xffffffff, distance Infinity. */
-export interface BatchHits extends Hits {
+/**
+ * Row-major, `k` slots per query. Unused slots: key NaN or '', node 0xffffffff, distance Infinity.
+ */
+export interface BatchHits<K extends Key = number> extends Hits<K> {
   readonly k: number;
   /** Results per query. */
   readonly counts: Uint32Array;
@@ -146,7 +223,7 @@ export interface TuneOptions {
   /** Results per query for the recall; default 10. */
   readonly k?: number;
   /** Typical queries, shape [n, dim]. Default: rows of the index, each without itself. */
-  readonly queries?: VectorInput;
+  readonly queries?: VectorsInput;
   /** Rows to use as queries; default 200. */
   readonly sampleQueries?: number;
   readonly threads?: number;

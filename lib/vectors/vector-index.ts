@@ -1,8 +1,10 @@
 /** The typed facade of one native index: checks, converts, serializes writers, owns close. */
 import { checkInteger } from '../base/options';
-import { append, checkAppend, checkUpdate } from './write/append';
+import { append } from './write/append';
+import { checkAnyKeys, checkAppend, checkUpdate } from './write/append-job';
 import { backup, checkBackup, type BackupOptions, type BackupReport } from './write/backup';
 import { checkCompact, compact } from './write/compact';
+import { checkSetMetadata, setMetadata } from './write/set-metadata';
 import { assertOpen, assertWritable, attempt, inBackground, rethrow, type IndexCore } from './core';
 import { statsOf, verify } from './figures';
 import { addFile, checkAddFile, type AddFileOptions } from './files/add-file';
@@ -14,8 +16,8 @@ import {
 } from './files/export-file';
 import { importIndex, type ImportOptions } from './files/indexes/import-index';
 import { compileFilter } from './search/filters';
-import { createCore, keepTuning, openCore } from './open-core';
-import { copyKeys, copyVectors, rollBack, rowOf } from './rows';
+import { createCore, keepTuning, openCore, openOrCreateCore } from './open-core';
+import { copyAnyKeys, copyKeys, copyVectors, knownIds, metadataOf, rollBack, rowOf } from './rows';
 import { searchBatch, searchOne, searchSync } from './search/search';
 import { checkTune, tune } from './search/tune';
 import type {
@@ -29,35 +31,44 @@ import type {
   Hits,
   IndexStats,
   IndexVerifyReport,
-  Keys,
+  Key,
+  KeysFor,
+  KeysOf,
+  KeyType,
+  Metadata,
   Metric,
   OpenOptions,
+  OpenOrCreateOptions,
   SearchOptions,
   TuneOptions,
   TuneReport,
   UpdateOptions,
-  VectorInput,
+  VectorsInput,
 } from './types';
+import type { OneVectorInput } from './arguments/input';
 import { unlinkIfDue } from './write/unlink';
-import { checkKeys, MAX_ROWS } from './arguments/validate';
+import { MAX_ROWS } from './arguments/validate';
 import { checkWarm, warm, type WarmOptions } from './warm';
 import { WriteQueue } from './write/write-queue';
 
 const NO_OPTIONS = {};
 
 /**
- * Vectors with keys, searched by a graph (HNSW) or a linear scan, in a folder or in memory.
+ * Vectors with keys and metadata, searched by a graph (HNSW) or a linear scan, in a folder or in memory.
  *
  * One writer and many readers at a time: unrestricted within a process; other processes open the folder
  * read-only. After `close()` every method throws ERR_CLOSED; on a read-only index writers throw
  * ERR_READ_ONLY.
+ *
+ * @typeParam K  `string` for an index made with `keyType: 'string'`, else `number`
  */
-export class VectorIndex implements AsyncDisposable {
+export class VectorIndex<K extends Key = number> implements AsyncDisposable {
   readonly dim: number;
   readonly metric: Metric;
   /** Folder, absolute; undefined in memory. */
   readonly path: string | undefined;
   readonly isReadOnly: boolean;
+  readonly keyType: KeyType;
   private readonly writes = new WriteQueue();
   private closing: Promise<void> | undefined;
   private readonly core: IndexCore;
@@ -68,6 +79,7 @@ export class VectorIndex implements AsyncDisposable {
     this.metric = core.metric;
     this.isReadOnly = core.info.readOnly;
     this.path = core.path;
+    this.keyType = core.strings === undefined ? 'integer' : 'string';
     // In the background: codes only speed up searches, so a failure to make them is ignored.
     core.asWriter = (work) => this.writes.run(work);
     core.warmUp = () => inBackground(core, () => warm(core));
@@ -80,7 +92,9 @@ export class VectorIndex implements AsyncDisposable {
    * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_FILE_EXISTS (the folder holds an index) |
    *   ERR_FILE_LOCKED | ERR_IO | ERR_ADDON_LOAD | ERR_CPU_UNSUPPORTED
    */
-  static async create(options: CreateOptions): Promise<VectorIndex> {
+  static create(options: CreateOptions & { keyType: 'string' }): Promise<VectorIndex<string>>;
+  static create(options: CreateOptions): Promise<VectorIndex>;
+  static async create(options: CreateOptions): Promise<VectorIndex<never>> {
     return new VectorIndex(await createCore(options));
   }
 
@@ -91,8 +105,31 @@ export class VectorIndex implements AsyncDisposable {
    * @throws ERR_FILE_MISSING | ERR_FILE_LOCKED (another writer; its process id is in the message) |
    *   ERR_FILE_CORRUPT | ERR_FILE_VERSION | ERR_MODEL_MISMATCH (another label)
    */
-  static async open(folder: string, options: OpenOptions = NO_OPTIONS): Promise<VectorIndex> {
+  static open(
+    folder: string,
+    options: OpenOptions & { keyType: 'string' },
+  ): Promise<VectorIndex<string>>;
+  static open(folder: string, options?: OpenOptions): Promise<VectorIndex>;
+  static async open(
+    folder: string,
+    options: OpenOptions = NO_OPTIONS,
+  ): Promise<VectorIndex<never>> {
     return new VectorIndex(await openCore(folder, options));
+  }
+
+  /**
+   * Opens the index in the folder for writing, or creates it. Options must fit the index that is there: dim,
+   * metric and key type always (also by their defaults), label, M, efConstruction and seed where given.
+   *
+   * @throws ERR_DIM_MISMATCH | ERR_ARG_RANGE (another metric, M, ...) | ERR_ARG_TYPE (another key type),
+   *   and what `open` and `create` throw
+   */
+  static openOrCreate(
+    options: OpenOrCreateOptions & { keyType: 'string' },
+  ): Promise<VectorIndex<string>>;
+  static openOrCreate(options: OpenOrCreateOptions): Promise<VectorIndex>;
+  static async openOrCreate(options: OpenOrCreateOptions): Promise<VectorIndex<never>> {
+    return new VectorIndex(await openOrCreateCore(options));
   }
 
   /**
@@ -127,19 +164,19 @@ export class VectorIndex implements AsyncDisposable {
   /**
    * Appends vectors, durably, and links them into the graph.
    *
-   * @param vectors  shape [n, dim], copied block by block: do not change it until the promise settles.
-   * Cosine vectors are stored at unit length.
+   * @param vectors  shape [n, dim]: a typed array, copied block by block (do not change it until the promise
+   * settles), or an array of vectors. Cosine vectors are stored at unit length.
    * @returns their rows, contiguous
    * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_VECTOR_INVALID (not finite, or zero
    *   for cosine; names the vector) | ERR_KEY_EXISTS | ERR_ABORTED | ERR_DISK_FULL | ERR_IO. Nothing
    *   was added then, unless `details.rows` says how many.
    */
   async add(
-    vectors: VectorInput,
-    options: AddOptions = NO_OPTIONS,
+    vectors: VectorsInput,
+    options: AddOptions<K> = NO_OPTIONS,
   ): Promise<{ firstRow: number; rows: number }> {
     assertWritable(this.core);
-    const job = checkAppend(vectors, options, this.dim);
+    const job = checkAppend(this.core, vectors, options as AddOptions);
     return this.queued(() => append(this.core, job));
   }
 
@@ -179,18 +216,36 @@ export class VectorIndex implements AsyncDisposable {
    * several commits.
    *
    * @param vectors  shape [keys.length, dim], as for `add`
+   * @param options  `insertMissing` adds keys that are not there; without `metadata` keys keep theirs
    * @returns the new rows; the old ones stay in the files until `compact`
    * @throws ERR_NOT_FOUND (missing key, without `insertMissing`) | ERR_KEY_EXISTS (duplicate key), and what
    * `add` throws
    */
   async update(
-    keys: Keys,
-    vectors: VectorInput,
+    keys: KeysFor<K>,
+    vectors: VectorsInput,
     options: UpdateOptions = NO_OPTIONS,
   ): Promise<{ firstRow: number; rows: number }> {
     assertWritable(this.core);
-    const job = checkUpdate(keys, vectors, options, this.dim);
+    const job = checkUpdate(this.core, keys, vectors, options);
     return this.queued(() => append(this.core, job));
+  }
+
+  /**
+   * Replaces the metadata of keys, durably and in one commit; their rows and vectors stay.
+   *
+   * @param metadata  one per key; null or undefined for none
+   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE (also: more than 256 MiB at once) | ERR_DIM_MISMATCH |
+   *   ERR_NOT_FOUND (missing key) | ERR_KEY_EXISTS (duplicate key) | ERR_DISK_FULL | ERR_IO. Nothing was
+   *   changed then.
+   */
+  async setMetadata(
+    keys: KeysFor<K>,
+    metadata: readonly (Metadata | null | undefined)[],
+  ): Promise<void> {
+    assertWritable(this.core);
+    const job = checkSetMetadata(this.core, keys, metadata);
+    return this.queued(() => setMetadata(this.core, job));
   }
 
   /**
@@ -200,31 +255,35 @@ export class VectorIndex implements AsyncDisposable {
    * @param query  dim values, any length > 0
    * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_VECTOR_INVALID | ERR_FILE_CORRUPT
    */
-  search(query: VectorInput, k: number, options: SearchOptions = NO_OPTIONS): Hits {
-    return searchSync(this.core, query, k, options, false);
+  search(query: OneVectorInput, k: number, options: SearchOptions<K> = NO_OPTIONS): Hits<K> {
+    const found = searchSync(this.core, query, k, options as SearchOptions, false);
+    return found as Hits<never>;
   }
 
   /** The same by linear scan: ground truth. Blocks for milliseconds. */
-  searchExact(query: VectorInput, k: number, options: SearchOptions = NO_OPTIONS): Hits {
-    return searchSync(this.core, query, k, options, true);
+  searchExact(query: OneVectorInput, k: number, options: SearchOptions<K> = NO_OPTIONS): Hits<K> {
+    const found = searchSync(this.core, query, k, options as SearchOptions, true);
+    return found as Hits<never>;
   }
 
   /** `search` off the main thread. */
   async searchAsync(
-    query: VectorInput,
+    query: OneVectorInput,
     k: number,
-    options: SearchOptions = NO_OPTIONS,
-  ): Promise<Hits> {
-    return searchOne(this.core, query, k, options, false);
+    options: SearchOptions<K> = NO_OPTIONS,
+  ): Promise<Hits<K>> {
+    const found = await searchOne(this.core, query, k, options as SearchOptions, false);
+    return found as Hits<never>;
   }
 
   /** `searchExact` off the main thread. */
   async searchExactAsync(
-    query: VectorInput,
+    query: OneVectorInput,
     k: number,
-    options: SearchOptions = NO_OPTIONS,
-  ): Promise<Hits> {
-    return searchOne(this.core, query, k, options, true);
+    options: SearchOptions<K> = NO_OPTIONS,
+  ): Promise<Hits<K>> {
+    const found = await searchOne(this.core, query, k, options as SearchOptions, true);
+    return found as Hits<never>;
   }
 
   /**
@@ -235,24 +294,25 @@ export class VectorIndex implements AsyncDisposable {
    * @throws as `search`, and ERR_ABORTED
    */
   async searchBatch(
-    queries: VectorInput,
+    queries: VectorsInput,
     k: number,
-    options: BatchOptions = NO_OPTIONS,
-  ): Promise<BatchHits> {
-    return searchBatch(this.core, queries, k, options);
+    options: BatchOptions<K> = NO_OPTIONS,
+  ): Promise<BatchHits<K>> {
+    const found = await searchBatch(this.core, queries, k, options as BatchOptions);
+    return found as BatchHits<never>;
   }
 
   /**
-   * Compiles keys or a predicate on keys to a bitset over rows, for many searches of this index. It stays
+   * Compiles keys, a predicate on keys or a metadata filter to a bitset over rows, for many searches of this index. It stays
    * valid: searches rebuild it when rows are added, keys get other rows or `compact` renumbers. A bitset of
    * your own over the current rows is valid until rows are renumbered.
    *
    * @throws ERR_ARG_TYPE (also: the predicate returns neither true nor false, for example a promise) |
    * ERR_ARG_RANGE, and what the predicate throws
    */
-  compileFilter(filter: Filter): Uint8Array {
+  compileFilter(filter: Filter<K>): Uint8Array {
     assertOpen(this.core);
-    return attempt(() => compileFilter(this.core, filter));
+    return attempt(() => compileFilter(this.core, filter as Filter));
   }
 
   /**
@@ -265,18 +325,31 @@ export class VectorIndex implements AsyncDisposable {
     return copyVectors(this.core, rows);
   }
 
-  /** Keys the rows were added with, including removed ones; NaN for keys beyond 2^53 - 1. */
-  keysOf(rows: ArrayLike<number>): Float64Array {
-    return copyKeys(this.core, rows, Float64Array);
+  /**
+   * Keys the rows were added with, including removed ones; NaN for keys beyond 2^53 - 1.
+   *
+   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE for a row that does not exist
+   */
+  keysOf(rows: ArrayLike<number>): KeysOf<K> {
+    return copyAnyKeys(this.core, rows) as KeysOf<K>;
   }
 
-  /** The same with all 64 bits. */
+  /**
+   * Metadata of rows, including removed ones; undefined for rows without.
+   *
+   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE for a row that does not exist
+   */
+  metadataOf(rows: ArrayLike<number>): (Metadata | undefined)[] {
+    return metadataOf(this.core, rows);
+  }
+
+  /** Integer keys with all 64 bits. @throws ERR_ARG_TYPE (string keys), and as `keysOf` */
   keys64Of(rows: ArrayLike<number>): BigInt64Array {
     return copyKeys(this.core, rows, BigInt64Array);
   }
 
   /** The live row of a key. */
-  rowOf(key: number | bigint): number | undefined {
+  rowOf(key: K extends string ? string : number | bigint): number | undefined {
     return rowOf(this.core, key);
   }
 
@@ -285,10 +358,12 @@ export class VectorIndex implements AsyncDisposable {
    *
    * @returns the number of keys removed
    */
-  async remove(keys: Keys): Promise<number> {
+  async remove(keys: KeysFor<K>): Promise<number> {
     assertWritable(this.core);
-    const checked = checkKeys('keys', keys);
-    return this.queued(() => this.core.binding.remove(this.core.handle, checked));
+    const checked = checkAnyKeys(this.core, 'keys', keys);
+    return this.queued(async () =>
+      this.core.binding.remove(this.core.handle, knownIds(this.core, checked)),
+    );
   }
 
   /** Drops the rows from `rowCount` on, durably. Rows they had replaced stay removed. */

@@ -107,7 +107,7 @@ double NumberAt(const Napi::CallbackInfo& info, size_t at) {
 
 uint64_t IntegerAt(const Napi::CallbackInfo& info, size_t at, uint64_t low, uint64_t high) {
   const double value = NumberAt(info, at);
-  // Written so that NaN fails.
+  // NaN fails.
   const bool fits = value >= static_cast<double>(low) && value <= static_cast<double>(high);
   if (!fits || std::floor(value) != value) {
     Throw(info.Env(), Status(StatusCode::kInvalidRange,
@@ -188,7 +188,7 @@ const uint8_t* BytesAt(const Napi::CallbackInfo& info, size_t at, size_t* size) 
   if (info[at].IsUndefined()) return nullptr;
   const auto bytes = ArrayAt<uint8_t>(info, at, "a Uint8Array or undefined");
   *size = bytes.size;
-  // An empty filter allows nothing, which is not the same as no filter.
+  // An empty filter allows nothing, unlike no filter.
   static const uint8_t kNone = 0;
   return *size == 0 ? &kNone : bytes.data;
 }

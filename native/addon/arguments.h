@@ -1,5 +1,5 @@
-// Reads arguments. lib/vectors has checked them and written the good message; what is checked here
-// is what could corrupt memory, so that calling the addon wrongly is an error and nothing else.
+// Reads arguments. lib/vectors has checked them with better messages; the checks here ensure that a
+// wrong call is an error and corrupts no memory.
 #ifndef SIGHTLINE_ADDON_ARGUMENTS_H_
 #define SIGHTLINE_ADDON_ARGUMENTS_H_
 
@@ -14,25 +14,24 @@
 
 namespace sightline::addon {
 
-// A plain Error with the number of the status code as `status`; lib/native makes ours of it.
+// A plain Error with the status code as `status`; lib/native converts it.
 Napi::Error MakeError(Napi::Env env, const Status& status);
-// The same of what is no error of JavaScript, for handlers: takes no memory of C++'s, throws
-// nothing.
+// The same for a C++ exception, in handlers: allocates no C++ memory.
 napi_value ErrorValue(napi_env env, const std::exception& error) noexcept;
 [[noreturn]] void Throw(Napi::Env env, const Status& status);
 
-// The caller's memory: good until the verb returns to JavaScript, no longer.
+// The caller's memory: valid until the verb returns to JavaScript.
 template <typename T>
 struct Span {
   T* data = nullptr;
   size_t size = 0;
 };
 
-// All of these throw a kInvalidType or kInvalidRange error that names the argument's place.
+// All of these throw a kInvalidType or kInvalidRange error with the argument's index.
 double NumberAt(const Napi::CallbackInfo& info, size_t at);
 // A whole number in [low, high].
 uint64_t IntegerAt(const Napi::CallbackInfo& info, size_t at, uint64_t low, uint64_t high);
-// How many threads to use: a whole number; 0: one per core.
+// Number of threads; 0: one per core.
 size_t ThreadsAt(const Napi::CallbackInfo& info, size_t at);
 bool BoolAt(const Napi::CallbackInfo& info, size_t at);
 std::string StringAt(const Napi::CallbackInfo& info, size_t at);
@@ -41,14 +40,14 @@ Span<const uint8_t> Uint8sAt(const Napi::CallbackInfo& info, size_t at);
 Span<const uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at);
 Span<const double> DoublesAt(const Napi::CallbackInfo& info, size_t at);
 Span<const int64_t> BigintsAt(const Napi::CallbackInfo& info, size_t at);
-// A typed array for results, and the one that the object of argument `at` has by that name.
+// A typed array for results: argument `at`, or a property of it.
 template <typename T>
 Span<T> RoomAt(const Napi::CallbackInfo& info, size_t at);
 template <typename T>
 Span<T> RoomOf(const Napi::CallbackInfo& info, size_t at, const char* name);
-// Whole numbers of at most 2^53 in a Float64Array, or a BigInt64Array; undefined gives none.
+// A Float64Array of safe integers or a BigInt64Array; undefined gives none.
 std::vector<int64_t> KeysAt(const Napi::CallbackInfo& info, size_t at);
-// For JavaScript's numbers: NaN instead of a neighbor that a double would round the key to.
+// NaN if a double cannot represent the key.
 double KeyAsNumber(int64_t key);
 bool IsBigInt64s(const Napi::Value& value);
 // Bytes of a Uint8Array; undefined gives a null pointer and 0.

@@ -9,7 +9,7 @@
 namespace sightline::addon {
 namespace {
 
-// Random, so that no other addon's objects pass for ours.
+// Random, so that no object of another addon has the same tag.
 constexpr napi_type_tag kIndexTag = {0x5c6f9d1e8a7b4c23, 0xb1e4d07f3a9c6852};
 
 struct Handle {
@@ -22,7 +22,7 @@ struct Handle {
 void CloseOnExit(void* data) {
   Handle* handle = static_cast<Handle*>(data);
   handle->hooked = false;
-  // Closing waits for the work under way.
+  // Closing waits for running work.
   StopJobs(handle->env);
   handle->index->Close();
 }

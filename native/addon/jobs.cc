@@ -13,8 +13,8 @@
 #include "addon/arguments.h"
 #include "platform/exiting.h"
 
-// What is used of libuv, which every Node exports. Declared here because the headers of Node-API
-// alone come without uv.h; its binary interface is fixed for all of version 1.
+// Functions of libuv, which Node exports. Declared here because the headers of Node-API do not
+// include uv.h; the ABI is stable within version 1.
 extern "C" {
 struct uv_work_s;
 int uv_queue_work(uv_loop_s* loop, uv_work_s* request, void (*work)(uv_work_s*),
@@ -32,7 +32,7 @@ constexpr int kUvWork = 7;  // UV_WORK of uv_req_type
 
 class Job;
 
-// Touched by its environment's thread alone, but for `ending`.
+// Used by its environment's thread only, except `ending`.
 struct Environment {
   std::atomic<bool> ending{false};
   std::unordered_set<Job*> jobs;
@@ -61,7 +61,7 @@ class Job {
         work_(std::move(work)),
         convert_(std::move(convert)) {}
 
-  // Gives the promise. From here on the job owns itself.
+  // Returns the promise. The job owns itself from here on.
   static Napi::Value Start(std::unique_ptr<Job> job) {
     uv_loop_s* loop = nullptr;
     napi_value promise = nullptr;
@@ -86,7 +86,7 @@ class Job {
     Job* job = static_cast<Job*>(uv_req_get_data(request));
     const EndsWith ends(&job->environment_->ending);
     if (Exiting()) {
-      // Not done, so not well: what it was to make is not there.
+      // Cancelled before it began.
       job->status_ = ExitingStatus();
       return;
     }
@@ -104,14 +104,14 @@ class Job {
     Environment* environment = job->environment_;
     environment->jobs.erase(job.get());
     if (environment->ending) {
-      // Nobody is left to hear of it.
+      // The environment has ended.
       EndIfIdle(environment);
       return;
     }
     const Napi::HandleScope handles(job->env_);
     napi_callback_scope scope = nullptr;
     napi_value resource = nullptr;
-    // Closing the scope runs what waits for the promise.
+    // Closing the scope runs the promise's reactions.
     if (napi_create_object(job->env_, &resource) != napi_ok ||
         napi_open_callback_scope(job->env_, resource, environment->context, &scope) != napi_ok) {
       return;
@@ -120,8 +120,7 @@ class Job {
     napi_close_callback_scope(job->env_, scope);
   }
 
-  // Whatever happens to the value, the promise settles. (It does not where a worker was terminated
-  // meanwhile, and nobody can be told.)
+  // The promise settles even if the conversion fails, unless the worker was terminated meanwhile.
   void Settle() {
     const Napi::Env env(env_);
     try {

@@ -1,9 +1,9 @@
 // Work off the main thread, and the promise it settles.
 //
-// On libuv's pool, but not as Node-API's async work: when a worker thread is terminated, Node waits
-// for that, however long it takes, before it tells anybody. Requests of our own it does not wait
-// for. So its cleanup hooks are the first to know; ours ask the work under way to stop
-// (platform/exiting.h), and hold up the end of the environment until it has.
+// Uses libuv's pool directly. When a worker thread is terminated, Node waits for Node-API's async
+// work before it calls any cleanup hook, but not for other requests. So our cleanup hook runs at
+// once: it asks running work to stop (platform/exiting.h) and delays the end of the environment
+// until it has.
 #ifndef SIGHTLINE_ADDON_JOBS_H_
 #define SIGHTLINE_ADDON_JOBS_H_
 
@@ -15,19 +15,18 @@
 
 namespace sightline::addon {
 
-// Once for each environment, before anything else of this file.
+// Call once per environment, before the other functions.
 void InitJobs(Napi::Env env);
 
-// The environment is about to go: its work stops where it stands. For cleanup hooks, which run in
-// an order that nobody should rely on.
+// Stops the work of an environment that is about to end. For cleanup hooks, whose order is
+// unspecified.
 void StopJobs(napi_env env);
 
-// Runs `work` in a thread of the pool and gives a promise. `convert` makes the value on the main
-// thread afterwards; null: undefined. `work` gets no env and must own its inputs.
-// This is the place where running out of memory becomes a status.
+// Runs `work` in a thread of the pool and returns a promise. `convert` then makes the value on the
+// main thread; null: undefined. `work` must own its inputs. std::bad_alloc becomes a status here.
 Napi::Value RunAsync(Napi::Env env, std::function<Status()> work,
                      std::function<Napi::Value(Napi::Env)> convert = nullptr);
-// The same for work that gives a number.
+// The same for work that returns a number.
 Napi::Value RunForNumber(Napi::Env env, std::function<Status(uint64_t*)> work);
 
 }  // namespace sightline::addon

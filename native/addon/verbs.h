@@ -30,12 +30,14 @@ Napi::Value Search(const Napi::CallbackInfo& info);
 Napi::Value SearchBatch(const Napi::CallbackInfo& info);
 Napi::Value CopyRows(const Napi::CallbackInfo& info);
 Napi::Value CopyKeys(const Napi::CallbackInfo& info);
+Napi::Value CopyPayloads(const Napi::CallbackInfo& info);
 Napi::Value RowsOf(const Napi::CallbackInfo& info);
 
 // verbs_write.cc
 Napi::Value Check(const Napi::CallbackInfo& info);
 Napi::Value Add(const Napi::CallbackInfo& info);
 Napi::Value Update(const Napi::CallbackInfo& info);
+Napi::Value SetPayloads(const Napi::CallbackInfo& info);
 Napi::Value Remove(const Napi::CallbackInfo& info);
 Napi::Value Rollback(const Napi::CallbackInfo& info);
 Napi::Value Settle(const Napi::CallbackInfo& info);

@@ -1,5 +1,4 @@
-// The steps of a compaction; index/compact.cc says what they do, lib/vectors/write/compact.ts in
-// what order.
+// The steps of a compaction (index/compact.cc), in the order of lib/vectors/write/compact.ts.
 #include <memory>
 
 #include "addon/arguments.h"
@@ -16,7 +15,7 @@ Napi::Value CreateBeside(const Napi::CallbackInfo& info) {
                      [=](std::shared_ptr<Index>* made) { return index->CreateBeside(made); });
 }
 
-// copyLive(handle, fresh, first, threads): Promise<number>, the row to go on from
+// copyLive(handle, fresh, first, threads): Promise<number>, the next row
 Napi::Value CopyLive(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   std::shared_ptr<Index> fresh = IndexAt1(info);

@@ -1,4 +1,4 @@
-// Pictures as models take them.
+// Preprocessing of pictures.
 #include "addon/arguments.h"
 #include "addon/verbs.h"
 #include "image/resize.h"
@@ -6,7 +6,7 @@
 namespace sightline::addon {
 
 // resizeRgb(rgb, width, height, resizedWidth, resizedHeight, left, top, keptWidth, keptHeight,
-// filter, out): void; out is filled. At once: the threads that call it do nothing else meanwhile.
+// filter, out): void; fills out. Synchronous: it is called in worker threads.
 Napi::Value ResizeRgb(const Napi::CallbackInfo& info) {
   const Span<const uint8_t> rgb = Uint8sAt(info, 0);
   ResizePlan plan;

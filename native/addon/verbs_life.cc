@@ -54,7 +54,7 @@ Napi::Value LockFile(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// create(path, dim, metric, M, efConstruction, seed, label, storage): Promise<handle>; path '' is
+// create(path, dim, metric, M, efConstruction, seed, label, storage, keyType): Promise<handle>; path '' is
 // memory.
 Napi::Value Create(const Napi::CallbackInfo& info) {
   const std::string path = StringAt(info, 0);
@@ -66,6 +66,8 @@ Napi::Value Create(const Napi::CallbackInfo& info) {
   parameters.seed = IntegerAt(info, 5, 0, kMaxSafeInteger);
   parameters.label = StringAt(info, 6);
   const auto storage = static_cast<Storage>(IntegerAt(info, 7, 0, kLastStorage));
+  parameters.key_type = static_cast<uint32_t>(IntegerAt(info, 8, 0, 1));
+  parameters.payloads = parameters.key_type != 0;
   return RunForIndex(info.Env(), [=](std::shared_ptr<Index>* made) {
     return Index::Create(path, parameters, made, storage);
   });
@@ -95,6 +97,7 @@ Napi::Value Info(const Napi::CallbackInfo& info) {
   out.Set("seed", Number(env, parameters.seed));
   out.Set("label", Napi::String::New(env, parameters.label));
   out.Set("storage", Number(env, static_cast<uint32_t>(index.storage())));
+  out.Set("keyType", Number(env, parameters.key_type));
   out.Set("readOnly", Napi::Boolean::New(env, index.read_only()));
   out.Set("recovered", Napi::String::New(env, index.recovered()));
   return out;

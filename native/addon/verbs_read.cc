@@ -205,6 +205,20 @@ Napi::Value CopyKeys(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// copyPayloads(handle, rows, out, lengths): number of rows, the first ones, whose payloads fitted
+Napi::Value CopyPayloads(const Napi::CallbackInfo& info) {
+  const Index& index = IndexRefAt0(info);
+  const Span<const uint32_t> rows = Uint32sAt(info, 1);
+  const Span<uint8_t> out = RoomAt<uint8_t>(info, 2);
+  const Span<uint32_t> lengths = RoomAt<uint32_t>(info, 3);
+  Require(info, lengths.size >= rows.size, "the array for lengths is too short");
+  size_t done = 0;
+  const Status status =
+      index.CopyPayloads(rows.data, rows.size, out.data, out.size, lengths.data, &done);
+  if (!status.ok()) Throw(info.Env(), status);
+  return Napi::Number::New(info.Env(), static_cast<double>(done));
+}
+
 // rowsOf(handle, keys, out): void; 0xffffffff where there is none
 Napi::Value RowsOf(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);

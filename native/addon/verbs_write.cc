@@ -1,6 +1,7 @@
 // Changing an index. Inputs are copied before the call returns: what JavaScript does to its arrays
 // afterwards does not matter.
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "addon/arguments.h"
@@ -16,6 +17,7 @@ constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;
 struct Rows {
   std::vector<float> vectors;
   std::vector<int64_t> keys;
+  Payloads payloads;
   AddResult result;
 };
 
@@ -32,6 +34,25 @@ std::shared_ptr<Rows> RowsAt1(const Napi::CallbackInfo& info, const Index& index
   }
   rows->vectors.assign(vectors.data, vectors.data + vectors.size);
   return rows;
+}
+
+// Arguments `at` and `at + 1`: Uint8Array of the payloads one after another, Uint32Array of their
+// lengths, one per row; or undefined twice.
+Payloads PayloadsAt(const Napi::CallbackInfo& info, size_t at, size_t rows) {
+  Payloads payloads;
+  if (info[at].IsUndefined() && info[at + 1].IsUndefined()) return payloads;
+  const Span<const uint8_t> bytes = Uint8sAt(info, at);
+  const Span<const uint32_t> lengths = Uint32sAt(info, at + 1);
+  payloads.bytes.assign(bytes.data, bytes.data + bytes.size);
+  payloads.lengths.assign(lengths.data, lengths.data + lengths.size);
+  if (!payloads.Fit(rows)) {
+    Throw(info.Env(), Status(StatusCode::kInvalidRange, "the payloads do not fit their lengths"));
+  }
+  return payloads;
+}
+
+size_t RowsIn(const Rows& rows, const Index& index) {
+  return rows.vectors.size() / index.parameters().dim;
 }
 
 Napi::Value ResultOf(Napi::Env env, const AddResult& result) {
@@ -54,20 +75,24 @@ Napi::Value Check(const Napi::CallbackInfo& info) {
   });
 }
 
-// add(handle, vectors, keys, threads, more): Promise<{ firstRow, rows }>
+// add(handle, vectors, keys, threads, more, payloads, lengths): Promise<{ firstRow, rows }>
 Napi::Value Add(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   std::shared_ptr<Rows> rows = RowsAt1(info, *index);
   const size_t threads = ThreadsAt(info, 3);
   const bool more = BoolAt(info, 4);
+  rows->payloads = PayloadsAt(info, 5, RowsIn(*rows, *index));
   ReportMemory(info);
   return RunAsync(
       info.Env(),
-      [=] { return index->Add(&rows->vectors, rows->keys, threads, &rows->result, more); },
+      [=] {
+        return index->Add(&rows->vectors, rows->keys, threads, &rows->result, more,
+                          std::move(rows->payloads));
+      },
       [=](Napi::Env env) { return ResultOf(env, rows->result); });
 }
 
-// update(handle, vectors, keys, insertMissing, threads, more): Promise<{ firstRow, rows }>
+// update(handle, vectors, keys, insertMissing, threads, more, payloads, lengths): Promise<{ firstRow, rows }>
 Napi::Value Update(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
   std::shared_ptr<Rows> rows = RowsAt1(info, *index);
@@ -77,14 +102,28 @@ Napi::Value Update(const Napi::CallbackInfo& info) {
   const bool insert_missing = BoolAt(info, 3);
   const size_t threads = ThreadsAt(info, 4);
   const bool more = BoolAt(info, 5);
+  rows->payloads = PayloadsAt(info, 6, RowsIn(*rows, *index));
   ReportMemory(info);
   return RunAsync(
       info.Env(),
       [=] {
         return index->Update(&rows->vectors, rows->keys, insert_missing, threads, &rows->result,
-                             more);
+                             more, std::move(rows->payloads));
       },
       [=](Napi::Env env) { return ResultOf(env, rows->result); });
+}
+
+// setPayloads(handle, keys, payloads, lengths): Promise<void>
+Napi::Value SetPayloads(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Index> index = IndexAt0(info);
+  auto rows = std::make_shared<Rows>();
+  rows->keys = KeysAt(info, 1);
+  rows->payloads = PayloadsAt(info, 2, rows->keys.size());
+  if (rows->payloads.lengths.size() != rows->keys.size()) {
+    Throw(info.Env(), Status(StatusCode::kInvalidType, "a payload for every key is needed"));
+  }
+  return RunAsync(info.Env(),
+                  [=] { return index->SetPayloads(rows->keys, std::move(rows->payloads)); });
 }
 
 // remove(handle, keys): Promise<number>

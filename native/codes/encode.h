@@ -1,11 +1,11 @@
-// One row's code: the ways to write few bits for a row's difference r to the centre.
+// Encodes a row's difference r to the centre in few bits per value.
 //
 //     pairs    r ~ scale * (u - 1.5),   u in 0..3      r rotated first
 //     nibbles  r ~ scale * (u - 7.5),   u in 0..15     r rotated first
 //     bytes    r ~ scale * (u - 63.5),  u in 0..127    r rotated first
 //     halves   r ~ scale * h,           h a half float, scale a power of two
 //
-// scale is such that <r, its approximation> = <r, r>, which makes estimates of <q, r> unbiased.
+// With scale such that <r, approximation> = <r, r>, estimates of <q, r> are unbiased.
 #ifndef SIGHTLINE_CODES_ENCODE_H_
 #define SIGHTLINE_CODES_ENCODE_H_
 
@@ -19,22 +19,22 @@ enum class CodeKind { kNibbles, kBytes, kHalves };
 constexpr size_t ValuesInBlock(CodeKind kind) {
   return kind == CodeKind::kNibbles ? 64 : kind == CodeKind::kBytes ? 32 : 16;
 }
-// What is taken off a level before it is scaled.
+// Subtracted from a level before scaling.
 constexpr float MiddleOf(CodeKind kind) {
   return kind == CodeKind::kNibbles ? 7.5f : kind == CodeKind::kBytes ? 63.5f : 0.0f;
 }
 
 struct Encoded {
   float scale = 0;
-  float error = 0;  // squared length of what the code gets wrong
+  float error = 0;  // squared length of the quantization error
 };
 
-// Writes the code of `values`, n floats (whole blocks) with squared length `squared`.
+// Encodes `values`: n floats (whole blocks) with squared length `squared`.
 Encoded EncodePairs(const float* values, size_t n, double squared, unsigned char* out);
 Encoded EncodeNibbles(const float* values, size_t n, double squared, unsigned char* out);
 Encoded EncodeBytes(const float* values, size_t n, double squared, unsigned char* out);
-// Gives the scale. A value is off by half a unit of its last place at most: its square by a 2^-21 /
-// 12 of the value's own on average.
+// Returns the scale. Rounding is at most half a unit in the last place; its mean square is 2^-21 /
+// 12 of the value's square.
 float EncodeHalves(const float* values, size_t n, unsigned char* out);
 
 }  // namespace sightline

@@ -1,4 +1,4 @@
-// What estimates turned out to be off by, and whether they can tell near rows from far ones.
+// The errors of estimated distances, and whether estimates separate near rows from far ones.
 #ifndef SIGHTLINE_CODES_ESTIMATE_ERRORS_H_
 #define SIGHTLINE_CODES_ESTIMATE_ERRORS_H_
 
@@ -8,8 +8,8 @@
 
 namespace sightline {
 
-// Of one query: the rows that were found by estimates get exact distances anyway. Nothing is
-// assumed of how rows are spread, or of what a code should be good for.
+// For one query. Errors are measured on the rows that get exact distances anyway, without
+// assumptions about the distribution of rows or the quality of a code.
 class EstimateErrors {
  public:
   void Add(float estimate, float exact) {
@@ -18,8 +18,8 @@ class EstimateErrors {
     ++count_;
   }
   float deviation() const { return static_cast<float>(Deviation()); }
-  // Whether what is estimated as `far` or more is hardly nearer than `near`, which is exact. A list
-  // whose end is near because estimates are rough was filled by chance.
+  // True if a row estimated at `far` or more is unlikely to be nearer than `near`, an exact
+  // distance.
   bool CanTell(float near, float far, double deviations) const {
     return static_cast<double>(far) - near >= deviations * Deviation();
   }

@@ -8,7 +8,7 @@
 namespace sightline {
 namespace {
 
-// Groups of 4 values go through in pairs.
+// Groups of 4 values are processed in pairs.
 constexpr size_t kMultiple = 8;
 constexpr size_t kCentreSample = 4096;
 
@@ -18,7 +18,7 @@ void Fetch(const void* at, size_t bytes) {
   }
 }
 
-// Rounded to a byte between `low` and low + 255 * step.
+// Quantizes to a byte in [low, low + 255 * step].
 uint8_t ByteOf(float value, float low, float inverse_step) {
   const float byte = (value - low) * inverse_step + 0.5f;
   return static_cast<uint8_t>(std::clamp(byte, 0.0f, 255.0f));
@@ -115,7 +115,7 @@ void InlineCodes::Encode(const VectorView& rows, const uint16_t* turned, uint32_
   for (size_t i = 0; i < dim_; ++i) from[i] = x[i] - centre_[i];
   std::fill(from + dim_, from + padded, 0.0f);
   rotation_.Apply(from);
-  // Rounded as its neighbors are, so that the difference of copies is nothing.
+  // Rounded as its neighbors are, so that copies have a difference of zero.
   kernels_->inline_codes->halve(from, padded, scratch->to.data());
   for (size_t i = 0; i < padded; ++i) {
     from[i] = FromHalf(scratch->to[i]);

@@ -1,9 +1,9 @@
-// Inline codes: 1-bit codes of a node's neighbors beside its links, in one block per 32 links. One
-// read prices all of them.
+// Inline codes: 1-bit codes of a node's neighbors beside its links, in one block per 32 links, so
+// that one read gives estimates for all of them.
 //
 // Sources: RaBitQ, Gao and Long, arXiv:2405.12497 (the code and its unbiased estimate); SymphonyQG,
 // Gou et al., arXiv:2411.12229 (codes relative to the node, beside its links; the exact distance of
-// the node that is expanded). Ideas only; departures are told in docs/adr/0009.
+// the expanded node). Departures: docs/adr/0009.
 //
 // For a node v with row x, a neighbor with row y, and a query q, with r = R(y - x), R a random
 // rotation, s the signs of r:
@@ -16,12 +16,12 @@
 //     dot, cosine   -<q, y>    ~  -<q, x> - <x, y - x> + f <s, R(x - c)>  -  f <s, R(q - c)>
 //     euclidean     |q - y|^2  ~  |q - x|^2 + |r|^2 + 2 f <s, R(x - c)>  -  2 f <s, R(q - c)>
 //
-// The first term is exact and known when v is expanded; what stands before the last f is kept as
+// The first term is exact and known when v is expanded. The terms up to the last are stored as
 // `offset`, f as `slope`, a byte each (InlineBlock); <s, R(q - c)> comes from table look-ups for 32
 // neighbors at once. The estimate's deviation is about 0.75 |q - x| |y - x| / sqrt(dim).
 //
-// A block belongs to the list of links it was made of. When a list changes, its node is not current
-// any more (Graph::Touch) until it is coded again.
+// When a list of links changes, its node is no longer current (Graph::Touch) until it is coded
+// again.
 #ifndef SIGHTLINE_CODES_INLINE_CODES_H_
 #define SIGHTLINE_CODES_INLINE_CODES_H_
 
@@ -39,7 +39,7 @@
 
 namespace sightline {
 
-// A query made ready. Memory is kept between queries.
+// A prepared query; its memory is reused.
 struct InlineQuery {
   std::vector<float> rotated;
   AlignedArray<uint8_t> entries;
@@ -47,21 +47,21 @@ struct InlineQuery {
   float total = 0;  // sum of the rotated query
 };
 
-// Threads  any number of readers of current nodes; Encode of different nodes by several threads, if
-//          no reader can still be reading them (the owner waits); the rest by one writer.
+// Threads  many readers of current nodes; Encode of different nodes by several threads while no
+//          reader uses them (the owner waits); the rest by one writer.
 class InlineCodes {
  public:
-  // links: places of a list, 2M.
+  // links: capacity of a list, 2M.
   InlineCodes(const KernelTable* kernels, Metric metric, size_t dim, size_t links, uint64_t seed);
 
-  // max_nodes: what there will be at most. readers: who is waited for when codes move.
+  // readers: waited for when codes move.
   Status Reserve(uint64_t max_nodes, Epoch* readers = nullptr);
-  // Marks for nodes [0, nodes), new ones not current; before any of them can be reached.
-  // current_words() may be others then.
+  // Grows the marks to nodes [0, nodes), new ones not current, before any of them can be reached.
+  // current_words() may move.
   Status GrowMarks(uint64_t nodes);
-  // Memory for the codes of nodes [0, nodes); before they are coded.
+  // Makes room for the codes of nodes [0, nodes).
   Status Grow(uint64_t nodes);
-  // Takes the centre from a sample of the rows; once, before the first Encode.
+  // Computes the centre from a sample of the rows; once, before the first Encode.
   void Centre(const VectorView& rows);
   bool centred() const { return centred_; }
 
@@ -75,7 +75,7 @@ class InlineCodes {
   // Bit n & 63 of word n >> 6, for Graph::Watch.
   std::atomic<uint64_t>* current_words() { return current_.data(); }
   uint64_t CountCurrent(uint64_t nodes) const;
-  // No node from `first` on is current afterwards.
+  // Marks the nodes from `first` on as not current.
   void Forget(uint64_t first);
 
   struct Scratch {
@@ -84,12 +84,12 @@ class InlineCodes {
     std::vector<float> work;
     std::vector<uint16_t> to;
   };
-  // Rows turned once instead of once per link: 2 bytes a value, `turned_stride` values a row. For
-  // coding many nodes; their neighbors' rows are half as long then, and need no turning.
+  // For coding many nodes: rotates each row once instead of once per link. 2 bytes per value,
+  // `turned_stride` values per row.
   size_t turned_stride() const { return rotation_.padded(); }
   void Turn(const VectorView& rows, uint32_t row, Scratch* scratch, uint16_t* out) const;
   // Codes the neighbors `ids` (n <= links) of `node`, all of them trusted rows of the view.
-  // turned: what Turn gives for every row of the view, or nullptr.
+  // turned: the result of Turn for all rows of the view, or nullptr.
   void Encode(const VectorView& rows, const uint16_t* turned, uint32_t node, const uint32_t* ids,
               size_t n, Scratch* scratch);
 
@@ -99,10 +99,10 @@ class InlineCodes {
     return *reinterpret_cast<const InlineBlock*>(bytes_.data() + node * stride_ +
                                                  block * block_bytes_);
   }
-  // Bytes of a node, for fetching ahead.
+  // Bytes per node, for prefetching.
   size_t stride() const { return stride_; }
   const InlineCodeKernels& kernels() const { return *kernels_->inline_codes; }
-  // What is written to; more is reserved.
+  // Committed memory; more is reserved.
   size_t resident_bytes() const {
     return coded_.load(std::memory_order_relaxed) * stride_ + current_.committed_bytes();
   }

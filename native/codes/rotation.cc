@@ -8,8 +8,8 @@
 namespace sightline {
 namespace {
 
-// One round leaves a vector with few large values in a few large values; two do not. (Recall@10 at
-// 32 expansions, CLIP-like rows, 1-bit codes: 0.922 after one round, 0.932 after two.)
+// After one round a sparse vector still has a few large values. (Recall@10 at 32 expansions,
+// CLIP-like rows, 1-bit codes: 0.922 after one round, 0.932 after two.)
 constexpr size_t kRounds = 2;
 
 }  // namespace

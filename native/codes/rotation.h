@@ -1,4 +1,4 @@
-// A random orthogonal map that costs n log n: what was in one coordinate is in all afterwards.
+// A random rotation in O(n log n), which spreads each coordinate over all.
 #ifndef SIGHTLINE_CODES_ROTATION_H_
 #define SIGHTLINE_CODES_ROTATION_H_
 
@@ -10,17 +10,17 @@
 
 namespace sightline {
 
-// Passes of random signs and a Hadamard transform. Lengths and angles stay as they are. Where the
-// padded length is no power of two, passes run over its first and its last 2^p values in turn. Each
-// has signs of its own: two transforms of nearly the same values would otherwise undo each other.
+// Passes of random signs and a Hadamard transform, which preserve lengths and angles. If the padded
+// length is no power of two, passes alternate between its first and last 2^p values. Each has its
+// own signs: two transforms of nearly the same values would otherwise cancel.
 class Rotation {
  public:
-  // multiple: what the padded length is a multiple of; a power of two, >= 8.
+  // multiple: divides the padded length; a power of two, >= 8.
   Rotation(const KernelTable* kernels, size_t dim, uint64_t seed, size_t multiple = 64);
 
   // `dim` rounded up.
   size_t padded() const { return padded_; }
-  // values: padded() floats, those from dim on are zero. In place.
+  // values: padded() floats, zero from dim on. In place.
   void Apply(float* values) const;
 
  private:

@@ -138,7 +138,7 @@ Status RowCodes::Encode(const VectorView& rows, size_t from, size_t to, size_t t
 }
 
 void RowCodes::Prepare(const float* query, QueryCode* out) const {
-  // Room for the rotated query too, which halves need for coarse estimates only.
+  // Also for the rotated query, which halves need for coarse estimates only.
   out->work.assign(rotation_.padded(), 0.0f);
   float* work = out->work.data();
   for (size_t i = 0; i < dim_; ++i) work[i] = query[i] - centre_[i];
@@ -151,11 +151,11 @@ void RowCodes::Prepare(const float* query, QueryCode* out) const {
   const float length = weight * std::sqrt(squared / static_cast<float>(rotation_.padded()));
   out->coarse_deviation = length * coarse_error_;
   out->deviation = length * error_;
-  // Of the sum of floats itself: beside halves it counts.
+  // Rounding of the float sum, which matters for halves.
   const float rounding =
       0x1p-23f * (std::fabs(out->base) + spread_ * (spread_ + weight * std::sqrt(squared)));
   if (!rotated()) {
-    // Errors stand where the values are, and a query's values stand there too.
+    // Errors are concentrated in the coordinates where queries have large values too.
     double variance = 0;
     for (size_t i = 0; i < dim_; ++i) {
       variance += static_cast<double>(work[i]) * work[i] * half_errors_[i];
@@ -166,7 +166,7 @@ void RowCodes::Prepare(const float* query, QueryCode* out) const {
   rotation_.Apply(work);
   const float step = Quantise(out);
   out->factor *= step;
-  // The query's own rounding: a step, evenly spread, in each value.
+  // The query's own quantization: uniform within a step, in each value.
   out->deviation = std::hypot(out->deviation, weight * step * spread_ / std::sqrt(12.0f));
 }
 
@@ -180,8 +180,7 @@ float RowCodes::Quantise(QueryCode* out) const {
     for (size_t j = 0; j < 8; ++j) largest[j] = std::max(largest[j], std::fabs(work[i + j]));
   }
   const float most = *std::max_element(largest, largest + 8);
-  // Past the ends of float32 there is nothing to tell rows apart by: a query that overflows the
-  // rotation, or one so short that its values vanish, gets a code of zeros.
+  // A query that overflows the rotation, or whose values underflow, gets a code of zeros.
   const float scale = most > 0 ? 127.0f / most : 0.0f;
   const bool is_usable = std::isfinite(most) && std::isfinite(scale);
   const float inverse = is_usable ? scale : 0.0f;

@@ -1,6 +1,6 @@
-// Epoch-based reclamation: a writer waits until everybody who may still read something old has
-// left; nobody waits who comes later. Two epochs are enough, because one writer waits at a time.
-// Source: the idea of sleepable read-copy-update (McKenney).
+// Epoch-based reclamation: a writer waits until all readers of old data have left, but not for
+// later ones. Two epochs suffice for one waiting writer. Source: sleepable read-copy-update
+// (McKenney).
 #ifndef SIGHTLINE_CORE_EPOCH_H_
 #define SIGHTLINE_CORE_EPOCH_H_
 
@@ -26,8 +26,8 @@ class Epoch {
     uint32_t side_;
   };
 
-  // Returns when all that were reading at the call have left. What was changed before the call is
-  // seen by everybody who enters after it.
+  // Returns when all readers at the time of the call have left. Later readers see all changes made
+  // before the call.
   void Wait() {
     const uint32_t old = phase_.fetch_add(1, std::memory_order_seq_cst) & 1;
     while (count_[old].value.load(std::memory_order_seq_cst) != 0) {
@@ -41,12 +41,12 @@ class Epoch {
       const uint32_t side = phase_.load(std::memory_order_seq_cst) & 1;
       count_[side].value.fetch_add(1, std::memory_order_seq_cst);
       if ((phase_.load(std::memory_order_seq_cst) & 1) == side) return side;
-      // A writer began the next epoch in between and may not have counted us.
+      // A writer began the next epoch meanwhile and may not have counted this reader.
       count_[side].value.fetch_sub(1, std::memory_order_release);
     }
   }
 
-  // On lines of their own: readers write them.
+  // On cache lines of their own: readers write them.
   struct alignas(64) Count {
     std::atomic<int64_t> value{0};
   };

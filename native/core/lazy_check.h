@@ -1,8 +1,6 @@
-// "Check before first use": one bit per thing (row, block of links) that says it was checked.
-//
-// Whoever owns the bytes fills the bits; whoever reads the bytes asks. So a search can refuse
-// damaged bytes it is about to use without knowing about files or checksums, and a file need not be
-// read whole when it is opened.
+// Check before first use: one bit per item (row, block of links) that was checked. The owner of the
+// bytes sets the bits, readers ask. So a search refuses damaged bytes without knowing files or
+// checksums, and opening need not read the whole file.
 #ifndef SIGHTLINE_CORE_LAZY_CHECK_H_
 #define SIGHTLINE_CORE_LAZY_CHECK_H_
 
@@ -13,9 +11,9 @@
 namespace sightline {
 
 struct LazyCheck {
-  // Bit i & 63 of word i >> 6 is set once thing i is trusted. nullptr: everything is trusted.
+  // Bit i & 63 of word i >> 6 is set once item i is trusted. nullptr: all are trusted.
   const std::atomic<uint64_t>* words = nullptr;
-  // Checks thing i (slow path, takes a lock) and remembers it; false: damaged.
+  // Checks item i (slow path, takes a lock) and sets its bit; false: damaged.
   bool (*check)(void* owner, size_t i) = nullptr;
   void* owner = nullptr;
 

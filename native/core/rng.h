@@ -8,8 +8,8 @@
 
 namespace sightline {
 
-// One step of splitmix64: turns any 64-bit value into a well-mixed one. Also a stateless generator:
-// SplitMix64(seed ^ row) is a value that depends on the row alone and not on insertion order.
+// One step of splitmix64, a 64-bit mixer. SplitMix64(seed ^ row) depends on the row alone, not on
+// the order of insertion.
 inline uint64_t SplitMix64(uint64_t x) {
   x += 0x9e3779b97f4a7c15ull;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;

@@ -21,7 +21,7 @@ class [[nodiscard]] Status {
   static Status Ok() { return Status(); }
   bool ok() const { return code_ == StatusCode::kOk; }
   StatusCode code() const { return code_; }
-  // Names the thing, the expected and the received. Empty when ok.
+  // Names the item, expected and actual values. Empty if ok.
   const std::string& message() const { return message_; }
 
  private:

@@ -1,7 +1,5 @@
-// Bounded top-k: keeps the k best (distance, row) pairs of any number pushed.
-//
-// Best is the smaller distance, and the smaller row where distances are equal, so the result does
-// not depend on the order of the pushes or on how rows were split between threads.
+// Bounded top-k: keeps the k nearest (distance, row) pairs. Equal distances are ordered by row, so
+// the result depends neither on the order of pushes nor on how rows are split between threads.
 #ifndef SIGHTLINE_CORE_TOP_K_H_
 #define SIGHTLINE_CORE_TOP_K_H_
 
@@ -40,7 +38,7 @@ class TopK {
 
   // Offers a pair; returns whether it was kept. A NaN distance is never kept: it has no order.
   bool push(float distance, uint32_t row) {
-    // Written so that NaN fails, and so that most pairs cost this one comparison.
+    // NaN fails; most pairs cost only this comparison.
     if (!(distance <= bound_)) return false;
     const Neighbor item{distance, row};
     if (heap_.size() < k_) {
@@ -65,7 +63,7 @@ class TopK {
   size_t k() const { return k_; }
   float threshold() const { return threshold_; }
 
-  // Offers everything `other` holds.
+  // Pushes all pairs of `other`.
   void Merge(const TopK& other) {
     for (const Neighbor& item : other.heap_) push(item.distance, item.row);
   }
@@ -90,7 +88,7 @@ class TopK {
     return sorted;
   }
 
-  // Ready for the next query with the same k and threshold; keeps its memory.
+  // Prepares for the next query with the same k and threshold; keeps the memory.
   void clear() {
     heap_.clear();
     RefreshBound();
@@ -107,7 +105,7 @@ class TopK {
 
   size_t k_;
   float threshold_;
-  float bound_ = 0;             // refuse at once what is above
+  float bound_ = 0;             // farther pairs are refused
   std::vector<Neighbor> heap_;  // max-heap: front is the worst kept
 };
 

@@ -1,8 +1,6 @@
-// Places where something becomes visible to other threads, or where two readings belong together.
-//
-// In the thread harness (test/harness/threads.cc, built with SIGHTLINE_YIELD_POINTS) the thread now
-// and then stops here, so that interleavings which a run of hours would not meet happen in seconds.
-// Everywhere else this is nothing.
+// Marks places where data becomes visible to other threads, or between two related reads. The
+// thread harness (test/harness/threads.cc, built with SIGHTLINE_YIELD_POINTS) pauses threads here
+// at random, which provokes rare interleavings. In other builds this is empty.
 #ifndef SIGHTLINE_CORE_YIELD_POINT_H_
 #define SIGHTLINE_CORE_YIELD_POINT_H_
 

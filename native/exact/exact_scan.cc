@@ -8,8 +8,8 @@
 namespace sightline {
 namespace {
 
-// Rows per kernel call: long enough that the call and the prefetch of its first rows do not show,
-// short enough for its distances to stay in the first cache level.
+// Rows per kernel call: enough to amortize the call and its first prefetches, few enough for the
+// distances to stay in the L1 cache.
 constexpr size_t kBlock = 1024;
 
 class Scan {
@@ -60,7 +60,7 @@ class Scan {
   float distances_[kBlock];
 };
 
-// Bits of word `word` that stand for rows in [begin, end).
+// Bits of word `word` for rows in [begin, end).
 uint64_t RangeMask(size_t word, size_t begin, size_t end) {
   uint64_t mask = ~uint64_t{0};
   const size_t first = word * 64;

@@ -14,7 +14,7 @@ void PutFileHeader(const Magic& magic, unsigned char* bytes) {
 }
 
 Status CheckFileHeader(const Magic& magic, const unsigned char* bytes, const std::string& name,
-                       bool* read_only_features) {
+                       bool* read_only_features, uint64_t known) {
   if (std::memcmp(bytes, magic.data(), magic.size()) != 0 ||
       GetLe<uint32_t>(bytes, 8) != kByteOrder) {
     return Status(StatusCode::kFileCorrupt, name + " does not begin like a Sightline file");
@@ -25,7 +25,7 @@ Status CheckFileHeader(const Magic& magic, const unsigned char* bytes, const std
                                                 ", this build reads version " +
                                                 std::to_string(kMajorVersion));
   }
-  if (GetLe<uint64_t>(bytes, 16) != 0) {
+  if ((GetLe<uint64_t>(bytes, 16) & ~known) != 0) {
     return Status(StatusCode::kFileVersion, name + " uses features this build does not know");
   }
   *read_only_features = GetLe<uint64_t>(bytes, 24) != 0;

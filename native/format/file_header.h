@@ -12,7 +12,7 @@
 namespace sightline {
 
 inline constexpr uint16_t kMajorVersion = 1;
-inline constexpr uint16_t kMinorVersion = 1;
+inline constexpr uint16_t kMinorVersion = 2;
 inline constexpr uint32_t kByteOrder = 0x01020304;
 
 // CR LF and ^Z show a file that went through a text-mode copy, the first byte a 7-bit one.
@@ -26,10 +26,11 @@ using Uuid = std::array<unsigned char, 16>;
 void PutFileHeader(const Magic& magic, unsigned char* bytes);
 
 // Checks bytes 0..39. `name` is for messages.
+// known                the incompatible features that the caller can read.
 // read_only_features  set when a writer must leave the file alone.
 // Returns  kFileCorrupt (not such a file), kFileVersion (made by a newer version).
 Status CheckFileHeader(const Magic& magic, const unsigned char* bytes, const std::string& name,
-                       bool* read_only_features);
+                       bool* read_only_features, uint64_t known = 0);
 
 }  // namespace sightline
 

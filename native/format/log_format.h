@@ -26,6 +26,10 @@ struct IndexParameters {
   std::string label;  // UTF-8, at most kMaxLabelBytes
   // How often the folder was compacted; names the rows' file while they move, see FORMAT.md.
   uint32_t compactions = 0;
+  // Whether records of the log may have payloads: an older version must not read it.
+  bool payloads = false;
+  // What the keys stand for: 0 themselves; 1 strings, which the payloads hold. Needs payloads.
+  uint32_t key_type = 0;
 
   size_t row_bytes() const { return size_t{dim} * sizeof(float); }
   // Cosine rows are stored at unit length.
@@ -41,7 +45,26 @@ struct IndexParameters {
 Status CheckParameters(const IndexParameters& parameters);
 
 // On disk: never renumber.
-enum class RecordType : uint32_t { kAppend = 1, kRemove = 2, kRollback = 3, kReplace = 4 };
+// 5 and 6 are kAppend and kReplace with payloads.
+enum class RecordType : uint32_t {
+  kAppend = 1,
+  kRemove = 2,
+  kRollback = 3,
+  kReplace = 4,
+  kPayloads = 7,
+};
+
+// Bytes that belong to rows, one after another; the caller's, not looked into here.
+struct Payloads {
+  std::vector<uint32_t> lengths;  // one per row, at most kMaxPayloadBytes; or none at all
+  std::vector<unsigned char> bytes;
+
+  bool empty() const { return lengths.empty(); }
+  // As many lengths as rows, within their limit, and together as many as there are bytes.
+  bool Fit(uint64_t rows) const;
+  // Those of the first rows. They fit.
+  Payloads First(uint64_t rows) const;
+};
 
 struct LogRecord {
   RecordType type = RecordType::kAppend;
@@ -52,7 +75,8 @@ struct LogRecord {
   uint32_t crc = 0;            // of this record, set by encode and decode
   std::vector<int64_t> keys;   // append, replace
   std::vector<uint32_t> crcs;  // append, replace: one per extent; rollback: see FORMAT.md
-  std::vector<uint32_t> rows;  // remove; replace: per key the row it had, or kNoRow
+  std::vector<uint32_t> rows;  // remove, payloads; replace: per key the row it had, or kNoRow
+  Payloads payloads;           // append, replace: none, or one per key; payloads: one per row
 };
 
 // kLogPage bytes.

@@ -30,7 +30,7 @@ void DropFrom(const LinkList& list, uint32_t nodes) {
 
 Status Graph::Reserve(uint64_t max_nodes, Epoch* readers) {
   SL_RETURN_IF_ERROR(base_.Reserve(max_nodes * 2 * m_, readers));
-  // Upper lists per node: 1/M + 1/M^2 + ... <= 1; twice that is beyond any luck.
+  // Expected upper lists per node: 1/M + 1/M^2 + ... <= 1. Twice that leaves room for chance.
   SL_RETURN_IF_ERROR(upper_.Reserve(max_nodes * 2 * m_, readers));
   return upper_first_.Reserve(max_nodes, readers);
 }

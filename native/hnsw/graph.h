@@ -1,6 +1,6 @@
-// The links: fixed-size lists in memory that grows.
+// The links: lists of fixed capacity in growing memory.
 //
-//   base   node 0: 2M ids | node 1: 2M ids | ...        unused places are kNoRow, at the end
+//   base   node 0: 2M ids | node 1: 2M ids | ...        unused slots are kNoRow, at the end
 //   upper  lists of M ids; node x owns lists upper_first(x) .. + level(x) - 1, for levels 1, 2, ...
 #ifndef SIGHTLINE_HNSW_GRAPH_H_
 #define SIGHTLINE_HNSW_GRAPH_H_
@@ -18,8 +18,7 @@
 
 namespace sightline {
 
-// Links are read while they are written: each is its own atomic value, and what a reader reaches
-// through one was written before it.
+// Links are read while they are written: each is atomic, and a node is written before links to it.
 inline uint32_t LoadLink(const uint32_t* link) { return __atomic_load_n(link, __ATOMIC_ACQUIRE); }
 inline void StoreLink(uint32_t* link, uint32_t id) { __atomic_store_n(link, id, __ATOMIC_RELEASE); }
 
@@ -39,14 +38,14 @@ class Graph {
  public:
   Graph(uint32_t m, uint64_t seed) : m_(m), levels_(m, seed) {}
 
-  // readers  who is waited for when links move, see ReservedRange.
+  // readers  waited for when links move, see ReservedRange.
   Status Reserve(uint64_t max_nodes, Epoch* readers = nullptr);
-  // Takes over a snapshot whose sections were laid into base_range() and upper_range().
-  // guard: check of base blocks before first use. kFileCorrupt if the header contradicts itself.
+  // Uses a snapshot whose sections were mapped into base_range() and upper_range().
+  // guard: checks base blocks before first use. kFileCorrupt if the header contradicts itself.
   Status Adopt(const GraphHeader& header, const LazyCheck& guard);
-  // Makes nodes [size(), nodes) exist without links. Insert them before anything else.
+  // Creates nodes [size(), nodes) without links. Insert them before anything else.
   Status Prepare(uint32_t nodes);
-  // Forgets the nodes from `nodes` on and every link to them. No reader may be active.
+  // Removes the nodes from `nodes` on and all links to them. No reader may be active.
   void Truncate(uint32_t nodes);
 
   uint32_t m() const { return m_; }
@@ -72,19 +71,18 @@ class Graph {
     const size_t first = size_t{node} * 8 * m_;
     return guard_.Ok(first / kGraphBlock) && guard_.Ok((first + size_t{8} * m_ - 1) / kGraphBlock);
   }
-  // From now on Touch(node) clears bit node & 63 of word node >> 6; nullptr: no longer. The words
-  // must reach as far as size() does.
+  // Makes Touch(node) clear bit node & 63 of word node >> 6, for all nodes below size(); nullptr
+  // stops that.
   void Watch(std::atomic<uint64_t>* words) { watched_ = words; }
-  // To be called before the level 0 list of `node` is changed: what was derived from it is old
-  // then.
+  // Call before the level 0 list of `node` changes: data derived from it becomes stale.
   void Touch(uint32_t node) {
     if (watched_ == nullptr) return;
     const uint64_t bit = uint64_t{1} << (node & 63);
-    // Most lists that change were changed before: a read shares the line, a write would not.
+    // Usually cleared already: a read keeps the cache line shared, a write would not.
     if ((watched_[node >> 6].load(std::memory_order_acquire) & bit) == 0) return;
     watched_[node >> 6].fetch_and(~bit, std::memory_order_acq_rel);
   }
-  // Asks the memory for the level 0 list of `node`, which will be read soon.
+  // Prefetches the level 0 list of `node`.
   void FetchBase(uint32_t node) const {
 #ifdef __GNUC__
     const uint32_t* ids = base_.data() + size_t{node} * 2 * m_;
@@ -92,16 +90,17 @@ class Graph {
     __builtin_prefetch(ids + 16);
 #endif
   }
-  // Every block was checked: ask no more. Needed before anything is inserted.
+  // All blocks were checked. Needed before an insertion.
   void TrustAll() { guard_ = LazyCheck{}; }
 
   uint64_t upper_lists() const { return upper_lists_; }
   ReservedRange& base_range() { return base_.range(); }
   ReservedRange& upper_range() { return upper_.range(); }
-  // The next part of a mapped snapshot into memory of ours, see ReservedRange. No writer meanwhile.
+  // Copies the next part of a mapped snapshot into private memory, see ReservedRange. No writer
+  // meanwhile.
   Status PromoteBase() { return base_.range().Promote(size_t{size()} * 8 * m_); }
   size_t promoted_bytes() const { return base_.range().promoted(); }
-  // What is written to, or mapped; of level 0 more is reserved.
+  // Committed or mapped memory; more is reserved for level 0.
   size_t resident_bytes() const {
     return size_t{size()} * 8 * m_ + upper_.committed_bytes() + upper_first_.committed_bytes();
   }

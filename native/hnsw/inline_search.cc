@@ -6,15 +6,15 @@
 namespace sightline {
 namespace {
 
-// Levels above this are searched node by node; from there level 0 is entered at once. A walk on
-// codes is cheaper there than one more level of exact distances: 10 of 50 us at 100,000 rows.
+// The lowest upper level to search; level 0 is entered from there. Walking on codes costs less than
+// another level of exact distances, which takes 10 of 50 us at 100,000 rows.
 constexpr uint32_t kEntryLevel = 2;
 constexpr uint32_t kExpanded = 0x80000000u;
-// Removed nodes that a walk may pass through, and so many for each place of its list.
+// Removed nodes that a walk may pass through: in all, and per place of its list.
 constexpr size_t kRemovedAtMost = 256;
 constexpr float kNoDistance = std::numeric_limits<float>::infinity();
 
-// Candidates sorted by distance, in two arrays so that a search through them reads distances only.
+// Candidates sorted by distance. Two arrays, so that searching them reads distances only.
 class Candidates {
  public:
   Candidates(const InlineCodeKernels& kernels, size_t places, InlineWalk* memory)
@@ -27,7 +27,7 @@ class Candidates {
     ids_ = memory->ids.data();
   }
 
-  // Only nearer ones have a place.
+  // Farther candidates are dropped.
   float worst() const { return worst_; }
 
   void Insert(float distance, uint32_t id) {
@@ -40,13 +40,13 @@ class Candidates {
     if (count_ == places_) worst_ = distances_[places_ - 1];
   }
 
-  // How far the next one is; infinity if there is none.
+  // Distance of the next candidate, or infinity.
   float Nearest() {
     while (first_ < count_ && (ids_[first_] & kExpanded) != 0) ++first_;
     return first_ < count_ ? distances_[first_] : kNoDistance;
   }
 
-  // The nearest that was not taken yet, or kNoRow.
+  // The nearest candidate not taken yet, or kNoRow.
   uint32_t Take() {
     while (first_ < count_) {
       const uint32_t id = ids_[first_];
@@ -102,7 +102,7 @@ class Walker {
   }
 
  private:
-  // The nearest candidate that was not expanded, counted as expanded.
+  // The nearest candidate not expanded yet; marks it.
   uint32_t Next() {
     for (;;) {
       const uint32_t id = passed_.empty() ? candidates_.Take() : NextOfBoth();
@@ -166,7 +166,7 @@ class Walker {
       const uint32_t* ids = list.ids + block * kLanes;
       for (; below != 0; below &= below - 1) {
         const size_t lane = static_cast<size_t>(__builtin_ctz(below));
-        // Lanes beyond the list: no row has their number.
+        // Lanes beyond the list.
         if (block * kLanes + lane >= list.capacity) break;
         Offer(prices_[lane], LoadLink(ids + lane));
       }
@@ -174,7 +174,7 @@ class Walker {
     return Walk::kOk;
   }
 
-  // A node whose links changed since it was coded: its neighbors' rows are read.
+  // For a node whose links changed since it was coded: reads its neighbors' rows.
   Walk ByRows(uint32_t node) {
     const LinkList list = graph_.Links(node, 0);
     std::vector<uint32_t>& ids = scratch_->ids;
@@ -224,7 +224,7 @@ Walk WalkInline(const Graph& graph, const Space& space, const InlineCodes& rows,
                 const InlineQuery& prepared, const InlineLimits& limits, Scratch* scratch,
                 std::vector<Neighbor>* out) {
   out->clear();
-  // Entry before size: the entry's node is then below the size.
+  // Entry before size, so that the entry's node is below the size.
   const EntryPoint entry = graph.entry();
   const uint32_t nodes = graph.size();
   if (!entry.exists()) return Walk::kOk;

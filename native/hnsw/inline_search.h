@@ -1,17 +1,15 @@
 // Walking level 0 on inline codes (codes/inline_codes.h).
 //
-// Where it departs from algorithm 2 of the paper:
-//  1. A node's neighbors are priced by estimates from one block of memory; its own exact distance
-//     is computed when it is expanded, which is also what makes it a result (SymphonyQG, see
+// Departures from algorithm 2 of the paper, measured in docs/adr/0009:
+//  1. Distances of a node's neighbors are estimates from one block of memory. Its own exact
+//     distance is computed when it is expanded, and makes it a result (SymphonyQG, see
 //     codes/inline_codes.h).
-//  2. A node may stand in the list several times, once for each neighbor it was met through: each
-//     estimate is another chance, and copies of good nodes crowd the list, so that fewer nodes are
-//     expanded. At equal recall that reads a third less than one place per node. `distinct` walks
-//     otherwise, for searches that want nearly as many results as the list has places.
-//  3. The next node is chosen before the present one is worked on, so that its bytes are fetched
-//     meanwhile, a line per step of the table look-ups. The order is a step behind the best one,
-//     which costs a tenth more nodes and saves the wait for memory, half of the time.
-// Measured in docs/adr/0009.
+//  2. A node may be in the list several times, once per neighbor it was met through. Each estimate
+//     is another chance, and repeated nodes shorten the list. At equal recall that reads a third
+//     less than one place per node. `distinct` is for searches that want nearly as many results as
+//     the list has places.
+//  3. The next node is chosen before the current one is processed, so that its bytes are prefetched
+//     meanwhile. The order is a step behind the best one: a tenth more nodes, half the time.
 #ifndef SIGHTLINE_HNSW_INLINE_SEARCH_H_
 #define SIGHTLINE_HNSW_INLINE_SEARCH_H_
 
@@ -31,11 +29,11 @@ namespace sightline {
 
 struct InlineLimits {
   size_t places = 0;                  // of the candidate list
-  size_t keep = 0;                    // results wanted, best first
+  size_t keep = 0;                    // results wanted
   bool distinct = false;              // each node at most once in the list
-  uint64_t rows = ~uint64_t{0};       // only rows below are results: others came meanwhile
-  const uint64_t* allowed = nullptr;  // bitset over those: only these are results; nullptr: all
-  LiveRows live;                      // removed ones are passed through and take no place
+  uint64_t rows = ~uint64_t{0};       // results are below: later rows were added meanwhile
+  const uint64_t* allowed = nullptr;  // bitset of rows that may be results; nullptr: all
+  LiveRows live;                      // removed rows are passed through and take no place
 };
 
 // Finds rows near `query`, exact distances, best first, ties by smaller row; at most limits.keep.

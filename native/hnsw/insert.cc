@@ -10,25 +10,24 @@
 namespace sightline {
 namespace {
 
-// Of the candidate list of an insertion only the nearer three quarters are expanded: hnsw.h, 8.
+// See hnsw.h, 8.
 constexpr size_t kExpandedAtLeast = 64;
 size_t ExpandedOf(size_t ef) { return std::max(ef - ef / 4, kExpandedAtLeast); }
-// Candidates that get exact distances together: a multiple of the kernels' groups.
+// Candidates per batch of exact distances: a multiple of the kernels' groups.
 constexpr size_t kPricedAtOnce = 48;
 
-// How much farther than the M-th nearest the end of a list of estimates has to be, in deviations.
-// Sets that codes are good for have 5 to 40, a set whose recall suffers has less than 1 for most
+// How much farther than the M-th nearest the end of a list of estimates must be, in standard
+// deviations. Data that suits codes has 5 to 40, data whose recall suffers less than 1 for most
 // nodes (docs/adr/0012).
 constexpr double kDeviations = 2.0;
 
-// Best first, and of copies the newest first: each is linked to those just before it, forward and
-// back, so that all are within reach of each other. (The oldest would be every one's choice, and
-// lead back to few.)
+// Nearest first, and of copies the newest first: so each copy is linked to those just before it,
+// and all reach each other. (If all chose the oldest, it could link back to few.)
 bool NearerOrNewer(const Neighbor& a, const Neighbor& b) {
   return a.distance < b.distance || (a.distance == b.distance && a.row > b.row);
 }
 
-// Gives pool[at, end) exact distances and sorts them. False: one of the rows is damaged.
+// Computes exact distances of pool[at, end) and sorts them. False: a row is damaged.
 bool Price(const Space& exact, const float* row, size_t at, size_t end, EstimateErrors* errors,
            std::vector<Neighbor>* pool) {
   uint32_t ids[kPricedAtOnce];
@@ -80,9 +79,9 @@ Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
   if (!sure && walk == Walk::kOk) walk = Plan(exact, exact, node, level, entry, scratch, &sure);
   if (walk != Walk::kOk) return walk;
   const uint32_t top = std::min(level, entry.level);
-  // Forward on all levels first: whoever reaches the node by a backward link can walk on.
+  // Forward links on all levels first: a reader that reaches the node must find its links.
   for (uint32_t l = 0; l <= top; ++l) WriteForward(node, l, scratch->plan[l]);
-  // A removed node is linked only to be the entry point: no other has its level.
+  // A removed node is linked only if it is the entry point, the only node on its level.
   for (uint32_t l = 0; l <= top && !space.kept.Removed(node); ++l) {
     SL_YIELD_POINT();
     bool reached = false;
@@ -98,7 +97,7 @@ Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
   return Walk::kOk;
 }
 
-// Chooses the neighbors of every level into scratch->plan; writes nothing.
+// Chooses the neighbors of every level into scratch->plan; changes no links.
 Walk Inserter::Plan(const Space& given, const Space& exact, uint32_t node, uint32_t level,
                     const EntryPoint& entry, Scratch* scratch, bool* sure) {
   *sure = true;
@@ -124,7 +123,7 @@ Walk Inserter::Plan(const Space& given, const Space& exact, uint32_t node, uint3
     scratch->starts.assign(1, nearest);
     walk = SearchLayer(*graph_, space, row, l, limits, nodes, scratch);
     if (walk != Walk::kOk) return walk;
-    // Another thread may have linked to this node already if it is being linked again.
+    // A node that is linked again may be found through links of other threads.
     pool.erase(std::remove_if(pool.begin(), pool.end(),
                               [node](const Neighbor& n) { return n.row == node; }),
                pool.end());
@@ -135,16 +134,16 @@ Walk Inserter::Plan(const Space& given, const Space& exact, uint32_t node, uint3
   return Walk::kOk;
 }
 
-// Chooses a node's neighbors from the pool. Where the pool has estimates, candidates get their
-// exact distances: the first part of them, and all if the estimates cannot tell whether the nearest
-// are in that part. If even the end of a full list is not clearly farther than the M-th nearest,
-// near rows may be missing from it: *sure becomes false.
+// Chooses a node's neighbors from the pool. If it has estimates, the first candidates get exact
+// distances, and all of them if the estimates do not show that the first include the nearest. *sure
+// becomes false if the end of a full list is not clearly farther than the M-th nearest: near rows
+// may then be missing.
 Walk Inserter::Choose(const Space& exact, const float* row, bool estimates, Scratch* scratch,
                       std::vector<Neighbor>* chosen, bool* sure) {
   std::vector<Neighbor>& pool = scratch->pool;
   Selection selection(exact, graph_->m(), chosen);
   EstimateErrors errors;
-  // What was met and has no place is not estimated to be nearer than this.
+  // Nodes dropped from the list have no smaller estimate.
   const bool is_full = pool.size() >= ef_construction_;
   const float last = is_full ? pool[ef_construction_ - 1].distance : 0.0f;
   bool wanted = true;
@@ -190,8 +189,7 @@ bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, u
   for (uint32_t i = 0; i < count; ++i) {
     if (list.ids[i] == to.row) return true;
   }
-  // Who updates one row again and again finds its old copies here, and puts the new one in their
-  // place.
+  // A row that is updated repeatedly has removed copies here, which the new one replaces.
   uint32_t place = count;
   for (uint32_t i = 0; i < count && place == count; ++i) {
     if (space.kept.Removed(list.ids[i])) place = i;
@@ -201,7 +199,7 @@ bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, u
     StoreLink(&list.ids[place], to.row);
     return true;
   }
-  // Full: choose again among the old ones and the new one.
+  // Full: select among the old links and the new one.
   float distances[2 * kMaxM];
   space.Distances(space.row(from), list.ids, count, distances);
   std::vector<Neighbor>& candidates = scratch->candidates;
@@ -224,8 +222,8 @@ bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, u
   return kept;
 }
 
-// Nobody kept a link to `node` (many copies of one picture). Puts it between `nearest` and the
-// last of nearest's links: nearest -> node -> last, so that last stays within reach too.
+// No neighbor kept a link to `node` (many copies of one picture). Splices it in before the last
+// link of `nearest`: nearest -> node -> last, so that last stays reachable.
 void Inserter::Splice(const Space&, uint32_t node, uint32_t nearest) {
   uint32_t last = kNoRow;
   {
@@ -245,7 +243,7 @@ void Inserter::Splice(const Space&, uint32_t node, uint32_t nearest) {
   for (uint32_t i = 0; i < count; ++i) {
     if (list.ids[i] == last) return;
   }
-  // M of 2M places are taken by the node's own choice, so there is room.
+  // The node's own choice takes M of 2M places, so there is room.
   if (count == list.capacity) return;
   graph_->Touch(node);
   StoreLink(&list.ids[count], last);

@@ -18,18 +18,17 @@ namespace sightline {
 // Threads  Insert by several at once, each with its own node and scratch, while others search.
 class Inserter {
  public:
-  // graph outlives this and needs no block checks any more (Graph::TrustAll).
+  // graph outlives this; its blocks were checked (Graph::TrustAll).
   Inserter(Graph* graph, size_t ef_construction)
       : graph_(graph), ef_construction_(ef_construction) {}
 
-  // Links `node`, which exists without links (Graph::Prepare) and whose row can be read. With
-  // space.codes the walk is on those; what is found, and what is chosen of it, has exact distances.
-  // Where these show that the estimates could not tell near rows from far ones the node is linked
-  // by a walk on rows instead; where that is so for a quarter of the nodes codes are left alone.
-  // kRowDamaged: the node stays without links.
+  // Links `node`, which has no links yet (Graph::Prepare). With space.codes it walks on codes and
+  // selects by exact distances. If these show that estimates cannot separate near rows from far
+  // ones, the node is linked by a walk on rows; if that happens for a quarter of the nodes, codes
+  // are no longer used. kRowDamaged: the node stays without links.
   Walk Insert(const Space& space, uint32_t node, Scratch* scratch);
 
-  // Begins to count anew how many of the nodes that were walked for on codes were linked by them.
+  // Uses codes again, and restarts the counts below.
   void TrustCodes() { walked_ = unsure_ = 0; }
   bool CodesPay() const {
     const uint32_t unsure = unsure_.load(std::memory_order_relaxed);
@@ -42,13 +41,13 @@ class Inserter {
   static constexpr size_t kStripes = 1024;
   static constexpr uint32_t kFewUnsure = 32;
 
-  // *sure: whether the estimates could tell which rows are near.
+  // *sure: whether the estimates separate near rows from far ones.
   Walk Plan(const Space& space, const Space& exact, uint32_t node, uint32_t level,
             const EntryPoint& entry, Scratch* scratch, bool* sure);
   Walk Choose(const Space& exact, const float* row, bool estimates, Scratch* scratch,
               std::vector<Neighbor>* chosen, bool* sure);
   void WriteForward(uint32_t node, uint32_t level, const std::vector<Neighbor>& chosen);
-  // Whether `from` links to `to` afterwards.
+  // Returns whether `from` links to `to` afterwards.
   bool LinkBack(const Space& space, uint32_t from, const Neighbor& to, uint32_t level,
                 Scratch* scratch);
   void Splice(const Space& space, uint32_t node, uint32_t nearest);
@@ -56,9 +55,9 @@ class Inserter {
 
   Graph* graph_;
   size_t ef_construction_;
-  std::atomic<uint32_t> walked_{0};  // nodes that were walked for on codes
-  std::atomic<uint32_t> unsure_{0};  // and of those the ones that codes could not link
-  std::mutex entry_mutex_;           // held by whoever may raise the highest level
+  std::atomic<uint32_t> walked_{0};  // nodes searched for on codes
+  std::atomic<uint32_t> unsure_{0};  // those of them that were not sure
+  std::mutex entry_mutex_;           // held while the highest level may rise
   std::array<std::mutex, kStripes> stripes_;
 };
 

@@ -7,7 +7,7 @@
 namespace sightline {
 namespace {
 
-// Marks everything within reach of `start`, which is not marked yet.
+// Marks all nodes reachable from `start`, which is not marked yet.
 void Mark(const Graph& graph, uint32_t start, std::vector<bool>* seen) {
   std::vector<uint32_t> open{start};
   (*seen)[start] = true;
@@ -24,14 +24,14 @@ void Mark(const Graph& graph, uint32_t start, std::vector<bool>* seen) {
   }
 }
 
-// The place of the last used link, or -1 of an empty list.
+// Index of the last link, or -1 if the list is empty.
 int LastPlace(const LinkList& list) {
   int place = -1;
   while (place + 1 < static_cast<int>(list.capacity) && list.ids[place + 1] != kNoRow) ++place;
   return place;
 }
 
-// Links `near` to `node`. Nodes that lose a link by it are added to *displaced.
+// Links `near` to `node`. Nodes that lose a link are added to *displaced.
 void PutBehind(Graph* graph, uint32_t near, uint32_t node, std::vector<uint32_t>* displaced) {
   const LinkList from = graph->Links(near, 0);
   const LinkList own = graph->Links(node, 0);
@@ -47,7 +47,7 @@ void PutBehind(Graph* graph, uint32_t near, uint32_t node, std::vector<uint32_t>
   bool linked = moved == node;
   for (uint32_t i = 0; i < own.capacity; ++i) linked |= own.ids[i] == moved;
   if (!linked) {
-    // Nothing within reach was met through this node, so any of its own links may go.
+    // No reachable node depends on this node, so any of its links may go.
     const int end = LastPlace(own);
     const int place = end + 1 < static_cast<int>(own.capacity) ? end + 1 : end;
     if (place == end) displaced->push_back(own.ids[place]);
@@ -56,14 +56,14 @@ void PutBehind(Graph* graph, uint32_t near, uint32_t node, std::vector<uint32_t>
   StoreLink(&from.ids[last], node);
 }
 
-// About what searches have by default.
+// About the default efSearch.
 constexpr size_t kFindEf = 64;
 
 constexpr size_t kRoomAmong = 8;
 
 bool HasRoom(const LinkList& list) { return LastPlace(list) + 1 < static_cast<int>(list.capacity); }
 
-// Whether `node`, or a copy of it, was found. For inner products others may be nearer.
+// Whether `node` or a copy of it was found. For inner products other rows may be nearer.
 bool IsAmong(const std::vector<Neighbor>& found, const Space& exact, uint32_t node) {
   const float* row = exact.row(node);
   const float own = exact.Distance(row, row);
@@ -84,16 +84,16 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
   std::vector<bool> seen(graph->size());
   Mark(*graph, entry.node, &seen);
   std::vector<Neighbor> near;
-  std::vector<uint32_t> displaced;  // within reach all the same: they are now behind the node
+  std::vector<uint32_t> displaced;  // still reachable, through the node
   for (uint32_t node = 0; node < seen.size(); ++node) {
     if (seen[node] || space.live.Removed(node)) continue;
     if (!space.Trusted(node)) return Walk::kRowDamaged;
     SearchLimits limits;
     limits.k = limits.ef = 2 * size_t{graph->m()};
-    // What a search from the entry point finds is within reach.
     const Walk walk = SearchGraph(*graph, space, space.row(node), limits, scratch, &near);
     if (walk != Walk::kOk) return walk;
-    // A search comes down from upper levels, where the node may be linked although not below.
+    // A search descends from upper levels, where the node may be linked although it is not on level
+    // 0.
     for (const Neighbor& candidate : near) {
       if (!seen[candidate.row] || space.live.Removed(candidate.row)) continue;
       PutBehind(graph, candidate.row, node, &displaced);

@@ -1,4 +1,4 @@
-// Memory that one search or insert needs, kept between calls.
+// Reusable memory of one search or insertion.
 #ifndef SIGHTLINE_HNSW_SCRATCH_H_
 #define SIGHTLINE_HNSW_SCRATCH_H_
 
@@ -18,7 +18,7 @@
 
 namespace sightline {
 
-// Nodes seen by the current search: a tag per node, so that forgetting all of them is one addition.
+// Nodes visited by the current search: a tag per node, so that clearing is one addition.
 class Visited {
  public:
   void Begin(size_t nodes) {
@@ -31,7 +31,7 @@ class Visited {
       epoch_ = 1;
     }
   }
-  // True the first time it is asked about a node < nodes.
+  // True if `node` < nodes was not visited before.
   bool Add(uint32_t node) {
     if (tags_[node] == epoch_) return false;
     tags_[node] = epoch_;
@@ -43,21 +43,20 @@ class Visited {
   uint16_t epoch_ = 0;
 };
 
-// A set of node numbers that is small and forgotten often: it lives in the first cache level where
-// a tag per node would not.
+// A small hash set that is cleared often. Unlike a tag per node it fits the L1 cache.
 class SmallSet {
  public:
-  // expected: members there will usually be at most; more are no error.
+  // expected: the usual maximum of members; more are allowed.
   void Begin(size_t expected) {
     size_t size = 256;
     while (size < 4 * expected) size *= 2;
-    // A longer table that one large search needed is not kept for all small ones after it.
+    // Shrinks again after one large search.
     slots_.assign(size, kNoRow);
     SetShift();
     count_ = 0;
   }
   bool Has(uint32_t id) const { return slots_[Find(id)] == id; }
-  // True the first time.
+  // True if `id` was not a member.
   bool Add(uint32_t id) {
     const size_t at = Find(id);
     if (slots_[at] == id) return false;
@@ -100,7 +99,7 @@ struct Scratch {
   std::vector<Neighbor> starts;    // where a search of a level begins
   std::vector<Neighbor> frontier;  // min-heap of a filtered search
   std::vector<uint32_t> ids;
-  std::vector<uint32_t> others;  // neighbors that a filter does not allow, to be looked behind
+  std::vector<uint32_t> others;  // neighbors that a filter excludes, to be stepped over
   std::vector<float> distances;
   QueryCode query_code;  // where the walk is on codes
   // Insert only.
@@ -114,7 +113,7 @@ struct Scratch {
   InlineWalk inline_walk;
 };
 
-// Threads  any. As many scratches exist as were ever used at once.
+// Threads  any. Holds as many scratches as were ever in use at once.
 class ScratchPool {
  public:
   class Lease {
@@ -143,7 +142,7 @@ class ScratchPool {
     }
     return std::make_unique<Scratch>();
   }
-  // From a destructor: without memory to keep it, it goes.
+  // Called by destructors: if there is no memory to keep the scratch, it is freed.
   void Give(std::unique_ptr<Scratch> scratch) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     try {

@@ -7,23 +7,22 @@
 namespace sightline {
 namespace {
 
-// The pool marks expanded candidates in the top bit of the row number; rows stay below 2^28.
+// The pool marks expanded candidates in the top bit of the row number; rows are below 2^28.
 constexpr uint32_t kExpanded = 0x80000000u;
-// And in the next one removed ones, which take no place.
+// Marks removed candidates, which take no place.
 constexpr uint32_t kPassed = 0x40000000u;
 constexpr uint32_t kRowBits = ~(kExpanded | kPassed);
 
 bool Farther(const Neighbor& a, const Neighbor& b) { return b < a; }
 
-// Fills scratch->distances with those of scratch->ids.
+// Computes scratch->distances of scratch->ids.
 void Compare(const Space& space, const float* query, Scratch* scratch) {
   scratch->distances.resize(scratch->ids.size());
   space.Distances(query, scratch->ids.data(), scratch->ids.size(), scratch->distances.data());
 }
 
-// Gathers into scratch->ids the neighbors of `node` that were not seen before.
-// The comparison with `nodes` holds for every id, whatever the bytes of a file say: it costs
-// nothing measurable beside the memory access and nothing is ever read out of bounds.
+// Gathers the unvisited neighbors of `node` into scratch->ids. Every id is compared with `nodes`,
+// so that a hostile file causes no read out of bounds; the cost is not measurable.
 Walk Gather(const Graph& graph, const Space& space, uint32_t node, uint32_t level, uint32_t nodes,
             Scratch* scratch) {
   scratch->ids.clear();
@@ -48,8 +47,7 @@ Walk Gather(const Graph& graph, const Space& space, uint32_t node, uint32_t leve
   return Walk::kOk;
 }
 
-// Gathers the neighbors of `node` that are allowed, and those behind the ones that are not, until
-// there are as many as a list holds.
+// Gathers the allowed neighbors of `node`, and those of the others, up to the capacity of a list.
 template <typename Allowed>
 Walk GatherOver(const Graph& graph, const Space& space, const Allowed& allowed, uint32_t node,
                 uint32_t nodes, Scratch* scratch) {
@@ -65,7 +63,7 @@ Walk GatherOver(const Graph& graph, const Space& space, const Allowed& allowed, 
         continue;
       }
       if (!allowed(id)) {
-        // Two steps away they are not looked at, and may be walked over later.
+        // Excluded nodes two steps away are not marked: they may be stepped over later.
         if (behind || !scratch->visited.Add(id)) continue;
         graph.FetchBase(id);
         others.push_back(id);
@@ -96,12 +94,12 @@ Walk Expand(const Graph& graph, const Space& space, const float* query, uint32_t
   return walk;
 }
 
-// Collects only allowed nodes but walks through all: leaving the others out would cut the graph
-// into pieces. Ends when the nearest open node is farther than the worst of ef collected.
+// Collects allowed nodes only but walks through all: without the others the graph falls apart. Ends
+// when the nearest open node is farther than the worst of ef collected ones.
 Walk SearchFiltered(const Graph& graph, const Space& space, const float* query,
                     const SearchLimits& limits, uint32_t nodes, Scratch* scratch,
                     std::vector<Neighbor>* out) {
-  // Nodes that came after the bitset was made lie beyond it.
+  // Nodes added later are beyond the bitset.
   const auto allowed = [&](uint32_t id) {
     return id < limits.allowed_rows && ((limits.allowed[id >> 6] >> (id & 63)) & 1) != 0;
   };
@@ -162,8 +160,8 @@ Walk Descend(const Graph& graph, const Space& space, const float* query, uint32_
 
 namespace {
 
-// The candidates of SearchLayer, sorted by distance. By that alone: rows carry flags here, so ties
-// are put right at the end, among what was kept.
+// The candidates of SearchLayer, sorted by distance only, because rows carry flags; ties are
+// ordered at the end.
 class Pool {
  public:
   Pool(const PoolLimits& limits, const LiveRows& live, std::vector<Neighbor>* pool)
@@ -171,9 +169,9 @@ class Pool {
     pool_.clear();
   }
 
-  // Its place, or kNowhere.
+  // Returns its place, or kNowhere.
   static constexpr size_t kNowhere = ~size_t{0};
-  // *next: the first place whose candidate is to be looked at next; moves where one before it goes.
+  // *next: the place of the next candidate to expand; adjusted if an earlier one is dropped.
   size_t Offer(float distance, uint32_t row, size_t* next) {
     const bool full = distinct_ >= limits_.ef;
     if (full && !(distance < pool_.back().distance)) return kNowhere;
@@ -191,18 +189,18 @@ class Pool {
       copies += (pool_[i - 1].row & kPassed) == 0;
       if (copies == limits_.copies) break;
     }
-    // One more copy, or one more of a whole shell of rows: the nearest ef have a place anyway.
+    // Another row at a distance that already has enough; the nearest ef are kept in any case.
     if (copies == limits_.copies && place >= limits_.ef + passed_) return kNowhere;
     if (copies == 0) ++distinct_;
     pool_.insert(at, Neighbor{distance, row});
     if (passed_ == 0) DropCrowded(next);
     if (distinct_ > limits_.ef) DropWorst();
-    // The worst that counts stands last in a full pool.
+    // A full pool ends with a candidate that counts.
     while (distinct_ == limits_.ef && IsPassed(pool_.back())) PopPassed();
     return place;
   }
 
-  // Places of the nearest that are to be walked on from.
+  // Number of nearest candidates to expand.
   size_t wanted() const {
     const size_t least = std::min(pool_.size(), limits_.expand);
     return std::min(pool_.size(), least + passed_);
@@ -217,7 +215,7 @@ class Pool {
   }
 
  private:
-  // Who is no longer among the nearest ef stays only as one of few of its distance.
+  // Beyond the nearest ef, only `copies` candidates per distance are kept.
   void DropCrowded(size_t* next) {
     const size_t ef = limits_.ef;
     if (pool_.size() <= ef || ef < limits_.copies) return;
@@ -245,8 +243,8 @@ class Pool {
   const PoolLimits& limits_;
   const LiveRows& live_;
   std::vector<Neighbor>& pool_;
-  size_t distinct_ = 0;  // different distances of those that count
-  size_t passed_ = 0;    // those that take no place
+  size_t distinct_ = 0;  // different distances of candidates that count
+  size_t passed_ = 0;    // removed candidates
 };
 
 }  // namespace
@@ -262,11 +260,11 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
     scratch->visited.Add(start.row);
   }
   size_t compared = pool.size();
-  // `next` is the best candidate that was not expanded yet; everything before it was.
+  // `next` is the nearest candidate not expanded yet.
   for (size_t next = 0; next < places.wanted();) {
     const uint32_t node = pool[next].row & kRowBits;
     pool[next].row |= kExpanded;
-    // The one after it, unless something nearer is found now.
+    // Prefetches the list of the next candidate, unless a nearer one is found now.
     if (level == 0 && next + 1 < pool.size()) graph.FetchBase(pool[next + 1].row & kRowBits);
     const Walk walk = Expand(graph, space, query, node, level, nodes, scratch);
     if (walk != Walk::kOk) return walk;
@@ -277,7 +275,7 @@ Walk SearchLayer(const Graph& graph, const Space& space, const float* query, uin
       const size_t place = places.Offer(scratch->distances[i], scratch->ids[i], &first_new);
       if (place <= first_new) {
         first_new = place;
-        // Likely expanded soon: a list is two cache lines that nothing else asked for.
+        // Likely to be expanded soon: a list is two cache lines.
         if (level == 0) graph.FetchBase(scratch->ids[i]);
       }
     }
@@ -292,7 +290,7 @@ Walk Approach(const Graph& graph, const Space& space, const float* query, const 
               uint32_t level, size_t wanted, uint32_t nodes, Scratch* scratch) {
   if (!space.Trusted(entry.node)) return Walk::kRowDamaged;
   level = std::min(level, entry.level);
-  // Where there is no level but the last, the search itself is all there is to do.
+  // If there is no upper level, the search itself does all.
   const bool one = wanted < 2 || level == 0;
   Neighbor nearest{0, entry.node};
   space.Distances(query, &entry.node, 1, &nearest.distance);
@@ -312,13 +310,13 @@ Walk Approach(const Graph& graph, const Space& space, const float* query, const 
 Walk SearchGraph(const Graph& graph, const Space& space, const float* query,
                  const SearchLimits& limits, Scratch* scratch, std::vector<Neighbor>* out) {
   out->clear();
-  // Entry before size: the entry's node is then below the size.
+  // Entry before size, so that the entry's node is below the size.
   const EntryPoint entry = graph.entry();
   SL_YIELD_POINT();
   uint32_t nodes = graph.size();
   if (!entry.exists()) return Walk::kOk;
   if (space.codes != nullptr) {
-    // These codes may have been replaced since, and nodes added that have none here.
+    // Nodes added after these codes were chosen have none here.
     nodes = static_cast<uint32_t>(std::min<uint64_t>(nodes, space.codes->rows()));
     if (entry.node >= nodes) return Walk::kBudget;
   }

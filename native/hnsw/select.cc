@@ -5,11 +5,10 @@
 namespace sightline {
 namespace {
 
-// Distances come in groups of this many at most: most candidates are dropped by one of the first
-// chosen.
+// Group size of distances: most candidates are dropped by one of the first chosen.
 constexpr size_t kMostInGroup = 8;
-// One copy would be the least; with one, copies do not lead to each other, and of a hundred a
-// search finds 18 (docs/adr/0013).
+// With only one copy per list, copies do not link to each other: of a hundred a search finds 18
+// (docs/adr/0013).
 constexpr size_t kCopiesPart = 4;
 
 }  // namespace
@@ -26,9 +25,9 @@ bool Selection::NearAChosenOne(const Neighbor& candidate) const {
     space_.Distances(row, ids, n, distances);
     for (size_t i = 0; i < n; ++i) {
       if (distances[i] < candidate.distance) return true;
-      // The paper stops here. Of the copies of the node itself only a quarter of the list is
-      // chosen, or they would fill it; a candidate that is just as far from a chosen copy as from
-      // the node is not a copy and stays: dropping it would cut the copies off from the rest.
+      // Beyond the paper: copies of the node fill at most a quarter of its list. A candidate as far
+      // from a chosen copy as from the node is no copy and stays: dropping it would isolate the
+      // copies.
       const bool both_copies = (*chosen_)[at + i].distance == candidate.distance;
       copies += both_copies && distances[i] == candidate.distance;
       if (copies >= std::max<size_t>(1, max_ / kCopiesPart)) return true;

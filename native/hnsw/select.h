@@ -10,8 +10,8 @@
 
 namespace sightline {
 
-// Chooses up to `max` of the candidates it is offered. A candidate is dropped if it is nearer to a
-// chosen one than to the node, so that links point in different directions.
+// Chooses up to `max` candidates. One that is nearer to a chosen one than to the node is dropped,
+// so that links point in different directions.
 class Selection {
  public:
   // space  without codes: distances here are exact. chosen: replaced.
@@ -20,11 +20,10 @@ class Selection {
     chosen->clear();
   }
 
-  // In order of their distance to the node, best first, and trusted. False: no more are needed.
+  // Candidates are trusted and come nearest first. False: no more are needed.
   bool Offer(const Neighbor& candidate);
-  // Fills up with the nearest dropped ones. Measured in docs/adr/0006; used for a new node's own
-  // list, not when a full list is cut: lists that are full again at once would be cut again at
-  // every link.
+  // Adds the nearest dropped ones (docs/adr/0006). For a new node's own list only: other lists
+  // would be full again and be cut at every link.
   void FillUp();
 
  private:

@@ -1,4 +1,4 @@
-// What the graph knows of vectors: rows, a distance, and whether a row's bytes may be trusted.
+// The graph's view of vectors: rows, distances, and whether a row's bytes may be trusted.
 #ifndef SIGHTLINE_HNSW_SPACE_H_
 #define SIGHTLINE_HNSW_SPACE_H_
 
@@ -21,19 +21,19 @@ struct Space {
   const KernelTable* kernels = nullptr;
   Metric metric = Metric::kCosine;
   LazyCheck guard;
-  // Set for a walk on estimates: distances from `query`, whatever is passed, come from the codes,
-  // which were made of rows that had been checked.
+  // Set for a walk on estimates: all distances are those from the prepared query, by codes of rows
+  // that were checked.
   const RowCodes* codes = nullptr;
   QueryCode* query_code = nullptr;
-  // Walks pass through removed rows without counting them, and new nodes do not choose them.
+  // Removed rows take no place in lists of candidates, and new nodes do not link to them.
   LiveRows live;
-  // Of these only the ones that no search may find any more: their places in lists are free.
+  // Excludes only rows that no search may find any more: their links may be replaced.
   LiveRows kept;
 
   const float* row(uint32_t r) const { return rows.row(r); }
   bool Trusted(uint32_t r) const { return codes != nullptr || guard.Ok(r); }
 
-  // Asks the memory for what Distances will read of row r.
+  // Prefetches what Distances reads of row r.
   void Fetch(uint32_t r) const {
     if (codes != nullptr) codes->Fetch(r);
   }
@@ -58,8 +58,8 @@ struct Space {
   }
 
  private:
-  // Only a hostile file holds a row that is not numbers. Its distance has no order, and std::sort
-  // with such values may leave the array: it is farther than everything.
+  // A hostile file may hold NaN. Unordered distances are undefined behavior in std::sort, so such a
+  // row is farther than all others.
   static float Ordered(float distance) {
     return distance == distance ? distance : std::numeric_limits<float>::infinity();
   }

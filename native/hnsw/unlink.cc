@@ -8,8 +8,7 @@
 namespace sightline {
 namespace {
 
-// Removed nodes that are looked behind for one list: more where rows were removed in bulk, and
-// their neighbors with them.
+// Most removed nodes to follow for one list, where rows were removed together with their neighbors.
 constexpr size_t kMostBehind = 64;
 
 uint32_t CountOf(const LinkList& list) {
@@ -18,7 +17,7 @@ uint32_t CountOf(const LinkList& list) {
   return count;
 }
 
-// The removed nodes of `list` to scratch->others, the live ones to scratch->ids; marks both.
+// Splits `list` into removed nodes (scratch->others) and live ones (scratch->ids); marks both.
 void Part(const LinkList& list, const LiveRows& kept, Scratch* scratch) {
   scratch->others.clear();
   scratch->ids.clear();
@@ -29,7 +28,7 @@ void Part(const LinkList& list, const LiveRows& kept, Scratch* scratch) {
   }
 }
 
-// Appends to scratch->ids the live nodes behind the removed ones, and those behind them.
+// Appends the live neighbors of removed nodes to scratch->ids, following removed ones.
 void LookBehind(const Graph& graph, const LiveRows& kept, uint32_t level, size_t wanted,
                 Scratch* scratch) {
   std::vector<uint32_t>& removed = scratch->others;

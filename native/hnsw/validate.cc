@@ -37,7 +37,7 @@ void CheckList(const Graph& graph, uint32_t node, uint32_t level, GraphReport* r
   }
 }
 
-// Live nodes that no walk from the entry point reaches.
+// Live nodes not reachable from the entry point.
 uint64_t CountUnreachable(const Graph& graph, const LiveRows& live) {
   std::vector<bool> seen(graph.size());
   std::vector<uint32_t> open;
@@ -79,7 +79,7 @@ std::vector<uint64_t> CountLevels(const Graph& graph) {
 bool LinksFit(const Graph& graph) {
   const uint32_t nodes = graph.size();
   if (nodes == 0) return true;
-  // All lists of level 0 stand one behind the other.
+  // The lists of level 0 are contiguous.
   const uint32_t* base = graph.Links(0, 0).ids;
   const size_t count = size_t{nodes} * graph.Links(0, 0).capacity;
   uint32_t wrong = 0;

@@ -13,18 +13,18 @@ namespace sightline {
 
 struct GraphReport {
   std::vector<std::string> problems;  // at most 100, with the numbers
-  uint64_t unreachable = 0;           // live nodes no walk from the entry point finds on level 0
+  uint64_t unreachable = 0;           // live nodes not reachable from the entry point on level 0
   std::vector<uint64_t> levels;       // nodes whose highest level is i
 };
 
 // Threads  not together with Insert.
-// Exit     stops early when the process ends (platform/exiting.h): then the report is not whole.
+// Exit     stops early when the process ends (platform/exiting.h); the report is then incomplete.
 GraphReport ValidateGraph(const Graph& graph, const LiveRows& live = LiveRows());
 
-// Whether every link leads to a node of the graph that has the link's level: what inserting relies
-// on, because it reads and writes the lists of the nodes it meets. Checksums do not say so: a file
-// may be made with wrong links and right checksums. Searches need no such check, they look at every
-// link they follow. Cost: below 1 ms per 100,000 nodes with their links in memory.
+// Whether every link leads to a node that has the link's level. Insertions rely on it, because they
+// write the lists of nodes they meet, and checksums do not prove it: a file may be made with wrong
+// links and right checksums. Searches check every link they follow. Cost: below 1 ms per 100,000
+// nodes.
 // Threads  not together with Insert.
 bool LinksFit(const Graph& graph);
 

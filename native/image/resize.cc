@@ -15,7 +15,7 @@
 namespace sightline {
 namespace {
 
-// 32 bits less 8 for the pixel and 2 spare: a sum of weights times pixels never leaves 32 bits.
+// 32 bits minus 8 for the pixel and 2 spare: sums of weighted pixels fit 32 bits.
 constexpr int kPrecisionBits = 32 - 8 - 2;
 constexpr int32_t kHalf = 1 << (kPrecisionBits - 1);
 constexpr size_t kLanes = 16;
@@ -32,7 +32,7 @@ struct Axis {
   size_t end() const { return start.back() + taps.back(); }
 };
 
-// Fused multiply-adds, which aarch64 has by default, would give other last bits than Pillow's.
+// Fused multiply-adds, the default on aarch64, would round differently from Pillow.
 #if defined(__clang__)
 #pragma clang fp contract(off)
 #elif defined(__GNUC__)
@@ -70,7 +70,7 @@ Axis MakeAxis(size_t input, size_t output, size_t first, size_t count, ResizeFil
     const size_t taps = std::min(input, high) - low;
     double sum = 0;
     for (size_t t = 0; t < taps; ++t) {
-      // Multiplying by the inverse, not dividing: Pillow does, and the last bit can differ.
+      // Multiplied by the inverse, as in Pillow: a division may round differently.
       const double x = (static_cast<double>(t + low) - center + 0.5) * (1 / filter_scale);
       row[t] = cubic ? Bicubic(x) : Bilinear(x);
       sum += row[t];
@@ -106,7 +106,7 @@ void SumPlain(const uint8_t* at, size_t step, const int32_t* weights, size_t tap
 }
 
 #if defined(__x86_64__)
-// By hand, because GCC 12 makes the loops above four times as slow.
+// Intrinsics: the code that GCC 12 generates for the loops above is four times as slow.
 __attribute__((target("avx2"))) void SumAvx2(const uint8_t* at, size_t step, const int32_t* weights,
                                              size_t taps, uint8_t* out) {
   __m256i low = _mm256_set1_epi32(kHalf);
@@ -119,7 +119,7 @@ __attribute__((target("avx2"))) void SumAvx2(const uint8_t* at, size_t step, con
     low = _mm256_add_epi32(low, _mm256_mullo_epi32(first, weight));
     high = _mm256_add_epi32(high, _mm256_mullo_epi32(second, weight));
   }
-  // Saturating, so that together they clamp to 0..255; packs work on halves, hence the permutation.
+  // The two saturations clamp to 0..255; packs work on 128-bit halves, hence the permutation.
   const __m256i words = _mm256_packs_epi32(_mm256_srai_epi32(low, kPrecisionBits),
                                            _mm256_srai_epi32(high, kPrecisionBits));
   const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
@@ -136,7 +136,7 @@ SumFn ChooseSum() {
   return SumPlain;
 }
 
-// `columns` holds four rows at once: 16 bytes a column, R, G, B and a spare byte of each row.
+// `columns` has four rows at once: 16 bytes per column, R, G, B and a spare byte of each row.
 void Horizontal(SumFn sum, const uint8_t* rgb, size_t width, size_t rows, const Axis& axis,
                 uint8_t* columns, uint8_t* out) {
   const size_t kept = axis.start.size();
@@ -145,7 +145,7 @@ void Horizontal(SumFn sum, const uint8_t* rgb, size_t width, size_t rows, const 
     for (size_t row = 0; row < group; ++row) {
       const uint8_t* from = rgb + (y + row) * width * 3;
       uint8_t* to = columns + row * 4;
-      // Four bytes are one move; but not of the last pixel, which may end the picture.
+      // Copies four bytes per pixel, except for the last one, which may end the picture.
       for (size_t x = 0; x + 1 < width; ++x) std::memcpy(to + x * kLanes, from + x * 3, 4);
       std::memcpy(to + (width - 1) * kLanes, from + (width - 1) * 3, 3);
     }
@@ -159,7 +159,7 @@ void Horizontal(SumFn sum, const uint8_t* rgb, size_t width, size_t rows, const 
   }
 }
 
-// Reads up to 15 bytes past the end of `rows`, which begin with the first that is needed.
+// Reads up to 15 bytes beyond the end of `rows`, which begin with the first needed one.
 void Vertical(SumFn sum, const uint8_t* rows, size_t line, const Axis& axis, uint8_t* out) {
   for (size_t y = 0; y < axis.start.size(); ++y) {
     const uint8_t* from = rows + (axis.start[y] - axis.first()) * line;

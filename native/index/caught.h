@@ -1,4 +1,4 @@
-// Memory that is short in the middle of a write.
+// Running out of memory during a write.
 #ifndef SIGHTLINE_INDEX_CAUGHT_H_
 #define SIGHTLINE_INDEX_CAUGHT_H_
 
@@ -8,7 +8,7 @@
 
 namespace sightline {
 
-// What `write` throws is what it returns: see whether anything was written then.
+// Converts exceptions of `write` to a status; the caller checks what was written.
 template <typename Write>
 Status Caught(const Write& write) {
   try {

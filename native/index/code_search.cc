@@ -7,23 +7,23 @@
 namespace sightline {
 namespace {
 
-// An estimate is off by more than three deviations for one row in 370.
+// The error of an estimate exceeds three standard deviations for one row in 370.
 constexpr float kDeviations = 3.0f;
-// Coarse codes are only asked which rows may be among many candidates: one true result in a
-// thousand is lost (texts among 100,000 pictures, 512 floats).
+// Coarse codes only select many candidates: this loses one true result in a thousand (text queries
+// on 100,000 pictures, 512 floats).
 constexpr float kCoarseDeviations = 2.5f;
-constexpr size_t kGroup = 12;  // rows priced at once
+constexpr size_t kGroup = 12;  // rows per batch of exact distances
 
-// Rows whose codes, distances and sums stay in the first cache level together.
+// Rows per block: their codes, distances and sums fit the L1 cache.
 constexpr size_t kScanBlock = 64;
-constexpr size_t kLook = 16;  // distances per look at the bound
+constexpr size_t kLook = 16;  // distances per comparison with the bound
 
-// Rows of a scan that get an exact distance at most. Of the true 10 best, the best 50 by 4-bit
-// codes held all, for pictures and for texts.
+// Candidates of a scan that get exact distances. The 50 best by 4-bit codes contained all of the
+// true 10 best, for picture and text queries.
 size_t ScanCandidates(size_t wanted, size_t ef) { return std::max(ef, 5 * wanted + 50); }
 
-// How much farther than the worst result the end of the list has to be, in deviations. The row walk
-// it is measured against misses more with a short list, too.
+// How much farther than the worst result the end of the list must be, in standard deviations. A
+// walk on rows misses more with a short list, too.
 double DeviationsWanted(size_t wanted, size_t ef) {
   return std::min(2.0, 0.6 * static_cast<double>(ef) / static_cast<double>(wanted) - 1.0);
 }
@@ -36,7 +36,7 @@ inline float Smallest(const float* values) {
   return std::min(std::min(lanes[0], lanes[1]), std::min(lanes[2], lanes[3]));
 }
 
-// Most rows are beyond the bound: one look at sixteen of them.
+// Most rows are beyond the bound: tests sixteen at once.
 template <typename RowAt>
 void Offer(const float* distances, size_t n, RowAt row_at, TopK* near) {
   for (size_t at = 0; at < n; at += kLook) {
@@ -46,7 +46,7 @@ void Offer(const float* distances, size_t n, RowAt row_at, TopK* near) {
   }
 }
 
-// Estimates the rows it is given, a block at a time, and offers them to `near`.
+// Estimates distances of rows, a block at a time, and offers them to `near`.
 class CodeScan {
  public:
   CodeScan(const RowCodes& codes, QueryCode* query, TopK* near)
@@ -63,7 +63,7 @@ class CodeScan {
         distances_, count_, [&](size_t i) { return ids_[i]; }, near_);
     count_ = 0;
   }
-  // Rows [first, first + n), n <= kScanBlock: the coarse codes say which are worth an estimate.
+  // Rows [first, first + n), n <= kScanBlock: coarse codes select those worth an estimate.
   void Block(uint32_t first, size_t n) {
     codes_.EstimateCoarse(query_, first, n, distances_);
     const float bound = near_->worst() + kCoarseDeviations * query_->coarse_deviation;
@@ -85,7 +85,7 @@ class CodeScan {
   QueryCode* query_;
   TopK* near_;
   size_t count_ = 0;
-  // Below kScanBlock ids wait when a block begins; one more place is written to and not counted.
+  // Fewer than kScanBlock ids are pending when a block begins; one place beyond is written to.
   uint32_t ids_[2 * kScanBlock];
   float distances_[2 * kScanBlock];
 };
@@ -99,7 +99,7 @@ Walk Rerank(const Space& space, const float* query, const QueryCode& code, size_
   const float last = hits->size() < ef ? TopK::kNoThreshold : (*hits)[ef - 1].distance;
   EstimateErrors errors;
   for (size_t at = 0; at < hits->size();) {
-    // What is estimated to be that much farther than the worst found will hardly be nearer.
+    // A row estimated this much farther than the worst found is unlikely to be nearer.
     const float slack = kDeviations * std::max(code.deviation, errors.deviation());
     if (best.full() && (*hits)[at].distance > best.worst() + slack) break;
     uint32_t ids[kGroup];
@@ -146,7 +146,7 @@ Walk ScanCodes(const Space& space, const float* query, const RowCodes& codes, co
   hits = near.TakeSorted();
   const Walk walk = Rerank(space, query, scratch->query_code, plan.wanted, candidates, &hits, sure);
   if (walk != Walk::kOk) return walk;
-  // A row that both found has one exact distance.
+  // Rows found by both have equal exact distances.
   hits.insert(hits.end(), walked.begin(), walked.end());
   std::sort(hits.begin(), hits.end());
   hits.erase(std::unique(hits.begin(), hits.end()), hits.end());

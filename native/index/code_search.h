@@ -1,5 +1,4 @@
-// Searching on row codes: exact distances for what they find, and the scan over all of them.
-// docs/adr/0008 has the figures.
+// Searching on row codes: reranking by exact distances, and the scan. Figures: docs/adr/0008.
 #ifndef SIGHTLINE_INDEX_CODE_SEARCH_H_
 #define SIGHTLINE_INDEX_CODE_SEARCH_H_
 
@@ -14,19 +13,19 @@
 
 namespace sightline {
 
-// hits, best first by estimate, become the `wanted` best by exact distance among them.
+// Reranks hits, sorted by estimate: keeps the `wanted` best by exact distance.
 //
 // space    the rows, without codes.
-// *sure    whether the estimates could tell these from what found no place in a list of `ef`: what
-//          is at the end of it is farther than the worst of them by more than estimates were off.
-// Returns  kRowDamaged if a row that is needed is damaged.
+// *sure    whether no nearer row is likely to be missing from the list of `ef`: its end is farther
+//          than the worst result by more than the error of estimates.
+// Returns  kRowDamaged if a needed row is damaged.
 Walk Rerank(const Space& space, const float* query, const QueryCode& code, size_t wanted, size_t ef,
             std::vector<Neighbor>* hits, bool* sure);
 
-// The same for a scan over the codes; fills scratch->hits. scratch->query_code is ready.
+// Scans the codes and reranks; fills scratch->hits. scratch->query_code is prepared.
 //
-// walked  what a walk found, plan.wanted hits with exact distances or none; nothing farther is
-//         looked for, and an estimate that is off loses none.
+// walked  plan.wanted hits of a walk with exact distances, or none: the scan looks for nearer rows
+//         only, and these are never lost.
 Walk ScanCodes(const Space& space, const float* query, const RowCodes& codes, const Plan& plan,
                const std::vector<Neighbor>& walked, Scratch* scratch, bool* sure);
 

@@ -54,6 +54,7 @@ Status Index::CreateBeside(std::shared_ptr<Index>* out) {
     return Status(StatusCode::kInvalidRange, path_ + " was compacted 2^32 - 1 times");
   }
   ++parameters.compactions;
+  parameters.payloads = log_.parameters().payloads;
   SL_RETURN_IF_ERROR(RemoveFolder(In(kCompactName)));
   SL_RETURN_IF_ERROR(MakeFolder(In(kCompactName)));
   Folder beside;
@@ -84,8 +85,15 @@ Status Index::CopyLive(uint64_t first, size_t threads, Index* fresh, uint64_t* n
   // Checks the rows first, so that damage is not copied under a new checksum.
   SL_RETURN_IF_ERROR(CopyRows(rows.data(), rows.size(), vectors.data()));
   SL_RETURN_IF_ERROR(CopyKeys(rows.data(), rows.size(), keys.data()));
+  Payloads payloads;
+  {
+    Reading reading;
+    SL_RETURN_IF_ERROR(Enter(&reading));
+    const Epoch::Guard counted(&readers_);
+    payloads = payloads_.Copy(rows);
+  }
   AddResult ignored;
-  return fresh->Add(&vectors, keys, threads, &ignored, more);
+  return fresh->Add(&vectors, keys, threads, &ignored, more, std::move(payloads));
 }
 
 Status Index::Adopt(Index* fresh, std::shared_ptr<Index>* out) {

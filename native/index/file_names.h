@@ -1,4 +1,4 @@
-// What the files of an index are called.
+// Names of the files of an index.
 #ifndef SIGHTLINE_INDEX_FILE_NAMES_H_
 #define SIGHTLINE_INDEX_FILE_NAMES_H_
 
@@ -12,7 +12,7 @@ inline constexpr char kLogName[] = "embeddings.idx";
 inline constexpr char kGraphName[] = "hnsw_index.bin";
 inline constexpr char kLockName[] = "LOCK";
 inline constexpr char kCompactName[] = "compact.tmp";  // a folder, see compact.cc
-// Rows of compaction number `n` on their way to their name.
+// The rows of compaction number `n` until they are renamed.
 inline std::string RowsOnTheWay(uint32_t n) { return "embeddings.dat." + std::to_string(n); }
 
 }  // namespace sightline

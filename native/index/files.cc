@@ -91,7 +91,7 @@ Status Index::CopyInto(const std::string& path) {
     Uuid uuid;
     SL_RETURN_IF_ERROR(RandomBytes(uuid.data(), uuid.size()));
     SL_RETURN_IF_ERROR(
-        CommitLog::Write(folder.At(kLogName), parameters_, uuid, &records, &of_what_is_left));
+        CommitLog::Write(folder.At(kLogName), log_.parameters(), uuid, &records, &of_what_is_left));
   }
   // A damaged graph is built again by whoever opens the copy.
   if (graph_damaged_ || !CheckCut().ok()) return SyncFolder(path);

@@ -27,8 +27,9 @@ constexpr uint64_t kSlack = uint64_t{256} << 10;
 
 // The present state as a history: rows that count, rows that once did and may still be mapped by
 // somebody, removals.
-std::vector<LogRecord> FoldedRecords(const KeyTable& keys, const std::vector<ExtentRun>& runs,
-                                     uint64_t committed_once, uint64_t rows_per_extent) {
+std::vector<LogRecord> FoldedRecords(const KeyTable& keys, const PayloadTable& payloads,
+                                     const std::vector<ExtentRun>& runs, uint64_t committed_once,
+                                     uint64_t rows_per_extent) {
   std::vector<LogRecord> records;
   uint64_t first = 0;
   const auto append = [&](uint64_t rows, const std::vector<uint32_t>& crcs) {
@@ -43,9 +44,12 @@ std::vector<LogRecord> FoldedRecords(const KeyTable& keys, const std::vector<Ext
   for (const ExtentRun& run : runs) {
     append(run.rows, run.crcs);
     LogRecord& record = records.back();
+    std::vector<uint32_t> rows;
     for (uint64_t row = record.first_row; row < first; ++row) {
       record.keys.push_back(keys.key_of(row));
+      rows.push_back(static_cast<uint32_t>(row));
     }
+    record.payloads = payloads.Copy(rows);
   }
   const uint64_t count = keys.rows();
   if (committed_once > count) {
@@ -74,21 +78,24 @@ std::vector<LogRecord> FoldedRecords(const KeyTable& keys, const std::vector<Ext
 }
 
 // What the log would take at least, but for records that cannot be joined.
-uint64_t LeastLogBytes(const KeyTable& keys, const IndexParameters& parameters) {
+uint64_t LeastLogBytes(const KeyTable& keys, const PayloadTable& payloads,
+                       const IndexParameters& parameters) {
   const uint64_t rows = keys.rows();
-  return kLogPage + rows * 8 + rows / parameters.rows_per_extent() * 4 + (rows - keys.live()) * 4;
+  const uint64_t lengths = payloads.bytes() > 0 ? rows * 4 : 0;
+  return kLogPage + payloads.bytes() + lengths + rows * 8 +
+         rows / parameters.rows_per_extent() * 4 + (rows - keys.live()) * 4;
 }
 
 }  // namespace
 
 std::vector<LogRecord> Index::Folded(const std::vector<ExtentRun>& runs) const {
-  return FoldedRecords(keys_, runs, committed_once_, parameters_.rows_per_extent());
+  return FoldedRecords(keys_, payloads_, runs, committed_once_, parameters_.rows_per_extent());
 }
 
 bool Index::FoldIsDue(bool writing) const {
   if (path_.empty()) return false;
   if (!broken_.ok()) return false;
-  const uint64_t least = LeastLogBytes(keys_, parameters_);
+  const uint64_t least = LeastLogBytes(keys_, payloads_, parameters_);
   // Behind a write, up to eight times as long: to fold costs more than one write. But not much
   // longer than the rows, where those are short.
   const uint64_t rows = 2 * keys_.rows() * parameters_.row_bytes();
@@ -114,8 +121,13 @@ Status Index::Fold() {
   return FoldLog(true);
 }
 
-// anyway: also where the log does not get much shorter.
-Status Index::FoldLog(bool anyway) {
+Status Index::AllowPayloads(const Payloads& payloads) {
+  if (payloads.empty() || path_.empty() || log_.parameters().payloads) return Status::Ok();
+  return FoldLog(true, true);
+}
+
+// anyway: also where the log does not get much shorter. payloads: announces them.
+Status Index::FoldLog(bool anyway, bool payloads) {
   folded_bytes_ = log_.bytes();
   const std::vector<ExtentRun> runs = rows_.JoinedExtents();
   std::vector<LogRecord> records = Folded(runs);
@@ -123,7 +135,9 @@ Status Index::FoldLog(bool anyway) {
   SL_RETURN_IF_ERROR(RandomBytes(uuid.data(), uuid.size()));
   const FileLocation beside = In(kLogName).With(".tmp");
   CommitLog fresh;
-  const Status written = CommitLog::Write(beside, parameters_, uuid, &records, &fresh);
+  IndexParameters parameters = log_.parameters();
+  parameters.payloads = parameters.payloads || payloads;
+  const Status written = CommitLog::Write(beside, parameters, uuid, &records, &fresh);
   if (!written.ok() || (!anyway && 2 * fresh.bytes() > log_.bytes())) {
     (void)RemoveFile(beside);
     return written;

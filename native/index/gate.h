@@ -1,4 +1,4 @@
-// Who is inside an index: calls share it, a rollback and the end have it alone.
+// Access to an index: shared by calls, exclusive for a rollback and for closing.
 #ifndef SIGHTLINE_INDEX_GATE_H_
 #define SIGHTLINE_INDEX_GATE_H_
 
@@ -15,7 +15,7 @@ class Gate {
   using Shared = std::shared_lock<std::shared_mutex>;
   using Alone = std::unique_lock<std::shared_mutex>;
 
-  // From now on Enter is kClosed.
+  // Makes Enter return kClosed.
   void Close() { closed_.store(true, std::memory_order_release); }
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
@@ -30,7 +30,7 @@ class Gate {
     }
     return Status(StatusCode::kClosed, "the index is closed");
   }
-  // Returns when nobody else is inside.
+  // Returns when all others have left.
   Alone EnterAlone() {
     const std::lock_guard<std::mutex> turn(turn_);
     waiting_.store(true, std::memory_order_relaxed);
@@ -42,8 +42,8 @@ class Gate {
  private:
   std::atomic<bool> closed_{false};
   std::shared_mutex mutex_;
-  // The system's lock lets new readers in before a waiting writer, for ever if they never pause.
-  std::mutex turn_;  // held by who waits to be alone
+  // std::shared_mutex may starve a waiting writer.
+  std::mutex turn_;  // held while waiting for exclusive access
   std::atomic<bool> waiting_{false};
 };
 

@@ -28,6 +28,7 @@
 #include "index/key_table.h"
 #include "index/lost_rows.h"
 #include "index/options.h"
+#include "index/payload_table.h"
 #include "index/row_coding.h"
 #include "index/unlinked_rows.h"
 #include "platform/folder.h"
@@ -69,13 +70,16 @@ class Index {
   // keys     one per row, or empty for the row numbers.
   // more     another part of the same rows follows: what is done for the graph as a whole waits
   //          for the last one, or for a later write or Save if that never comes.
+  // payloads one per row, or none.
   Status Add(std::vector<float>* vectors, const std::vector<int64_t>& keys, size_t threads,
-             AddResult* result, bool more = false);
+             AddResult* result, bool more = false, Payloads payloads = {});
   // The same for keys that have a row: one commit brings the new rows and removes the old ones, and
   // every search sees either all of the old or all of the new. kNotFound for a key without a row,
   // unless `insert_missing`.
   Status Update(std::vector<float>* vectors, const std::vector<int64_t>& keys, bool insert_missing,
-                size_t threads, AddResult* result, bool more = false);
+                size_t threads, AddResult* result, bool more = false, Payloads payloads = {});
+  // Replaces the payloads of the keys' live rows, durably. kNotFound, kKeyExists.
+  Status SetPayloads(const std::vector<int64_t>& keys, Payloads payloads);
   // How many of the keys named a live row; these are removed, durably.
   Status Remove(const std::vector<int64_t>& keys, uint64_t* removed);
   // Drops the rows from `rows` on, durably.
@@ -143,6 +147,10 @@ class Index {
   // kInvalidRange for a row that is not there. Removed rows can be read.
   Status CopyRows(const uint32_t* rows, size_t n, float* out) const;
   Status CopyKeys(const uint32_t* rows, size_t n, int64_t* out) const;
+  // Writes the payloads of the first rows that fit into `room` bytes one after another, and their
+  // lengths. `*done`: how many rows that are; at least one where `room` is kMaxPayloadBytes.
+  Status CopyPayloads(const uint32_t* rows, size_t n, unsigned char* out, size_t room,
+                      uint32_t* lengths, size_t* done) const;
   // kNoRow for keys without a live row.
   Status RowsOf(const int64_t* keys, size_t n, uint32_t* out) const;
 
@@ -172,6 +180,7 @@ class Index {
   Status Reserve();
   Status Replay(const GraphHeader* snapshot, bool copy, bool* bound);
   Status Apply(const LogRecord& record);
+  Status AppendRead(const LogRecord& record);
   Status LoadGraph(bool usable, size_t threads);
   Status GoWithoutGraph(const Status& why);
   // files.cc: whether they are still ours
@@ -213,7 +222,9 @@ class Index {
   bool FoldIsDue(bool writing) const;
   void FoldIfDue(bool writing);
   std::vector<LogRecord> Folded(const std::vector<ExtentRun>& runs) const;
-  Status FoldLog(bool anyway);
+  Status FoldLog(bool anyway, bool payloads = false);
+  // Before the first payload: the log says that it has some, which an older version refuses.
+  Status AllowPayloads(const Payloads& payloads);
   Status TakeFolded(const FileLocation& beside, const CommitLog& fresh,
                     const std::vector<ExtentRun>& runs);
   Status Own();
@@ -241,6 +252,7 @@ class Index {
   FileLock lock_;
   mutable RowStore rows_;
   KeyTable keys_;
+  PayloadTable payloads_;
   std::unique_ptr<GraphFile> graph_file_;  // outlives graph_, which may ask it to check blocks
   std::unique_ptr<Graph> graph_;
   std::unique_ptr<Inserter> inserter_;

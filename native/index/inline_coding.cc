@@ -10,19 +10,19 @@
 namespace sightline {
 namespace {
 
-// Below this all rows fit the cache and a walk on them is as fast.
+// Fewer rows fit the cache, and walking on them is as fast.
 constexpr uint64_t kInlineFrom = 2048;
-// Nodes coded by one call: some 20 us each, so that a caller can stop between calls.
+// Nodes per call, at about 20 us each: a caller can stop between calls.
 constexpr uint64_t kNodesPerCall = 16384;
-// Up to this many results a list of two places for each nearly always has them all; where
-// it has not, the walk on rows follows.
+// Up to this many results, a list with two places per result nearly always suffices; else a walk on
+// rows follows.
 constexpr size_t kFewResults = 32;
-// Rows asked for to see whether codes find what rows find, and the share that they may miss.
+// Rows searched for to compare codes with rows, and the share that codes may miss.
 constexpr uint64_t kSuitSample = 256;
 constexpr size_t kSuitNeighbors = 10;
 constexpr size_t kSuitEf = 50;
 constexpr uint64_t kSuitShare = 200;
-// Nodes looked at to see whether rows repeat.
+// Nodes examined for copies.
 constexpr uint64_t kCopySample = 512;
 
 }  // namespace
@@ -77,9 +77,9 @@ const char* InlineCoding::WhyNot(const Graph& graph) const {
   return "not made yet: warm() makes them";
 }
 
-// Copies of one picture fill a list of estimates, which cannot be told to be of one distance, and
-// hide the rest: 200 pictures 30 times over are found with recall 0.85 at efSearch 50, by the walk
-// on rows with 0.99. So where a quarter of the links lead to copies, searches walk on rows.
+// Copies of one picture fill a list of estimates and hide the rest, because their estimates differ:
+// 200 pictures with 30 copies each have recall 0.85 at efSearch 50, by the walk on rows 0.99. If a
+// quarter of the links lead to copies, searches walk on rows.
 void InlineCoding::LookForCopies(const Graph& graph) {
   const uint64_t nodes = graph.size();
   const uint64_t step = std::max<uint64_t>(1, nodes / kCopySample);
@@ -91,16 +91,15 @@ void InlineCoding::LookForCopies(const Graph& graph) {
     for (uint32_t i = 0; i < list.capacity && LoadLink(&list.ids[i]) != kNoRow; ++i) {
       ++links;
       const InlineBlock& block = codes_->Block(static_cast<uint32_t>(node), i / kLanes);
-      // No length, no slope.
+      // A copy has a difference of length 0, and so slope 0.
       copies += block.slope[i % kLanes] == 0;
     }
   }
   copies_crowd_ = copies * 4 > links;
 }
 
-// Some rows are searched for on codes and on rows: where codes find clearly less (few dimensions,
-// lengths that differ by orders, clusters that only the levels they leave out lead to) searches
-// walk on rows.
+// Searches for a sample of rows on codes and on rows. If codes find clearly less (few dimensions,
+// very different lengths, clusters reachable only through upper levels), searches walk on rows.
 void InlineCoding::Measure(const Graph& graph, const Space& space) {
   suits_ = true;
   const uint64_t nodes = graph.size();
@@ -148,11 +147,11 @@ void InlineCoding::Measure(const Graph& graph, const Space& space) {
   suits_ = by_codes + by_rows / kSuitShare >= by_rows;
 }
 
-// All rows turned, when so many nodes are to be coded that it saves more than it costs; else
-// nullptr. Kept from call to call until the last node was looked at.
+// All rows rotated, if so many nodes are to be coded that this saves time; else nullptr. Kept
+// between calls until the last node is coded.
 const uint16_t* InlineCoding::TurnedRows(const VectorView& view, size_t due, size_t threads) {
   if (turned_rows_ == view.count) return turned_.data();
-  // Every node's neighbors would be turned one by one: some 20 of them.
+  // Without this, the neighbors of every node are rotated, about 20 each.
   if (due * 16 < view.count || !rows_->EnsureTrusted(0, view.count).ok()) return nullptr;
   DropTurned();
   const size_t stride = codes_->turned_stride();
@@ -198,7 +197,7 @@ Status InlineCoding::Next(uint64_t first, size_t threads, const Graph& graph, co
     codes_->Centre(view);
   }
   const uint16_t* turned = TurnedRows(view, due.size(), threads);
-  // Who began to read one of these while it was current has to be gone before it is written.
+  // Readers that began while these nodes were current must have left.
   readers_->Wait();
   std::atomic<size_t> at{0};
   const auto work = [&] {
@@ -216,7 +215,7 @@ Status InlineCoding::Next(uint64_t first, size_t threads, const Graph& graph, co
   return coded;
 }
 
-// A node near damage stays uncoded: searches read its neighbors' rows and report what they meet.
+// A node with a damaged neighbor stays uncoded: searches read the rows and report the damage.
 void InlineCoding::CodeNode(const Graph& graph, const Space& space, const VectorView& view,
                             const uint16_t* turned, uint32_t node, InlineCodes::Scratch* scratch) {
   if (!space.Trusted(node) || !graph.BaseOk(node)) return;
@@ -234,7 +233,7 @@ void InlineCoding::CodeNode(const Graph& graph, const Space& space, const Vector
 
 Walk InlineCoding::WalkGraph(const Graph& graph, const Space& space, const float* query,
                              const Plan& plan, Scratch* scratch) const {
-  // To find k among those allowed, as many as k are of them all have to be met.
+  // To find k allowed rows, proportionally more rows must be met.
   const size_t near =
       plan.filters
           ? static_cast<size_t>(std::min<uint64_t>(
@@ -243,10 +242,10 @@ Walk InlineCoding::WalkGraph(const Graph& graph, const Space& space, const float
   InlineLimits limits;
   limits.places = 2 * plan.ef + 2 * (near - std::min(near, plan.k));
   limits.keep = plan.k;
-  // Nodes stand in the list more than once, so that fewer than half of its places are results. Many
-  // results of a short list need a place each, and some to spare, because estimates are too rough
-  // to tell the best hundred from the next. (k 100 of 5,000 rows of 64 floats, efSearch 100: recall
-  // 0.82 with 200 places, each once.)
+  // Nodes are repeated in the list, so fewer than half of its places are results. Many results of a
+  // short list need distinct places and more of them, because estimates hardly separate the best
+  // hundred from the next. (k 100 of 5,000 rows of 64 floats, efSearch 100: recall 0.82 with 200
+  // distinct places.)
   limits.distinct = near > kFewResults && 4 * near > limits.places;
   limits.places = limits.distinct ? limits.places + 2 * near : std::max(limits.places, 2 * near);
   limits.rows = plan.rows;

@@ -1,5 +1,5 @@
-// Inline codes of an index: keeping them current, and whether they find what its rows find.
-// docs/adr/0009 has the figures.
+// Inline codes of an index: keeps them current, and measures whether they suit its rows. Figures:
+// docs/adr/0009.
 #ifndef SIGHTLINE_INDEX_INLINE_CODING_H_
 #define SIGHTLINE_INDEX_INLINE_CODING_H_
 
@@ -20,7 +20,7 @@
 
 namespace sightline {
 
-// Does nothing until Reserve was called: other storages have no inline codes.
+// Does nothing unless Reserve was called: other storages have no inline codes.
 //
 // Threads  Walks, WalkGraph, Uncoded, WhyNot and resident_bytes by any, counted by `readers`; the
 //          rest by one writer.
@@ -29,29 +29,28 @@ class InlineCoding {
   // rows, readers and scratches outlive this.
   InlineCoding(const IndexParameters& parameters, RowStore* rows, Epoch* readers,
                ScratchPool* scratches);
-  // For up to `max_rows` rows.
   Status Reserve(const KernelTable* kernels, uint64_t max_rows);
   bool reserved() const { return codes_ != nullptr; }
 
-  // Whether most nodes are coded and codes suit the rows, so that searches walk on codes.
+  // Whether searches walk on codes: most nodes are coded and codes suit the rows.
   bool walks() const { return walks_.load(std::memory_order_relaxed); }
   const char* WhyNot(const Graph& graph) const;
   uint64_t Uncoded(const Graph& graph) const;
   uint64_t resident_bytes() const { return reserved() ? codes_->resident_bytes() : 0; }
-  // Fills scratch->hits by a walk on codes.
+  // Fills scratch->hits by walking on codes.
   Walk WalkGraph(const Graph& graph, const Space& space, const float* query, const Plan& plan,
                  Scratch* scratch) const;
 
-  // From here on nodes of `graph` whose links change are marked as not coded.
+  // Marks nodes of `graph` as not coded from now on when their links change.
   void Watch(Graph* graph);
-  // Before nodes up to `nodes` can be reached.
+  // Call before nodes up to `nodes` can be reached.
   Status Mark(uint64_t nodes, Graph* graph);
-  // Looks again how many nodes are coded: after their links changed.
+  // Counts the coded nodes again, after links changed.
   void Count(const Graph& graph);
-  // Codes some nodes from `first` on that are not coded; *next: where to go on.
+  // Codes some of the nodes from `first` on; *next: where to continue.
   Status Next(uint64_t first, size_t threads, const Graph& graph, const Space& space,
               uint64_t* next);
-  // No node from `first` on is coded afterwards.
+  // Drops the codes of nodes from `first` on.
   void Forget(uint64_t first);
   void Release();
 
@@ -70,8 +69,8 @@ class InlineCoding {
   std::unique_ptr<InlineCodes> codes_;
   std::atomic<bool> walks_{false};
   std::atomic<bool> copies_crowd_{false};
-  std::atomic<bool> suits_{true};  // whether codes found, for a sample of rows, what the rows find
-  // For the length of coding many nodes: see InlineCodes::Turn.
+  std::atomic<bool> suits_{true};  // whether codes and rows agree on a sample
+  // While many nodes are coded, see InlineCodes::Turn.
   GrowingArray<uint16_t> turned_;
   uint64_t turned_rows_ = 0;
 };

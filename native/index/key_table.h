@@ -48,6 +48,7 @@ class KeyTable {
   // Counts what was done to keys and rows: a filter over rows that was made of keys is right for as
   // long as it stays.
   uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
+  void CountChange() { changes_.fetch_add(1, std::memory_order_acq_rel); }
   // Rows must be live, each once: kFileCorrupt otherwise (only a damaged log asks for it).
   Status Remove(const std::vector<uint32_t>& rows);
   void Truncate(uint64_t rows);

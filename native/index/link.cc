@@ -1,4 +1,4 @@
-// Building the graph over rows that are stored already, with as many threads as wanted.
+// Links stored rows into the graph.
 #include <algorithm>
 #include <utility>
 
@@ -10,7 +10,7 @@
 namespace sightline {
 namespace {
 
-// Too few nodes to find neighbors among: threads that start together would not see each other's.
+// Linked by one thread: threads that start together would not see each other's nodes.
 constexpr uint64_t kLinkedAlone = 64;
 
 size_t ThreadCount(size_t wanted, uint64_t items) {
@@ -38,8 +38,7 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCo
   inserter->TrustCodes();
   space.live = now.live();
   space.kept = now.kept();
-  // Rows that were removed since are no nodes, but the first of the highest level of all is: it is
-  // the entry point.
+  // Removed rows are not linked, except the first row of the highest level, the entry point.
   const auto left_out = [&](uint32_t node) {
     return space.kept.Removed(node) && graph->LevelOf(node) <= graph->entry().level;
   };
@@ -65,7 +64,7 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCo
   next = std::max<uint64_t>(end, from);
   end = rows;
   const Status linked = InParallel(ThreadCount(threads, rows - next), work);
-  // Coding more rows for linking alone is not worth it until there are twice as many.
+  // If codes did not pay, they are not made for linking until there are twice as many rows.
   if (codes != nullptr) row_codes_.LinkingPaid(inserter->CodesPay(), rows);
   SL_RETURN_IF_ERROR(CheckCut());
   if (rows > 0 && !graph->entry().exists()) graph->SetEntry(0, graph->LevelOf(0));
@@ -75,7 +74,7 @@ Status Index::Link(Graph* graph, Inserter* inserter, uint64_t rows, const LiveCo
 Status Index::Tidy(bool now, size_t threads, const LiveRows& kept) {
   const uint64_t rows = graph_->size();
   const uint64_t first = std::min(rows, tidied_);
-  // One visit per link: on average a few microseconds per row added.
+  // One visit per link: on average a few microseconds per added row.
   if (first == rows || (!now && rows - first < rows / 50)) return Status::Ok();
   uint64_t reconnected = 0;
   Space space = MakeSpace();

@@ -1,4 +1,4 @@
-// Which rows are live, as one write sees it from its beginning to its end.
+// A snapshot of the live rows, for the duration of one write.
 #ifndef SIGHTLINE_INDEX_LIVE_COPY_H_
 #define SIGHTLINE_INDEX_LIVE_COPY_H_
 
@@ -11,11 +11,11 @@
 
 namespace sightline {
 
-// Cost: a bit per row, where rows were removed.
+// Cost: a bit per row, if rows were removed.
 class LiveCopy {
  public:
-  // rows     those that count as they are now; rows beyond are being added.
-  // leaving  rows that will be removed when the write is done; kNoRow for none.
+  // rows     existing rows; later ones are being added.
+  // leaving  rows that the write will remove; kNoRow for none.
   LiveCopy(const KeyTable& keys, uint64_t rows, const std::vector<uint32_t>& leaving = {})
       : rows_(rows) {
     bool complete = keys.live() == keys.rows();
@@ -32,9 +32,9 @@ class LiveCopy {
   LiveCopy(const LiveCopy&) = delete;
   LiveCopy& operator=(const LiveCopy&) = delete;
 
-  // Searches may still find what this one does not call removed.
+  // Not removed before the write: searches may still find these.
   LiveRows kept() const { return Of(kept_); }
-  // Without the leaving.
+  // Without the leaving rows.
   LiveRows live() const { return Of(live_.empty() ? kept_ : live_); }
 
  private:

@@ -11,29 +11,29 @@
 namespace sightline {
 namespace {
 
-// Below so many rows searches scan.
+// Searches scan fewer rows.
 constexpr uint64_t kFoundFrom = 1000;
-// A link that is made for one row can take another's place, which is then searched for.
+// A new link may displace another row's, which is then searched for in the next round.
 constexpr int kRounds = 4;
-// Rows to which at most M / 2 others link are searched for: one in fifteen of these is lost where
-// rows are 64 independent values (a fourteenth of all), one in a hundred of CLIP-like ones (a
-// hundredth of all). Of others one in two hundred.
+// Rows with at most M / 2 incoming links are searched for. Of rows of 64 independent values, these
+// are a fourteenth, and one in fifteen is lost; of CLIP-like rows a hundredth, and one in a hundred
+// is lost. Of other rows, one in two hundred is lost.
 constexpr uint32_t FewLinks(uint32_t m) { return std::max(1u, m / 2); }
 constexpr size_t kFewAtLeast = 64;
-// All rows are searched for, which takes a third of the time of linking them, where the hidden
-// among those with few links are more than one in so many of all rows: one in 300 of independent
-// values (48 dimensions), one in 1,400 of uniform ones (64 dimensions), one in 20,000 of 100,000
-// CLIP-like rows.
+// All rows are searched for, in a third of the time of linking them, if more than this share of all
+// rows is hidden and has few links. Measured shares: one in 300 for independent values (48
+// dimensions), one in 1,400 for uniform ones (64 dimensions), one in 20,000 for 100,000 CLIP-like
+// rows.
 constexpr uint64_t kHiddenFew = 3000;
-// The same where links to a scene hide it from all others: one in kSampled rows is searched for,
-// and kSampledMore times as many where of these more than one in kHiddenPart is hidden. A link to
-// one of them leads to others, so twice that part of the first sample is enough.
+// The same if links within a scene hide it: one in kSampled rows is searched for, and kSampledMore
+// times as many if more than one in kHiddenPart of these is hidden. A link to one row of a scene
+// leads to the others, so twice that share in the first sample is enough.
 constexpr uint64_t kSampled = 32;
 constexpr uint64_t kSampledMore = 4;
 constexpr uint64_t kHiddenPart = 400;
-constexpr uint64_t kHiddenAtLeast = 3;  // fewer may be chance
+constexpr uint64_t kHiddenAtLeast = 3;  // fewer may be by chance
 constexpr uint64_t kSampleIsEnough = 4000;
-// What was counted longer ago counts less.
+// Older counts decay.
 constexpr uint64_t kCountedAtMost = 16 * 1024;
 constexpr size_t kSearchedAtOnce = 16;
 
@@ -42,7 +42,7 @@ void Take(uint64_t from, uint64_t to, uint64_t step, std::vector<uint32_t>* rows
   for (uint64_t row = from; row < to; row += step) rows->push_back(static_cast<uint32_t>(row));
 }
 
-// So that as many old rows as new ones are taken.
+// Takes as many old rows as new ones.
 uint64_t OldStep(uint64_t first, uint64_t rows) {
   return std::max<uint64_t>(1, kSampled * first / std::max<uint64_t>(1, rows - first));
 }
@@ -108,7 +108,7 @@ Status LostRows::LookAtFew(Job* job, uint64_t first, uint64_t rows, bool* hides)
   std::vector<uint32_t> wanted;
   FewLinksTo(*job->graph, static_cast<uint32_t>(rows), FewLinks(job->graph->m()), &wanted);
   const uint64_t few = wanted.size();
-  // Of the old ones as many as of the new, others each time: both counts are small.
+  // As many old rows as new ones, different ones each time.
   const auto fresh = std::lower_bound(wanted.begin(), wanted.end(), static_cast<uint32_t>(first));
   const size_t old = static_cast<size_t>(fresh - wanted.begin());
   const size_t most = std::max(kFewAtLeast, static_cast<size_t>(wanted.end() - fresh));
@@ -126,11 +126,10 @@ Status LostRows::LookAtSample(Job* job, uint64_t first, uint64_t rows, bool* hid
   for (const uint64_t more : {uint64_t{1}, kSampledMore}) {
     const uint64_t step = std::max<uint64_t>(1, OldStep(first, rows) / more);
     Take(first + more - 1, rows, kSampled / more, &wanted);
-    // Another start each time, so that in the end every old row was searched for.
+    // Starts at a different row each time, so that all old rows are searched for in the end.
     if (first > 0) Take((rows + more) % std::min(step, first), first, step, &wanted);
     SL_RETURN_IF_ERROR(LinkLostOf(job, &wanted, &sampled_));
     if (sampled_.hidden * kHiddenPart <= sampled_.rows) return Status::Ok();
-    // What earlier rows were like, later ones are.
     *hides =
         sampled_.hidden >= kHiddenAtLeast && (more > 1 || sampled_.rows > kSampleIsEnough ||
                                               sampled_.hidden * kHiddenPart > 2 * sampled_.rows);
@@ -139,8 +138,8 @@ Status LostRows::LookAtSample(Job* job, uint64_t first, uint64_t rows, bool* hid
   return Status::Ok();
 }
 
-// All old ones each time there are a fifth more: six searches a row in all. Else some of them, which
-// later links may have hidden.
+// All old rows each time there are a fifth more, six searches per row in all; else some of them,
+// because later links may hide them.
 Status LostRows::LookAtAll(Job* job, uint64_t first, uint64_t rows) {
   std::vector<uint32_t> wanted;
   const bool all = 5 * rows >= 6 * searched_all_at_;
@@ -158,7 +157,7 @@ Status LostRows::LookAtAll(Job* job, uint64_t first, uint64_t rows) {
 Status LostRows::Link(Graph* graph, const Space& space, uint64_t first, uint64_t rows,
                       size_t threads, ScratchPool* scratches, uint64_t* linked) {
   *linked = 0;
-  // Walks on the largest inner product do not look for the row itself.
+  // A search by inner product does not look for the row itself.
   if (space.metric == Metric::kDot || rows < kFoundFrom) return Status::Ok();
   Job job{graph, space, threads, scratches};
   bool hides = false;

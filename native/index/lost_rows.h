@@ -1,4 +1,4 @@
-// Rows that searches do not find although the graph leads to them: finds them and links them.
+// Finds and links rows that are reachable but not found by searches.
 #ifndef SIGHTLINE_INDEX_LOST_ROWS_H_
 #define SIGHTLINE_INDEX_LOST_ROWS_H_
 
@@ -12,21 +12,21 @@
 
 namespace sightline {
 
-// Searches for few rows where the data is easy, for all where it is not (docs/adr/0012), and keeps
-// what it learned from one call to the next.
+// Searches for few rows if the data is easy, else for all (docs/adr/0012). Keeps its counts between
+// calls.
 class LostRows {
  public:
   // Links the lost ones among `rows` rows; those from `first` on are new since the last call.
   //
-  // space   codes set: searches walk on these too.
-  // linked  how many were lost.
-  // Returns kFileCorrupt, without a path, if a row that is needed is damaged.
+  // space   if codes are set, also searches on these.
+  // linked  number of lost rows.
+  // Returns kFileCorrupt, without a path, if a needed row is damaged.
   // Threads uses as many as wanted; not together with Insert; readers may search.
   Status Link(Graph* graph, const Space& space, uint64_t first, uint64_t rows, size_t threads,
               ScratchPool* scratches, uint64_t* linked);
 
  private:
-  // Rows that were searched for, and how many of them links hid.
+  // Rows searched for, and how many of them were hidden.
   struct Counted {
     uint64_t rows = 0;
     uint64_t hidden = 0;
@@ -42,14 +42,14 @@ class LostRows {
                      std::vector<LostNode>* lost);
   // Searches for the nodes and links those that are lost; empties *nodes.
   static Status LinkLostOf(Job* job, std::vector<uint32_t>* nodes, Counted* counted);
-  // Sets *hides where links hide so many that all rows are to be searched for.
+  // Sets *hides if so many are hidden that all rows must be searched for.
   Status LookAtFew(Job* job, uint64_t first, uint64_t rows, bool* hides);
   Status LookAtSample(Job* job, uint64_t first, uint64_t rows, bool* hides);
   Status LookAtAll(Job* job, uint64_t first, uint64_t rows);
 
   Counted few_;                   // of rows with few links to them
   Counted sampled_;               // of a sample of all
-  uint64_t searched_all_at_ = 0;  // rows there were when all were last searched for
+  uint64_t searched_all_at_ = 0;  // number of rows when all were last searched for
 };
 
 }  // namespace sightline

@@ -39,6 +39,7 @@ Status Index::Reserve() {
   max_rows_ = std::min(kMaxRows, kRowSpace / parameters_.row_bytes());
   row_codes_.Use(kernels_);
   if (storage_ == Storage::kInline) SL_RETURN_IF_ERROR(inline_codes_.Reserve(kernels_, max_rows_));
+  SL_RETURN_IF_ERROR(payloads_.Reserve(max_rows_, &readers_));
   return keys_.Reserve(max_rows_, &readers_);
 }
 
@@ -183,19 +184,28 @@ Status Index::OpenLocked(const OpenOptions& options, Folder folder, FileLock loc
   return Status::Ok();
 }
 
+Status Index::AppendRead(const LogRecord& record) {
+  SL_RETURN_IF_ERROR(rows_.Adopt(record.keys.size(), record.crcs));
+  SL_RETURN_IF_ERROR(payloads_.Prepare(record.rows_after, record.payloads));
+  payloads_.Append(record.first_row, record.payloads);
+  return keys_.Append(record.keys.data(), record.keys.size());
+}
+
 Status Index::Apply(const LogRecord& record) {
   const auto wrong = [&](const char* what) {
     return Status(StatusCode::kFileCorrupt,
                   FileIn(kLogName) + ": record " + std::to_string(record.sequence) + " " + what);
   };
   const uint64_t before = keys_.rows();
+  if (!record.payloads.empty() && !log_.parameters().payloads) {
+    return wrong("has payloads, which the header does not announce");
+  }
   switch (record.type) {
     case RecordType::kAppend:
       if (record.first_row != before || record.rows_after != before + record.keys.size()) {
         return wrong("does not append behind the last row");
       }
-      SL_RETURN_IF_ERROR(rows_.Adopt(record.keys.size(), record.crcs));
-      return keys_.Append(record.keys.data(), record.keys.size());
+      return AppendRead(record);
     case RecordType::kReplace: {
       if (record.first_row != before || record.rows_after != before + record.keys.size()) {
         return wrong("does not append behind the last row");
@@ -210,8 +220,7 @@ Status Index::Apply(const LogRecord& record) {
         replaced.push_back(row);
       }
       SL_RETURN_IF_ERROR(keys_.Remove(replaced));
-      SL_RETURN_IF_ERROR(rows_.Adopt(record.keys.size(), record.crcs));
-      return keys_.Append(record.keys.data(), record.keys.size());
+      return AppendRead(record);
     }
     case RecordType::kRemove:
       if (record.rows_after != before) return wrong("removes, but changes the number of rows");
@@ -221,7 +230,16 @@ Status Index::Apply(const LogRecord& record) {
         return wrong("rolls back to rows that are not there");
       }
       keys_.Truncate(record.first_row);
+      payloads_.Truncate(record.first_row);
       rows_.Truncate(record.first_row, record.crcs);
+      return Status::Ok();
+    case RecordType::kPayloads:
+      if (record.rows_after != before) return wrong("changes the number of rows");
+      for (const uint32_t row : record.rows) {
+        if (row >= before) return wrong("has a payload for a row that is not there");
+      }
+      SL_RETURN_IF_ERROR(payloads_.Prepare(before, record.payloads));
+      payloads_.Set(record.rows, record.payloads);
       return Status::Ok();
   }
   return wrong("has an unknown type");
@@ -234,7 +252,7 @@ Status Index::Replay(const GraphHeader* snapshot, bool copy, bool* bound) {
                     snapshot->m == parameters_.m && snapshot->seed == parameters_.seed;
   WholeLog whole;
   if (copy) SL_RETURN_IF_ERROR(FindWhole(&log_, rows_, FileIn(kRowsName), &whole));
-  PartOfFold part(parameters_, &rows_, &keys_);
+  PartOfFold part(parameters_, &rows_, &keys_, &payloads_);
   // Fewest rows since the snapshot was written.
   uint64_t fewest = 0;
   bool found = ours && snapshot->sequence == 0 && snapshot->chain == log_.chain();

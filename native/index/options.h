@@ -1,4 +1,4 @@
-// What an index is asked for and what it answers with.
+// Options and results of an index.
 #ifndef SIGHTLINE_INDEX_OPTIONS_H_
 #define SIGHTLINE_INDEX_OPTIONS_H_
 
@@ -10,9 +10,8 @@
 
 namespace sightline {
 
-// What the graph is walked on. Float32 rows stay the truth in every mode and decide the order of
-// what is returned. Not part of the files: each opener chooses (the facade keeps the choice in
-// tuning.json, where the numbers do not appear).
+// What searches walk on. In every mode float32 rows decide the order of results. Not in the files:
+// each opener chooses (the facade stores the choice by name in tuning.json).
 enum class Storage : uint32_t {
   kFloat32 = 0,
   kFloat16 = 1,  // halves of the rows
@@ -25,7 +24,7 @@ inline constexpr uint32_t kLastStorage = 4;
 struct OpenOptions {
   std::string path;
   bool read_only = false;
-  size_t threads = 0;  // for linking rows the snapshot lacks, and for codes; 0: one per core
+  size_t threads = 0;  // for linking missing rows and for codes; 0: one per core
   Storage storage = Storage::kFloat32;
 };
 
@@ -35,10 +34,10 @@ struct SearchOptions {
   size_t k = 10;       // 1..kMaxK
   size_t ef = 50;      // raised to k
   bool exact = false;  // linear scan
-  // Bit r & 7 of byte r >> 3 allows row r; rows beyond it are not allowed. nullptr: all.
+  // Bit r & 7 of byte r >> 3 allows row r; later rows are not allowed. nullptr: all.
   const unsigned char* filter = nullptr;
   size_t filter_bytes = 0;
-  // What changes() was when the filter was made; kBusy if it is not that any more.
+  // changes() when the filter was made; kBusy if it has changed since.
   uint64_t filter_changes = kAnyChanges;
   // Largest distance returned, inclusive.
   float threshold = std::numeric_limits<float>::infinity();
@@ -52,16 +51,16 @@ struct AddResult {
 struct IndexStats {
   uint64_t count = 0;
   uint64_t live_count = 0;
-  uint64_t removed_in_graph = 0;  // removed rows that walks still pass through
+  uint64_t removed_in_graph = 0;  // removed rows that are still nodes
   uint64_t graph_rows = 0;
   uint32_t max_level = 0;
   std::vector<uint64_t> levels;
   uint64_t bytes_on_disk = 0;
-  uint64_t bytes_resident = 0;  // memory of ours; mapped rows belong to the page cache
+  uint64_t bytes_resident = 0;  // private memory; mapped rows belong to the page cache
   bool unsaved = false;         // the graph differs from its snapshot
-  std::string graph_problem;    // why the snapshot could not be used, when it could not
+  std::string graph_problem;    // why the snapshot could not be used
   const char* kernel = "";
-  bool walks_on_codes = false;    // false also while there are too few rows for codes
+  bool walks_on_codes = false;    // also false with too few rows for codes
   const char* codes_reason = "";  // why, or why not
 };
 

@@ -1,4 +1,4 @@
-// How a search is done, decided once before it begins: by the graph or by a scan, on which codes.
+// The plan of a search: graph or scan, and on which codes.
 #ifndef SIGHTLINE_INDEX_PLAN_H_
 #define SIGHTLINE_INDEX_PLAN_H_
 
@@ -10,19 +10,19 @@
 
 namespace sightline {
 
-// Up to this many rows a scan is exact and about as fast as a walk.
+// With at most this many rows a scan is as fast as a walk, and exact.
 #ifdef SIGHTLINE_FUZZING
-inline constexpr uint64_t kAlwaysScan = 0;  // a fuzzer's indexes are small, and it is to walk
+inline constexpr uint64_t kAlwaysScan = 0;  // the fuzzer's small indexes must use the graph
 #else
 inline constexpr uint64_t kAlwaysScan = 1000;
 #endif
 
 // matches  rows that may be returned; rows: all rows, removed ones too.
 inline bool ScanIsBetter(uint64_t matches, uint64_t rows, size_t k, size_t ef) {
-  // A walk compares about 14 rows for each place of its list, at random, and rows / matches times
-  // as many when only some count; a scan compares `matches` rows, in order, for a bit over half the
-  // price. Measured with 512 floats, ef 50: a filter on 100,000 rows breaks even at 12 %, on 20,000
-  // at 35 %; the rule says 12 % and 27 %. Unfiltered it is 30 rows per place of the list: 1,500.
+  // A walk compares about 14 rows per place of its list, in random order, and with a filter rows /
+  // matches times as many; a scan compares `matches` rows sequentially, at just over half the cost
+  // each. Measured with 512 floats, ef 50: a filter on 100,000 rows breaks even at 12 %, on 20,000
+  // at 35 %; the rule gives 12 % and 27 %. Unfiltered: 30 rows per place of the list, 1,500.
   const uint64_t floor = std::max<uint64_t>(kAlwaysScan, k);
 #ifdef SIGHTLINE_FUZZING
   return matches <= floor;
@@ -30,51 +30,49 @@ inline bool ScanIsBetter(uint64_t matches, uint64_t rows, size_t k, size_t ef) {
   return matches <= floor || matches * matches <= 30 * uint64_t{ef} * rows;
 }
 
-// Whether a walk on rows that collects `matches` of them is better off stepping over the others
-// unread: at equal recall it is 1.8 times as fast where a tenth match (100,000 rows of 512 floats),
-// as fast where a fifth do. Where fewer than three in a hundred match, too few of them are within
-// two steps of each other: recall falls.
+// Whether a filtered walk on rows should step over rows that do not match, without reading them. At
+// equal recall this is 1.8 times as fast if a tenth match (100,000 rows of 512 floats), equally
+// fast if a fifth do. If fewer than three in a hundred match, recall falls: too few are within two
+// steps.
 inline bool StepsOver(uint64_t matches, uint64_t rows) {
   return 100 * matches >= 3 * rows && 100 * matches < 18 * rows;
 }
 
-// The same for such a walk, which costs as much as a scan of about 48 rows for each place.
+// ScanIsBetter for such a walk, which costs as much as a scan of about 48 rows per place.
 inline bool ScanIsBetterThanStepping(uint64_t matches, size_t k, size_t ef) {
   return matches <= std::max({kAlwaysScan, uint64_t{k}, 48 * uint64_t{ef}});
 }
 
-// The same for a walk on inline codes, which expands about one node for each two places of
-// its list, as long as it takes to scan five rows (100,000 x 512 floats, AVX2: 0.6 us against
-// 0.13).
+// ScanIsBetter for a walk on inline codes, which expands about one node per two places of its list,
+// in the time of scanning five rows (100,000 x 512 floats, AVX2: 0.6 us against 0.13).
 inline bool ScanIsBetterThanInline(uint64_t matches, uint64_t rows, size_t k, size_t ef) {
   const uint64_t floor = std::max<uint64_t>(kAlwaysScan, k);
   return matches <= floor || matches * matches <= 5 * (uint64_t{ef} * matches + k * rows);
 }
 
-// Estimates of one bit a value are too rough to tell the best hundred from the next: there the walk
-// on rows is the better one, unless the candidate list is long. (k 100 of 5,000 rows of 64 floats:
-// recall 0.82 on codes at efSearch 100, 0.99 on rows.)
+// 1-bit estimates hardly separate the best hundred rows from the next, unless the candidate list is
+// long. (k 100 of 5,000 rows of 64 floats: recall 0.82 on codes at efSearch 100, 0.99 on rows.)
 inline bool InlineSuits(size_t k, size_t ef) { return k <= 32 || ef >= 2 * k; }
 
 struct Plan {
-  // The question, and what the index held when it was asked.
+  // The query, and the state of the index.
   size_t k = 0;
   size_t ef = 0;      // candidate list size, >= k
-  size_t wanted = 0;  // results there can be: k, or all that match
+  size_t wanted = 0;  // most results possible: k, or all that match
   bool filters = false;
-  uint64_t rows = 0;                  // those from here on came later
-  uint64_t nodes = 0;                 // rows that walks meet
+  uint64_t rows = 0;                  // later rows are ignored
+  uint64_t nodes = 0;                 // rows in the graph
   uint64_t matches = 0;               // rows that may be returned
-  const uint64_t* allowed = nullptr;  // bitset over rows: these; nullptr: all
+  const uint64_t* allowed = nullptr;  // their bitset; nullptr: all
 
-  // How it is answered; what a walk cannot answer, a scan does after it.
-  bool scan = false;        // at once
-  bool on_inline = false;   // a walk on inline codes comes first
-  bool steps_over = false;  // a walk on rows steps over those that do not match
+  // The decision. If a walk fails, a scan follows.
+  bool scan = false;        // without a walk
+  bool on_inline = false;   // walk on inline codes first
+  bool steps_over = false;  // walks on rows step over those that do not match
 
-  // exact         no walk: not wanted, or there is no sound graph
-  // row_codes     whether there are such that rank the rows well
-  // inline_codes  the same for these; an index has one kind at most
+  // exact         no walk: not wanted, or no sound graph
+  // row_codes     whether row codes exist and suit the rows
+  // inline_codes  the same for inline codes; an index has at most one kind
   void Decide(bool exact, bool row_codes, bool inline_codes) {
     steps_over = filters && StepsOver(matches, nodes);
     on_inline = inline_codes && InlineSuits(k, ef);
@@ -89,12 +87,12 @@ struct Plan {
     }
   }
 
-  // What walks pass through: removed rows alone. A filter may leave few, which is another search.
+  // Walks pass through removed rows only; filters are handled by SearchFiltered.
   LiveRows live() const {
     return allowed != nullptr && !filters ? LiveRows{allowed, rows} : LiveRows{};
   }
-  // Rows a walk may compare. Past this a scan of the matches would have been cheaper; together they
-  // cost at most twice its price.
+  // Rows a walk may compare: as many as a scan costs, so that walk and scan cost at most twice
+  // that.
   size_t budget() const {
     return static_cast<size_t>(std::max<uint64_t>(matches, 10 * uint64_t{ef}));
   }

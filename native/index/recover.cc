@@ -121,6 +121,9 @@ Status PartOfFold::AppendPart(const LogRecord& record, uint64_t count) {
     SL_RETURN_IF_ERROR(rows_->ChecksumOfFile(first, in_last, &crcs.back()));
   }
   SL_RETURN_IF_ERROR(rows_->Adopt(count, crcs));
+  const Payloads payloads = record.payloads.First(count);
+  SL_RETURN_IF_ERROR(payloads_->Prepare(keys_->rows() + count, payloads));
+  payloads_->Append(keys_->rows(), payloads);
   return keys_->Append(keys.data(), count);
 }
 
@@ -136,7 +139,7 @@ Status PartOfFold::Apply(const LogRecord& record, const WholeLog& whole) {
     if (record.rows_after >= end) {
       missing_keys_.resize(std::min<uint64_t>(missing_keys_.size(), record.rows_after - end));
     }
-  } else {
+  } else if (record.type == RecordType::kRemove) {
     removed_.insert(removed_.end(), record.rows.begin(), record.rows.end());
   }
   if (record.sequence != whole.folded) return Status::Ok();

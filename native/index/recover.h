@@ -16,6 +16,7 @@
 #include "core/status.h"
 #include "format/log_format.h"
 #include "index/key_table.h"
+#include "index/payload_table.h"
 #include "storage/commit_log.h"
 #include "storage/row_store.h"
 
@@ -43,8 +44,12 @@ Status FindWhole(CommitLog* log, const RowStore& rows, const std::string& rows_f
 // removed. A row that gave way to one that is missing is the last that its key had: it stays.
 class PartOfFold {
  public:
-  PartOfFold(const IndexParameters& parameters, RowStore* rows, KeyTable* keys)
-      : rows_per_extent_(parameters.rows_per_extent()), rows_(rows), keys_(keys) {}
+  PartOfFold(const IndexParameters& parameters, RowStore* rows, KeyTable* keys,
+             PayloadTable* payloads)
+      : rows_per_extent_(parameters.rows_per_extent()),
+        rows_(rows),
+        keys_(keys),
+        payloads_(payloads) {}
   // Each of the records that `whole` ends within, in order.
   Status Apply(const LogRecord& record, const WholeLog& whole);
 
@@ -54,6 +59,7 @@ class PartOfFold {
   const uint64_t rows_per_extent_;
   RowStore* rows_;
   KeyTable* keys_;
+  PayloadTable* payloads_;
   // What was read and not applied.
   std::vector<int64_t> missing_keys_;
   std::vector<uint32_t> removed_;

@@ -12,28 +12,27 @@
 namespace sightline {
 namespace {
 
-// Below this everything fits the cache and a walk on rows is as fast.
+// Fewer rows fit the cache, and walking on them is as fast.
 constexpr uint64_t kCodesFrom = 4096;
-// The centre of the first rows may not be that of all: it is taken again each time there are so
-// many times more. Costs a third of the coding once more.
+// The centre is computed again when the rows have grown by this factor, which costs a third of the
+// coding once more.
 constexpr uint64_t kCentreAgain = 4;
-// Codes for linking alone pay once a row in so many is to be linked: coding one costs 5 us of the
-// processor, linking one on rows instead of codes 300 us more (512 floats).
+// Codes for linking only pay if this share of the rows is to be linked: coding a row costs 5 us,
+// linking one on rows instead of codes 300 us more (512 floats).
 constexpr uint64_t kLinkedPart = 32;
 
-// Rows coded by one call: some 10 us each, so that a caller can stop between calls.
+// Rows per call, at about 10 us each: a caller can stop between calls.
 constexpr uint64_t kRowsPerCall = 32768;
 
 constexpr size_t kReachSample = 256;
 constexpr size_t kReachNeighbor = 10;
 constexpr size_t kReachEf = 64;
-// Codes that cannot answer for one row in so many are not searched on: each such search is done
-// again on rows.
+// If this share of searches on codes is not sure, and repeated on rows, codes are not used.
 constexpr size_t kUnsureShare = 4;
-// Measured again when there are half as many rows more.
+// Measured again when the rows have grown by this factor.
 constexpr uint64_t kMeasureAgain = 2;
 
-// What a storage keeps for searches; false: nothing.
+// The code kind of a storage; false: none.
 bool KindOf(Storage storage, CodeKind* kind) {
   switch (storage) {
     case Storage::kFloat16:
@@ -96,7 +95,7 @@ void RowCoding::Set(std::shared_ptr<RowCodes> codes) {
   codes_ = std::move(codes);
 }
 
-// Codes of no row yet, centred on rows [0, rows); null where these are damaged.
+// Empty codes, centred on rows [0, rows); null if these are damaged.
 Status RowCoding::Begin(CodeKind kind, uint64_t rows, std::shared_ptr<RowCodes>* out) const {
   out->reset();
   if (!rows_->EnsureTrusted(0, rows).ok()) return Status::Ok();
@@ -110,8 +109,8 @@ Status RowCoding::Begin(CodeKind kind, uint64_t rows, std::shared_ptr<RowCodes>*
   return Status::Ok();
 }
 
-// `codes` with those of the rows up to `rows`, or others with a new centre; null without memory for
-// them, or with rows that are damaged.
+// Extends `codes` to `rows` rows, or makes new ones with a new centre; null without memory, or if
+// rows are damaged.
 std::shared_ptr<RowCodes> RowCoding::Extended(CodeKind kind, std::shared_ptr<RowCodes> codes,
                                               uint64_t rows, size_t threads) const {
   try {
@@ -146,7 +145,7 @@ Status RowCoding::Next(uint64_t rows, size_t threads, const Graph& graph, const 
     }
     const uint64_t from = codes == nullptr ? 0 : codes->rows();
     const uint64_t to = std::min(rows, from + kRowsPerCall);
-    // Searches on the rows report the damage that they meet.
+    // Searches on rows report the damage they meet.
     if (codes == nullptr || !rows_->EnsureTrusted(from, to).ok()) return Status::Ok();
     SL_RETURN_IF_ERROR(codes->Encode(rows_->view(), static_cast<size_t>(from),
                                      static_cast<size_t>(to), ThreadsWanted(threads)));
@@ -193,7 +192,7 @@ void RowCoding::Take(Measured measured, uint64_t rows) {
 std::shared_ptr<const RowCodes> RowCoding::ForLinking(uint64_t from, uint64_t rows,
                                                       size_t threads) {
   if (codes_ != nullptr && codes_->rows() >= rows) return codes_;
-  // A large append comes in parts: what was coded for the last one is still good.
+  // Codes of the previous part of an append are still valid.
   std::shared_ptr<RowCodes> codes = std::move(for_linking_);
   for_linking_.reset();
   if (rows < kCodesFrom || rows - from < rows / kLinkedPart || rows < 2 * linking_failed_at_) {
@@ -204,8 +203,8 @@ std::shared_ptr<const RowCodes> RowCoding::ForLinking(uint64_t from, uint64_t ro
   return for_linking_;
 }
 
-// Codes are not trusted to suit the rows: some of these are searched for on them, and it is counted
-// how often the exact distances of what is found say that the estimates could not tell.
+// Searches for a sample of rows on codes, and counts how often the exact distances show that the
+// estimates were not sure.
 void RowCoding::Measure(uint64_t rows, const Graph& graph, const Space& space) {
   changed_ = false;
   reach_ = std::numeric_limits<float>::infinity();
@@ -213,7 +212,8 @@ void RowCoding::Measure(uint64_t rows, const Graph& graph, const Space& space) {
   const std::shared_ptr<const RowCodes> codes = codes_;
   if (codes == nullptr) return;
   measured_on_ = rows;
-  // From ordering distances to ones that can be multiplied, and back: see DistanceOf in search.cc.
+  // Converts ordering distances to ones that can be multiplied, and back: see DistanceOf in
+  // search.cc.
   const bool cosine = parameters_.metric == Metric::kCosine;
   const auto size_of = [&](float ordering) {
     return cosine ? 1.0f + ordering : std::sqrt(std::max(0.0f, ordering));
@@ -223,7 +223,7 @@ void RowCoding::Measure(uint64_t rows, const Graph& graph, const Space& space) {
   const uint64_t end = std::min<uint64_t>(graph.size(), codes->rows());
   const uint64_t step = std::max<uint64_t>(1, end / kReachSample);
   float farthest = 0;
-  double between = 0;  // rows that have nothing to do with each other
+  double between = 0;  // distances of unrelated rows
   size_t taken = 0;
   size_t unsure = 0;
   try {
@@ -251,9 +251,9 @@ void RowCoding::Measure(uint64_t rows, const Graph& graph, const Space& space) {
     return;
   }
   suits_ = unsure * kUnsureShare <= taken;
-  // Inner products of rows of any length say nothing about how near two rows are.
+  // Inner products of rows of any length are no measure of nearness.
   if (!suits_ || parameters_.metric == Metric::kDot) return;
-  // Where frames repeat all neighbors may be copies; hence the second term.
+  // If frames repeat, all neighbors may be copies; hence the second term.
   const double mean = between / static_cast<double>(std::max<size_t>(1, taken));
   const float reach = std::max(1.1f * farthest, 0.3f * static_cast<float>(mean));
   reach_ = cosine ? reach - 1.0f : reach * reach;

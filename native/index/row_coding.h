@@ -1,5 +1,5 @@
-// Row codes of an index: which, when they are made, and whether they rank its rows well enough.
-// docs/adr/0008 has the figures.
+// Row codes of an index: their kind, when they are made, and whether they suit its rows. Figures:
+// docs/adr/0008.
 #ifndef SIGHTLINE_INDEX_ROW_CODING_H_
 #define SIGHTLINE_INDEX_ROW_CODING_H_
 
@@ -20,9 +20,8 @@
 
 namespace sightline {
 
-// Codes are only a faster way: without them searches walk on the rows, and those report what they
-// meet. The codes of an index that was opened are made when it is warmed, or when it has grown to
-// twice its size, so that neither opening nor adding a row to a large one waits for them.
+// Without codes searches walk on rows. An opened index gets its codes when it is warmed, or when it
+// has doubled, so that neither opening nor adding a row waits for them.
 //
 // Threads  ForSearch, Reach, Uncoded, WhyNot and resident_bytes by any; the rest by one writer.
 class RowCoding {
@@ -30,36 +29,34 @@ class RowCoding {
   // rows, readers and scratches outlive this.
   RowCoding(Storage storage, const IndexParameters& parameters, RowStore* rows, Epoch* readers,
             ScratchPool* scratches);
-  // Before all others.
+  // Call first.
   void Use(const KernelTable* kernels) { kernels_ = kernels; }
-  // There were so many rows without codes when the index was opened.
+  // The number of rows without codes when the index was opened.
   void Opened(uint64_t rows) { opened_rows_ = rows; }
 
-  // What searches walk on; null: on rows.
+  // The codes that searches walk on; null: on rows.
   std::shared_ptr<const RowCodes> ForSearch() const;
-  // A query whose results are farther than this is farther from everything than rows are from each
-  // other.
+  // If the results of a query are farther than this, it is farther from all rows than rows are from
+  // each other.
   float reach() const { return reach_; }
-  // Rows to be coded by Next before searches use codes; 0 where they do or never will.
+  // Rows that Next must code before searches use codes; 0 if they do or never will.
   uint64_t Uncoded(uint64_t rows) const;
-  // Why searches do not walk on codes, in words for people.
+  // Why searches do not walk on codes, for messages.
   const char* WhyNot(uint64_t rows) const;
   uint64_t resident_bytes() const;
 
-  // Codes the rows up to `rows`, or all of them again when there are many more than the centre was
-  // taken from. Before the new rows are linked: whoever reaches a node finds its code.
+  // Codes the rows up to `rows`, or all of them again if a new centre is due. Call before new rows
+  // are linked: a reader that reaches a node must find its code.
   void Update(uint64_t rows, size_t threads);
-  // The next of `rows` rows, some at a time; they are used when all have a code. *next: how many
-  // have.
+  // Codes the next of `rows` rows; codes are used once all rows have them. *next: rows coded.
   Status Next(uint64_t rows, size_t threads, const Graph& graph, const Space& space,
               uint64_t* next);
-  // Measures again where codes are new, or the rows they were measured on have become few.
+  // Measures again if codes are new or the rows have grown.
   void MeasureIfDue(uint64_t rows, const Graph& graph, const Space& space);
-  // Forgets the rows from `rows` on. No reader may be active.
+  // Drops the rows from `rows` on. No reader may be active.
   void Truncate(uint64_t rows);
   void Release();
-  // Gives codes and what was measured to an index with the same `rows` rows in the same order; this
-  // one is closed then.
+  // Moves codes and measurements to an index with the same rows in the same order.
   struct Measured {
     std::shared_ptr<RowCodes> codes;
     bool suits;
@@ -68,10 +65,11 @@ class RowCoding {
   Measured Give() const;
   void Take(Measured measured, uint64_t rows);
 
-  // What rows [from, rows) are best linked on; null: the rows. Kept from one part of an append to
-  // the next, until DropLinking.
+  // The codes to link rows [from, rows) on; null: link on rows. Kept between the parts of an
+  // append, until DropLinking.
   std::shared_ptr<const RowCodes> ForLinking(uint64_t from, uint64_t rows, size_t threads);
-  // Whether linking `rows` rows on such codes paid: else not again until there are twice as many.
+  // Whether linking `rows` rows on codes paid; if not, codes are not tried until there are twice as
+  // many.
   void LinkingPaid(bool paid, uint64_t rows) { linking_failed_at_ = paid ? 0 : rows; }
   void DropLinking() { for_linking_.reset(); }
 
@@ -91,14 +89,14 @@ class RowCoding {
   const KernelTable* kernels_ = nullptr;
   uint64_t opened_rows_ = 0;
 
-  mutable std::mutex mutex_;  // for the pointer; what it points to only grows
+  mutable std::mutex mutex_;  // guards the pointer; the codes only grow
   std::shared_ptr<RowCodes> codes_;
-  std::shared_ptr<RowCodes> unfinished_;  // of Next, from call to call
+  std::shared_ptr<RowCodes> unfinished_;  // by Next
   std::shared_ptr<RowCodes> for_linking_;
-  uint64_t linking_failed_at_ = 0;  // rows there were; 0: it did not
-  bool changed_ = false;            // codes_ is another since it was measured
-  uint64_t measured_on_ = 0;        // rows there were then
-  // Whether codes_ could answer for a sample of the rows.
+  uint64_t linking_failed_at_ = 0;  // number of rows then; 0: never
+  bool changed_ = false;            // codes_ was replaced since it was measured
+  uint64_t measured_on_ = 0;        // number of rows then
+  // Whether codes_ passed the measurement.
   std::atomic<bool> suits_{false};
   std::atomic<float> reach_{std::numeric_limits<float>::infinity()};
 };

@@ -1,4 +1,4 @@
-// The graph's snapshot, which later opens read instead of linking all rows again.
+// Saves the graph snapshot, so that opening need not link all rows.
 #include <algorithm>
 
 #include "index/caught.h"
@@ -14,12 +14,12 @@ Status Index::Save(bool closing) {
   SL_RETURN_IF_ERROR(MayStore());
   SL_RETURN_IF_ERROR(Tidy(true, 0, LiveCopy(keys_, keys_.rows()).kept()));
   if (path_.empty() || (closing && !unsaved_ && !FoldIsDue(closing))) return Status::Ok();
-  // Nothing was written to this copy: what it lacks is to be told again.
+  // Nothing was written to this copy: the next opener must report again what it lacks.
   if (closing && !owns_) return Status::Ok();
   SL_RETURN_IF_ERROR(OwnsFiles());
   SL_RETURN_IF_ERROR(Own());
   FoldIfDue(closing);
-  // Of a folder that was renamed, it is still the snapshot.
+  // Also in a folder that was renamed.
   if (unsaved_) SL_RETURN_IF_ERROR(WriteSnapshot(log_));
   return OwnsPath();
 }
@@ -31,7 +31,7 @@ Status Index::WriteSnapshot(const CommitLog& log) {
   const Status done = Caught([&] { return WriteSnapshotTo(location, log, &written); });
   FileStamp now;
   const Status looked = Caught([&] { return StampOf(location, &now); });
-  // Without memory for a look, what was written is ours.
+  // Without memory for the check, it counts as ours.
   const bool unseen = looked.code() == StatusCode::kNoMemory;
   if ((unseen && done.ok()) || (looked.ok() && now == written)) snapshot_ = written;
   SL_RETURN_IF_ERROR(done);

@@ -1,4 +1,4 @@
-// Searching: what a plan says, and what takes over where that does not find enough.
+// Searching by a plan, and the fallbacks if it does not find enough.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -14,11 +14,12 @@
 namespace sightline {
 namespace {
 
-// From the order the kernels compute to the distance of the facade.
+// From the kernels' ordering distance to that of the facade.
 float DistanceOf(Metric metric, float ordering) {
   switch (metric) {
     case Metric::kCosine:
-      // Rows and queries are of unit length to within rounding: no cosine lies beyond 1 or -1.
+      // Rows and queries are unit vectors up to rounding, so the cosine may slightly exceed [-1,
+      // 1].
       return std::min(2.0f, std::max(0.0f, 1.0f + ordering));
     case Metric::kEuclidean:
       return std::sqrt(ordering);
@@ -28,7 +29,7 @@ float DistanceOf(Metric metric, float ordering) {
   return ordering;
 }
 
-// words: live rows of `keys`, of those the ones the filter allows. Returns how many.
+// words: live rows of `keys` that the filter allows. Returns their number.
 uint64_t CompileOnce(const KeyTable& keys, uint64_t rows, const SearchOptions& options,
                      std::vector<uint64_t>* words) {
   const size_t size = static_cast<size_t>((rows + 63) / 64);
@@ -44,7 +45,7 @@ uint64_t CompileOnce(const KeyTable& keys, uint64_t rows, const SearchOptions& o
       }
       word &= wanted;
     }
-    // Rows that came since `rows` was read belong to the next search.
+    // Excludes rows added since `rows` was read.
     if (i == size - 1 && rows % 64 != 0) word &= (uint64_t{1} << (rows % 64)) - 1;
     (*words)[i] = word;
     matches += static_cast<uint64_t>(__builtin_popcountll(word));
@@ -52,7 +53,7 @@ uint64_t CompileOnce(const KeyTable& keys, uint64_t rows, const SearchOptions& o
   return matches;
 }
 
-// Again if rows were replaced meanwhile: a search sees all old rows of an update or all new ones.
+// Repeats if rows were replaced meanwhile: a search sees all old rows of an update or all new ones.
 uint64_t CompileAllowed(const KeyTable& keys, uint64_t rows, const SearchOptions& options,
                         std::vector<uint64_t>* words) {
   for (;;) {
@@ -64,7 +65,7 @@ uint64_t CompileAllowed(const KeyTable& keys, uint64_t rows, const SearchOptions
 
 }  // namespace
 
-// One query on its way through the index. Its reader is counted.
+// A running query; it is counted as a reader.
 class Index::Query {
  public:
   explicit Query(const Index& index)
@@ -93,11 +94,10 @@ Status Index::Query::RowDamaged() const {
                 index_.path_ + ": a row that the search needs does not match its checksum");
 }
 
-// The plan's question; scratch_.words gets the rows that are allowed, where not all are.
+// Fills the plan; scratch_.words gets the allowed rows, unless all are.
 Status Index::Query::Ask(const SearchOptions& options) {
   const KeyTable& keys = index_.keys_;
-  // In this order, see KeyTable::live(): rows that are appended in between must not make up for
-  // removed ones.
+  // In this order, see KeyTable::live().
   plan_.matches = keys.live();
   SL_YIELD_POINT();
   plan_.rows = keys.rows();
@@ -110,7 +110,7 @@ Status Index::Query::Ask(const SearchOptions& options) {
       return Status(StatusCode::kBusy, "keys changed since the filter was made");
     }
   }
-  // Rows that were taken out of the graph are not among what walks meet.
+  // Unlinked rows are not in the graph.
   const uint64_t unlinked = std::min<uint64_t>(plan_.rows, index_.unlinked_.count());
   plan_.nodes = std::max(plan_.matches, plan_.rows - unlinked);
   plan_.k = options.k;
@@ -140,7 +140,7 @@ Status Index::Query::ScanRows() {
   return Status::Ok();
 }
 
-// Fills scratch_.hits by the graph, or sets *scan where a scan has to do it.
+// Fills scratch_.hits by the graph, or sets *scan if a scan is needed.
 Status Index::Query::WalkGraph(const RowCodes* codes, bool* scan) {
   std::vector<Neighbor>& hits = scratch_.hits;
   if (plan_.on_inline) {
@@ -149,7 +149,7 @@ Status Index::Query::WalkGraph(const RowCodes* codes, bool* scan) {
     if (walk == Walk::kOk && !index_.graph_->base_range().Cut() && hits.size() >= plan_.wanted) {
       return Status::Ok();
     }
-    // What is missing or damaged the walk on rows finds, or reports.
+    // The walk on rows finds what is missing, and reports damage.
   }
   SearchLimits limits;
   limits.k = plan_.k;
@@ -167,11 +167,11 @@ Status Index::Query::WalkGraph(const RowCodes* codes, bool* scan) {
   if (walk == Walk::kRowDamaged) return RowDamaged();
   if (walk == Walk::kBudget) *scan = true;
   if (walk == Walk::kGraphDamaged || index_.graph_->base_range().Cut()) {
-    // The rows are the truth: from here on every search of this handle is a scan.
+    // All further searches of this handle scan.
     index_.graph_damaged_.store(true, std::memory_order_relaxed);
     *scan = true;
   }
-  // Nodes that are only now being linked may lie beyond what this search counts as there.
+  // Nodes that are just being linked may be beyond the plan's rows.
   hits.erase(std::remove_if(hits.begin(), hits.end(),
                             [&](const Neighbor& hit) {
                               return hit.row >= plan_.rows || space.live.Removed(hit.row);
@@ -180,7 +180,7 @@ Status Index::Query::WalkGraph(const RowCodes* codes, bool* scan) {
   return Status::Ok();
 }
 
-// On rows, and on inline codes where there are any.
+// Searches on rows, or first on inline codes if there are any.
 Status Index::Query::SearchRows() {
   bool scan = plan_.scan;
   if (!scan) {
@@ -190,7 +190,7 @@ Status Index::Query::SearchRows() {
   return scan ? ScanRows() : Status::Ok();
 }
 
-// On row codes, and on rows where these cannot tell what is near.
+// Searches on row codes, and on rows if these are not sure.
 Status Index::Query::SearchCodes(const RowCodes& codes) {
   std::vector<Neighbor>& hits = scratch_.hits;
   std::vector<Neighbor> walked;
@@ -205,8 +205,8 @@ Status Index::Query::SearchCodes(const RowCodes& codes) {
     const Walk ranked = Rerank(index_.MakeSpace(), query_, scratch_.query_code, plan_.wanted,
                                plan_.ef, &hits, &sure);
     if (ranked != Walk::kOk) return RowDamaged();
-    // Farther from everything than rows are from each other: a text among pictures. Walks miss
-    // one in ten of its neighbors at any price.
+    // The query is farther from all rows than rows are from each other, as a text among pictures
+    // is. Walks miss one in ten of its neighbors at any ef.
     scan = !plan_.filters && hits[plan_.wanted - 1].distance > index_.row_codes_.reach();
     if (scan || !sure) walked = hits;
   }
@@ -289,7 +289,7 @@ Status Index::SearchBatch(const float* queries, size_t n, const SearchOptions& o
     for (size_t i = next.fetch_add(1); i < n; i = next.fetch_add(1)) {
       if (Exiting()) return ExitingStatus();
       size_t found = 0;
-      // One by one: a writer may wait for those who are counted.
+      // Counted per query: a writer may wait for readers.
       const Epoch::Guard counted(&readers_);
       const Status status =
           Query(*this).Run(queries + i * parameters_.dim, options, rows + i * options.k,

@@ -1,5 +1,5 @@
-// Taking removed rows out of the graph, in steps, so that other writers wait for one step only.
-// docs/adr/0013 has the figures.
+// Takes removed rows out of the graph, in steps, so that other writers wait for one step only.
+// Figures: docs/adr/0013.
 #include <algorithm>
 #include <atomic>
 
@@ -11,10 +11,10 @@
 namespace sightline {
 namespace {
 
-// Nodes looked at by one call: at most some 20 us each.
+// Nodes per call, at most about 20 us each.
 constexpr uint64_t kNodesPerCall = 4096;
-// A walk passes through one removed node for so many live ones before it pays to mend the lists: it
-// is at most an eighth slower, and mending costs a removed row a third of what adding it did.
+// Unlinking is due at one removed node per this many live ones: until then walks are at most an
+// eighth slower. Mending costs a third of adding the removed rows.
 constexpr uint64_t kLinkedPart = 8;
 constexpr uint64_t kFewest = 64;
 
@@ -71,7 +71,7 @@ Status Index::Unlink(uint64_t first, size_t threads, uint64_t* next) {
   return end < nodes ? CheckCut() : FinishUnlink(threads, now.kept());
 }
 
-// Nothing leads to the leaving nodes any more, but a search may stand on one.
+// No link leads to the leaving nodes any more, but a search may still be at one.
 Status Index::FinishUnlink(size_t threads, const LiveRows& kept) {
   MoveEntry(graph_.get(), kept);
   readers_.Wait();
@@ -82,7 +82,7 @@ Status Index::FinishUnlink(size_t threads, const LiveRows& kept) {
   unlinked_.Done(entry);
   unsaved_ = true;
   inline_codes_.Count(*graph_);
-  // Some were the only way to a live one.
+  // Some were the only path to a live node.
   tidied_ = 0;
   return Tidy(true, threads, kept);
 }

@@ -7,7 +7,7 @@
 namespace sightline {
 namespace {
 
-// Removed rows that a reader looks at to learn how many of all are out of the graph.
+// Removed rows that Guess examines.
 constexpr uint64_t kSample = 64;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Which removed rows the graph does not hold any more, and which are being taken out of it.
+// Which removed rows are out of the graph, and which are being taken out.
 #ifndef SIGHTLINE_INDEX_UNLINKED_ROWS_H_
 #define SIGHTLINE_INDEX_UNLINKED_ROWS_H_
 
@@ -17,23 +17,22 @@ namespace sightline {
 class UnlinkedRows {
  public:
   uint64_t count() const { return count_.load(std::memory_order_relaxed); }
-  // Forgets the rows from `from` on, and what was begun.
+  // Drops the rows from `from` on, and unfinished work.
   void Forget(uint64_t from);
-  // Looks what the graph holds of the removed rows, when it was loaded or built.
+  // Finds the removed rows that are not in the graph, after it was loaded or built.
   void Find(const Graph& graph, const KeyTable& keys);
-  // The same for who reads a mapped graph and does not want to read all of it: count() alone.
+  // Estimates count() from a sample, without reading all of a mapped graph.
   void Guess(const Graph& graph, const KeyTable& keys);
 
-  // Begins to take out all removed nodes below `nodes`: Done follows when nothing leads to them.
+  // Begins to take out the removed nodes below `nodes`; Done follows when no link leads to them.
   void Begin(uint32_t nodes, const LiveRows& kept);
-  // Whether the work that was begun goes on from node `first`. Not where somebody began again, or
-  // rolled rows back.
+  // Whether work continues at node `first`; false if it was begun again, or rows were rolled back.
   bool GoesOnFrom(uint64_t first) const {
     return !leaving_.empty() && (first == 0 || first == next_);
   }
   void GoOnFrom(uint64_t next) { next_ = next; }
   const std::vector<uint32_t>& leaving() const { return leaving_; }
-  // All leaving nodes are out, but the entry point.
+  // All leaving nodes are out, except the entry point.
   void Done(uint32_t entry);
 
  private:

@@ -9,11 +9,11 @@ namespace {
 // Below a quarter of the largest float no distance of two vectors can overflow:
 // |a - b|^2 <= 2 |a|^2 + 2 |b|^2.
 constexpr double kMaxSquaredLength = 8e37;
-// What rounding leaves of a unit vector of 8192 floats is a tenth of this.
+// Ten times the rounding error of a unit vector of 8192 floats.
 constexpr double kUnitTolerance = 1e-6;
 
-// In double: exact enough for any vector of floats, and no overflow. Eight sums, so that the
-// additions do not wait for each other: every search pays this once.
+// In double, which cannot overflow. Eight sums hide the latency of additions: every search does
+// this.
 double SquaredLength(const float* v, size_t dim) {
   double sums[8] = {};
   size_t i = 0;
@@ -31,7 +31,7 @@ Status CheckVector(const float* vector, const IndexParameters& parameters, const
   const auto invalid = [name](const char* what) {
     return Status(StatusCode::kVectorInvalid, std::string(name) + what);
   };
-  // A NaN or an infinity makes the sum one too.
+  // A NaN or an infinity propagates to the sum.
   const double length = SquaredLength(vector, parameters.dim);
   if (squared_length != nullptr) *squared_length = length;
   if (!std::isfinite(length)) return invalid(" holds a value that is not a finite number");

@@ -1,4 +1,4 @@
-// What may be stored and asked for: finite, not too long, for cosine not zero.
+// Checks rows and queries: finite, not too long, for cosine not zero.
 #ifndef SIGHTLINE_INDEX_VECTORS_H_
 #define SIGHTLINE_INDEX_VECTORS_H_
 
@@ -9,13 +9,13 @@
 
 namespace sightline {
 
-// name            what the message calls the vector, for example "row 3" or "the query".
+// name            of the vector in messages, for example "row 3" or "the query".
 // squared_length  set to the sum of squares, for Normalise; may be null.
 Status CheckVector(const float* vector, const IndexParameters& parameters, const char* name,
                    double* squared_length = nullptr);
 
-// Unit length, unless it has that already to within 1e-6 of its square; then not a bit changes.
-// squared_length is what CheckVector found.
+// Scales to unit length; unchanged if its squared length is 1 to within 1e-6. squared_length is by
+// CheckVector.
 void Normalise(float* vector, size_t dim, double squared_length);
 
 }  // namespace sightline

@@ -20,8 +20,8 @@ uint64_t BytesOf(const FileLocation& location) {
 uint64_t Index::Resident() const {
   const uint64_t rows =
       path_.empty() ? keys_.rows() * parameters_.row_bytes() : rows_.promoted_bytes();
-  return rows + graph_->resident_bytes() + keys_.resident_bytes() + row_codes_.resident_bytes() +
-         inline_codes_.resident_bytes();
+  return rows + graph_->resident_bytes() + keys_.resident_bytes() + payloads_.resident_bytes() +
+         row_codes_.resident_bytes() + inline_codes_.resident_bytes();
 }
 
 uint64_t Index::resident_bytes() const {

@@ -1,4 +1,4 @@
-// What makes an opened index faster, in steps: codes, and rows and links in memory of ours.
+// Warms an opened index, in steps: makes codes, and copies rows and links into private memory.
 #include "index/index.h"
 
 namespace sightline {
@@ -25,7 +25,7 @@ Status Index::Promote(bool* more) {
   *more = false;
   if (path_.empty()) return Status::Ok();
   const auto promoted = [&] { return rows_.promoted_bytes() + graph_->promoted_bytes(); };
-  // Part by part: rows until there is none left, then links.
+  // Part by part: first the rows, then the links.
   const uint64_t before = promoted();
   SL_RETURN_IF_ERROR(rows_.Promote());
   if (promoted() == before) SL_RETURN_IF_ERROR(graph_->PromoteBase());

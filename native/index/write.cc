@@ -94,13 +94,14 @@ Status Index::Store(const float* vectors, uint64_t rows, LogRecord* record) {
 }
 
 Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given, size_t threads,
-                  AddResult* result, bool more) {
+                  AddResult* result, bool more, Payloads payloads) {
   Writing writing;
   SL_RETURN_IF_ERROR(BeginWrite(&writing));
   const uint64_t rows = vectors->size() / parameters_.dim;
   LogRecord record;
   record.type = RecordType::kAppend;
   record.keys = given;
+  record.payloads = std::move(payloads);
   if (given.empty()) {
     for (uint64_t i = 0; i < rows; ++i) {
       record.keys.push_back(static_cast<int64_t>(keys_.rows() + i));
@@ -111,12 +112,14 @@ Status Index::Add(std::vector<float>* vectors, const std::vector<int64_t>& given
 }
 
 Status Index::Update(std::vector<float>* vectors, const std::vector<int64_t>& keys,
-                     bool insert_missing, size_t threads, AddResult* result, bool more) {
+                     bool insert_missing, size_t threads, AddResult* result, bool more,
+                     Payloads payloads) {
   Writing writing;
   SL_RETURN_IF_ERROR(BeginWrite(&writing));
   LogRecord record;
   record.type = RecordType::kReplace;
   record.keys = keys;
+  record.payloads = std::move(payloads);
   SL_RETURN_IF_ERROR(keys_.FindReplaced(keys.data(), keys.size(), insert_missing, &record.rows));
   return Append(vectors, &record, threads, more, result);
 }
@@ -142,6 +145,8 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
     if (parameters_.unit_rows()) Normalise(vector, parameters_.dim, length);
   }
 
+  SL_RETURN_IF_ERROR(AllowPayloads(record->payloads));
+  SL_RETURN_IF_ERROR(payloads_.Prepare(first + rows, record->payloads));
   record->first_row = first;
   record->rows_after = first + rows;
   const LiveCopy now(keys_, first, record->rows);
@@ -154,6 +159,7 @@ Status Index::Append(std::vector<float>* vectors, LogRecord* record, size_t thre
   unsaved_ = true;
   // Codes before keys: whoever counts a row, or reaches its node, finds its code.
   row_codes_.Update(first + rows, threads);
+  payloads_.Append(first, record->payloads);
   const bool replaces = record->type == RecordType::kReplace;
   Status linked = replaces ? keys_.AppendDead(record->keys.data(), rows)
                            : keys_.Append(record->keys.data(), rows);
@@ -184,6 +190,24 @@ Status Index::TidyIfThereIsRoom(bool now, size_t threads, const LiveRows& kept) 
 void Index::Settle() {
   const std::lock_guard<std::mutex> writing(writer_);
   row_codes_.DropLinking();
+}
+
+Status Index::SetPayloads(const std::vector<int64_t>& keys, Payloads payloads) {
+  Writing writing;
+  SL_RETURN_IF_ERROR(BeginWrite(&writing));
+  if (keys.empty()) return Status::Ok();
+  LogRecord record;
+  record.type = RecordType::kPayloads;
+  record.payloads = std::move(payloads);
+  record.rows_after = keys_.rows();
+  SL_RETURN_IF_ERROR(keys_.FindReplaced(keys.data(), keys.size(), false, &record.rows));
+  SL_RETURN_IF_ERROR(AllowPayloads(record.payloads));
+  SL_RETURN_IF_ERROR(payloads_.Prepare(keys_.rows(), record.payloads));
+  SL_RETURN_IF_ERROR(Commit(&record));
+  payloads_.Set(record.rows, record.payloads);
+  keys_.CountChange();
+  FoldIfDue(true);
+  return Status::Ok();
 }
 
 Status Index::Remove(const std::vector<int64_t>& keys, uint64_t* removed) {
@@ -238,6 +262,7 @@ Status Index::Rollback(uint64_t rows, size_t threads) {
   const Gate::Alone alone = gate_.EnterAlone();
   if (closed()) return Status(StatusCode::kClosed, "the index was closed");
   keys_.Truncate(rows);
+  payloads_.Truncate(rows);
   rows_.Truncate(rows, record.crcs);
   inline_codes_.Forget(graph != nullptr ? 0 : rows);
   row_codes_.Truncate(rows);
@@ -279,6 +304,7 @@ void Index::Release() {
   log_ = CommitLog();
   rows_.Close();
   keys_.Close();
+  payloads_.Close();
   lock_.Release();
   folder_ = Folder();
 }

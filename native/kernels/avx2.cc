@@ -7,10 +7,10 @@
 // Error         32 running sums of at most dim / 32 + 4 fused steps (one rounding each, two for
 //               squared_l2), five additions at the end. Within the bound of kernel_table.h.
 //
-// Rows go through in groups of three: 3 rows x 4 running registers and the query fill 14 of the 16
-// registers, and the same four registers per row in every group size make a row's value independent
-// of the group. Four rows would leave two registers a row, and a single pair, which then has to do
-// with two too, takes twice as long. Loads bound both: 12.0 against 12.8 floats a cycle.
+// Rows are processed in groups of three: 3 rows x 4 accumulators and the query use 14 of the 16
+// registers. Four accumulators per row in every group size make a row's value independent of the
+// group. With four rows there would be two, for a single pair as well, which then takes twice as
+// long. Loads bound both: 12.0 against 12.8 floats per cycle.
 #include "kernels/tables.h"
 
 #ifdef SL_X86_64
@@ -96,8 +96,8 @@ SL_TARGET float Pair(const float* a, const float* b, size_t dim) {
   return value;
 }
 
-// Rows one after another: one stream at a time, because the processor fetches ahead along one twice
-// as fast as along several (see kernel_table.h).
+// Successive rows one at a time: the processor prefetches one stream twice as fast as several (see
+// kernel_table.h).
 template <typename Op>
 SL_TARGET void Sequential(const float* query, const unsigned char* base, size_t stride, size_t n,
                           size_t dim, float* out) {

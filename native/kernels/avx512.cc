@@ -34,7 +34,7 @@ struct SquaredL2 {
   }
 };
 
-// Through memory, because gcc 12 warns about its own intrinsics for taking a register apart.
+// Through memory: gcc 12 warns about its own intrinsics that extract parts of a register.
 SL_INLINE float Sum(const __m512 (&sums)[4]) {
   alignas(64) float lanes[16];
   _mm512_store_ps(lanes,
@@ -88,8 +88,8 @@ SL_TARGET float Pair(const float* a, const float* b, size_t dim) {
   return value;
 }
 
-// Rows one after another: one stream at a time, because the processor fetches ahead along one twice
-// as fast as along several (see kernel_table.h).
+// Successive rows one at a time: the processor prefetches one stream twice as fast as several (see
+// kernel_table.h).
 template <typename Op>
 SL_TARGET void Sequential(const float* query, const unsigned char* base, size_t stride, size_t n,
                           size_t dim, float* out) {

@@ -1,4 +1,4 @@
-// The processor's CRC-32C instruction, where there is one.
+// CRC-32C by the processor's instruction.
 #ifndef SIGHTLINE_KERNELS_CRC32C_STEP_H_
 #define SIGHTLINE_KERNELS_CRC32C_STEP_H_
 
@@ -19,7 +19,7 @@ struct Crc32cKernel {
   Crc32cStep3Fn step3;
 };
 
-// Null where this processor has none.
+// Null if this processor has none.
 const Crc32cKernel* HardwareCrc32c();
 
 }  // namespace sightline

@@ -1,4 +1,4 @@
-// Chooses the kernel table: the only place that asks for CPU features on behalf of distances.
+// Chooses the kernel table by CPU features.
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -44,7 +44,7 @@ size_t AllKernels(const KernelTable* const** out) {
 bool Supported(const KernelTable& table) {
   if (&table == &kScalarKernels) return true;
 #ifdef SL_X86_64
-  // Every processor with AVX2 has F16C; asked all the same.
+  // Every processor with AVX2 has F16C; checked anyway.
   if (&table == &kAvx512Kernels) return Cpu().avx512 && Cpu().avx2_fma && Cpu().f16c;
   if (&table == &kAvx2Kernels) return Cpu().avx2_fma && Cpu().f16c;
 #endif

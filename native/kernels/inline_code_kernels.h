@@ -1,9 +1,8 @@
-// Kernels of inline codes; codes/inline_codes.h tells what they mean. Plain on purpose, like
-// kernel_table.h.
+// Kernels of inline codes (codes/inline_codes.h). As kernel_table.h, includes no standard headers.
 //
-// 32 neighbors are priced at once ("fast scan": Andre, Kermarrec and Le Scouarnec,
-// arXiv:1704.07355). Four signs of a neighbor's difference are a number of 4 bits; a table says
-// what each of the 16 numbers contributes to the sum, and one byte shuffle looks up 32 of them:
+// 32 neighbors are estimated at once ("fast scan": Andre, Kermarrec and Le Scouarnec,
+// arXiv:1704.07355). Four signs of a neighbor's difference form a number of 4 bits; a table has the
+// contribution of each of the 16 numbers to the sum, and one byte shuffle looks up 32 of them:
 //
 //   codes  group g: 16 bytes; byte i holds the 4 bits of lane i (low half) and of lane 16 + i
 //          (high half)
@@ -18,8 +17,8 @@
 namespace sightline {
 
 constexpr size_t kLanes = 32;
-// Four entries fit a byte, so that bytes are widened once for four look-ups. The rounding of
-// entries is a hundredth of the deviation that 1-bit codes have anyway.
+// Four entries fit a byte, so that bytes are widened once per four look-ups. Rounding adds a
+// hundredth of the deviation of 1-bit codes.
 constexpr int kTableTop = 63;
 // Groups whose entries fit the sum of 16 bits.
 constexpr size_t kGroupsPerSum = 1024;
@@ -32,7 +31,7 @@ struct SignTable {
   float bias = 0;
 };
 
-// 32 neighbors of one node, ready to be priced against any query.
+// The codes of 32 neighbors of one node.
 //   distance(lane) = base + offset_low + offset_step * offset[lane]
 //                    - slope_step * slope[lane] * (the lane's signed sum over the query)
 struct InlineBlock {
@@ -47,8 +46,7 @@ struct InlineBlock {
   uint8_t* codes() { return reinterpret_cast<uint8_t*>(this + 1); }
 };
 
-// What to fetch into the cache meanwhile, a line per step of the work. A fetch past the end of
-// memory is a hint that is ignored.
+// What to prefetch meanwhile, a line per step. Prefetches beyond the end of memory are ignored.
 struct FetchAhead {
   const char* at[3] = {};
   size_t lines[3] = {};
@@ -61,7 +59,7 @@ struct DifferenceSums {
   float signs;    // of `from`, under the signs of d
 };
 
-// A value of half the bits: the sign, the exponent and seven bits of the number.
+// From bfloat16: sign, exponent and seven bits of the significand.
 inline float FromHalf(uint16_t half) {
   const union {
     uint32_t bits;
@@ -70,23 +68,23 @@ inline float FromHalf(uint16_t half) {
   return wide.value;
 }
 
-// Values beyond the end of a list of candidates that `insert` moves too.
+// Values beyond the end of a list that `insert` may move too.
 constexpr size_t kListSlack = 16;
 
 struct InlineCodeKernels {
-  // One Hadamard transform in place, not scaled. n: a power of two, >= 8.
+  // Hadamard transform in place, not scaled. n: a power of two, >= 8.
   void (*hadamard)(float* values, size_t n);
   // Fills entries (16 bytes per group) for `values`, 4 * groups of them, groups even.
   void (*fill_table)(const float* values, size_t groups, uint8_t* entries, float* scale,
                      float* bias);
-  // Rounds floats to their upper halves ("bfloat16"), to the nearest. n: a multiple of 8.
+  // Rounds floats to bfloat16, to nearest. n: a multiple of 8.
   void (*halve)(const float* values, size_t n, uint16_t* halves);
-  // Codes one lane from the signs of d = `to` - `from`, and sums over d. `codes` was zero in this
-  // lane.
+  // Codes one lane from the signs of d = `to` - `from`, and computes sums over d. The lane of
+  // `codes` must be zero.
   void (*encode)(const uint16_t* to, const float* from, const float* whole, size_t groups,
                  size_t lane, uint8_t* codes, DifferenceSums* sums);
-  // Inserts into a list sorted by distance, behind equal ones; gives the place. `distances` has
-  // `count` entries and kListSlack infinite ones behind them, `ids` room for as many.
+  // Inserts into a list sorted by distance, after equal ones; returns the place. `distances` has
+  // `count` entries followed by kListSlack infinite ones, `ids` room for as many.
   size_t (*insert)(float* distances, uint32_t* ids, size_t count, float distance, uint32_t id);
   // Writes 32 distances; bit l of the result: the distance of lane l is below `worst`.
   // total: sum of the query's values.

@@ -27,8 +27,8 @@ SL_INLINE float Max(__m256 v) {
   return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
 }
 
-// Pairs at distance 1, 2 and 4 lie within a register: swap, then sum in one half, difference in the
-// other.
+// Pairs at distance 1, 2 and 4 are within a register: swap, then add in one half and subtract in
+// the other.
 SL_INLINE __m256 HadamardOf8(__m256 v) {
   __m256 swapped = _mm256_permute_ps(v, 0xb1);
   v = _mm256_blend_ps(_mm256_add_ps(v, swapped), _mm256_sub_ps(swapped, v), 0xaa);
@@ -45,7 +45,7 @@ SL_INLINE void Butterfly(float* a, float* b) {
   _mm256_storeu_ps(b, _mm256_sub_ps(x, y));
 }
 
-// Two steps at once: half the loads and stores.
+// Two steps at once, with half the loads and stores.
 SL_INLINE void Butterfly4(float* a, size_t half) {
   const __m256 x0 = _mm256_loadu_ps(a);
   const __m256 x1 = _mm256_loadu_ps(a + half);
@@ -88,7 +88,7 @@ SL_TARGET void FillTable(const float* values, size_t groups, uint8_t* entries, f
     const __m256 v = _mm256_loadu_ps(values + i);
     lowest = _mm256_add_ps(lowest, _mm256_min_ps(v, zero));
     __m256 width = _mm256_andnot_ps(sign, v);
-    width = _mm256_hadd_ps(width, width);  // within each four: the sum of all four, everywhere
+    width = _mm256_hadd_ps(width, width);  // each lane: the sum of its four lanes
     width = _mm256_hadd_ps(width, width);
     widest = _mm256_max_ps(widest, width);
   }
@@ -160,13 +160,13 @@ SL_TARGET void Encode(const uint16_t* to, const float* from, const float* whole,
   *out = {Sum(sizes), Sum(squares), Sum(along), Sum(signs)};
 }
 
-// Moves entries [at, count) up by one, eight at a time from the end; what follows them may move
+// Moves entries [at, count) up by one, eight at a time from the end; entries after them may move
 // too.
 SL_INLINE void MakeRoom(void* list, size_t at, size_t count) {
   const auto place = [list](size_t i) {
     return reinterpret_cast<__m256i*>(static_cast<uint32_t*>(list) + i);
   };
-  // Read before the others are written over it.
+  // Read before it is overwritten.
   const __m256i first = _mm256_loadu_si256(place(at));
   for (size_t end = count; end > at + 8; end -= 8) {
     _mm256_storeu_si256(place(end - 7), _mm256_loadu_si256(place(end - 8)));
@@ -179,7 +179,7 @@ SL_TARGET size_t Insert(float* distances, uint32_t* ids, size_t count, float dis
   const __m256 value = _mm256_set1_ps(distance);
   size_t at = 0;
   for (;; at += 8) {
-    // Sorted: those that are not farther come first. Behind the last all are.
+    // Sorted: nearer and equal entries come first.
     const __m256 before = _mm256_cmp_ps(_mm256_loadu_ps(distances + at), value, _CMP_LE_OQ);
     const unsigned bits = static_cast<unsigned>(_mm256_movemask_ps(before));
     if (bits == 0xff) continue;
@@ -193,7 +193,7 @@ SL_TARGET size_t Insert(float* distances, uint32_t* ids, size_t count, float dis
   return at;
 }
 
-// One line per call, through the three runs in turn. The address is not followed, only named.
+// Prefetches one line per call, through the three runs in turn.
 struct Fetcher {
   const FetchAhead* ahead;
   size_t run = 0;
@@ -218,7 +218,7 @@ struct Wide {
     even = _mm256_add_epi16(even, _mm256_and_si256(bytes, _mm256_set1_epi16(0xff)));
     odd = _mm256_add_epi16(odd, _mm256_srli_epi16(bytes, 8));
   }
-  // The two halves belong to even and odd groups of the same lanes: 16 lanes in order.
+  // The halves are even and odd groups of the same lanes: their sums, 16 lanes in order.
   SL_INLINE __m256i Lanes() const {
     const __m128i e =
         _mm_add_epi16(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1));
@@ -227,7 +227,7 @@ struct Wide {
   }
 };
 
-// Adds table look-ups of `pairs` pairs of groups for all 32 lanes.
+// Adds the table entries of `pairs` pairs of groups for all 32 lanes.
 SL_INLINE void LookUp(const uint8_t* codes, const uint8_t* entries, size_t pairs, Fetcher* fetcher,
                       Wide* low, Wide* high) {
   const __m256i half = _mm256_set1_epi8(15);
@@ -291,7 +291,7 @@ SL_TARGET uint32_t Price(const SignTable& table, float total, const InlineBlock&
     const __m256 is_below = _mm256_cmp_ps(distance, _mm256_set1_ps(worst), _CMP_LT_OQ);
     below |= static_cast<uint32_t>(_mm256_movemask_ps(is_below)) << (8 * part);
   }
-  // What a short row left to fetch.
+  // The remaining prefetches.
   while (fetcher.run < 3) fetcher.Next();
   return below;
 }

@@ -2,8 +2,8 @@
 //
 // Instructions  AVX-512 F and BW. Every function carries the target, the file needs no flags.
 // Alignment     none assumed.
-// Tail          two groups that are left go as the lower half of a masked load: nothing beyond the
-//               last byte is read.
+// Tail          the last two groups are the lower half of a masked load: nothing beyond the last
+//               byte is read.
 // Agreement     with scalar: sums of look-ups to the bit, distances to rounding.
 #include "kernels/inline_code_kernels.h"
 #include "kernels/tables.h"
@@ -17,13 +17,12 @@
 namespace sightline {
 namespace {
 
-// gcc 12 warns about the conversions without a mask, which leave a register undefined on purpose.
+// gcc 12 warns about its own conversions without a mask.
 constexpr __mmask16 kAll = 0xffff;
 constexpr size_t kGroupsPerStep = 4;
 constexpr size_t kStepsPerByte = 4;  // look-ups that fit a byte, see kTableTop
 
-// The three runs of lines one behind the other, two lines per step of the work. The addresses are
-// not followed, only named.
+// Prefetches two lines per step, through the three runs in turn.
 struct Fetcher {
   const FetchAhead* ahead;
   size_t run = 0;
@@ -60,8 +59,8 @@ SL_INLINE void Step(__m512i code, __m512i table, __m512i* a, __m512i* b) {
       *b, _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(code, 4), half)));
 }
 
-// The four quarters belong to four groups of the same 16 lanes: their sums, lanes in order. Through
-// memory, because gcc 12 warns about its own intrinsics for taking a register apart.
+// The four quarters are four groups of the same 16 lanes: their sums, lanes in order. Through
+// memory: gcc 12 warns about its own intrinsics that extract parts of a register.
 SL_INLINE __m512i Lanes(const Wide& wide) {
   alignas(64) __m128i even[4];
   alignas(64) __m128i odd[4];
@@ -127,7 +126,7 @@ SL_TARGET uint32_t Price(const SignTable& table, float total, const InlineBlock&
     const __mmask16 is_below = _mm512_cmp_ps_mask(distance, _mm512_set1_ps(worst), _CMP_LT_OQ);
     below |= static_cast<uint32_t>(is_below) << (16 * part);
   }
-  // What a short row left to fetch.
+  // The remaining prefetches.
   while (fetcher.run < 3) fetcher.Next();
   return below;
 }

@@ -20,7 +20,7 @@ void Hadamard(float* values, size_t n) {
 
 void FillTable(const float* values, size_t groups, uint8_t* entries, float* scale, float* bias) {
   float widest = 0;
-  float lowest = 0;  // what all entry zeros stand for together
+  float lowest = 0;  // the sum represented by zero entries
   for (size_t g = 0; g < groups; ++g) {
     float width = 0;
     for (size_t b = 0; b < 4; ++b) {
@@ -42,7 +42,7 @@ void FillTable(const float* values, size_t groups, uint8_t* entries, float* scal
     }
     for (size_t c = 0; c < 16; ++c) {
       const float entry = sums[c] * inverse + 0.5f;
-      // Rounding of the sums may leave an entry a hair outside.
+      // Rounding may leave an entry slightly out of range.
       const int whole = entry > 0 ? static_cast<int>(entry) : 0;
       entries[16 * g + c] = static_cast<uint8_t>(whole < kTableTop ? whole : kTableTop);
     }
@@ -57,7 +57,7 @@ void Halve(const float* values, size_t n, uint16_t* halves) {
       float value;
       uint32_t bits;
     } wide = {values[i]};
-    // Half of what is cut off, and ties to even.
+    // Round to nearest, ties to even.
     halves[i] = static_cast<uint16_t>((wide.bits + 0x7fff + (wide.bits >> 16 & 1)) >> 16);
   }
 }
@@ -113,7 +113,7 @@ uint32_t Price(const SignTable& table, float total, const InlineBlock& block, fl
   }
   uint32_t below = 0;
   for (size_t lane = 0; lane < kLanes; ++lane) {
-    // Over the set bits twice, less all: set bits count +1, the others -1.
+    // Twice the sum over set bits minus all: set bits count +1, others -1.
     const float sum = 2 * (table.scale * static_cast<float>(sums[lane]) + table.bias) - total;
     distances[lane] = base + block.offset_low + block.offset_step * block.offset[lane] -
                       block.slope_step * block.slope[lane] * sum;

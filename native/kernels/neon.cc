@@ -74,8 +74,8 @@ float Pair(const float* a, const float* b, size_t dim) {
   return value;
 }
 
-// Rows one after another: one stream at a time, because the processor fetches ahead along one twice
-// as fast as along several (see kernel_table.h).
+// Successive rows one at a time: the processor prefetches one stream twice as fast as several (see
+// kernel_table.h).
 template <typename Op>
 void Sequential(const float* query, const unsigned char* base, size_t stride, size_t n, size_t dim,
                 float* out) {

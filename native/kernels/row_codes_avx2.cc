@@ -8,10 +8,9 @@
 //               127 = 32258 for bytes fits once and is widened at once. Halves: 32 running sums of
 //               fused steps, as in avx2.cc.
 //
-// Four rows share the query's registers (halves: three, which fill the registers as in avx2.cc).
-// Each row has the same steps in every group size, so its value does not depend on the group.
-// Successive rows are fetched kStreamAhead bytes before their turn; picked ones by the caller, who
-// knows them earlier.
+// Four rows share the query's registers (halves: three, as in avx2.cc). A row's steps are the same
+// in every group size, so its value does not depend on the group. Successive rows are prefetched
+// kStreamAhead bytes ahead; picked ones by the caller, who knows them earlier.
 #include "kernels/tables.h"
 
 #ifdef SL_X86_64
@@ -164,7 +163,7 @@ struct HalfOp {
     for (size_t b = 0; b < blocks; ++b) {
       for (size_t s = 0; s < 2; ++s) {
         const __m256 part = _mm256_loadu_ps(query + 16 * b + 8 * s);
-        // Even and odd blocks have running sums of their own.
+        // Even and odd blocks have separate sums.
         const size_t place = s + 2 * (b & 1);
         for (size_t r = 0; r < R; ++r) {
           const __m128i half =

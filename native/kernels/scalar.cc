@@ -1,10 +1,10 @@
 // Portable kernels: the reference the others are checked against at load.
 //
 // Instructions  the baseline of the architecture (the compiler may use its 4-lane registers).
-// Alignment     none assumed: values are copied out, which costs nothing where loads may be
-// unaligned. Tail          element by element into the same lanes. Error         eight running
-// sums, each of at most dim / 8 + 1 products: two roundings a term, three
-//               for the final tree. Within the bound of kernel_table.h.
+// Alignment     none assumed: values are copied, which is free where unaligned loads are.
+// Tail          element by element into the same lanes.
+// Error         eight running sums, each of at most dim / 8 + 1 products: two roundings per term,
+//               three for the final tree. Within the bound of kernel_table.h.
 #include <string.h>
 
 #include "kernels/tables.h"

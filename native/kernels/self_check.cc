@@ -12,7 +12,7 @@
 namespace sightline {
 namespace {
 
-// Every tail length of every register width, and a length that runs the unrolled loops twice.
+// All tail lengths of all register widths, and a length with two rounds of the unrolled loops.
 constexpr size_t kCheckDims[] = {1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 96, 129, 200};
 constexpr size_t kCheckRows = 9;  // two groups of any size and a remainder
 
@@ -30,7 +30,7 @@ bool Agrees(const Checked& check, const std::vector<float>& query, const std::ve
   for (size_t r = 0; r < kCheckRows; ++r) {
     const float* row = rows.data() + r * dim;
     const float expected = check.reference(query.data(), row, dim);
-    // Values are in (-1, 1], so a term is at most 4; both sides may be off by the stated error.
+    // Values are in (-1, 1], so a term is at most 4; both sides may have the stated error.
     const double bound = 2.0 * (dim / 8.0 + 16.0) * 0x1.0p-24 * 4.0 * static_cast<double>(dim);
     if (!(std::fabs(static_cast<double>(out[r]) - expected) <= bound)) return false;
     if (check.pair(query.data(), row, dim) != out[r]) return false;
@@ -123,7 +123,7 @@ bool InlineCodesAgree(const InlineCodeKernels& checked, Rng* rng, size_t groups)
   std::vector<float> c = a;
   scalar.hadamard(a.data(), n);
   checked.hadamard(c.data(), n);
-  // The transform of the transform is n times what went in.
+  // Transforming twice multiplies by n.
   for (size_t i = 0; i < n; ++i) {
     if (std::fabs(a[i] - c[i]) > 1e-4f * static_cast<float>(n)) return false;
   }

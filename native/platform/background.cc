@@ -10,7 +10,7 @@ namespace sightline {
 
 void YieldToOthers() {
 #ifdef __linux__
-  // On Linux the nice value belongs to a thread, whatever POSIX says.
+  // On Linux, unlike POSIX, the nice value belongs to a thread.
   constexpr int kNice = 5;
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNice);
 #endif

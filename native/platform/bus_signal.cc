@@ -10,10 +10,10 @@
 namespace sightline {
 namespace {
 
-// Who handled SIGBUS before us. Never freed: the handler may be looking.
+// The previous handler of SIGBUS. Never freed: our handler may be reading it.
 struct Previous {
   struct sigaction action = {};
-  std::atomic<bool> spent{false};  // a handler for one time (SA_RESETHAND) that had it
+  std::atomic<bool> spent{false};  // a one-shot handler (SA_RESETHAND) that has run
   Previous* older = nullptr;
 };
 
@@ -24,7 +24,7 @@ bool IsPlain(const struct sigaction& action) {
          (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN);
 }
 
-// Whether the processor met it, and not another process or thread that called kill.
+// Whether it is a fault, not a signal sent by kill.
 bool IsFault(const siginfo_t& info) {
   switch (info.si_code) {
     case BUS_ADRALN:
@@ -43,14 +43,14 @@ void HandOn(int signal, siginfo_t* info, void* context) {
   Previous* before = previous.load(std::memory_order_acquire);
   const struct sigaction& action = before->action;
   if (IsPlain(action) || before->spent.load(std::memory_order_acquire)) {
-    // A fault cannot be ignored, the system kills for it all the same.
+    // A fault cannot be ignored: the system kills the process.
     if (action.sa_handler == SIG_IGN && !IsFault(*info)) return;
     struct sigaction fatal = {};
     fatal.sa_handler = SIG_DFL;
     sigemptyset(&fatal.sa_mask);
     (void)sigaction(signal, &fatal, nullptr);
-    // After the return a fault happens again, with its own address for the core file. A signal
-    // that was sent must be sent again: it is blocked until the return.
+    // A fault happens again after the return, with its address in the core file. A sent signal must
+    // be sent again; it is blocked until the return.
     if (!IsFault(*info)) (void)raise(signal);
     return;
   }
@@ -75,8 +75,8 @@ bool IsOurs(const struct sigaction& action) {
   return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == OnBusSignal;
 }
 
-// Node closes an addon's library with the last worker thread that used it; the handler would then
-// point to nothing. Where this code is part of a program there is nothing to do, and it fails.
+// Node unloads an addon with the last worker thread that used it, which would leave a dangling
+// handler. Fails, harmlessly, if this code is part of the program.
 void KeepLibrary() {
   Dl_info self;
   if (dladdr(reinterpret_cast<const void*>(&OnBusSignal), &self) == 0) return;
@@ -101,14 +101,13 @@ bool CatchBusSignals() {
   before->older = known;
   previous.store(before, std::memory_order_release);
 
-  // The flags and the mask of the handler before us are ours too, so that when it is called it is
-  // as if the system had done it: same stack, same signals blocked.
+  // With the flags and the mask of the previous handler, it runs as if the system had called it.
   struct sigaction action = {};
   action.sa_sigaction = OnBusSignal;
   action.sa_flags = SA_SIGINFO;
   if (IsPlain(now)) {
     sigemptyset(&action.sa_mask);
-    action.sa_flags |= SA_ONSTACK;  // threads of other languages may have small stacks
+    action.sa_flags |= SA_ONSTACK;  // threads of other runtimes may have small stacks
   } else {
     action.sa_mask = now.sa_mask;
     action.sa_flags |= now.sa_flags & (SA_ONSTACK | SA_NODEFER | SA_RESTART);

@@ -1,16 +1,16 @@
-// The handler of SIGBUS, of which a process has one: asks CoverFault, else the one before it.
+// The process's handler of SIGBUS: calls CoverFault, else the previous handler.
 #ifndef SIGHTLINE_PLATFORM_BUS_SIGNAL_H_
 #define SIGHTLINE_PLATFORM_BUS_SIGNAL_H_
 
 namespace sightline {
 
-// Installs the handler unless it is. Also when it was and somebody has put the default back, as
-// removing a listener of JavaScript's `process` does; never over another handler that came after
-// ours, which may be calling us. False: the system refused.
+// Installs the handler if it is not installed, or if the default was restored, as removing a
+// listener of JavaScript's `process` does. Never replaces a later handler, which may call ours.
+// False: the system refused.
 // Threads  one at a time.
 bool CatchBusSignals();
 
-// fault_guard.cc: whether the fault at `address` was one of ours and reading may go on.
+// In fault_guard.cc. True if `address` is in a watched range and reading may continue.
 // Async-signal-safe.
 bool CoverFault(const void* address);
 

@@ -34,7 +34,7 @@ CpuFeatures Detect() {
   if (!os_saves || !avx) return features;
 
   constexpr uint64_t kYmm = 0x6;   // XMM and the upper halves of YMM
-  constexpr uint64_t kZmm = 0xe6;  // and the mask registers and both parts of ZMM
+  constexpr uint64_t kZmm = 0xe6;  // also the mask registers and both parts of ZMM
   const uint64_t saved = SavedState();
   if ((saved & kYmm) != kYmm) return features;
   features.f16c = f16c;

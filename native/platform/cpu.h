@@ -1,4 +1,4 @@
-// What this processor can do and the operating system lets us use.
+// Features of this processor that the operating system supports.
 #ifndef SIGHTLINE_PLATFORM_CPU_H_
 #define SIGHTLINE_PLATFORM_CPU_H_
 
@@ -15,7 +15,7 @@ struct CpuFeatures {
   bool arm_crc32 = false;
 };
 
-// Asked once per process; threads: any.
+// Detected once per process. Threads: any.
 const CpuFeatures& Cpu();
 
 }  // namespace sightline

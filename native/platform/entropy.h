@@ -1,4 +1,4 @@
-// Random bytes from the system, for names that must not repeat.
+// Random bytes from the system, for unique names.
 #ifndef SIGHTLINE_PLATFORM_ENTROPY_H_
 #define SIGHTLINE_PLATFORM_ENTROPY_H_
 
@@ -8,9 +8,8 @@
 
 namespace sightline {
 
-// Fills `size` <= 256 bytes. Returns kIo when the system has none to give.
-// Not std::random_device: linked in statically it asks for a C library newer than most systems
-// have.
+// Fills `size` <= 256 bytes; kIo on failure. Not std::random_device: statically linked, it needs a
+// newer C library than most systems have.
 Status RandomBytes(void* data, size_t size);
 
 }  // namespace sightline

@@ -1,5 +1,4 @@
-// The process, or the environment that work is for, is about to end: long work stops where it
-// stands, because ending waits for it.
+// Stops long work when the process, or the environment it runs for, is about to end.
 #ifndef SIGHTLINE_PLATFORM_EXITING_H_
 #define SIGHTLINE_PLATFORM_EXITING_H_
 
@@ -9,11 +8,10 @@
 
 namespace sightline {
 
-// For the whole process. Cannot be taken back. What is committed stays; what is only in memory
-// goes with the process.
+// For the whole process; cannot be undone. Commits are durable, anything only in memory is lost.
 void SetExiting();
 
-// While it lives, work of this thread also ends when *ending says so. Null for never.
+// While it exists, work of this thread also stops when *ending is true; null: never.
 class EndsWith {
  public:
   explicit EndsWith(const std::atomic<bool>* ending);
@@ -25,11 +23,11 @@ class EndsWith {
   const std::atomic<bool>* before_;
 };
 
-// For threads that take a share of this one's work.
+// The flag of this thread, for threads that share its work.
 const std::atomic<bool>* EndsWithWhat();
 
 bool Exiting();
-// What work that stopped returns: kClosed.
+// Returned by work that stopped: kClosed.
 Status ExitingStatus();
 
 }  // namespace sightline

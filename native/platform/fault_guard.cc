@@ -1,5 +1,4 @@
-// The registry that the signal handler reads, and the readers' side of it. bus_signal.cc installs
-// the handler.
+// The registry of watched ranges, which the signal handler (bus_signal.cc) reads.
 #include "platform/fault_guard.h"
 
 #include <sys/mman.h>
@@ -17,7 +16,7 @@
 
 namespace sightline {
 
-// Written under a mutex, read by the handler without: `version` is odd while the rest changes.
+// Written under a mutex, read by the handler without one: `version` is odd during a change.
 struct WatchedRange {
   std::atomic<uint32_t> version{0};
   std::atomic<bool> taken{false};
@@ -25,8 +24,8 @@ struct WatchedRange {
   std::atomic<uintptr_t> begin{0};
   std::atomic<uintptr_t> end{0};
   std::atomic<bool> cut{false};
-  std::atomic<uintptr_t> covered{0};  // zero pages lie from here to the end; 0: none yet
-  std::atomic<uint32_t> again{0};     // faults where they lie already
+  std::atomic<uintptr_t> covered{0};  // zero pages are mapped from here to the end; 0: none yet
+  std::atomic<uint32_t> again{0};     // faults in covered pages
 };
 
 namespace {
@@ -36,14 +35,14 @@ static_assert(std::atomic<uintptr_t>::is_always_lock_free &&
                   std::atomic<bool>::is_always_lock_free,
               "a signal handler must not wait");
 
-// Two threads may fault on one page, and the second finds it covered. This often it is something
-// that zero pages do not cure (macOS also sends SIGBUS for forbidden writes): not ours.
+// If two threads fault on one page, the second finds it covered. More often than this, zero pages
+// do not cure the fault (macOS also sends SIGBUS for forbidden writes).
 constexpr uint32_t kMostAgain = 10000;
 
-// How far SetEnd looks for a word that is not zero.
+// Words that SetEnd examines for a nonzero one.
 constexpr size_t kMostProbes = 1024;
 
-// Never freed, and ranges never move, so that the handler may look at any time.
+// Never freed or moved: the handler may read it at any time.
 struct Block {
   WatchedRange ranges[64];
   std::atomic<Block*> next{nullptr};
@@ -53,8 +52,7 @@ Block first_block;
 std::mutex registry_mutex;
 std::atomic<uintptr_t> page_size{0};
 
-// What was read before must be read before what follows: a flag that is asked too early says
-// nothing about it.
+// Orders earlier reads of the mapping before the read of the flag.
 void ReadsDone() { std::atomic_thread_fence(std::memory_order_acquire); }
 
 // registry_mutex is held. nullptr: no memory.
@@ -85,7 +83,7 @@ void Set(WatchedRange* range, uintptr_t begin, uintptr_t end, bool writable, boo
   range->version.fetch_add(1, std::memory_order_acq_rel);
 }
 
-// Whether `address` is in the range. One that changes at this moment is not: the thread that faults
+// Whether `address` is in the range. A range that is just changing is not: the faulting thread
 // keeps its own mapping alive.
 bool Holds(const WatchedRange& range, uintptr_t address) {
   const uint32_t version = range.version.load(std::memory_order_acquire);
@@ -102,7 +100,7 @@ bool LayZeros(uintptr_t from, uintptr_t to, bool writable) {
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
 }
 
-// In the handler. False: the fault cannot be cured here.
+// Runs in the handler. False: the fault cannot be cured here.
 bool Cover(WatchedRange* range, uintptr_t address) {
   const uintptr_t page = page_size.load(std::memory_order_relaxed);
   const uintptr_t from = address & ~(page - 1);
@@ -111,10 +109,9 @@ bool Cover(WatchedRange* range, uintptr_t address) {
   if (covered != 0 && from >= covered) {
     if (range->again.fetch_add(1, std::memory_order_relaxed) > kMostAgain) return false;
   }
-  // The flag first: another thread may read the zeros without a fault of its own.
+  // The flag first: another thread may read the zeros without a fault.
   range->cut.store(true, std::memory_order_seq_cst);
-  // To the end at once. What was behind is as good as lost, and page by page a scan of a large file
-  // would take more mappings than a process may have.
+  // Up to the end at once: page by page, a scan of a large file would exceed the limit of mappings.
   const bool writable = range->writable.load(std::memory_order_acquire);
   if (!LayZeros(from, end, writable)) return LayZeros(from, from + page, writable);
   while (covered == 0 || from < covered) {
@@ -176,7 +173,7 @@ void FaultGuard::SetEnd(const unsigned char* end, bool constant) {
   uintptr_t probe = 0;
   for (size_t i = 1; i <= kMostProbes && last - begin >= i * sizeof(uint32_t); ++i) {
     const uintptr_t at = last - i * sizeof(uint32_t);
-    // The very last one if all are zero: reading it tells at least that its page is there.
+    // If all are zero, the last one: reading it shows at least that its page exists.
     if (probe == 0) probe = at;
     if (__atomic_load_n(reinterpret_cast<const uint32_t*>(at), __ATOMIC_RELAXED) == 0) continue;
     probe = constant ? at | 1 : at;

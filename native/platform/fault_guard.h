@@ -1,19 +1,17 @@
-// A mapped file that loses bytes while it is in use becomes an error instead of a dead process.
+// Turns a fault in a mapped file into an error instead of the end of the process.
 //
-// Reading a mapping behind the end of its file (another program cut it), or where the disk fails,
-// is SIGBUS. For the ranges that are watched here the signal does this instead:
+// Reading a mapping beyond the end of its file (another program truncated it), or where the disk
+// fails, raises SIGBUS. In watched ranges the handler does this instead:
 //
-//   fault -> the range's flag is set -> zero pages from there to its end -> the read goes on
+//   fault -> the range's flag is set -> zero pages from there to its end -> the read continues
 //
-// so whoever read asks Cut() afterwards and throws away what it computed. Nothing is unwound: no
-// jump out of the middle of C++ frames. Every other SIGBUS goes to the handler that was there
-// before, as if we were not.
+// so readers ask Cut() afterwards and discard their result. The stack is not unwound. Any other
+// SIGBUS goes to the previous handler.
 //
-// Several copies of this code in one process (a package loaded twice) each have their own ranges
-// and chain to each other. The library that holds the handler is never unloaded, although Node
-// unloads an addon with the last worker thread that used it.
+// Several copies of this code in one process (a package loaded twice) have ranges of their own and
+// chain their handlers. The library of the handler is never unloaded.
 //
-// Not handled: a handler that another library sets after us and that does not call ours.
+// Not handled: a handler that another library installs later and that does not call ours.
 #ifndef SIGHTLINE_PLATFORM_FAULT_GUARD_H_
 #define SIGHTLINE_PLATFORM_FAULT_GUARD_H_
 
@@ -27,8 +25,7 @@ namespace sightline {
 
 struct WatchedRange;
 
-// Watches one mapping. Move-only; ends the watch when it goes, which must be before the mapping
-// does.
+// Watches one mapping. Move-only; must be destroyed before the mapping.
 class FaultGuard {
  public:
   FaultGuard() = default;
@@ -38,27 +35,26 @@ class FaultGuard {
   FaultGuard(const FaultGuard&) = delete;
   FaultGuard& operator=(const FaultGuard&) = delete;
 
-  // Watches [begin, begin + bytes), whole pages of one mapping that is not read yet.
-  // writable  a private copy that may be written.
+  // Watches [begin, begin + bytes): whole pages of a mapping that was not read yet.
+  // writable  for a private copy that may be written.
   // Returns   kNoMemory.
   static Status Watch(unsigned char* begin, size_t bytes, bool writable, FaultGuard* out);
 
-  // Says where the file's content ends: Cut() looks there, and so also sees a cut that took rows
-  // which nobody has met yet, or that only left zeros in the last page, which is no fault.
-  // constant  words before `end` do not change while they count.
-  // Threads   not together with itself; Cut() may run.
+  // Tells where the content ends. Cut() reads there, and so also notices a truncation that no read
+  // has met, or that only zeroed the last page, which is no fault.
+  // constant  words before `end` do not change.
+  // Threads   not concurrently with itself; Cut() may run.
   void SetEnd(const unsigned char* end, bool constant);
 
-  // Whether bytes of the mapping were lost since Watch. To be asked after they were used: a false
-  // means that everything read before this call was the file's. Stays true.
-  // Cost     two loads, one of them of the mapping's end. Threads: any.
+  // Whether bytes of the mapping were lost since Watch. Ask after using them: false means that all
+  // bytes read before the call were those of the file. Stays true. Cost: two loads. Threads: any.
   bool Cut() const;
 
  private:
   void Release();
 
   WatchedRange* range_ = nullptr;
-  // A word of the mapping; the lowest bit is set if it can only be zero when it was lost.
+  // Address of a word; the lowest bit is set if the word is zero only when lost.
   std::atomic<uintptr_t> probe_{0};
 };
 

@@ -18,7 +18,7 @@ namespace {
 
 constexpr mode_t kFileMode = 0644;
 
-// Above this the kernel may refuse or shorten a single call.
+// The kernel may refuse or shorten larger calls.
 constexpr size_t kMaxTransfer = size_t{1} << 30;
 
 template <typename Call>
@@ -29,7 +29,7 @@ auto RetryInterrupted(const Call& call) {
 }
 
 int Flags(OpenMode mode) {
-  // O_NONBLOCK: opening a pipe that nobody writes to must not hang before we see what it is.
+  // O_NONBLOCK: opening a pipe without a writer must not hang.
   constexpr int kCommon = O_CLOEXEC | O_NONBLOCK;
   switch (mode) {
     case OpenMode::kRead:
@@ -45,7 +45,7 @@ int Flags(OpenMode mode) {
   return kCommon | O_RDWR | O_CREAT;
 }
 
-// posix_fallocate's contract on systems that lack it: returns an error number.
+// As posix_fallocate: returns an error number.
 int Reserve(int descriptor, uint64_t size) {
 #if defined(__APPLE__)
   struct stat info;
@@ -64,7 +64,7 @@ int Reserve(int descriptor, uint64_t size) {
 #endif
 }
 
-// macOS keeps data in the drive's cache on fsync; its own call asks the drive too.
+// On macOS, fsync leaves data in the drive's cache; F_FULLFSYNC flushes it.
 int Flush(int descriptor, bool data_only) {
 #if defined(__APPLE__)
   (void)data_only;
@@ -96,7 +96,7 @@ Status ErrnoStatus(const char* action, const std::string& path) {
       break;
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:  // the file size limit of the process: the room it may use is full
+    case EFBIG:  // the process's limit on file size
       code = StatusCode::kDiskFull;
       break;
     case EACCES:
@@ -110,10 +110,10 @@ Status ErrnoStatus(const char* action, const std::string& path) {
     default:
       break;
   }
-  // An open index takes four: the folder, the lock, the log and the rows.
+  // An open index has four: folder, lock, log and rows.
   const char* remedy =
       error == EMFILE || error == ENFILE ? " (an open index takes four files: see ulimit -n)" : "";
-  // Not strerror: it may share one buffer between threads.
+  // Not strerror, which is not thread safe.
   return Status(code, std::string(action) + " " + path + ": " +
                           std::generic_category().message(error) + remedy);
 }
@@ -156,7 +156,7 @@ Status File::Open(const FileLocation& location, OpenMode mode, File* out) {
                       "Build the native one: npm run build:native");
   }
 #endif
-  // Emptied only now that it is known to be a file.
+  // Truncated only after the check that it is a regular file.
   if (mode == OpenMode::kTruncate) SL_RETURN_IF_ERROR(file.Truncate(0));
   *out = std::move(file);
   return Status::Ok();
@@ -246,7 +246,7 @@ Status File::Sync() {
 
 Status File::Close() {
   if (descriptor_ < 0) return Status::Ok();
-  // Not retried: after EINTR the descriptor is gone on Linux, and its number may be another's.
+  // Not retried: on Linux the descriptor is closed even after EINTR, and its number may be reused.
   const int result = ::close(std::exchange(descriptor_, -1));
   if (result != 0 && errno != EINTR) return ErrnoStatus("close", path());
   return Status::Ok();

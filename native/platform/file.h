@@ -16,8 +16,7 @@
 
 namespace sightline {
 
-// Where a file is looked for: a path, or a name in a folder that is open (Folder::At). What is
-// opened by a name in an open folder stays there whatever happens to the folder's path.
+// A path, or a name in an open folder (Folder::At), which stays valid if the folder is renamed.
 class FileLocation {
  public:
   FileLocation() = default;
@@ -25,14 +24,14 @@ class FileLocation {
   FileLocation(const char* path) : FileLocation(std::string(path)) {}  // NOLINT
   FileLocation(int folder, const std::string& folder_path, const std::string& name);
 
-  // For the system's ...at() calls.
+  // For openat() and the like.
   int folder() const { return folder_; }
   const char* name() const { return path_.c_str() + name_at_; }
   // For messages.
   const std::string& path() const { return path_; }
-  // The same with `suffix` behind its name.
+  // The same with `suffix` appended to the name.
   FileLocation With(const char* suffix) const;
-  // The folder that it is in, as something to open.
+  // The containing folder.
   FileLocation Above() const;
 
  private:
@@ -43,18 +42,18 @@ class FileLocation {
   static const int kNoFolder;  // AT_FDCWD
 };
 
-// What a location names: the file or folder that is held, another one, or nothing.
+// What a location names now: the file or folder that is open, another one, or nothing.
 enum class Named { kThis, kOther, kNothing };
 
 enum class OpenMode {
   kRead,        // must exist
   kReadWrite,   // must exist
-  kCreateNew,   // read and write; kFileExists if there is one
-  kOpenCreate,  // read and write; made if absent, contents kept
-  kTruncate,    // read and write; made if absent, emptied if not
+  kCreateNew,   // read and write; kFileExists if it exists
+  kOpenCreate,  // read and write; created if absent, contents kept
+  kTruncate,    // read and write; created if absent, else emptied
 };
 
-// Threads  ReadAt and WriteAt may run together on one File (they do not use a shared position).
+// Threads  ReadAt and WriteAt may run concurrently (they use no shared position).
 class File {
  public:
   File() = default;
@@ -64,7 +63,7 @@ class File {
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
-  // Regular files only: a folder, pipe or device is kIo, and never blocks. New files are 0644.
+  // Regular files only: others are kIo. Never blocks. New files are 0644.
   static Status Open(const FileLocation& location, OpenMode mode, File* out);
 
   bool is_open() const { return descriptor_ >= 0; }
@@ -73,22 +72,22 @@ class File {
 
   // Exactly `size` bytes, or kFileCorrupt if the file ends before.
   Status ReadAt(uint64_t offset, void* data, size_t size) const;
-  // Up to `size` bytes; *got is less only at the end of the file.
+  // Up to `size` bytes; fewer only at the end of the file.
   Status ReadSome(uint64_t offset, void* data, size_t size, size_t* got) const;
   Status WriteAt(uint64_t offset, const void* data, size_t size);
 
   Status Size(uint64_t* out) const;
-  // What the location that it was opened at names now.
+  // What the location it was opened by names now.
   Status WhatLocationNames(Named* out) const;
   // Writes the first `size` bytes of this file to the beginning of `to`.
   Status CopyTo(uint64_t size, File* to) const;
   Status Truncate(uint64_t size);
-  // Reserves blocks for [0, size) and grows the file to it (never shrinks), so that a full disk is
-  // an error now and not a SIGBUS in a mapping later.
+  // Reserves blocks for [0, size) and grows the file if it is shorter, so that a full disk is an
+  // error now and not a SIGBUS in a mapping later.
   Status Allocate(uint64_t size);
-  Status SyncData();  // contents and size durable
-  Status Sync();      // and the rest of the metadata
-  // Reports what the system says about closing; the destructor closes silently. Idempotent.
+  Status SyncData();  // contents and size
+  Status Sync();      // also the other metadata
+  // Reports errors of closing, unlike the destructor. Idempotent.
   Status Close();
 
  private:
@@ -98,24 +97,21 @@ class File {
 
 // Makes renames and new files inside `folder` durable.
 Status SyncFolder(const FileLocation& folder);
-// Replaces `to` atomically and makes it durable (syncs the folder that holds `to`).
-// The caller has synced the contents of `from`.
+// Replaces `to` atomically and durably. The caller has synced the contents of `from`.
 Status RenameDurable(const FileLocation& from, const FileLocation& to);
-// Writes beside (".tmp" behind the name), syncs, renames, syncs the folder: after a crash the old
-// or the new.
+// Writes a ".tmp" file, syncs, renames, syncs the folder: a crash leaves the old or the new file.
 Status ReplaceFile(const FileLocation& location, const void* data, size_t size);
 Status ReadWholeFile(const FileLocation& location, std::vector<unsigned char>* out);
-// No error if it is not there.
+// No error if absent.
 Status RemoveFile(const FileLocation& location);
-// With everything in it; no error if it is not there. Links are removed, not followed.
+// With all contents; no error if absent. Links are removed, not followed.
 Status RemoveFolder(const FileLocation& location);
-// kFileExists if there is something of that name. 0755, durable.
+// kFileExists if the name is taken. 0755, durable.
 Status MakeFolder(const FileLocation& location);
-// Makes the folder and its parents; no error if there. 0755.
+// Creates the folder and its parents; no error if it exists. 0755.
 Status MakeFolders(const std::string& path);
 Status PathExists(const FileLocation& location, bool* out);
-// Tells one state of a file from another, without holding it open: another file of that name, or
-// the same one written to.
+// Identifies a file and its state without holding it open.
 struct FileStamp {
   bool exists = false;
   uint64_t device = 0;
@@ -129,7 +125,7 @@ struct FileStamp {
   }
 };
 Status StampOf(const FileLocation& location, FileStamp* out);
-// What `location` names, seen from an open descriptor.
+// Compares what `location` names with an open descriptor.
 Status WhatIsNamed(const FileLocation& location, int descriptor, Named* out);
 
 // Status of the current `errno`: "<action> <path>: <reason>".

@@ -1,4 +1,4 @@
-// The part of file.h that works on names (durable renames, folders, whole files), and folder.h.
+// folder.h, and the part of file.h that works on names.
 #include "platform/folder.h"
 
 #include <dirent.h>
@@ -14,7 +14,7 @@
 #include "platform/file.h"
 #include "platform/wasm_system.h"
 
-// A descriptor that only looks up names, for folders that we may enter but not list.
+// For folders that may be entered but not listed.
 #if defined(O_PATH)
 #define SL_LOOK_UP_ONLY O_PATH
 #elif defined(O_SEARCH)
@@ -69,7 +69,7 @@ Status NamesIn(int descriptor, const std::string& path, std::vector<std::string>
 
 // Takes over the descriptor.
 Status RemoveContents(int descriptor, const std::string& path) {
-  // Names first: what a listing gives while its folder changes is not defined.
+  // Names first: listing a folder while it changes is unspecified.
   std::vector<std::string> names;
   Status status = NamesIn(descriptor, path, &names);
   for (const std::string& name : names) {
@@ -145,7 +145,6 @@ Status WhatIsNamed(const FileLocation& location, int descriptor, Named* out) {
   struct stat named;
   if (::fstat(descriptor, &held) != 0) return ErrnoStatus("stat", location.path());
   if (::fstatat(location.folder(), location.name(), &named, 0) != 0) {
-    // Gone is another answer than no answer.
     *out = Named::kNothing;
     return errno == ENOENT || errno == ENOTDIR ? Status::Ok()
                                                : ErrnoStatus("stat", location.path());
@@ -182,7 +181,7 @@ Status ReplaceFile(const FileLocation& location, const void* data, size_t size) 
   if (status.ok()) status = file.Sync();
   if (status.ok()) status = file.Close();
   if (status.ok()) return RenameDurable(beside, location);
-  // The first failure is the one to report.
+  // Reports the first failure.
   if (file.is_open()) {
     (void)file.Close();
     (void)RemoveFile(beside);
@@ -209,7 +208,7 @@ Status RemoveFolder(const FileLocation& location) {
   const int descriptor =
       ::openat(location.folder(), location.name(), O_RDONLY | O_NOFOLLOW | kFolderFlags);
   if (descriptor < 0) {
-    // A link to a folder is refused as a link or as no folder, by system.
+    // A link to a folder is ELOOP or ENOTDIR, depending on the system.
     if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return RemoveFile(location);
     return ErrnoStatus("remove folder", location.path());
   }
@@ -228,8 +227,8 @@ Status MakeFolder(const FileLocation& location) {
 }
 
 Status MakeFolders(const std::string& path) {
-  // From the first one that is missing down, and each name durable in the folder above it: else a
-  // power cut could take a new folder away together with everything synced inside it.
+  // Each new name is made durable: else a power cut could remove a new folder with everything
+  // synced in it.
   std::string at;
   for (size_t slash = 0; slash != std::string::npos;) {
     slash = path.find('/', slash + 1);
@@ -237,7 +236,7 @@ Status MakeFolders(const std::string& path) {
     if (at.empty() || at.back() == '/') continue;
     if (::mkdir(at.c_str(), 0755) == 0) {
       const Status synced = SyncFolder(FolderOf(at));
-      // A folder we may add to but not read cannot be synced by us.
+      // A folder that may be written but not read cannot be synced.
       if (!synced.ok() && synced.code() != StatusCode::kReadOnly) return synced;
       continue;
     }

@@ -1,6 +1,5 @@
-// An open folder: names are looked up in the folder that was opened, whatever its path leads to by
-// now. Somebody may delete or rename it and make another under the same path; who works by path
-// would then write into the newcomer.
+// An open folder. Names are looked up in it even if it was renamed and another one created under
+// its path, into which a path would lead.
 #ifndef SIGHTLINE_PLATFORM_FOLDER_H_
 #define SIGHTLINE_PLATFORM_FOLDER_H_
 
@@ -21,15 +20,15 @@ class Folder {
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
 
-  // kFileMissing; kIo if it is no folder. It need not be readable to look up names in it.
+  // kFileMissing; kIo if it is no folder. It need not be readable.
   static Status Open(const FileLocation& location, Folder* out);
 
-  // The same folder once more.
+  // Opens the same folder again.
   Status Duplicate(Folder* out) const;
 
-  // A file of that name in it. The folder must outlive the location, and what is opened there.
+  // A name in the folder, which must outlive the location and files opened there.
   FileLocation At(const std::string& name) const;
-  // What the path that it was opened by leads to now.
+  // What the path it was opened by names now.
   Status WhatPathNames(Named* out) const;
 
   const std::string& path() const { return path_; }

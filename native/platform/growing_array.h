@@ -1,4 +1,4 @@
-// An array that grows under its readers, on a reserved range. New elements are zero bytes.
+// An array that grows while it is read, on a ReservedRange. New elements are zero bytes.
 #ifndef SIGHTLINE_PLATFORM_GROWING_ARRAY_H_
 #define SIGHTLINE_PLATFORM_GROWING_ARRAY_H_
 
@@ -9,19 +9,19 @@
 
 namespace sightline {
 
-// Threads  one grower; readers of elements that existed before need no lock. One that keeps data()
-//          for later is counted by `readers`.
+// Threads  one writer; readers of existing elements need no lock. A reader that keeps data() is
+//          counted by `readers`.
 template <typename T>
 class GrowingArray {
-  // Also std::atomic of such: its zero bytes are its zero.
+  // Includes std::atomic, whose zero bytes are its zero.
   static_assert(std::is_trivially_destructible_v<T>);
 
  public:
-  // Up to `most` elements; takes nothing yet. readers: see ReservedRange.
+  // At most `most` elements; allocates nothing yet. readers: see ReservedRange.
   Status Reserve(uint64_t most, Epoch* readers = nullptr) {
     return ReservedRange::Reserve(most * sizeof(T), &range_, readers);
   }
-  // Elements [0, size) may be used afterwards. data() may be another.
+  // Makes elements [0, size) usable. data() may change.
   Status Grow(uint64_t size) { return range_.Commit(size * sizeof(T)); }
 
   T* data() const { return reinterpret_cast<T*>(range_.data()); }

@@ -15,7 +15,7 @@ namespace sightline {
 
 namespace {
 
-// The number that the holder wrote into the file; empty if there is none.
+// The process id that the holder wrote into the file, or empty.
 std::string HolderOf(int descriptor) {
   char holder[32];
   const ssize_t got = pread(descriptor, holder, sizeof(holder), 0);
@@ -24,8 +24,8 @@ std::string HolderOf(int descriptor) {
   return text.substr(0, text.find_first_not_of("0123456789"));
 }
 
-// What no copy of `file` has: its inode, and where the system knows it when it was made. Not the
-// device, whose number may be another after a restart. Empty if it cannot be told.
+// Distinguishes `file` from its copies: inode and, if known, time of creation. Not the device,
+// whose number may change at a restart. Empty if unknown.
 std::string IdentityOf(const File& file) {
   struct stat info {};
   if (fstat(file.descriptor(), &info) != 0) return "";
@@ -109,7 +109,7 @@ void FileLock::Claim() {
   own_ = file_.WriteAt(0, text.data(), text.size()).ok();
 }
 
-// Closing releases: the lock belongs to this open file, which no other descriptor shares.
+// Closing releases the lock: no other descriptor shares this open file.
 void FileLock::Release() { (void)file_.Close(); }
 
 }  // namespace sightline

@@ -1,5 +1,5 @@
-// The kernel's lock on a file: one holder among all processes and handles, freed by the kernel when
-// the holder dies, so there is never a stale one.
+// A kernel lock on a file: one holder among all processes and handles, released when the holder
+// dies.
 #ifndef SIGHTLINE_PLATFORM_LOCK_H_
 #define SIGHTLINE_PLATFORM_LOCK_H_
 
@@ -10,30 +10,29 @@
 
 namespace sightline {
 
-// Takes the lock of an open file at once or not at all, for as long as that descriptor is open; a
-// shared one only keeps exclusive ones out. kFileLocked; its message has the holder's id if `path`
-// begins with one, as FileLock and lib/native/lock.ts write it.
+// Tries to lock an open file until its descriptor is closed; a shared lock excludes only exclusive
+// ones. kFileLocked names the holder if the file begins with its process id, as FileLock and
+// lib/native/lock.ts write it.
 Status LockNow(int descriptor, const std::string& path, bool shared = false);
 
 class FileLock {
  public:
   FileLock() = default;
 
-  // Takes the exclusive lock at once or not at all; never waits. Makes the file if absent and
-  // writes the process id into it, for people; the lock is the kernel's and the number is never
-  // trusted. Returns  kFileLocked (its message has the holder's id if one was written), or
-  // kReadOnly, kIo. A second lock on the same path in the same process is refused too.
+  // Tries to take the exclusive lock; never waits. Creates the file if absent and writes the
+  // process id into it, for messages only. Returns kFileLocked (also within one process), kReadOnly
+  // or kIo.
   static Status Acquire(const FileLocation& location, FileLock* out);
 
-  // Whether the file names itself, its inode and the time it was made, as Claim leaves it: then its
+  // Whether the file contains its own inode and time of creation, as Claim writes them: then its
   // folder is no copy. own(): when it was acquired, or since.
   static bool IsOwn(const FileLocation& location);
   bool own() const { return own_; }
-  // Not synced, and no error if it fails: the folder is taken for a copy then, which opens.
+  // Not synced, and a failure is ignored: the folder then counts as a copy, which opens too.
   void Claim();
 
   bool held() const { return file_.is_open(); }
-  // Idempotent; the destructor does it too. The file stays: removing it would let two holders in.
+  // Idempotent; also called by the destructor. The file stays: removing it would admit two holders.
   void Release();
 
  private:

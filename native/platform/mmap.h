@@ -1,4 +1,4 @@
-// A read-only, shared mapping of a file's beginning.
+// A read-only, shared mapping of the beginning of a file.
 #ifndef SIGHTLINE_PLATFORM_MMAP_H_
 #define SIGHTLINE_PLATFORM_MMAP_H_
 
@@ -11,8 +11,7 @@ namespace sightline {
 
 enum class Access { kNormal, kRandom, kSequential, kWillNeed };
 
-// Move-only; unmaps when it goes. The file may be closed meanwhile. Addresses stay the same when
-// this object is moved.
+// Move-only; a move keeps the address. The file may be closed.
 class Mapping {
  public:
   Mapping() = default;
@@ -23,15 +22,15 @@ class Mapping {
   Mapping& operator=(const Mapping&) = delete;
 
   // Maps [0, size) of `file`. size 0 gives an empty mapping with a null address.
-  // Returns  kFileCorrupt if the file is shorter than `size`: reading past the end would be SIGBUS.
+  // Returns  kFileCorrupt if the file is shorter: reading past its end would be SIGBUS.
   static Status Map(const File& file, size_t size, Mapping* out);
 
   const unsigned char* data() const { return data_; }
   size_t size() const { return size_; }
 
-  // A hint for the whole mapping; failures are ignored, because it is one.
+  // A hint for the whole mapping; failures are ignored.
   void Advise(Access access) const;
-  // Asks for huge pages where the system has them for files; a hint too.
+  // Requests huge pages, if the system has them for files; also a hint.
   void AdviseHugePages() const;
   void Unmap();
 

@@ -1,4 +1,4 @@
-// The same work on several threads: the one place that starts threads.
+// Runs the same work on several threads. All threads of the core are started here.
 #ifndef SIGHTLINE_PLATFORM_PARALLEL_H_
 #define SIGHTLINE_PLATFORM_PARALLEL_H_
 
@@ -18,7 +18,7 @@
 
 namespace sightline {
 
-// `wanted`, or one per core for 0.
+// `wanted`, or one per core if 0.
 inline size_t ThreadsWanted(size_t wanted) {
 #ifdef __wasm__
   return 1;  // it has no threads
@@ -26,17 +26,17 @@ inline size_t ThreadsWanted(size_t wanted) {
   return wanted != 0 ? wanted : std::max<size_t>(1, std::thread::hardware_concurrency());
 }
 
-// Threads to use: `wanted`, or one per core for 0; at most one per `worth` of the items.
+// `wanted`, or one per core if 0; at most one per `worth` items.
 inline size_t ThreadsFor(size_t wanted, size_t items, size_t worth) {
   return std::min(ThreadsWanted(wanted), 1 + items / worth);
 }
 
-// Runs `work`, a Status() that takes its share from somewhere until there is none, on `threads`
-// threads, the calling one among them. Where the system has no more threads or memory for them,
-// those there are do the work. What `work` throws is a status, never the end of the process.
+// Runs `work` on `threads` threads including the caller; `work` is a Status() that takes items
+// until none is left. If the system has no more threads, the existing ones do the work. Exceptions
+// of `work` become a status.
 //
-// background  helpers let others go first.
-// Returns     the first failure; the other threads go on until `work` itself sees that it is over.
+// background  helpers run at low priority.
+// Returns     the first failure; other threads go on until `work` returns.
 template <typename Work>
 Status InParallel(size_t threads, const Work& work, bool background = false) {
   std::mutex failed_mutex;
@@ -65,9 +65,9 @@ Status InParallel(size_t threads, const Work& work, bool background = false) {
       });
     }
   } catch (const std::system_error&) {
-    // No more threads to be had.
+    // No more threads.
   } catch (const std::bad_alloc&) {
-    // Nor memory for one.
+    // No memory for one.
   }
   run();
   for (std::thread& helper : helpers) helper.join();

@@ -19,11 +19,11 @@ namespace {
 
 constexpr size_t kSmallStep = size_t{64} << 10;
 constexpr size_t kHugePage = size_t{2} << 20;
-// The first place of an array, and how many times more each next one has.
+// The first capacity of an array, and the factor by which it grows.
 constexpr size_t kFirst = kSmallStep;
 constexpr size_t kTimes = 4;
-// What stays free for everybody else in the process: JavaScript's own memory ends the process when
-// there is none. An eighth of what the process may have, if that is limited.
+// Memory left for the rest of the process, because JavaScript aborts when it has none: an eighth of
+// the process's limit, at most this.
 constexpr size_t kMostForOthers = size_t{1} << 30;
 constexpr size_t kLeastForOthers = size_t{32} << 20;
 
@@ -45,9 +45,9 @@ void* Anonymous(size_t bytes, int protection) {
   return at == MAP_FAILED ? nullptr : at;
 }
 
-// Whether `bytes` more can be had and something is left then. Only tried, not taken.
+// Whether `bytes` more can be allocated and leave room for others. Allocates nothing.
 bool LeavesRoom(size_t bytes) {
-  // Memory that can be written to counts towards a limit on data, address space alone does not.
+  // Writable memory counts towards RLIMIT_DATA, address space alone does not.
   const size_t data_limit = LimitOf(RLIMIT_DATA);
   const size_t limit = std::min(LimitOf(RLIMIT_AS), data_limit);
   const size_t others = std::clamp(limit / 8, kLeastForOthers, kMostForOthers);
@@ -58,8 +58,7 @@ bool LeavesRoom(size_t bytes) {
   return at != nullptr;
 }
 
-// Address space; where it is long, from a huge page on, so that memory in it can be huge pages.
-// nullptr if the system has none.
+// Address space, aligned to huge pages if it is large; nullptr if there is none.
 unsigned char* MapAligned(size_t bytes, int protection) {
   if (bytes < kHugePage) return static_cast<unsigned char*>(Anonymous(bytes, protection));
   const size_t more = Up(bytes, PageSize()) + kHugePage;
@@ -87,7 +86,7 @@ Status WasCut() {
   return Status(StatusCode::kFileCorrupt, "a mapped file was cut by another program");
 }
 
-// Word by word: readers may set marks in the old place meanwhile, which may be lost but not torn.
+// Word by word: readers may set marks meanwhile, which may be lost but not torn.
 void CopyWords(unsigned char* to, const unsigned char* from, size_t bytes) {
   auto* out = reinterpret_cast<uint64_t*>(to);
   const auto* in = reinterpret_cast<const uint64_t*>(from);
@@ -140,7 +139,7 @@ void ReservedRange::Release() {
   end_ = 0;
 }
 
-// Space for `bytes` at least and for growing; less of it where the system is short.
+// Address space for `bytes` and for growth; less growth if the system is short of it.
 Status ReservedRange::Take(size_t bytes, Region* out) const {
   if (bytes > most_) return NoMore(most_);
   const size_t least = Up(std::max<size_t>(bytes, 1), bytes < kHugePage ? PageSize() : kHugePage);
@@ -150,15 +149,15 @@ Status ReservedRange::Take(size_t bytes, Region* out) const {
     if (LeavesRoom(wanted)) break;
     if (wanted == least) return NoRange(wanted);
   }
-  // A small place is open from the beginning: one mapping instead of two, which the system even
-  // joins to its neighbors, and a process may only have so many.
+  // A small region is writable from the start: one mapping instead of two, which may be merged with
+  // its neighbors. The number of mappings is limited.
   out->data = MapAligned(wanted, wanted < kHugePage ? PROT_READ | PROT_WRITE : PROT_NONE);
   if (out->data == nullptr) return NoRange(wanted);
   out->bytes = wanted;
   return Status::Ok();
 }
 
-// [from, to) of a place becomes memory.
+// Makes [from, to) readable and writable.
 Status ReservedRange::Open(unsigned char* data, size_t from, size_t to) const {
   if (::mprotect(data + from, to - from, PROT_READ | PROT_WRITE) != 0) {
     return Status(StatusCode::kNoMemory,
@@ -166,13 +165,13 @@ Status ReservedRange::Open(unsigned char* data, size_t from, size_t to) const {
   }
 #ifdef MADV_HUGEPAGE
   const size_t huge = from / kHugePage * kHugePage;
-  // A hint: where the system has no huge pages the answer is an error that changes nothing.
+  // A hint: an error means that the system has no huge pages.
   (void)::madvise(data + huge, to - huge, MADV_HUGEPAGE);
 #endif
   return Status::Ok();
 }
 
-// From here on new readers are in `place`; the old one goes when nobody is there any more.
+// New readers use `region` from here on; the old one is released when its readers have left.
 void ReservedRange::Settle(Region region) {
   std::swap(region, region_);
   capacity_ = region_.bytes;
@@ -230,8 +229,7 @@ Status ReservedRange::Reach(const File& file, uint64_t bytes) {
   if (Cut()) return WasCut();
   Region region;
   SL_RETURN_IF_ERROR(Take(bytes, &region));
-  // A shared mapping may be longer than its file; pages appear as the file grows (LMDB lives on
-  // this too).
+  // A shared mapping may be longer than its file: pages appear as the file grows, as LMDB uses it.
   void* at = ::mmap(region.data, region.bytes, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
                     file.descriptor(), 0);
   Status mapped = at == MAP_FAILED ? NoRange(region.bytes) : Status::Ok();
@@ -267,8 +265,8 @@ Status ReservedRange::Commit(uint64_t bytes) {
   if (bytes <= committed) return Status::Ok();
   if (bytes > most_) return NoMore(most_);
   if (bytes > capacity_) SL_RETURN_IF_ERROR(Move(bytes));
-  // An eighth more than asked, so that appending row by row asks the system rarely; memory that is
-  // never touched costs nothing.
+  // An eighth more than requested, so that appending row by row makes few system calls; untouched
+  // memory costs nothing.
   const size_t step = bytes < kHugePage ? kSmallStep : kHugePage;
   const size_t target = std::min(capacity_, Up(bytes + bytes / 8, step));
   if (region_.bytes >= kHugePage) {
@@ -303,7 +301,7 @@ Status ReservedRange::MapFileCopy(const File& file, uint64_t offset, uint64_t by
     GiveBack(&region);
     return mapped;
   }
-  // Not constant: whoever writes to the copy may write a zero there.
+  // Not constant: a writer of the copy may write a zero there.
   region.guard->SetEnd(region.data + bytes, false);
   committed_ = bytes;
   shows_file_ = bytes;
@@ -317,7 +315,7 @@ Status ReservedRange::Promote(size_t bytes) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
   const size_t from = promoted_;
   bytes = std::min(bytes, shows_file_);
-  // Only what begins at a huge page can be one.
+  // Only aligned memory can be a huge page.
   if (region_.bytes < kHugePage || bytes < from + kHugePage) return Status::Ok();
   const size_t part = std::min(kPromoteStep, (bytes - from) / kHugePage * kHugePage);
   if (!LeavesRoom(part)) return NoRange(part);

@@ -1,4 +1,4 @@
-// The loop around a system call that may move fewer bytes than asked, or be interrupted.
+// Repeats a system call that may transfer fewer bytes than requested, or be interrupted.
 #ifndef SIGHTLINE_PLATFORM_TRANSFER_H_
 #define SIGHTLINE_PLATFORM_TRANSFER_H_
 
@@ -8,10 +8,10 @@
 
 namespace sightline {
 
-// Calls `call(done, size - done)`, which returns bytes moved, 0 at the end, or -1 with errno, until
-// all is moved, nothing more moves or something fails. Separate from File so that tests can play a
-// system that is slow, interrupted or full.
-// Returns whether it ended without failure; *done says how far it came in both cases.
+// Calls `call(done, size - done)`, which returns the bytes transferred, 0 at the end, or -1 with
+// errno, until all are transferred, none more come, or it fails. Separate from File, so that tests
+// can simulate a slow, interrupted or full system. Returns false on failure; sets *done in both
+// cases.
 template <typename Call>
 bool TransferAll(size_t size, size_t* done, const Call& call) {
   *done = 0;

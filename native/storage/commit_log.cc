@@ -11,7 +11,7 @@ namespace sightline {
 Status CommitLog::Create(const FileLocation& location, const IndexParameters& parameters,
                          const Uuid& uuid, CommitLog* out) {
   const std::vector<unsigned char> header = EncodeLogHeader(parameters, uuid);
-  // Beside and renamed, so that a folder never holds a log without its header.
+  // Written beside and renamed: a folder never has a log without a header.
   const FileLocation beside = location.With(".tmp");
   {
     File file;
@@ -165,13 +165,13 @@ Status CommitLog::Append(LogRecord* record, bool* untouched) {
   uint64_t size = 0;
   SL_RETURN_IF_ERROR(file_.Size(&size));
   if (size < end_) {
-    // Writing on would put zeros where records were.
+    // Appending would leave zeros in place of the lost records.
     return Status(StatusCode::kFileCorrupt, file_.path() + " has " + std::to_string(size) +
                                                 " bytes, written were " + std::to_string(end_));
   }
   const Status room = file_.Allocate(end_ + bytes.size());
   if (!room.ok()) {
-    // Nothing was written. If even cutting the reserved zeros off fails they read as a torn tail.
+    // Nothing was written. If truncating the reserved zeros fails too, they read as a torn tail.
     (void)file_.Truncate(end_);
     *untouched = room.code() == StatusCode::kDiskFull;
     return room;

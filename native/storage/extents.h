@@ -1,4 +1,4 @@
-// Which checksum covers which rows: the extents of all appends, in row order.
+// Which checksum covers which rows: the extents of all appends in row order.
 #ifndef SIGHTLINE_STORAGE_EXTENTS_H_
 #define SIGHTLINE_STORAGE_EXTENTS_H_
 
@@ -14,34 +14,32 @@ struct Extent {
   uint32_t crc = 0;
 };
 
-// Rows with a checksum for each rows_per_extent of them, as an append has them.
+// Rows of an append, with a checksum for each rows_per_extent of them.
 struct ExtentRun {
   uint64_t rows = 0;
   std::vector<uint32_t> crcs;
 };
 
-// Not thread safe; its owner locks.
+// Not thread safe.
 class Extents {
  public:
   explicit Extents(uint32_t rows_per_extent = 1) : rows_per_extent_(rows_per_extent) {}
 
-  // rows follow the rows already covered; crcs: one per rows_per_extent rows.
+  // Adds rows after those covered; crcs: one per rows_per_extent rows.
   void Append(uint64_t rows, const std::vector<uint32_t>& crcs);
   uint64_t rows() const { return rows_; }
   // The extent that holds `row` < rows().
   Extent Of(uint64_t row) const;
-  // Whether keeping `rows` rows cuts an extent; then *cut is the part of it that is left, crc
-  // unset.
+  // Whether keeping `rows` rows cuts an extent; *cut is then its remaining part, crc unset.
   bool Cuts(uint64_t rows, Extent* cut) const;
-  // The same in as few runs as possible: neighbors become one extent where together they are none
-  // too large. Checksums of what is joined are computed from theirs; no row is read.
-  // row_bytes  bytes of one row.
+  // The same rows in as few runs as possible: small neighboring extents are joined. Their checksums
+  // are computed from the old ones; no row is read.
   std::vector<ExtentRun> Joined(size_t row_bytes) const;
-  // Keeps `rows` rows. cut_crc: checksum of what is left of the extent that is cut, if one is.
+  // Keeps `rows` rows. cut_crc: checksum of the remaining part of an extent that is cut.
   void Truncate(uint64_t rows, uint32_t cut_crc);
 
  private:
-  // One append, or the rest of one.
+  // An append, or the remaining part of one.
   struct Run {
     uint64_t first_row;
     size_t first_crc;

@@ -10,11 +10,11 @@
 namespace sightline {
 namespace {
 
-// Large enough that system calls do not count, small enough to stay in the cache.
+// Amortizes system calls and still fits the cache.
 constexpr size_t kCopyBytes = 64 * kGraphBlock;
 
-// Writes `bytes` of `data`, zero padded to `padded`, at *offset; gives the CRC of the whole and, if
-// asked, of each block.
+// Writes `bytes` of `data`, zero padded to `padded`, at *offset; returns the CRC of all and, if
+// block_crcs is set, of each block.
 Status WriteSection(File* file, uint64_t* offset, const unsigned char* data, uint64_t bytes,
                     uint64_t padded, uint32_t* crc, std::vector<uint32_t>* block_crcs) {
   std::vector<unsigned char> buffer(std::min<uint64_t>(padded, kCopyBytes));
@@ -99,7 +99,7 @@ LazyCheck GraphFile::guard() { return LazyCheck{checked_.data(), &GraphFile::Che
 
 bool GraphFile::CheckBlock(void* self, size_t block) {
   GraphFile& file = *static_cast<GraphFile*>(self);
-  // One at a time: two threads that meet the same block would sum it twice.
+  // One at a time, so that no block is checked twice.
   const std::lock_guard<std::mutex> lock(file.mutex_);
   const uint64_t bit = uint64_t{1} << (block & 63);
   if ((file.checked_[block >> 6].load(std::memory_order_acquire) & bit) != 0) return true;
@@ -129,7 +129,7 @@ Status WriteGraphFile(const FileLocation& location, const GraphHeader& header,
   }
   if (status.ok()) status = StampOf(beside, written);
   if (status.ok()) status = RenameDurable(beside, location);
-  // On a full disk the half-written file is what is in the way.
+  // Frees space on a full disk.
   if (!status.ok()) (void)RemoveFile(beside);
   return status;
 }

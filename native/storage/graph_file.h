@@ -1,5 +1,5 @@
-// hnsw_index.bin: reads and atomically replaces the snapshot of the graph. Knows sections of bytes,
-// not what they mean.
+// hnsw_index.bin: reads and atomically replaces the graph snapshot. Knows sections of bytes, not
+// their meaning.
 #ifndef SIGHTLINE_STORAGE_GRAPH_FILE_H_
 #define SIGHTLINE_STORAGE_GRAPH_FILE_H_
 
@@ -20,19 +20,19 @@ namespace sightline {
 // An open snapshot. Threads: after Map, guard() may be used by any.
 class GraphFile {
  public:
-  // Reads and checks the header. kFileMissing if there is none.
+  // Reads and checks the header. kFileMissing.
   static Status Open(const FileLocation& location, GraphFile* out);
 
   const GraphHeader& header() const { return header_; }
   const std::string& path() const { return file_.path(); }
 
-  // Lays the base section copy-on-write over the beginning of `base`, and reads the upper lists
-  // (checked) into the beginning of `upper`. Both are fresh ranges. Base blocks are not checked.
+  // Maps the base section copy-on-write over the beginning of `base`, and reads the upper lists
+  // into `upper`, checked. Both are fresh ranges. Base blocks are not checked.
   Status Map(ReservedRange* base, ReservedRange* upper);
-  // Check of base blocks before first use; index: block number, which must be one of the
-  // snapshot's. Only for a graph that nobody changes. Keep this object at its address.
+  // Checks base blocks of the snapshot before first use. Only for a graph that does not change.
+  // This object must not move.
   LazyCheck guard();
-  // Checks every block now. To be called before the graph is changed; no guard is needed then.
+  // Checks all blocks, as required before the graph changes; then no guard is needed.
   Status CheckAll();
 
  private:
@@ -48,9 +48,9 @@ class GraphFile {
 };
 
 // Replaces the snapshot at `location`. base, upper: nodes * 8 * m and upper_lists * 4 * m bytes
-// that no one changes meanwhile. The header's two CRCs are computed here. On failure the old one is
-// untouched. kFileCorrupt if `base` lies over a snapshot that was cut while it was mapped.
-// written  what the new one is known by, also if it only could not be made durable.
+// that do not change meanwhile. Computes the header's two CRCs. A failure leaves the old snapshot.
+// kFileCorrupt if `base` maps a snapshot that was cut meanwhile.
+// written  stamp of the new snapshot, also if only making it durable failed.
 Status WriteGraphFile(const FileLocation& location, const GraphHeader& header,
                       const ReservedRange& base, const ReservedRange& upper, FileStamp* written);
 

@@ -11,11 +11,11 @@
 namespace sightline {
 namespace {
 
-constexpr uint64_t kRowsPerCopy = 4096;  // at once, of a backup
+constexpr uint64_t kRowsPerCopy = 4096;  // buffered by CopyTo
 constexpr uint64_t kPage = 4096;
 
-// Whether a row at byte `offset` of a file was not written in full when it was copied: it is all
-// zeros, or is so up to the end of a page or from one on.
+// Whether a row at `offset` of a copied file was not completely written: it is zero, or zero up to
+// or from a page boundary.
 bool IsUnwritten(const unsigned char* row, uint64_t offset, uint64_t size) {
   constexpr uint64_t kZeros = 64;
   if (AllBytesAre(row, size, 0)) return true;
@@ -62,7 +62,7 @@ Status RowStore::CheckSize() {
   uint64_t size = 0;
   SL_RETURN_IF_ERROR(file_.Size(&size));
   if (size >= OffsetOf(count())) {
-    // Rows may have come since the file was mapped.
+    // The file may have grown since it was mapped.
     SL_RETURN_IF_ERROR(bytes_.Reach(file_, OffsetOf(count())));
     sized_ = true;
     bytes_.SetEnd(OffsetOf(count()));
@@ -99,15 +99,14 @@ Status RowStore::Write(const float* data, uint64_t rows, std::vector<uint32_t>* 
     std::memcpy(bytes_.data() + OffsetOf(first), data, size);
     return Status::Ok();
   }
-  // A file that was cut must not grow again: where rows were there would be zeros, and no fault any
-  // more that tells.
+  // A file that was cut must not grow again: the lost rows would read as zeros, without a fault.
   Status whole = CheckSize();
   if (whole.ok()) whole = CheckCut();
   *untouched = whole.ok();
   SL_RETURN_IF_ERROR(whole);
   SL_RETURN_IF_ERROR(trusted_.Grow((first + rows) / 64 + 1));
   SL_RETURN_IF_ERROR(bytes_.Reach(file_, OffsetOf(first) + size));
-  // Rows that were rolled back may have left their copies here.
+  // Private copies of rolled back rows may be here.
   SL_RETURN_IF_ERROR(bytes_.Demote(file_, OffsetOf(first)));
   for (uint64_t row = 0; row < rows; row += rows_per_extent_) {
     const uint64_t in_extent = std::min<uint64_t>(rows_per_extent_, rows - row);
@@ -141,7 +140,7 @@ Status RowStore::PlanTruncate(uint64_t rows, std::vector<uint32_t>* crcs) {
     const std::lock_guard<std::mutex> lock(extents_mutex_);
     if (!extents_.Cuts(rows, &cut)) return Status::Ok();
   }
-  // A new checksum over damaged bytes would make the damage official.
+  // A new checksum over damaged bytes would hide the damage.
   SL_RETURN_IF_ERROR(EnsureTrusted(cut.first_row, cut.first_row + cut.rows));
   crcs->push_back(Crc32c(bytes_.data() + OffsetOf(cut.first_row), OffsetOf(cut.rows)));
   return CheckCut();
@@ -155,7 +154,7 @@ void RowStore::Truncate(uint64_t rows, const std::vector<uint32_t>& crcs) {
     for (uint64_t row = rows; row < before; ++row) {
       trusted_[row >> 6].fetch_and(~(uint64_t{1} << (row & 63)), std::memory_order_relaxed);
     }
-    // While the log is replayed the file may be shorter than what once counted.
+    // During replay the file may be shorter than an earlier row count.
     if (sized_) bytes_.SetEnd(OffsetOf(rows));
   }
   count_.store(rows, std::memory_order_release);
@@ -223,7 +222,7 @@ bool RowStore::CheckRow(void* self, size_t row) {
   Extent extent;
   {
     const std::lock_guard<std::mutex> lock(store.extents_mutex_);
-    // A row beyond what the log covers is not ours to read.
+    // Rows beyond the log must not be read.
     if (row >= store.extents_.rows()) return false;
     extent = store.extents_.Of(row);
   }
@@ -235,7 +234,7 @@ bool RowStore::CheckRow(void* self, size_t row) {
 Status RowStore::EnsureTrusted(uint64_t first, uint64_t last) {
   const LazyCheck check = guard();
   for (uint64_t row = first; row < last; ++row) {
-    // Whole words at once: this runs before every exact scan.
+    // By words: this runs before every exact scan.
     if (check.words == nullptr) return Status::Ok();
     if ((row & 63) == 0 && row + 64 <= last &&
         check.words[row >> 6].load(std::memory_order_acquire) == ~uint64_t{0}) {
@@ -261,7 +260,7 @@ void RowStore::Recheck(std::vector<std::string>* problems) {
       const std::lock_guard<std::mutex> lock(extents_mutex_);
       extent = extents_.Of(row);
     }
-    // What was copied into memory says nothing about the file.
+    // Promoted copies tell nothing about the file.
     if (!(OffsetOf(row) < bytes_.promoted() ? ExtentOfFileMatches(extent)
                                             : ExtentMatches(extent))) {
       problems->push_back(file_.path() + ": rows " + std::to_string(extent.first_row) + " to " +
@@ -287,7 +286,7 @@ Status RowStore::FindFlaw(const Extents& extents, uint64_t first, Flaw* out) con
     out->whole = false;
     out->first_row = extent.first_row;
     out->written = got / OffsetOf(1);
-    // Space is reserved before rows are written, and reads as zeros.
+    // Reserved space that was not written reads as zeros.
     for (uint64_t i = 0; i < out->written; ++i) {
       const uint64_t offset = OffsetOf(extent.first_row + i);
       if (IsUnwritten(bytes.data() + OffsetOf(i), offset, OffsetOf(1))) out->written = i;

@@ -1,11 +1,8 @@
-/**
- * Backgrounds as SVG: plain colours, sometimes with a gentle gradient, and eight textures. Units
- * are those of the picture's view box, whose shorter side is 100.
- */
+/** Backgrounds as SVG: plain colours, gradients and eight textures. The shorter side is 100 units. */
 import type { Random } from '../random';
 import { BACKGROUND_RGB, type Background, type Rgb } from '../vocabulary';
 
-/** `rgb(...)`, each channel moved by up to `spread` and kept in range. */
+/** `rgb(...)` with up to `spread` of random variation per channel. */
 export function rgbText(random: Random, rgb: Rgb, spread: number, shift = 0): string {
   const channels = rgb.map((value) => {
     const moved = value + shift + random.range(-spread, spread);
@@ -14,7 +11,6 @@ export function rgbText(random: Random, rgb: Rgb, spread: number, shift = 0): st
   return `rgb(${channels.join(',')})`;
 }
 
-/** The elements that fill the whole picture. */
 export function backgroundSvg(
   random: Random,
   background: Background,

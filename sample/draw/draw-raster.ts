@@ -1,7 +1,7 @@
 /**
- * The second renderer: paints pixels from signed distances and shares no drawing code with the SVG one. It
- * uses other proportions and textures, lighting, film grain and blur. Its pictures are never used for
- * training: they are what "drawn in another style" means in the tests.
+ * A second renderer, by signed distance functions, with proportions, textures, lighting, grain and blur of
+ * its own. It shares no drawing code with the SVG renderer and is never used in training: tests use it to
+ * measure how a model generalizes to another style.
  */
 import { Random } from '../random';
 import { backgroundPainter } from './raster-backgrounds';
@@ -11,16 +11,14 @@ import type { Item, ObjectGroup, Scene } from '../scene';
 import { COLOUR_RGB, SECOND_RGB, type Pattern, type Rgb } from '../vocabulary';
 
 export interface RasterStyle {
-  /** Standard deviation of the grain, in steps of 255; default 0. */
+  /** Standard deviation of the grain, in 1/255; default 0. */
   readonly noise?: number;
   /** Radius of the blur in pixels; default 0. */
   readonly blur?: number;
 }
 
 /**
- * Paints a scene.
- *
- * @param width, height  pixels; proportions other than the scene's own stretch the picture
+ * @param width, height  pixels; the picture is stretched to their aspect ratio
  * @returns newly allocated RGB pixels
  */
 export function drawRaster(
@@ -77,7 +75,7 @@ function lookOf(random: Random, group: ObjectGroup): Look {
   };
 }
 
-/** A painter of one thing; leaves pixels outside of it as they are. */
+/** A painter of one item; it changes only pixels inside the item. */
 function thing(
   item: Item,
   look: Look,
@@ -99,7 +97,7 @@ function thing(
     if (cover === 0) return;
     const isSecond = hasSecondColour(look.group.pattern, u, v, look);
     const source = isSecond ? look.second : look.main;
-    // Light from the upper left: a slope that keeps the middle of the thing at its own colour.
+    // Light from the upper left; the centre keeps its colour.
     const light = 1 - 0.1 * (u + v);
     for (let c = 0; c < 3; c++) {
       const lit = Math.min(255, Math.max(0, (source[c] as number) * light));
@@ -155,7 +153,7 @@ function addNoise(pixels: Pixels, deviation: number, random: Random): Pixels {
   if (deviation <= 0) return pixels;
   const data = new Uint8Array(pixels.data.length);
   for (let i = 0; i < data.length; i++) {
-    // Sum of three uniforms: near enough to a bell, and bounded.
+    // The sum of three uniforms approximates a normal distribution.
     const bell = (random.next() + random.next() + random.next() - 1.5) * 2;
     data[i] = clampByte((pixels.data[i] as number) + bell * deviation);
   }

@@ -1,7 +1,6 @@
 /**
- * A scene as an SVG picture: the renderer of the training set and of the sample library. Size-free:
- * the view box has a shorter side of 100, the caller chooses pixels. Details that no caption
- * mentions (shade, outline, shadow, stripe angle) follow from the scene's seed.
+ * Draws a scene as SVG, for the training set and the sample library. The shorter side of the view box is
+ * 100. The scene's seed decides details that no caption mentions: shade, outline, shadow, stripe angle.
  */
 import { backgroundSvg, rgbText } from './backgrounds';
 import { Random } from '../random';
@@ -10,10 +9,7 @@ import { SHAPE_PATHS } from './shapes';
 import { COLOUR_RGB, SECOND_RGB } from '../vocabulary';
 
 /**
- * Draws a scene.
- *
- * @param width, height  pixels written on the `<svg>` element; the aspect is the scene's own, so
- *   other proportions stretch the picture
+ * @param width, height  of the `<svg>` element; the picture is stretched to their aspect ratio
  * @returns a complete SVG document
  */
 export function drawSvg(scene: Scene, width: number, height: number): string {
@@ -75,7 +71,7 @@ function groupSvg(
   return `<defs>${defs}</defs>${drawn.join('')}`;
 }
 
-/** A pattern in the shape's own units, coarser on small things so that it survives 64 pixels. */
+/** A pattern in the shape's units, coarser on small items so that it is visible at 64 pixels. */
 function patternSvg(
   random: Random,
   group: ObjectGroup,

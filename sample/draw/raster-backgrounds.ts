@@ -1,7 +1,4 @@
-/**
- * Backgrounds of the pixel renderer: functions from position to colour, built on smooth noise instead of
- * the SVG renderer's strokes and dots. The picture's shorter side is 1.
- */
+/** Backgrounds of the raster renderer, from smooth noise. The shorter side is 1 unit. */
 import type { Random } from '../random';
 import { scramble } from '../random';
 import { BACKGROUND_RGB, type Background, type Rgb } from '../vocabulary';
@@ -71,19 +68,19 @@ export function backgroundPainter(random: Random, background: Background): Paint
         else set(out, base, 26 * (speck(column, row, salt) - 0.5));
       };
     default:
-      // A lens that darkens the corners a little.
+      // Vignetting.
       return (x, y, out) => {
         set(out, base, -14 * Math.min(1, (x - 0.5) ** 2 + (y - 0.5) ** 2));
       };
   }
 }
 
-/** A number in [0, 1) for a cell of the grid. */
+/** A hash of a grid cell, in [0, 1). */
 function speck(column: number, row: number, salt: number): number {
   return scramble(Math.imul(column, 0x1f1f1f1f) ^ Math.imul(row, 0x2c9277b5) ^ salt) / 4294967296;
 }
 
-/** Value noise: random at whole coordinates, smooth between them; in [0, 1]. */
+/** Value noise in [0, 1]: random at grid points, interpolated between them. */
 function smoothNoise(x: number, y: number, salt: number): number {
   const column = Math.floor(x);
   const row = Math.floor(y);

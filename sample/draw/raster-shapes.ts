@@ -1,7 +1,6 @@
 /**
- * Signed distances of the shapes for the pixel renderer: negative inside, in units where every
- * shape fits a circle of radius 1 around the origin, y down. Proportions differ from the SVG
- * renderer's on purpose.
+ * Signed distance functions of the shapes, negative inside. Every shape fits the unit circle; y points
+ * down. The proportions differ from those of the SVG renderer on purpose.
  */
 import type { Shape } from '../vocabulary';
 
@@ -14,7 +13,6 @@ const ARROW: readonly Point[] = [[-0.9, -0.22], [0.18, -0.22], [0.18, -0.64], [0
 const HEART_TIP: readonly Point[] = [[-0.87, -0.06], [0, -0.3], [0.87, -0.06], [0, 0.92]]; // prettier-ignore
 const STAR = starPoints();
 
-/** Distance from (u, v) to the outline of `shape`. */
 export function signedDistance(shape: Shape, u: number, v: number): number {
   switch (shape) {
     case 'circle':
@@ -45,7 +43,7 @@ export function signedDistance(shape: Shape, u: number, v: number): number {
   }
 }
 
-/** Distance to the nearest edge; the sign by counting crossings of a ray to the right. */
+/** Distance to the nearest edge; its sign by the even-odd rule. */
 function polygon(points: readonly Point[], u: number, v: number): number {
   let nearest = Infinity;
   let isInside = false;

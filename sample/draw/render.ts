@@ -1,9 +1,9 @@
-/** Scenes as pixels or as picture files, through sharp. */
+/** Renders scenes to pixels or picture files by sharp. */
 import sharp from 'sharp';
 import { drawSvg } from './draw-svg';
 import type { Scene } from '../scene';
 
-/** RGB, 8 bit, rows from top to bottom without padding. */
+/** RGB, 8 bit, top row first, no padding. */
 export interface Pixels {
   readonly data: Uint8Array;
   readonly width: number;
@@ -12,7 +12,7 @@ export interface Pixels {
 
 export type PictureFormat = 'jpeg' | 'png' | 'webp';
 
-/** Pixels of a scene whose shorter side is `side`. */
+/** Width and height in pixels for a shorter side of `side`. */
 export function sizeOf(scene: Scene, side: number): { width: number; height: number } {
   return {
     width: Math.round(side * Math.max(1, scene.aspect)),
@@ -21,8 +21,6 @@ export function sizeOf(scene: Scene, side: number): { width: number; height: num
 }
 
 /**
- * Renders a scene.
- *
  * @param side  pixels of the shorter side, 16..4096
  * @returns newly allocated pixels
  */
@@ -34,7 +32,7 @@ export async function renderPixels(scene: Scene, side = 240): Promise<Pixels> {
   return { data, width: info.width, height: info.height };
 }
 
-/** Renders a scene as the bytes of a picture file. `quality` counts for JPEG and WebP. */
+/** The bytes of a picture file. `quality` applies to JPEG and WebP. */
 export async function renderPicture(
   scene: Scene,
   side = 240,
@@ -48,7 +46,7 @@ export async function renderPicture(
 }
 
 function fromSvg(scene: Scene, width: number, height: number): sharp.Sharp {
-  // Flatten: an SVG arrives with alpha, and JPEG has none.
+  // SVG has alpha, JPEG has not.
   return sharp(Buffer.from(drawSvg(scene, width, height)))
     .flatten({ background: '#000' })
     .removeAlpha()

@@ -1,7 +1,4 @@
-/**
- * Outlines of the shapes for the SVG renderer, in a frame where every shape fits a circle of
- * radius 1 around the origin and y points down.
- */
+/** Outlines of the shapes for the SVG renderer. Every shape fits the unit circle; y points down. */
 import type { Shape } from '../vocabulary';
 
 /** SVG path data; filled with the even-odd rule. */

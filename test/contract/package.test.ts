@@ -10,6 +10,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import ts from 'typescript';
 import { makeTempDir } from '../helpers/temp';
+import { textOf, typeErrors } from '../helpers/typescript';
 
 const root = path.resolve(__dirname, '../../..');
 const bin = (name: string): string => path.join(root, 'node_modules', '.bin', name);
@@ -76,7 +77,7 @@ void openLibrary('.', { modle: 'builtin' });
 
 /** The errors of a program, as `file:line`. */
 function errorsOf(resolution: keyof typeof RESOLUTIONS, files: readonly string[]): string[] {
-  const program = ts.createProgram(
+  const errors = typeErrors(
     files.map((file) => path.join(project, file)),
     {
       ...RESOLUTIONS[resolution],
@@ -90,9 +91,10 @@ function errorsOf(resolution: keyof typeof RESOLUTIONS, files: readonly string[]
       skipLibCheck: true,
     },
   );
-  return ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
+  return errors.map((error) => {
+    const { file, start } = error;
     const line = file === undefined ? 0 : file.getLineAndCharacterOfPosition(start ?? 0).line + 1;
-    return `${path.basename(file?.fileName ?? '')}:${line} ${ts.flattenDiagnosticMessageText(messageText, ' ').slice(0, 200)}`;
+    return `${path.basename(file?.fileName ?? '')}:${line} ${textOf(error, ' ').slice(0, 200)}`;
   });
 }
 
@@ -116,9 +118,10 @@ for (const resolution of Object.keys(RESOLUTIONS) as (keyof typeof RESOLUTIONS)[
     for (const [name, text] of Object.entries(SOURCES))
       writeFileSync(path.join(project, name), text);
     writeFileSync(path.join(project, 'wrong.mts'), WRONG);
-    assert.equal(errorsOf(resolution, Object.keys(SOURCES)), []);
-    const lines = errorsOf(resolution, ['wrong.mts']).map((error) => error.split(' ')[0]);
-    assert.equal(lines, ['wrong.mts:3', 'wrong.mts:4', 'wrong.mts:5', 'wrong.mts:6']);
+    const errors = errorsOf(resolution, [...Object.keys(SOURCES), 'wrong.mts']);
+    const lines = errors.map((error) => error.split(' ')[0]);
+    const expected = ['wrong.mts:3', 'wrong.mts:4', 'wrong.mts:5', 'wrong.mts:6'];
+    assert.equal(lines, expected, errors.join('\n'));
   });
 
 test('publint and are-the-types-wrong find nothing', () => {
@@ -201,7 +204,7 @@ test('the package loads through a link, from a path with spaces and signs, and t
   assert.equal(text.trim().split('\n'), ['found 0', 'found 0', 'ERR_ARG_RANGE true']);
 });
 
-test('what is packed holds no tests and no sources of ours but the addon', () => {
+test('the package contains no tests, and no sources except those of the addon', () => {
   const { text } = run('tar', ['-tzf', tarball], project);
   const names = text.trim().split('\n');
   assert.ok(names.includes('package/dist/lib/engine.d.mts'));
@@ -212,7 +215,7 @@ test('what is packed holds no tests and no sources of ours but the addon', () =>
   );
 });
 
-test('what the packed code loads is packed, also where no test of the package goes', () => {
+test('every file that packed code loads is packed', () => {
   const dist = path.join(project, 'node_modules', 'sightline', 'dist');
   const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.js'),

@@ -3,6 +3,9 @@
  *
  * catalog-1: two pictures and a video with rows 0 and 1; the video's second frame and picture c.jpg
  * failed; d.jpg waits.
+ *
+ * catalog-3: the last version with one space and the name of its model in `meta`; a picture and a video,
+ * all four frames with rows.
  */
 import { cpSync } from 'node:fs';
 import path from 'node:path';
@@ -18,7 +21,7 @@ async function openCopy(name: string, readOnly = false): Promise<Catalog> {
   return openCatalog(dir, { readOnly });
 }
 
-test('version 1 is brought up with its rows, failures and queue', async () => {
+test('version 1 is migrated with its rows, failures and queue', async () => {
   const catalog = await openCopy('catalog-1');
   assert.equal(catalog.integrityCheck(), []);
   assert.is(catalog.framesInSpace('clip', [asFrameId(1)])[0]?.mediaPath, 'b.mp4');
@@ -33,7 +36,7 @@ test('version 1 is brought up with its rows, failures and queue', async () => {
   catalog.close();
 });
 
-test('what failed in version 1 is tried again, and its reason goes when it succeeds', async () => {
+test('what failed in version 1 is retried, and its reason is cleared when it succeeds', async () => {
   const catalog = await openCopy('catalog-1');
   catalog.retryFailedFrames('clip');
   assert.equal(catalog.framesWithoutRow('clip', 10), [2, 3, 4]);
@@ -48,7 +51,32 @@ test('what failed in version 1 is tried again, and its reason goes when it succe
   catalog.close();
 });
 
-test('a reader says that a writer has to bring it up', async () => {
+test('version 3 becomes a catalog with a list of spaces, and keeps the name of its model', async () => {
+  const catalog = await openCopy('catalog-3');
+  assert.equal(catalog.integrityCheck(), []);
+  assert.equal(catalog.spaces(), [
+    {
+      name: 'clip',
+      state: 'active',
+      modality: 'image',
+      metric: 'cosine',
+      model: { id: 'm', revision: '1', sha256: 'ab', preprocessVersion: 1 },
+      modelName: 'Xenova/clip-vit-base-patch32',
+      vectorTable: 'sightline_clip_0123456789ab',
+      dim: 4,
+      committedRows: 4,
+    },
+  ]);
+  assert.equal([catalog.meta('model'), catalog.meta('vector_table')], [undefined, undefined]);
+  assert.is(catalog.rowOfFrame('clip', asFrameId(3)), 3);
+  catalog.close();
+  const old = await openCopy('catalog-1');
+  const [space] = old.spaces();
+  assert.equal([space?.state, space?.modelName, space?.vectorTable], ['active', 'builtin', undefined]);
+  old.close();
+});
+
+test('a reader reports that a writer must migrate the catalog first', async () => {
   const code = await openCopy('catalog-1', true).then(
     (catalog) => catalog.close(),
     (error: unknown) => (error as { code: string }).code,

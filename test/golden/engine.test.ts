@@ -41,7 +41,7 @@ function check(index: VectorIndex, expected: Expected): void {
   assert.ok(found >= 0.9 * expected.answers.length * 10, `${found} found by the graph`);
 }
 
-test('there is a folder of every released version', () => {
+test('every released version has a golden folder', () => {
   assert.equal(folders, ['engine-1.1']);
 });
 

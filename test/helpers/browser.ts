@@ -1,6 +1,7 @@
 /** A headless Chromium that talks to nobody but the test's server, where one is installed. */
 import { existsSync } from 'node:fs';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { scaled } from './deadline';
 
 const PLACES = [
   process.env.CHROMIUM,
@@ -50,7 +51,7 @@ export async function openPage(
     colorScheme: options.colorScheme ?? 'light',
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(scaled(15_000));
   const troubles: string[] = [];
   page.on('pageerror', (error) => troubles.push(`script: ${error.message}`));
   page.on('dialog', (dialog) => {
@@ -69,7 +70,11 @@ export async function openPage(
  *
  * @param expression  JavaScript as text
  */
-export async function until(page: Page, expression: string, timeoutMs = 15_000): Promise<void> {
+export async function until(
+  page: Page,
+  expression: string,
+  timeoutMs = scaled(15_000),
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await page.evaluate<boolean>(`Boolean(${expression})`))) {
     if (Date.now() > deadline) throw new Error(`never became true: ${expression}`);

@@ -1,10 +1,11 @@
 /** Runs the real `sightline` command in a process of its own, away from the developer's settings. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
+import { scaled } from './deadline';
 import { makeTempDir } from './temp';
 
 export const CLI = path.resolve(__dirname, '../../lib/cli/main.js');
-/** Longer than any command of the tests takes on a busy machine. */
+/** Longer than any command of the tests takes. */
 const LIMIT_MS = 180_000;
 
 export interface CliResult {
@@ -42,6 +43,7 @@ export function cleanEnv(extra: Readonly<Record<string, string>> = {}): NodeJS.P
     'LD_LIBRARY_PATH',
     'SIGHTLINE_FFMPEG',
     'FFMPEG_PATH',
+    'NODE_V8_COVERAGE',
   ];
   const env: NodeJS.ProcessEnv = { HOME: home, NO_COLOR: '1' };
   for (const name of keep) if (process.env[name] !== undefined) env[name] = process.env[name];
@@ -67,7 +69,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
     stderr += chunk;
     heard();
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), scaled(LIMIT_MS));
   const ended = new Promise<CliResult>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {

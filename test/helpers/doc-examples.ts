@@ -4,7 +4,9 @@ import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:f
 import path from 'node:path';
 import ts from 'typescript';
 import { CLI, cleanEnv, type CliResult } from './cli';
+import { scaled } from './deadline';
 import { makeTempDir } from './temp';
+import { textOf, typeErrors } from './typescript';
 
 const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
 const EXAMPLE_TIMEOUT_MS = 180_000;
@@ -72,7 +74,7 @@ export function runExample(
   const file = path.join(dir, `example.${isModule ? 'm' : 'c'}js`);
   let { code } = example;
   if (example.language === 'ts') {
-    const problems = typeErrors(code, dir, isModule);
+    const problems = typeErrorsIn(code, dir, isModule);
     if (problems !== '')
       return Promise.resolve({ code: 1, signal: null, stdout: '', stderr: problems });
     code = ts.transpileModule(code, {
@@ -84,10 +86,10 @@ export function runExample(
   return run(process.execPath, [file], dir, env);
 }
 
-function typeErrors(code: string, dir: string, isModule: boolean): string {
+function typeErrorsIn(code: string, dir: string, isModule: boolean): string {
   const file = path.join(dir, `example.${isModule ? 'm' : 'c'}ts`);
   writeFileSync(file, code);
-  const program = ts.createProgram([file], {
+  const problems = typeErrors([file], {
     strict: true,
     noEmit: true,
     target: ts.ScriptTarget.ES2022,
@@ -98,10 +100,7 @@ function typeErrors(code: string, dir: string, isModule: boolean): string {
     types: ['node'],
     typeRoots: [path.join(PACKAGE_ROOT, 'node_modules', '@types')],
   });
-  return ts
-    .getPreEmitDiagnostics(program)
-    .map((problem) => ts.flattenDiagnosticMessageText(problem.messageText, '\n'))
-    .join('\n');
+  return problems.map((problem) => textOf(problem)).join('\n');
 }
 
 /**
@@ -130,10 +129,11 @@ function run(
         // Nothing of the group is left.
       }
     };
+    const limitMs = scaled(EXAMPLE_TIMEOUT_MS);
     const timer = setTimeout(() => {
-      stderr += `\nkilled after ${EXAMPLE_TIMEOUT_MS / 1000} s`;
+      stderr += `\nkilled after ${limitMs / 1000} s`;
       killGroup();
-    }, EXAMPLE_TIMEOUT_MS);
+    }, limitMs);
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
     child.on('error', reject);

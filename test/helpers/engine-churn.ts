@@ -1,11 +1,13 @@
 /**
- * Child process of the kill loop. Arguments: folder, seed, number of the first operation.
+ * Child process of the kill loop. Arguments: folder, seed, number of the first operation. Where the index has
+ * string keys, its rows have metadata.
  *
  * Opens what the last one left, twice, as a reader and as a writer, and says what is in it; then does
  * one operation after the other, with a line on stdout before (`> number`) and after (`< number`).
  */
+import assert from 'node:assert/strict';
 import { readdirSync, writeSync } from 'node:fs';
-import { VectorIndex } from '../../lib/engine';
+import { VectorIndex, type Metadata } from '../../lib/engine';
 import {
   afterOperation,
   CRASH_DIM,
@@ -24,6 +26,8 @@ export interface Report {
   readonly live: boolean[];
   /** The bytes of all rows. */
   readonly vectors: string;
+  /** Of the operation that wrote each row's metadata; null without string keys. */
+  readonly noted: (number | null)[];
   readonly exact: number[][];
   readonly walked: number[][];
   readonly problems: readonly string[];
@@ -37,9 +41,29 @@ export interface Opened {
   readonly names: string[];
 }
 
-async function describe(index: VectorIndex, seed: number): Promise<Report> {
+/** Of an integer of the oracle. */
+export const textOf = (key: number): string => `key ${key} ${'é'.repeat(key % 40)}`;
+const integerOf = (text: string): number => Number(text.split(' ')[1]);
+
+/** Long and short ones, so that records have any number of pages. */
+const metadataOf = (key: number, number: number): Metadata => ({
+  key,
+  number,
+  text: 'x'.repeat((key * 31 + number) % 300),
+});
+
+async function describe(index: VectorIndex<string>, seed: number): Promise<Report> {
   const rows = Array.from({ length: index.count }, (_, i) => i);
-  const keys = Array.from(index.keysOf(rows));
+  const given: ArrayLike<number | string> = index.keysOf(rows);
+  const keys = Array.from(given, (key) => (typeof key === 'string' ? integerOf(key) : key));
+  const metadata = index.metadataOf(rows);
+  const isText = index.keyType === 'string';
+  metadata.forEach((one, row) => {
+    const key = keys[row] as number;
+    const wanted = isText ? metadataOf(key, one?.['number'] as number) : undefined;
+    assert.deepEqual(one, wanted, `the metadata of row ${row}`);
+    if (isText) assert.equal(given[row], textOf(key));
+  });
   const queries = queriesOf(seed);
   const each = <T>(ask: (query: Float32Array) => T) =>
     Array.from({ length: QUERIES }, (_, q) =>
@@ -48,7 +72,8 @@ async function describe(index: VectorIndex, seed: number): Promise<Report> {
   const vectors = index.vectors(rows);
   return {
     keys,
-    live: keys.map((key, row) => index.rowOf(key) === row),
+    live: Array.from(given, (key, row) => index.rowOf(key as string) === row),
+    noted: metadata.map((one) => (one?.['number'] as number | undefined) ?? null),
     vectors: Buffer.from(vectors.buffer, vectors.byteOffset, vectors.byteLength).toString('base64'),
     exact: each((query) => Array.from(index.searchExact(query, 10).nodes)),
     // A short list, so that the graph is walked and not scanned.
@@ -59,9 +84,9 @@ async function describe(index: VectorIndex, seed: number): Promise<Report> {
 
 async function main(folder: string, seed: number, first: number): Promise<void> {
   const reading = await VectorIndex.open(folder, { readOnly: true });
-  const reader = await describe(reading, seed);
+  const reader = await describe(reading as unknown as VectorIndex<string>, seed);
   await reading.close();
-  const index = await VectorIndex.open(folder);
+  const index = (await VectorIndex.open(folder)) as unknown as VectorIndex<string>;
   const writer = await describe(index, seed);
   writeSync(
     1,
@@ -71,16 +96,23 @@ async function main(folder: string, seed: number, first: number): Promise<void> 
     key,
     live: writer.live[row] === true,
     version: -1,
+    noted: -1,
   }));
+  const isText = index.keyType === 'string';
+
   for (let number = first; ; number++) {
     const operation = planOperation(seed, number, rows);
     const keys = [...operation.keys];
+    const named = (isText ? keys.map(textOf) : keys) as string[];
+    const metadata = isText ? keys.map((key) => metadataOf(key, number)) : undefined;
+    const more = metadata === undefined ? {} : { metadata };
     writeSync(1, `> ${number}\n`);
     const vectors = new Float32Array(keys.length * CRASH_DIM);
     keys.forEach((key, i) => vectors.set(vectorOf(key, number), i * CRASH_DIM));
-    if (operation.kind === 'add') await index.add(vectors, { keys });
-    if (operation.kind === 'update') await index.update(keys, vectors);
-    if (operation.kind === 'remove') await index.remove(keys);
+    if (operation.kind === 'add') await index.add(vectors, { keys: named, ...more });
+    if (operation.kind === 'update') await index.update(named, vectors, more);
+    if (operation.kind === 'remove') await index.remove(named);
+    if (operation.kind === 'set' && metadata) await index.setMetadata(named, metadata);
     if (operation.kind === 'rollback') await index.rollbackTo(operation.rows);
     if (operation.kind === 'save') await index.save();
     if (operation.kind === 'compact') await index.compact();

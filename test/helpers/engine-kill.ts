@@ -2,13 +2,13 @@
  * The kill loop: a child works on an index until it is killed, at any moment, and the next child says
  * what is there. What must be there is known here, outside the process that died.
  *
- *   node dist/test/helpers/engine-kill.js [--kills=N] [--seed=N] [--most-ms=N]
+ *   node dist/test/helpers/engine-kill.js [--kills=N] [--seed=N] [--most-ms=N] [--strings]
  */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { VectorIndex } from '../../lib/engine';
+import { VectorIndex, type KeyType } from '../../lib/engine';
 import { queriesOf, QUERIES, type Opened, type Report } from './engine-churn';
 import {
   afterOperation,
@@ -47,6 +47,8 @@ function differs(report: Report, rows: readonly OracleRow[]): string | undefined
   const bytes = Buffer.from(report.vectors, 'base64');
   for (const [i, row] of rows.entries()) {
     if (report.keys[i] !== row.key) return `row ${i} has key ${report.keys[i]}, not ${row.key}`;
+    const noted = report.noted[i] as number | null;
+    if (noted !== null && noted !== row.noted) return `row ${i} has metadata of ${noted}`;
     if (report.live[i] !== row.live) return `row ${i} is ${row.live ? 'removed' : 'live'}`;
     const vector = Buffer.from(vectorOf(row.key, row.version).buffer);
     const at = i * CRASH_DIM * 4;
@@ -103,7 +105,12 @@ async function live(args: string[], onLine: (line: string, end: () => void) => v
 /** @throws Error that says what was lost, with the seed */
 export async function killLoop(
   folder: string,
-  { kills, seed, mostMs }: { kills: number; seed: number; mostMs: number },
+  {
+    kills,
+    seed,
+    mostMs,
+    keyType = 'integer',
+  }: { kills: number; seed: number; mostMs: number; keyType?: KeyType },
 ): Promise<KillReport> {
   const made = await VectorIndex.create({
     dim: CRASH_DIM,
@@ -111,6 +118,7 @@ export async function killLoop(
     path: folder,
     efConstruction: 30,
     M: 6,
+    keyType,
   });
   await made.close();
   const random = randomOf(seed);
@@ -174,6 +182,7 @@ async function main(args: string[]): Promise<void> {
     kills: value('kills', 30),
     seed: value('seed', 31),
     mostMs: value('most-ms', 500),
+    keyType: args.includes('--strings') ? ('string' as const) : ('integer' as const),
   };
   let place = process.env['TMPDIR'] ?? '/dev/shm';
   try {

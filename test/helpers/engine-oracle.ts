@@ -11,14 +11,25 @@ export interface OracleRow {
   readonly key: number;
   readonly live: boolean;
   readonly version: number;
+  /** The operation that wrote its metadata. */
+  readonly noted: number;
 }
 
-export const KINDS = ['add', 'update', 'remove', 'rollback', 'save', 'compact', 'tune'] as const;
+export const KINDS = [
+  'add',
+  'update',
+  'remove',
+  'rollback',
+  'save',
+  'compact',
+  'tune',
+  'set',
+] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Operation {
   readonly kind: Kind;
-  /** Of the rows to add, update or remove. */
+  /** Of the rows to add, update or remove, or to set the metadata of. */
   readonly keys: readonly number[];
   /** Rollback: rows that stay. */
   readonly rows: number;
@@ -54,7 +65,9 @@ export function planOperation(seed: number, number: number, rows: readonly Oracl
     const free = rows.find((row) => !taken.has(row.key));
     return { kind, keys: free === undefined ? keys : [...keys, free.key], rows: 0 };
   }
-  if (kind === 'update') return { kind, keys: someLive(random, rows, 30), rows: 0 };
+  if (kind === 'update' || kind === 'set') {
+    return { kind, keys: someLive(random, rows, 30), rows: 0 };
+  }
   if (kind === 'remove') return { kind, keys: someLive(random, rows, 20), rows: 0 };
   if (kind === 'rollback') {
     return { kind, keys: [], rows: Math.max(0, rows.length - below(random, 60)) };
@@ -69,7 +82,7 @@ export function afterOperation(
   number: number,
 ): OracleRow[] {
   const named = new Set(keys);
-  const added = keys.map((key) => ({ key, live: true, version: number }));
+  const added = keys.map((key) => ({ key, live: true, version: number, noted: number }));
   switch (kind) {
     case 'add':
       return [...rows, ...added];
@@ -77,6 +90,8 @@ export function afterOperation(
       return [...rows.map((row) => (named.has(row.key) ? { ...row, live: false } : row)), ...added];
     case 'remove':
       return rows.map((row) => (named.has(row.key) ? { ...row, live: false } : row));
+    case 'set':
+      return rows.map((row) => (named.has(row.key) && row.live ? { ...row, noted: number } : row));
     case 'rollback':
       return rows.slice(0, kept);
     case 'compact':

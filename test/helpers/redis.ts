@@ -1,6 +1,7 @@
 /** A real redis-server on a port of its own, to be killed, stopped and started again. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { connect, createServer } from 'node:net';
+import { scaled } from './deadline';
 import { makeTempDir } from './temp';
 
 /** For `testUnless`. */
@@ -30,7 +31,7 @@ export class RedisServer {
     const settings = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', ''];
     const child = spawn('redis-server', [...settings, '--dir', this.folder], { stdio: 'ignore' });
     this.child = child;
-    const until = Date.now() + 20_000;
+    const until = Date.now() + scaled(20_000);
     while (!(await answers(this.port))) {
       if (Date.now() > until || child.exitCode !== null) throw new Error('redis did not start');
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,10 +1,11 @@
-/** A real library of drawn pictures and a film, indexed once per test file, and a server in front. */
+/** A real library of drawn pictures and a film, indexed once in a run of tests, and a server in front. */
 import path from 'node:path';
 import { openLibrary, type Library } from '../../lib/library';
 import type { EmbeddingService } from '../../lib/service';
 import { startServer, type RunningServer, type StartOptions } from '../../lib/server';
 import { noFfmpeg, writeVideo } from './media';
 import { drawPictures } from './media-folder';
+import { fillFromShared } from './shared-folder';
 import { makeTempDir } from './temp';
 
 export const PICTURES = 12;
@@ -18,9 +19,13 @@ export interface TestLibrary {
 
 export async function makeTestLibrary(name: string, pictures = PICTURES): Promise<TestLibrary> {
   const root = makeTempDir(name);
-  await drawPictures(root, pictures);
   const hasFilm = noFfmpeg === undefined;
-  if (hasFilm) writeVideo(path.join(root, 'film.mp4'), 4);
+  await fillFromShared(root, `library-of-${pictures}`, async (dir) => {
+    await drawPictures(dir, pictures);
+    if (hasFilm) writeVideo(path.join(dir, 'film.mp4'), 4);
+    await using made = await openLibrary(dir);
+    await made.sync();
+  });
   const library = await openLibrary(root);
   await library.sync();
   return { library, root, hasFilm };

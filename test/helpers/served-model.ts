@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as assert from 'uvu/assert';
-import { pullModel, type PullOptions, type PullReport } from '../../lib/library/model/models';
+import { pullModel, type PullOptions, type PullReport } from '../../lib/library/models';
 import { filesBelow, LoopbackHub } from './loopback-hub';
 import { makeTempDir } from './temp';
 import { TINY_CLIP } from './tiny-clip';

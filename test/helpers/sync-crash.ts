@@ -2,27 +2,40 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { VectorIndex } from '../../lib/engine';
-import type { Library } from '../../lib/library';
+import type { SyncOptions } from '../../lib/base/types';
+import type { Library, OpenLibraryOptions } from '../../lib/library';
 
-export interface ChildSync {
+/** What the child does with the library that it opens. */
+export interface ChildWork {
+  readonly open?: OpenLibraryOptions;
+  /** Options of its sync; false: it only opens the library. Default: four frames a second. */
+  readonly sync?: SyncOptions | false;
+  /** Repairs instead of a sync. */
+  readonly repair?: boolean;
+}
+
+export interface ChildSync extends ChildWork {
   /** Milliseconds after the library was opened; left out: the child runs to its end. */
   readonly killAfterMs?: number;
-  /** Where vectors go; left out: into the library's folder. */
-  readonly vectorStore?: string;
+  /** Counts from before the library is opened. */
+  readonly isKilledOpening?: boolean;
 }
 
 /** @returns whether the child ended by itself */
 export function syncInChild(root: string, options: ChildSync = {}): Promise<boolean> {
-  const { killAfterMs, vectorStore } = options;
+  const { killAfterMs, isKilledOpening = false, ...work } = options;
   const script = path.join(__dirname, 'sync-child.js');
-  const args = vectorStore === undefined ? [root] : [root, vectorStore];
+  const args = [root, JSON.stringify(work)];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
     let errors = '';
     let isArmed = false;
     child.stderr.on('data', (chunk: Buffer) => (errors += chunk));
-    child.stdout.on('data', () => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk;
       if (isArmed || killAfterMs === undefined) return;
+      if (!output.includes(isKilledOpening ? 'start' : 'open')) return;
       isArmed = true;
       setTimeout(() => child.kill('SIGKILL'), killAfterMs);
     });
@@ -39,7 +52,8 @@ export function syncInChild(root: string, options: ChildSync = {}): Promise<bool
  * that is there twice is there twice.
  */
 export async function fingerprint(library: Library): Promise<string[]> {
-  const { results } = await library.search({ text: 'a white circle' }, { k: 1000, exact: true });
+  const vector = new Float32Array(library.stats().dim).fill(1);
+  const { results } = await library.search({ vector }, { k: 1000, exact: true });
   await using index = await VectorIndex.open(path.join(library.dir, 'spaces', 'clip'), {
     readOnly: true,
   });
@@ -51,6 +65,14 @@ export async function fingerprint(library: Library): Promise<string[]> {
       return `${hit.media_path}@${hit.timestamp} ${vector}`;
     })
     .sort();
+}
+
+/** `path@timestamp` -> id of every frame that is stored, embedded or not. */
+export function idsOf(library: Library): Record<string, number> {
+  const frames = [...library.frames()];
+  return Object.fromEntries(
+    frames.map(({ mediaPath, timestamp, frameId }) => [`${mediaPath}@${timestamp}`, frameId]),
+  );
 }
 
 /** `path@timestamp` -> cosine to a fixed query, over all frames. @throws if a frame is there twice */

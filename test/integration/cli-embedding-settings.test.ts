@@ -46,7 +46,7 @@ test('CLIP_DEBUG_LOG says when the model is loaded and what every call took', as
   assert.is(result.stdout.trim().split('\n').length, 1);
 });
 
-test('what cannot be promised is refused by name', async () => {
+test('unsupported values of variables are refused by name', async () => {
   for (const [name, value] of [
     ['CLIP_NORMALIZE', 'false'],
     ['CLIP_PRETRAINED', 'laion2b_s34b_b79k'],

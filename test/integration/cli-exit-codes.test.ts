@@ -66,7 +66,7 @@ test('help and version are data and 0', async () => {
   }
 });
 
-test('a library that is not there yet is said to be missing, with the remedy', async () => {
+test('a missing library is reported with a remedy', async () => {
   const empty = makeTempDir('cli-empty');
   for (const verb of ['stats', 'verify']) {
     const result = await runCli([verb, empty]);
@@ -112,7 +112,7 @@ test('a missing model is 4 with the remedy', async () => {
   assert.is(errorOf(result).code, 'ERR_MODEL_MISSING');
 });
 
-test('a missing ffmpeg is 4 and one line for all films; pictures are indexed all the same', async () => {
+test('a missing ffmpeg exits with 4 and one line for all videos; pictures are indexed', async () => {
   const dir = path.join(root, 'films');
   await drawPictures(dir, 2);
   for (const name of ['a.mp4', 'b.mp4', 'c.mkv'])
@@ -138,7 +138,7 @@ test('--dry-run says what would be done and leaves no vectors', async () => {
   assert.is(report.framesTotal, 0);
 });
 
-test('--quiet says nothing when nothing is wrong', async () => {
+test('--quiet prints nothing if there is no error', async () => {
   const dir = path.join(root, 'quiet');
   await drawPictures(dir, 1);
   const result = await runCli(['sync', dir, '--quiet']);

@@ -5,12 +5,23 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Check } from '../../lib/library/diagnostics';
 import type { LibraryStats, SearchResponse, SyncReport, VerifyReport } from '../../lib/base/types';
+import { SAMPLE_PICTURES, SAMPLE_VIDEOS } from '../../lib/library/sample-library';
+import { renderPicture, samplePlan } from '../../sample';
+import { findVideoEncoders, writeVideo } from '../../sample/film-writer';
+import { isLong } from '../helpers/campaign';
 import { documentOf, runCli, startCli } from '../helpers/cli';
-import { noFfmpeg } from '../helpers/media';
+import { ffmpeg, noFfmpeg } from '../helpers/media';
 import { drawPictures } from '../helpers/media-folder';
 import { skip, testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
 import { copyTinyClip } from '../helpers/tiny-clip';
+
+interface Demo {
+  sample: { isReused: boolean; pictures: number };
+  sync: SyncReport;
+  searches: SearchResponse[];
+  phasesMs: Record<string, number>;
+}
 
 const root = makeTempDir('cli-maintenance');
 test.before(async () => {
@@ -130,18 +141,12 @@ test('bench hands its options to the suite and reports its refusal', async () =>
 
 test('the demo draws, indexes and searches, and draws only once', async () => {
   const cwd = makeTempDir('cli-demo');
-  const args = ['demo', '--pictures', '30', '--videos', '0', '--no-serve', '--json'];
-  interface Demo {
-    sample: { isReused: boolean; pictures: number };
-    sync: SyncReport;
-    searches: SearchResponse[];
-    phasesMs: Record<string, number>;
-  }
+  const args = ['demo', '--pictures', '15', '--videos', '0', '--no-serve', '--json'];
   const first = await runCli(args, { cwd });
   assert.is(first.code, 0, first.stderr);
   const demo = documentOf<Demo>(first);
   assert.is(demo.sample.isReused, false);
-  assert.is(demo.sync.indexed, 30);
+  assert.is(demo.sync.indexed, 15);
   assert.is(demo.searches.length, 3);
   for (const search of demo.searches) assert.is(search.results.length, 5);
   assert.match(first.stderr, /times: drawing .+, sync .+, 3 searches/);
@@ -150,13 +155,31 @@ test('the demo draws, indexes and searches, and draws only once', async () => {
   assert.is(again.sync.indexed, 0);
 });
 
+/** A tenth of the default sample, with the picture and the films that the demo searches for, marked as whole. */
+async function drawPartOfSample(dir: string): Promise<void> {
+  const plan = samplePlan(2024, SAMPLE_PICTURES, SAMPLE_VIDEOS);
+  for (const [i, { path: name, scene, side, format }] of plan.pictures.entries()) {
+    if (i % 10 !== 0 && name !== 'holiday/sky 012.jpg') continue;
+    mkdirSync(path.dirname(path.join(dir, name)), { recursive: true });
+    writeFileSync(path.join(dir, name), await renderPicture(scene, side, format));
+  }
+  mkdirSync(path.join(dir, 'videos'));
+  const encoders = await findVideoEncoders(ffmpeg);
+  for (const { path: name, film, codec } of plan.videos.filter((_, i) => i === 3 || i === 5))
+    await writeVideo(film, path.join(dir, name), { ffmpegPath: ffmpeg, encoder: encoders[codec] });
+  const whole = { version: 1, pictures: SAMPLE_PICTURES, videos: SAMPLE_VIDEOS, isComplete: true };
+  writeFileSync(path.join(dir, '.sample-library.json'), JSON.stringify(whole));
+}
+
 testUnless(noFfmpeg)(
   'the demo searches for what its sample holds, and finds it first',
   async () => {
     const cwd = makeTempDir('cli-demo-hits');
+    if (!isLong) await drawPartOfSample(path.join(cwd, 'sample'));
     const result = await runCli(['demo', 'sample', '--no-serve', '--json'], { cwd });
     assert.is(result.code, 0, result.stderr);
-    const { searches } = documentOf<{ searches: SearchResponse[] }>(result);
+    const { searches, sample } = documentOf<Pick<Demo, 'searches' | 'sample'>>(result);
+    assert.is(sample.isReused, !isLong);
     // Drawn with the default seed: a red heart is in the file of the first line, and so on.
     assert.equal(
       searches.map(({ query, results }) => [query, results[0]?.media_path]),
@@ -171,16 +194,16 @@ testUnless(noFfmpeg)(
 
 test('without ffmpeg the demo has pictures only, and draws the films once ffmpeg is there', async () => {
   const cwd = makeTempDir('cli-demo-films');
-  const args = ['demo', '--pictures', '15', '--videos', '1', '--no-serve'];
+  const args = ['demo', '--pictures', '5', '--videos', '1', '--no-serve'];
   const env = { SIGHTLINE_FFMPEG: path.join(cwd, 'no-such-ffmpeg') };
   const without = await runCli(args, { cwd, env });
   assert.is(without.code, 0, without.stderr);
-  assert.match(without.stderr, /15 pictures and 0 videos drawn/);
+  assert.match(without.stderr, /5 pictures and 0 videos drawn/);
   assert.match(without.stderr, /no videos: .*no-such-ffmpeg/);
   if (noFfmpeg !== undefined) return skip(noFfmpeg);
   const withFilms = await runCli(args, { cwd });
   assert.is(withFilms.code, 0, withFilms.stderr);
-  assert.match(withFilms.stderr, /15 pictures and 1 video drawn/);
+  assert.match(withFilms.stderr, /5 pictures and 1 video drawn/);
 });
 
 test('a drawing that was interrupted is drawn again instead of refused', async () => {
@@ -190,9 +213,9 @@ test('a drawing that was interrupted is drawn again instead of refused', async (
   await half.until(/"phase":"draw","done":3,/);
   half.ctrlC();
   assert.is((await half.ended).code, 130);
-  const whole = await runCli(['demo', 'sample', '--pictures', '15', ...args.slice(4)], { cwd });
+  const whole = await runCli(['demo', 'sample', '--pictures', '5', ...args.slice(4)], { cwd });
   assert.is(whole.code, 0, whole.stderr);
-  assert.match(whole.stderr, /15 pictures and 0 videos drawn/);
+  assert.match(whole.stderr, /5 pictures and 0 videos drawn/);
 });
 
 test('the demo does not draw into a folder that holds other files', async () => {

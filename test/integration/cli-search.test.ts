@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary } from '../../lib/library';
 import type { SearchResponse, SearchResult, SyncReport } from '../../lib/base/types';
+import { rounds } from '../helpers/campaign';
 import { documentOf, runCli } from '../helpers/cli';
 import { noFfmpeg, writeVideo } from '../helpers/media';
 import { drawing, drawPictures, MEDIA_SEED } from '../helpers/media-folder';
@@ -27,7 +28,7 @@ test.before(async () => {
 });
 
 test('the first search makes the library, indexes everything and answers', async () => {
-  const result = await runCli(['a red circle', root]);
+  const result = await runCli(['a red circle', root, '--min-similarity', '0']);
   assert.is(result.code, 0, result.stderr);
   assert.match(result.stderr, new RegExp(`${files} files indexed`));
   const lines = result.stdout.trimEnd().split('\n');
@@ -58,7 +59,7 @@ test('a search indexes what was added since, and only that', async () => {
 });
 
 test('searches that start together on a new folder make one library, and all of them answer', async () => {
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < rounds(1, 3); round++) {
     const fresh = makeTempDir('cli-together');
     await drawPictures(fresh, 3);
     const results = await Promise.all(
@@ -111,9 +112,9 @@ test('--ndjson is one hit per line', async () => {
   for (const hit of hits) assert.type(hit.media_path, 'string');
 });
 
-test('file names with line breaks and terminal sequences are printed harmless', async () => {
+test('line breaks and escape sequences in file names are printed escaped', async () => {
   const base = ['search', 'a circle', root, '-k', '100'];
-  const table = await runCli(base);
+  const table = await runCli([...base, '--min-similarity', '0']);
   const paths = await runCli([...base, '--paths'], { cwd: parent });
   for (const { stdout } of [table, paths]) {
     assert.not.match(stdout, /\u001b|\u202e/);
@@ -168,6 +169,17 @@ test('a picture finds itself, and a frame finds others', async () => {
   assert.not.ok(like.results.some((hit) => hit.frame_id === first?.frame_id));
 });
 
+test('the table leaves out what would be shown as 0.000, unless it is asked for', async () => {
+  const words = ['search', 'zxqv blorf', root, '--no-sync'];
+  const { results: all } = documentOf<SearchResponse>(await runCli([...words, '--json']));
+  const some = all.filter((hit) => hit.similarity >= 0.0005).length;
+  const plain = await runCli(words);
+  assert.is(plain.stdout.split('\n').filter((line) => /^\d/.test(line.trim())).length, some);
+  assert.match(plain.stderr, new RegExp(`${all.length - some} more have nothing in common`));
+  const asked = await runCli([...words, '--min-similarity', '0']);
+  assert.is(asked.stdout.split('\n').filter((line) => /^\d/.test(line.trim())).length, all.length);
+});
+
 test('--min-similarity leaves out weaker hits and --fail-empty says so with 1', async () => {
   const nothing = ['search', 'a circle', root, '--min-similarity', '1', '--json'];
   const quiet = await runCli(nothing);
@@ -188,7 +200,7 @@ test('searching works while another process holds the library for writing', asyn
   assert.match(sync.stderr, /ERR_FILE_LOCKED/);
 });
 
-test('a reader that stops early is no error', async () => {
+test('a closed output pipe is no error', async () => {
   const { spawnSync } = await import('node:child_process');
   const { CLI, cleanEnv } = await import('../helpers/cli.js');
   const command = `"${process.execPath}" "${CLI}" search "a circle" "${root}" --ndjson --quiet | head -n 1; echo "\${PIPESTATUS[0]}"`;

@@ -16,6 +16,7 @@ import {
 import { readSignature } from '../../lib/models/onnx/onnx-signature';
 import { TextTokenizer } from '../../lib/encode/preprocess/tokenizer';
 import { decodeAudio, sampleClip } from '../../lib/media';
+import { scaled } from '../helpers/deadline';
 import { noFfmpeg, writeVideo } from '../helpers/media';
 import { externalTensor, field, model } from '../helpers/onnx-bytes';
 import { sharedData } from '../helpers/shared-data';
@@ -223,7 +224,7 @@ for (const [name, maxTokens] of [
       const ids = tokenizer.encode(unit.repeat((1 << 20) / unit.length));
       const tookMs = performance.now() - started;
       assert.ok(ids.length >= 2 && ids.length <= maxTokens, `${ids.length} tokens`);
-      assert.ok(tookMs < 5000, `${name}, ${JSON.stringify(unit)}: ${tookMs} ms`);
+      assert.ok(tookMs < scaled(5000), `${name}, ${JSON.stringify(unit)}: ${tookMs} ms`);
     }
     // 256 tokens of common words are not cut by characters before.
     const words = tokenizer.encode('something '.repeat(maxTokens));
@@ -271,14 +272,14 @@ test('a pattern that takes for ever ends with the deadline, and the next text wo
       ],
     },
   });
-  const encoder = await openSentenceEncoder(folder, { timeoutMs: 3000 });
+  const encoder = await openSentenceEncoder(folder, { timeoutMs: scaled(3000) });
   await encoder.warm();
   assert.is(await codeOf(encoder.encode(['a'.repeat(60)])), 'ERR_TIMEOUT');
   await staysAlive(encoder);
   await encoder.close();
 });
 
-test('ids behind the table of the graph are ERR_ENCODE, not memory of others', async () => {
+test('token ids beyond the embedding table are ERR_ENCODE', async () => {
   const folder = copyModel(MINILM);
   const file = path.join(folder, 'tokenizer.json');
   writeFileSync(file, readFileSync(file, 'utf8').replace('"night": 11', '"night": 1000000'));

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { scaled } from '../helpers/deadline';
 import { skip } from '../helpers/skip';
 import { TINY_CLIP } from '../helpers/tiny-clip';
 
@@ -22,7 +23,10 @@ function child(body: string): { said: unknown; status: number | null; signal: st
     const loaded = () => process.report.getReport().sharedObjects;
     const mainHas = (part) => Object.keys(require.cache).some((file) => file.includes(part));
     (async () => { ${body} })();`;
-  const run = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 300_000 });
+  const run = spawnSync(process.execPath, ['-e', script], {
+    encoding: 'utf8',
+    timeout: scaled(300_000),
+  });
   assert.is(run.stderr, '', 'nothing is printed to stderr');
   return {
     said: run.stdout === '' ? undefined : JSON.parse(run.stdout),
@@ -113,7 +117,7 @@ test('encoder processes die with the process they work for, however it ends', as
       return true;
     }
   };
-  for (let i = 0; i < 200 && !pids.every(isGone); i++)
+  for (const end = Date.now() + scaled(5000); Date.now() < end && !pids.every(isGone);)
     await new Promise((resolve) => setTimeout(resolve, 25));
   assert.ok(pids.every(isGone), `still there: ${pids.filter((pid) => !isGone(pid)).join(' ')}`);
 });

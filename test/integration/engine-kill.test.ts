@@ -19,4 +19,15 @@ test('kill -9 at any moment of adding, updating, removing, rolling back, saving,
   assert.ok(kinds >= 3, `it died in the middle of ${kinds} kinds of operation`);
 });
 
+test('kill -9 of a writer of string keys and metadata: a row has its own, or is not there', async () => {
+  const seed = 32;
+  console.log(`seed ${seed}`);
+  const folder = path.join(makeTempDir(), 'index');
+  const options = { kills: 20, seed, mostMs: 200, keyType: 'string' } as const;
+  const report = await killLoop(folder, options);
+  console.log(report);
+  assert.is(report.kills, 20);
+  assert.ok(report.operations > 20, 'it did work between the kills');
+});
+
 test.run();

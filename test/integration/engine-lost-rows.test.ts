@@ -2,9 +2,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VectorIndex, type Storage } from '../../lib/engine';
+import { rounds } from '../helpers/campaign';
 import { normalOf, randomOf } from '../helpers/vectors';
 
-const ROWS = 10_000;
+/** Codes are made for 4,096 and more. */
+const ROWS = rounds(6_000, 10_000);
 const AT_MOST = ROWS / 1000;
 /** Independent values: nobody's neighbors are near, and graphs have rows to which few others link. */
 const DIM = 128;

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLibraryError, VectorIndex } from '../../lib/engine';
+import { scaled } from '../helpers/deadline';
 import { recallOf } from '../helpers/recall';
 import { codeOf } from '../helpers/errors';
 import { skip } from '../helpers/skip';
@@ -46,19 +47,23 @@ test('searches while rows are added and removed: sound hits all along, and a sou
     isDone = true;
   })();
   let searches = 0;
-  while (!isDone) {
-    const gone = new Set(removedFor);
-    const batch = index.searchBatch(queries, 10, { threads: 2 });
-    const query = queries.subarray((searches % 100) * dim, ((searches % 100) + 1) * dim);
-    const hits = index.search(query, 10);
-    assert.is(hits.nodes.length, 10);
-    for (const node of [...hits.nodes, ...(await batch).nodes]) {
-      assert.ok(node < index.count);
-      assert.not.ok(gone.has(node), 'a removed row came back');
+  try {
+    while (!isDone) {
+      const gone = new Set(removedFor);
+      const batch = index.searchBatch(queries, 10, { threads: 2 });
+      const query = queries.subarray((searches % 100) * dim, ((searches % 100) + 1) * dim);
+      const hits = index.search(query, 10);
+      assert.is(hits.nodes.length, 10);
+      for (const node of [...hits.nodes, ...(await batch).nodes]) {
+        assert.ok(node < index.count);
+        assert.not.ok(gone.has(node), 'a removed row came back');
+      }
+      searches++;
     }
-    searches++;
+  } finally {
+    // Otherwise it fails later, on an index that is closed, and takes the process along.
+    await writing;
   }
-  await writing;
   console.log(`${searches} rounds of searches meanwhile`);
   assert.ok(searches > 3);
   assert.equal((await index.verify()).problems, []);
@@ -87,7 +92,7 @@ test('many adds at once: each gets its rows without gaps, none is lost', async (
   assert.is(index.count, next);
 });
 
-test('a batch that meets a rollback gives rows and keys of one moment', async () => {
+test('a batch during a rollback returns rows and keys of one moment', async () => {
   await using index = await VectorIndex.create({ dim: 16, metric: 'euclidean' });
   await index.add(noise(1_500, 16, 1));
   const added = noise(100, 16, 2);
@@ -103,7 +108,7 @@ test('a batch that meets a rollback gives rows and keys of one moment', async ()
   }
 });
 
-test('what JavaScript does to its arrays after the call does not matter', async () => {
+test('changing arrays after the call has no effect', async () => {
   await using index = await VectorIndex.create({ dim: 4, metric: 'euclidean' });
   const vectors = noise(1_000, 4, 1);
   const adding = index.add(vectors);
@@ -140,7 +145,7 @@ test('worker threads open the same folder and give the same answers', async () =
   for (const answers of await Promise.all(workers.map(messageOf))) assert.equal(answers, expected);
 });
 
-test('a worker that is terminated while it searches takes nothing with it', async () => {
+test('terminating a worker during a search affects no other', async () => {
   const folder = await stored(3_000);
   for (let round = 0; round < 8; round++) {
     const worker = new Worker(script, { workerData: { folder, mode: 'endless' } });
@@ -151,7 +156,7 @@ test('a worker that is terminated while it searches takes nothing with it', asyn
   assert.equal((await index.verify()).problems, []);
 });
 
-test('a process that ends with work under way and indexes open ends well', async () => {
+test('a process can exit with running work and open indexes', async () => {
   const folder = await stored(2_000);
   const engine = path.resolve(__dirname, '../../lib/engine.js');
   const program = `
@@ -220,10 +225,10 @@ test('building does not block the event loop', async () => {
   const worst = delay.max / 1e6;
   console.log(`linked for ${took.toFixed(0)} ms, longest pause ${worst.toFixed(1)} ms`);
   // The loop is only ever held for the copy of one part (4 MB here); other processes can hold it too.
-  assert.ok(worst < Math.max(100, took / 4), `paused ${worst} ms of ${took}`);
+  assert.ok(worst < Math.max(scaled(100), took / 4), `paused ${worst} ms of ${took}`);
 });
 
-test('an index that nobody holds any more frees its memory', async () => {
+test('a collected index frees its memory', async () => {
   const gc = (globalThis as { gc?: () => void }).gc;
   if (gc === undefined) return skip('needs --expose-gc');
   const vectors = noise(4_000, 256, 1);

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VectorIndex } from '../../lib/engine';
+import { scaled } from '../helpers/deadline';
 import { makeTempDir } from '../helpers/temp';
 import { noise, randomOf } from '../helpers/vectors';
 
@@ -26,7 +27,7 @@ async function sample(): Promise<string> {
 async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} hangs`)), HANG_MS);
+    timer = setTimeout(() => reject(new Error(`${what} hangs`)), scaled(HANG_MS));
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
@@ -111,7 +112,7 @@ test('a process that exits while it and its workers add and search ends with its
         worker.on('message', () => { if (steps-- === 0) { ${ways[cycle % ways.length]}; } });
       })();`;
     const { status, signal, stderr } = spawnSync(process.execPath, ['-e', program], {
-      timeout: HANG_MS,
+      timeout: scaled(HANG_MS),
       encoding: 'utf8',
     });
     assert.is(`${signal ?? status}`, '7', `cycle ${cycle}: ${stderr}`);
@@ -147,7 +148,7 @@ test('a worker is terminated while one call has minutes of work left', async () 
     const start = performance.now();
     await worker.terminate();
     const elapsed = performance.now() - start;
-    assert.ok(elapsed < 2_000, `${what}: ${elapsed.toFixed(0)} ms`);
+    assert.ok(elapsed < scaled(2_000), `${what}: ${elapsed.toFixed(0)} ms`);
   }
 });
 

@@ -1,5 +1,5 @@
 /** A library whose model is missing, moved, replaced or named by a relative path. */
-import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,7 +8,7 @@ import { isLibraryError, type LibraryError } from '../../lib/base/errors';
 import { openLibrary, type OpenLibraryOptions } from '../../lib/library';
 import { COLOURS, picture } from '../helpers/media';
 import { makeTempDir } from '../helpers/temp';
-import { copyTinyClip } from '../helpers/tiny-clip';
+import { copyTinyClip, TINY_CLIP_EXTERNAL } from '../helpers/tiny-clip';
 
 async function failureOf(work: () => Promise<unknown>): Promise<LibraryError> {
   try {
@@ -64,7 +64,7 @@ test('without its model a library does everything that needs none, and says what
   assert.is(await hitsOf(library, { text: 'a red circle' }), 5);
 });
 
-test('readers open without the model too, and one that was replaced is named at the first use', async () => {
+test('readers open without the model, and a replaced model is reported at its first use', async () => {
   const { root, model } = await made();
   rmSync(model, { recursive: true });
   cpSync(path.resolve(__dirname, '../../../models/builtin'), model, { recursive: true });
@@ -77,7 +77,41 @@ test('readers open without the model too, and one that was replaced is named at 
   assert.is(named.code, 'ERR_MODEL_MISMATCH');
 });
 
-test('a model that moved is named once and remembered', async () => {
+/** The same model with one weight changed. */
+function changed(graph: Buffer): Buffer {
+  const weights = readFileSync(path.join(TINY_CLIP_EXTERNAL, 'onnx/vision_weights.bin'));
+  const at = graph.indexOf(weights.subarray(0, 64));
+  assert.ok(at > 0);
+  const other = Buffer.from(graph);
+  other.writeFloatLE(-other.readFloatLE(at) + 1, at);
+  return other;
+}
+
+test('a model that is replaced while a library is open is not loaded: no vector of another model', async () => {
+  const { root, model } = await made();
+  const file = path.join(model, 'onnx/vision_model.onnx');
+  const former = readFileSync(file);
+  const replace: ((bytes: Buffer) => void)[] = [
+    (bytes) => writeFileSync(file, bytes),
+    (bytes) => {
+      writeFileSync(`${file}.new`, bytes);
+      renameSync(`${file}.new`, file);
+    },
+  ];
+  for (const [i, replaceBy] of replace.entries()) {
+    await using library = await openLibrary(root);
+    writeFileSync(path.join(root, `more-${i}.jpg`), await picture(COLOURS.blue, [9, 9, i * 99]));
+    replaceBy(changed(former));
+    const report = await library.sync();
+    assert.equal([report.framesAdded, report.problems[0]?.code], [0, 'ERR_MODEL_HASH']);
+    assert.match(report.problems[0]?.reason ?? '', /vision_model\.onnx is not the file/);
+    // The same bytes in another file are the same model.
+    replaceBy(former);
+    assert.equal([(await library.sync()).framesAdded, library.stats().framesFailed], [1, 0]);
+  }
+});
+
+test('a moved model is given once and remembered', async () => {
   const { root, model } = await made();
   const elsewhere = `${model}-elsewhere`;
   renameSync(model, elsewhere);
@@ -106,7 +140,7 @@ test('a relative name means the same folder from everywhere, also where one was 
     }
     // As it was remembered once, by a command that ran in the folder above the root.
     const catalog = await openCatalog(path.join(root, '.sightline'), { readOnly: false });
-    catalog.setMeta('model', './model');
+    catalog.setModelName('clip', './model');
     catalog.close();
     await using old = await openLibrary(root);
     assert.is(await hitsOf(old, { text: 'a red circle' }), 1);
@@ -115,7 +149,7 @@ test('a relative name means the same folder from everywhere, also where one was 
   }
 });
 
-test('a library that is being made needs its model', async () => {
+test('creating a library needs its model', async () => {
   const root = makeTempDir('no-model');
   const error = await failureOf(() => openLibrary(root, { model: '/no/such/model' }));
   assert.is(error.code, 'ERR_MODEL_MISSING');

@@ -7,6 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog } from '../../lib/catalog';
 import { openLibrary } from '../../lib/library';
+import { scaled } from '../helpers/deadline';
 import { codeOf } from '../helpers/errors';
 import { CLI, cleanEnv } from '../helpers/cli';
 import { add, filled } from '../helpers/catalog';
@@ -94,7 +95,7 @@ testAsNobody('a reader follows a writer who comes later', async () => {
   add(writer, ['b.jpg']);
   await asNobody(async () => {
     // Files are looked at every half second.
-    for (const end = Date.now() + 10_000; Date.now() < end && pathsOf(reader).length < 2;)
+    for (const end = Date.now() + scaled(10_000); Date.now() < end && pathsOf(reader).length < 2;)
       await new Promise((resolve) => setImmediate(resolve));
     assert.equal(pathsOf(reader), ['a.jpg', 'b.jpg']);
   });

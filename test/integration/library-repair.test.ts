@@ -15,7 +15,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog, type Catalog } from '../../lib/catalog';
-import { EmbeddedVectors } from '../../lib/library/embedded-vectors';
+import { EmbeddedVectors } from '../../lib/library/spaces/embedded-vectors';
 import { openLibrary, type Library } from '../../lib/library';
 import { reconcile } from '../../lib/pipeline';
 import { compactRows, reclaim } from '../../lib/pipeline/reclaim';
@@ -183,7 +183,10 @@ test('a reader whose reopen failed tries again and recovers', async () => {
   await writer.close();
 });
 
-const DIM = 512;
+/** Axis pairs of so many dimensions are enough to tell thousands of frames apart. */
+const DIM = 64;
+/** A third of 2,000 such rows is a megabyte, which pays to be given back. */
+const WIDE_DIM = 512;
 
 interface Parts {
   readonly catalog: Catalog;
@@ -192,32 +195,32 @@ interface Parts {
 }
 
 /** A library's two books with `count` one-frame files, each found by its own axis pair. */
-async function booksOf(count: number): Promise<{ dir: string; parts: Parts }> {
+async function booksOf(count: number, dim = DIM): Promise<{ dir: string; parts: Parts }> {
   const dir = makeTempDir('books');
   const catalog = await openCatalog(dir);
   const model = { id: 'm', revision: '1', sha256: 'ab', preprocessVersion: 1 };
-  catalog.createSpace('clip', model, DIM);
+  catalog.createSpace('clip', model, dim);
   const folder = path.join(dir, 'spaces/clip');
   mkdirSync(path.dirname(folder), { recursive: true });
   const index = new EmbeddedVectors(
-    await VectorIndex.create({ dim: DIM, metric: 'cosine', path: folder }),
+    await VectorIndex.create({ dim, metric: 'cosine', path: folder }),
   );
   const names = Array.from({ length: count }, (_, i) => `${String(i).padStart(5, '0')}.jpg`);
   const items = names.map((name) => picture(catalog, name));
   catalog.recordIngested(items);
   const keys = items.flatMap((item) => item.frames.map((frame) => frame.frameId));
-  const vectors = new Float32Array(count * DIM);
-  for (const id of keys) vectors.set(axis(id), id * DIM);
+  const vectors = new Float32Array(count * dim);
+  for (const id of keys) vectors.set(axis(id, dim), id * dim);
   await index.add(vectors, { keys });
   const rows = keys.map((frameId) => ({ frameId, row: asRow(frameId) }));
   catalog.recordRows('clip', rows, [], count);
   return { dir, parts: { catalog, index, space: 'clip' } };
 }
 
-function axis(id: number): Float32Array {
-  const vector = new Float32Array(DIM);
-  vector[id % DIM] = 1;
-  vector[(id + 1 + Math.floor(id / DIM)) % DIM] = 0.5;
+function axis(id: number, dim: number): Float32Array {
+  const vector = new Float32Array(dim);
+  vector[id % dim] = 1;
+  vector[(id + 1 + Math.floor(id / dim)) % dim] = 0.5;
   return vector;
 }
 
@@ -238,13 +241,13 @@ async function assertAgree({ catalog, index, space }: Parts): Promise<void> {
   assert.is(catalog.space(space)?.committedRows, index.count);
   assert.equal(catalog.integrityCheck(), []);
   for (const id of ids.slice(-20)) {
-    const { keys } = await index.searchExact(axis(id), 1);
+    const { keys } = await index.searchExact(axis(id, index.dim), 1);
     assert.is(keys[0], id);
   }
 }
 
 test('rows of what is gone are given back when it pays, and frames keep their ids', async () => {
-  const { dir, parts } = await booksOf(2000);
+  const { dir, parts } = await booksOf(2000, WIDE_DIM);
   const rows = path.join(dir, 'spaces/clip/embeddings.dat');
   const before = statSync(rows).size;
   await reclaim(parts);
@@ -257,7 +260,9 @@ test('rows of what is gone are given back when it pays, and frames keep their id
   const filter = { path: parsePattern('0{099,1,2}*') };
   const keys = parts.catalog.filterFrames('clip', filter);
   const bits = parts.catalog.filterRows('clip', filter);
-  const hits = await parts.index.searchExact(axis(1002), 2000, { filter: { rows: bits } });
+  const hits = await parts.index.searchExact(axis(1002, WIDE_DIM), 2000, {
+    filter: { rows: bits },
+  });
   assert.equal(
     [...hits.keys].sort((a, b) => a - b),
     keys,

@@ -164,7 +164,7 @@ test('a copy stays when the original goes, and a file that becomes a folder is a
   assert.is((await idsOf(library))['b.png/in.png'], ids['b.png']);
 });
 
-test('what was gone and comes back gets its ids back, films too', async () => {
+test('files that return get their ids back, videos too', async () => {
   const root = await folderOf('a.png', 'b.png');
   if (noFfmpeg === undefined) writeVideo(path.join(root, 'film.mp4'), 3);
   const away = makeTempDir('away');
@@ -201,7 +201,7 @@ test('a library and its root copied elsewhere is the same library', async () => 
   assert.equal(await idsOf(library), ids);
 });
 
-test('a sync without news writes not one byte', async () => {
+test('a sync without changes writes no byte', async () => {
   const root = await folderOf('a.png', 'b.png', 'c.png');
   const dir = path.join(root, '.sightline');
   const first = await open(root);

@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { isLibraryError } from '../../lib/base/errors';
 import { closeImageDecoder, decodeImage, LIMITS } from '../../lib/media';
 import type { MediaLimits } from '../../lib/base/types';
+import { scaled } from '../helpers/deadline';
 import { sharedData } from '../helpers/shared-data';
 import { skip } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
@@ -24,7 +25,7 @@ async function outcome(bytes: Uint8Array, limits?: MediaLimits): Promise<string>
     assert.ok(isLibraryError(error), String(error));
     return error.code;
   } finally {
-    assert.ok(performance.now() - started < LIMITS.imageMs);
+    assert.ok(performance.now() - started < scaled(LIMITS.imageMs));
   }
 }
 
@@ -89,7 +90,7 @@ test('a size in the header alone is enough to be refused', async () => {
   assert.is(await outcome(gif(65_535, 65_535, 1)), 'ERR_MEDIA_LIMIT');
 });
 
-test('rows that come one by one may be many; what is in memory as a whole may not', async () => {
+test('formats decoded by rows may be large, formats decoded as a whole may not', async () => {
   const rows = (side: number): Buffer => Buffer.alloc((side + 1) * side, 1);
   const large = png(8000, 8000, rows(8000));
   assert.ok(large.length < 100_000);
@@ -137,12 +138,12 @@ test('a JPEG of 50 megapixels, as phones make them, is decoded', async () => {
   assert.equal([frame.width, frame.height, frame.sourceWidth], [512, 386, 8160]);
 });
 
-test('a thousand pictures in a file are walked past, more are refused', async () => {
+test('a file may have a thousand pictures, not more', async () => {
   assert.is(await outcome(gif(1, 1, 1000)), 'ok');
   assert.is(await outcome(gif(1, 1, 1001)), 'ERR_MEDIA_LIMIT');
 });
 
-test('needles are refused at 200 to 1', async () => {
+test('aspect ratios above 200 are refused', async () => {
   const needle = (width: number, height: number): Promise<Buffer> =>
     sharp({ create: { width, height, channels: 3, background: 'red' } })
       .png()

@@ -106,7 +106,7 @@ test("a crash that is the item's says so", async () => {
   pool.close();
 });
 
-test('too much memory is a limit and is not tried again', async () => {
+test('exceeding the memory limit is ERR_MEDIA_LIMIT, without a retry', async () => {
   const pool = makePool();
   const marker = path.join(dir, 'memory-once');
   assert.is(await outcome(pool, `memory:${marker}`), 'ERR_MEDIA_LIMIT');
@@ -124,7 +124,7 @@ test('a child that hangs is killed at the limit, and the next item works', async
   pool.close();
 });
 
-test('a second answer, an answer with another id, much output and a grandchild change nothing', async () => {
+test('repeated replies, wrong ids, much output and a grandchild have no effect', async () => {
   const pool = makePool();
   for (const act of ['twice', 'otherId', 'flood', 'fork', 'refuse', 'ok'])
     assert.is(await outcome(pool, act), act === 'refuse' ? 'ERR_MEDIA_UNSUPPORTED' : 'ok', act);
@@ -132,20 +132,20 @@ test('a second answer, an answer with another id, much output and a grandchild c
   pool.close();
 });
 
-test('a decoder that does not load fails everything that waits at once', async () => {
+test('a decoder that does not load fails all pending items at once', async () => {
   const pool = makePool();
   const outcomes = await Promise.all(['fatal', 'ok', 'ok'].map((act) => outcome(pool, act)));
   assert.equal(outcomes, ['ERR_ADDON_LOAD', 'ERR_ADDON_LOAD', 'ERR_ADDON_LOAD']);
   pool.close();
 });
 
-test('a script that is not there is a crash, not a hang', async () => {
+test('a missing script is a crash, not a hang', async () => {
   const pool = makePool(path.join(dir, 'none.js'));
   assert.is(await outcome(pool, 'ok'), 'ERR_MEDIA_DECODE');
   pool.close();
 });
 
-test('abort settles what waits and what runs, and the pool goes on', async () => {
+test('abort settles pending and running items, and the pool continues', async () => {
   const pool = makePool();
   const controller = new AbortController();
   const running = outcome(pool, 'silent', controller.signal);

@@ -3,7 +3,7 @@ import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { InstalledModel, ModelVerification, PullReport } from '../../lib/library/model/models';
+import type { InstalledModel, ModelVerification, PullReport } from '../../lib/library/models';
 import { documentOf, errorOf, runCli, startCli, type CliResult } from '../helpers/cli';
 import { LoopbackHub } from '../helpers/loopback-hub';
 import { REPOSITORY, VISION, withServedModel } from '../helpers/served-model';
@@ -73,7 +73,7 @@ test('a changed file: verify ends with 3, a search with that model with 4, both 
     assert.match(search.stderr, /sightline models pull acme\/tiny-clip/);
   }));
 
-test('a hub that is away ends with 4 and the commands; wrong usage with 2', async () => {
+test('an unreachable hub exits with 4 and a remedy, wrong usage with 2', async () => {
   const gone = await LoopbackHub.start();
   const { endpoint } = gone;
   await gone.close();

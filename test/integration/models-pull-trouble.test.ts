@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openClip } from '../../lib/encode';
-import { pullModel } from '../../lib/library/model/models';
+import { pullModel } from '../../lib/library/models';
 import { LoopbackHub } from '../helpers/loopback-hub';
 import {
   blobOf,
@@ -56,7 +56,7 @@ test('redirects to nowhere, to other protocols and without end are refused', asy
   }
 });
 
-test('429 and 5xx are tried again, as often as the rule says; 404 is not', () =>
+test('429 and 5xx are retried by the rule; 404 is not', () =>
   withServedModel(async ({ pull, hub }) => {
     hub.faults.push({
       path: /^\/api\/.*revision/,
@@ -81,7 +81,7 @@ test('429 and 5xx are tried again, as often as the rule says; 404 is not', () =>
     assert.is(await codeOf(pull({ revision: 'v9' })), 'ERR_MODEL_MISSING');
   }));
 
-test('answers that are none of a hub are refused', async () => {
+test('invalid answers of a hub are refused', async () => {
   const record = { type: 'file', path: 'config.json', size: 1, oid: '0'.repeat(40) };
   const answers: [RegExp, string][] = [
     [/revision/, '<!doctype html><title>Log in to the hotel</title>'],
@@ -241,7 +241,7 @@ test('an abort ends a pull at once, keeps what has arrived, and the next one res
     assert.is(await codeOf(pull({ signal: AbortSignal.abort() })), 'ERR_ABORTED');
   }));
 
-test('a full disk is said to be one, and the model stays as it was', () =>
+test('a full disk is ERR_DISK_FULL, and the model stays as it was', () =>
   withServedModel(async ({ pull, folder, files, snapshotFile }) => {
     if (!existsSync('/dev/full')) return skip('no /dev/full');
     await pull();
@@ -256,7 +256,7 @@ test('a full disk is said to be one, and the model stays as it was', () =>
     assert.ok(snapshotFile(TEXT).equals(files.get(TEXT) as Buffer));
   }));
 
-test('a cache that cannot be written is ERR_IO, and two pulls of one model keep apart', () =>
+test('an unwritable cache is ERR_IO, and two pulls of one model exclude each other', () =>
   withServedModel(async ({ pull, hub, env, cache }) => {
     const blocked = path.join(cache, 'file');
     writeFileSync(blocked, '');

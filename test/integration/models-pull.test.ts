@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openClip } from '../../lib/encode';
-import { type PullProgress } from '../../lib/library/model/models';
+import { type PullProgress } from '../../lib/library/models';
 import {
   blobOf,
   REPOSITORY,
@@ -26,7 +26,7 @@ const FP32 = [
   'tokenizer_config.json',
 ];
 
-test('a pull takes what the model needs, in the layout of the hub tools, and the model runs', () =>
+test('a pull downloads what the model needs, in the layout of the hub tools, and the model runs', () =>
   withServedModel(async ({ pull, folder, commit, files, env, snapshotFile, hub }) => {
     hub.pageSize = 3;
     const report = await pull();
@@ -81,7 +81,7 @@ test('a dry run says what is needed and writes nothing', () =>
     assert.not.ok(hub.asked.some(({ path: url }) => url.includes('/resolve/')));
   }));
 
-test('a number type takes its own weights and no others; one that is not there names those that are', () =>
+test('a number type pulls its own weights only; a missing one is refused with those available', () =>
   withServedModel(async ({ pull, env }) => {
     const q8 = await pull({ dtype: 'q8' });
     const weights = q8.files.map((file) => file.path).filter((name) => name.startsWith('onnx/'));
@@ -127,7 +127,7 @@ test('external data is pulled with its graph, also under a name that only the gr
   }, files);
 });
 
-test('a cut connection is resumed at the byte where it ended', () =>
+test('an interrupted download resumes at the last byte', () =>
   withServedModel(async ({ pull, hub, snapshotFile, files }) => {
     hub.faults.push({ path: /^\/store\//, times: 2, cutAfter: 400 });
     await pull();
@@ -137,7 +137,7 @@ test('a cut connection is resumed at the byte where it ended', () =>
     assert.ok(snapshotFile(VISION).equals(files.get(VISION) as Buffer));
   }));
 
-test('a pull that was ended goes on in the next one, by the name that other tools use', () =>
+test('the next pull resumes an interrupted one, from the partial file that other tools use', () =>
   withServedModel(async ({ pull, hub, folder, snapshotFile, files }) => {
     hub.faults.push({ path: /^\/store\//, times: 1, cutAfter: 300 });
     hub.faults.push({ path: /^\/store\//, times: 5, status: 503 });
@@ -164,7 +164,7 @@ test('a pull that was ended goes on in the next one, by the name that other tool
     assert.ok(snapshotFile(TEXT).equals(files.get(TEXT) as Buffer));
   }));
 
-test('a store without byte ranges, and one that sends another part, cost a new start', async () => {
+test('a store without byte ranges, or with wrong ones, makes the download restart', async () => {
   for (const fault of [
     { ignoresRanges: true },
     { status: 206, headers: { 'content-range': 'bytes 5-9/99' } },
@@ -208,7 +208,7 @@ test('a file that is longer than recorded is refused without reading it all', ()
     assert.match(error.message, /longer than the \d+ bytes/);
   }));
 
-test('a truncated file is asked for again, a few times, and then given up', () =>
+test('a truncated file is requested a few times, then the pull fails', () =>
   withServedModel(async ({ pull, hub, files }) => {
     const content = (files.get(TEXT) as Buffer).subarray(0, 700);
     hub.faults.push({ path: /^\/store\//, times: 99, content });
@@ -218,7 +218,7 @@ test('a truncated file is asked for again, a few times, and then given up', () =
     assert.ok(hub.asked.filter(({ server }) => server === 'store').length < 10, 'bounded');
   }));
 
-test('what an earlier run left is not trusted: rubbish costs one more download', () =>
+test('a corrupt partial file costs one more download', () =>
   withServedModel(async ({ pull, folder, files, snapshotFile, hub }) => {
     await pull();
     const blob = blobOf(folder, files.get(TEXT) as Buffer);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openClip } from '../../lib/encode';
-import { listModels, verifyModels, type ModelVerification } from '../../lib/library/model/models';
+import { listModels, verifyModels, type ModelVerification } from '../../lib/library/models';
 import { filesBelow } from '../helpers/loopback-hub';
 import { REPOSITORY, TEXT, tinyFiles, VISION, withServedModel } from '../helpers/served-model';
 import type { Served } from '../helpers/served-model';

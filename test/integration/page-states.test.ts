@@ -122,6 +122,23 @@ inBrowser('nothing found is not an error', async () => {
   });
 });
 
+inBrowser('a hint is shown until it was read', async () => {
+  const hinting = withMethods(made.library, {
+    search: async (query, options) => ({
+      ...(await made.library.search(query, options)),
+      hint: 'these are photographs',
+    }),
+  });
+  await visit({}, hinting, '/?q=a+star', async (page) => {
+    await page.waitForSelector('#hint:visible');
+    await page.click('#hint button');
+    await page.fill('#q', 'a green heart');
+    await page.waitForFunction(`location.search.endsWith('q=a+green+heart')`);
+    await page.waitForFunction(`document.querySelector('#grid').ariaBusy === 'false'`);
+    assert.ok(await page.isHidden('#hint'));
+  });
+});
+
 inBrowser('an error shows the remedy, and trying again works', async () => {
   let isBroken = true;
   const broken = withMethods(made.library, {

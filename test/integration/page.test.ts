@@ -95,7 +95,7 @@ inPage('typing is enough: results come, with number, bar, name and count', async
   await waitForTiles(page);
   await until(page, `location.search.includes('q=a+red+circle')`);
   await until(page, `document.title.startsWith('a red circle')`);
-  const direct = await library.search({ text: 'a red circle' }, { k: 60 });
+  const direct = await library.search({ text: 'a red circle' }, { k: 60, fold: true });
   await until(
     page,
     `document.querySelector('#status').textContent.startsWith('${direct.results.length} results')`,
@@ -112,12 +112,8 @@ inPage('typing is enough: results come, with number, bar, name and count', async
     `document.querySelector('.tile .bar').style.getPropertyValue('--value')`,
   );
   assert.ok(Math.abs(Number(bar) - similarity) < 1e-9);
-  assert.match((await first.getAttribute('aria-label')) ?? '', /similarity \d\.\d\d, 1 of \d+$/);
-  await page.waitForSelector('#hint:visible');
-  await page.click('#hint button');
-  await page.fill('#q', 'a green heart');
-  await settled(page, '?q=a+green+heart');
-  assert.ok(await page.isHidden('#hint'), 'read once is enough');
+  assert.match((await first.textContent()) ?? '', /\.(jpg|mp4), similarity \d\.\d\d$/, 'its label');
+  assert.ok(await page.isHidden('#hint'), 'the built-in model knows drawn pictures');
 });
 
 inPage('a slow answer to an older query is dropped', async (page) => {

@@ -4,9 +4,10 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { EmbeddedVectors } from '../../lib/library/embedded-vectors';
+import { EmbeddedVectors } from '../../lib/library/spaces/embedded-vectors';
 import { PgVectorStore, type StoreHits, type VectorStore } from '../../lib/stores/vectors';
 import { VectorIndex, type Metric } from '../../lib/vectors';
+import { rounds } from '../helpers/campaign';
 import { startPostgres, type TestPostgres } from '../helpers/embedded-postgres';
 import { codeOf } from '../helpers/errors';
 import { range } from '../helpers/pgvector';
@@ -62,6 +63,7 @@ for (const [name, make] of Object.entries(PLACES)) {
     assert.is(store.count, 3);
     assert.is(store.liveCount, 3);
     assert.equal(await store.rowsOf([0, -7, 5]), [2, 0, undefined]);
+    assert.equal([...(await store.keys())], [-7, 2 ** 53 - 1, 0]);
     const [unit, none] = await store.get([0, 99]);
     assert.equal([...(unit as Float32Array)], [0, 0, 0, 1]);
     assert.is(none, undefined);
@@ -128,6 +130,8 @@ for (const [name, make] of Object.entries(PLACES)) {
     assert.is(store.count, 6);
     assert.is(store.liveCount, 5);
     assert.equal(await store.rowsOf([3, 4, 10, 11]), [3, undefined, 5, undefined]);
+    const keys = [...(await store.keys())];
+    assert.ok(keys.includes(10) && !keys.includes(4), keys.join());
     assert.is((await store.add(noise(1, 2, SEED), { keys: [11] })).firstRow, 6);
     assert.ok((await store.verify()).ok);
     await store.rollbackTo(0);
@@ -173,8 +177,8 @@ for (const [name, make] of Object.entries(PLACES)) {
     assert.is(await codeOf(() => store.add(good, { keys: [9] })), 'ERR_CLOSED');
   });
 
-  test('10,000 rows: recall, and filters of 50, 10, 1 and 0.1 % that give min(k, matches)', async () => {
-    const n = 10_000;
+  test('thousands of rows: recall, and filters of 50, 10, 1 and 0.1 % that give min(k, matches)', async () => {
+    const n = rounds(4_000, 10_000);
     await using store = await make(DIM);
     const rows = clipLike(n, DIM, SEED, 0);
     await store.add(rows, { keys: range(n, 1000) });

@@ -192,7 +192,7 @@ test('what is unreachable, silent, without pgvector or out of reach has a code a
   assert.is(await codeOf(() => openStore({ url: 'postgres://[' })), 'ERR_ARG_RANGE');
 });
 
-test('a server that stops answering costs one call and one connection, not the store', async () => {
+test('an unresponsive server costs one call and one connection', async () => {
   let isStuck = false;
   const sockets: Socket[] = [];
   const between = createServer((socket) => {
@@ -229,7 +229,7 @@ test('many callers share few connections; more than may wait are refused, the re
   assert.is((await store.search(noise(1, 8, 1), 5)).keys.length, 5);
 });
 
-test('an index that a broken build left behind is named by verify and built anew', async () => {
+test('verify reports the invalid index of a failed build, and it is rebuilt', async () => {
   await using store = await openStore({ table: 'broken' });
   await store.add(noise(50, 8, SEED), { keys: range(50) });
   await store.createHnswIndex();
@@ -243,7 +243,7 @@ test('an index that a broken build left behind is named by verify and built anew
   assert.ok((await store.verify()).ok);
 });
 
-test('verify names rows that were changed behind our back', async () => {
+test('verify reports rows that another program changed', async () => {
   await using store = await openStore({ table: 'tampered' });
   await store.add(noise(10, 8, SEED), { keys: range(10) });
   await sql(

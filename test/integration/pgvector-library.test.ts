@@ -4,15 +4,17 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary, type Library } from '../../lib/library';
+import { rounds } from '../helpers/campaign';
 import { documentOf, runCli } from '../helpers/cli';
 import { errorOf } from '../helpers/errors';
 import { COLOURS, picture, writePictures } from '../helpers/media';
 import { usePostgres } from '../helpers/pgvector';
 import { cosines, syncInChild } from '../helpers/sync-crash';
 import { makeTempDir } from '../helpers/temp';
+import { TINY_CLIP } from '../helpers/tiny-clip';
 import { randomOf } from '../helpers/vectors';
 
-const KILLS = Number(process.env.SIGHTLINE_TEST_KILLS ?? 6);
+const KILLS = Number(process.env.SIGHTLINE_TEST_KILLS ?? rounds(3, 50));
 const SEED = Number(process.env.SIGHTLINE_TEST_SEED ?? 20261126);
 
 const postgres = usePostgres(test);
@@ -172,7 +174,7 @@ test('the command line takes the store from a flag, the environment or a file', 
 test('kill -9 of the syncing process at random moments loses nothing and doubles nothing', async () => {
   console.log(`seed ${SEED}, ${KILLS} kills`);
   const root = makeTempDir('pg-crash');
-  await writePictures(root, 150);
+  await writePictures(root, 60);
   const clean = makeTempDir('pg-clean');
   cpSync(root, clean, { recursive: true, preserveTimestamps: true });
   await using reference = await openLibrary(clean);
@@ -180,9 +182,9 @@ test('kill -9 of the syncing process at random moments loses nothing and doubles
   const random = randomOf(SEED);
   const vectorStore = postgres.server.url;
   for (let kills = 0; kills < KILLS; kills++) {
-    if (await syncInChild(root, { vectorStore, killAfterMs: 1 + random() * 700 })) break;
+    if (await syncInChild(root, { open: { vectorStore }, killAfterMs: 1 + random() * 700 })) break;
   }
-  assert.ok(await syncInChild(root, { vectorStore }));
+  assert.ok(await syncInChild(root, { open: { vectorStore } }));
   await using library = await openLibrary(root, { vectorStore: postgres.server.url });
   assert.equal((await library.verify()).problems, []);
   assertAlike(await cosines(library), await cosines(reference));
@@ -190,7 +192,7 @@ test('kill -9 of the syncing process at random moments loses nothing and doubles
 
 test('a server that goes away in mid-sync: a typed error, and the next sync finishes', async () => {
   const root = makeTempDir('pg-away');
-  await writePictures(root, 200);
+  await writePictures(root, 80);
   await using library = await openLibrary(root, {
     vectorStore: { url: postgres.server.url, reconnectMs: 0 },
   });
@@ -213,10 +215,44 @@ test('a server that goes away in mid-sync: a typed error, and the next sync fini
   const report = await library.sync();
   assert.is(report.failed, 0);
   assert.equal((await library.verify()).problems, []);
-  assert.is((await cosines(library)).size, 200);
+  assert.is((await cosines(library)).size, 80);
   const picturePath = (await library.search({ text: 'a circle' }, { k: 1 })).results[0]?.media_path;
   const byImage = await library.search({ image: readFileSync(path.join(root, picturePath ?? '')) });
   assert.is(byImage.results[0]?.media_path, picturePath);
+});
+
+test('another model gets a table of its own, and the former one is dropped with the next change', async () => {
+  const root = makeTempDir('pg-model');
+  await writePictures(root, 12);
+  const vectorStore = postgres.server.url;
+  await using library = await openLibrary(root, { vectorStore });
+  await library.sync();
+  const first = await tableOf(library);
+  const before = await cosines(library);
+  await using reader = await openLibrary(root, { vectorStore, readOnly: true });
+  const { modelChange } = await library.sync({ model: TINY_CLIP });
+  assert.equal([modelChange?.isDone, modelChange?.frames], [true, 12]);
+  const second = await tableOf(library);
+  assert.is.not(second, first);
+  // Readers look once a second.
+  const find = async (): Promise<string> => (await reader.search({ text: 'a circle' })).model;
+  for (const deadline = Date.now() + 20_000; (await find()) !== 'tiny-clip';)
+    assert.ok(Date.now() < deadline, 'the reader follows');
+  await library.undoModelChange();
+  assertAlike(await cosines(library), before);
+  assert.is(
+    (await errorOf(() => openLibrary(root, { vectorStore }))).code,
+    'ERR_FILE_LOCKED',
+    'the lock outlives the change',
+  );
+  rmSync(path.join(root, 'p003.jpg'));
+  await library.sync();
+  const tables = await sql(`SELECT table_name FROM sightline_spaces`);
+  assert.equal(
+    [first, second].map((name) => tables.some((row) => row.table_name === name)),
+    [true, false],
+  );
+  assert.is((await sql(`SELECT to_regclass('${second}') IS NULL AS gone`))[0]?.gone, true);
 });
 
 test.run();

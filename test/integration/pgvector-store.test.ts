@@ -183,7 +183,7 @@ test('vectors of two models, dimensions or metrics never mix; foreign tables are
   assert.is(await codeOf(() => reader.createHnswIndex()), 'ERR_READ_ONLY');
 });
 
-test('writers of one table from several handles give out each row once', async () => {
+test('several handles that write one table assign each row once', async () => {
   const handles = await Promise.all(range(3).map(() => openStore({ table: 'shared_one' })));
   await Promise.all(
     handles.flatMap((store, h) =>

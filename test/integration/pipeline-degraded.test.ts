@@ -14,7 +14,7 @@ import {
   type EmbeddingMetadata,
   type MediaRow,
 } from '../../lib/catalog';
-import { EmbeddedVectors } from '../../lib/library/embedded-vectors';
+import { EmbeddedVectors } from '../../lib/library/spaces/embedded-vectors';
 import { openClip } from '../../lib/encode/kinds/clip';
 import { openLibrary } from '../../lib/library';
 import { runSync } from '../../lib/pipeline';

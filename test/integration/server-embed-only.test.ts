@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openEmbeddingService, type EmbeddingService } from '../../lib/service';
+import { scaled } from '../helpers/deadline';
 import { ask, askJson, type Answer } from '../helpers/http';
 import { drawing } from '../helpers/media-folder';
 import { serve } from '../helpers/served-library';
@@ -69,7 +70,7 @@ test('figures and probes are there, search is not', async () => {
   for (const path of ['/livez', '/info', '/metrics', '/openapi.json'])
     assert.is((await ask(server.port, path)).status, 200, path);
   let ready = await ask(server.port, '/readyz');
-  for (let i = 0; i < 100 && ready.status === 503; i++) {
+  for (const end = Date.now() + scaled(5000); Date.now() < end && ready.status === 503;) {
     await new Promise((resolve) => setTimeout(resolve, 50));
     ready = await ask(server.port, '/readyz');
   }

@@ -139,7 +139,7 @@ test('wrong requests get a code, and the next right one an answer', async () => 
     [askJson(port, '/v1/embeddings', { input: 'a', model: 'other' }), 404, /^ERR_NOT_FOUND$/],
     [askJson(port, '/v1/embeddings', { input: 'a', dimensions: 7 }), 400, /^ERR_ARG_RANGE$/],
     [askJson(port, '/v1/embeddings', { input: 'a', encoding_format: 'x' }), 400, /^ERR_ARG/],
-    [ask(port, '/embed/text'), 404, /^ERR_NOT_FOUND$/],
+    [ask(port, '/embed/text'), 405, /^ERR_REQUEST_METHOD$/],
     [askJson(port, '/embed/text', { text: 'x' }, { origin: 'http://evil.example' }), 403, /^ERR/],
   ];
   for (const [i, [request, status, code]] of wrong.entries()) {
@@ -148,6 +148,34 @@ test('wrong requests get a code, and the next right one an answer', async () => 
     assert.match(codeOf(answer), code, `${i}`);
   }
   assert.is((await askJson(port, '/embed/text', { text: 'good' })).status, 200);
+});
+
+test('the error says what is wrong with the input that was sent', async () => {
+  const messageOf = async (route: string, body: object): Promise<string> => {
+    const answer = await askJson(port, route, body);
+    assert.ok(answer.status >= 400 && answer.status < 500, answer.text);
+    return answer.json<{ error: { message: string } }>().error.message;
+  };
+  const openAi = (input: unknown, more = {}): Promise<string> =>
+    messageOf('/v1/embeddings', { input, ...more });
+  assert.match(await openAi(new Array(300).fill('x')), /^input .*more than 256 items/);
+  assert.match(await openAi(''), /^input .*fewer than 1 char/);
+  assert.match(await openAi(['ok', 5]), /^input\.1 must be string/);
+  assert.match(await openAi(5), /^input must/);
+  for (const tokens of [
+    [1, 2, 3],
+    [[1, 2], [3]],
+  ])
+    assert.match(await openAi(tokens), /token ids.*send texts.*check_embedding_ctx_length=False/);
+  assert.match(
+    await openAi('a', { model: 'other' }),
+    /no model "other".*"builtin" \(GET \/v1\/models\)/,
+  );
+  for (const body of [{}, { text: 'a', texts: ['b'] }])
+    assert.match(
+      await messageOf('/embed/text', body),
+      /^body must have exactly one of text, texts/,
+    );
 });
 
 test('many requests at once share calls of the model, and all are answered', async () => {
@@ -167,7 +195,7 @@ test('many requests at once share calls of the model, and all are answered', asy
   assert.is(counted, await count(/embedding_batch_size_count\{kind="instruction"\} (\d+)/));
 });
 
-test('more than the line holds are told to come back', async () => {
+test('requests beyond the queue get 503 with Retry-After', async () => {
   const small = await serve(library, { limits: { activeEmbeds: 1, queuedSearches: 1 } });
   const answers = await Promise.all(
     Array.from({ length: 30 }, (_, i) => askJson(small.port, '/embed/text', { text: `line ${i}` })),
@@ -204,10 +232,13 @@ test('GET /metrics has the names of the specification; GET /info says what is se
   const info = (await ask(port, '/info')).json<{
     models: { text: { id: string; dim: number } };
     cache: { kind: string; hits: number };
+    limits: Record<string, number>;
   }>();
   assert.is(info.models.text.id, 'builtin');
   assert.is(info.cache.kind, 'memory');
   assert.ok(info.cache.hits > 0);
+  assert.is(info.limits.inputs, 256);
+  assert.ok((info.limits.embed_json_bytes ?? 0) > (info.limits.upload_bytes ?? Infinity));
   const described = (await ask(port, '/openapi.json')).json<{ paths: object }>();
   for (const route of ['/embed/text', '/embed/image', '/v1/embeddings', '/metrics', '/info']) {
     assert.ok(Object.hasOwn(described.paths, route), route);

@@ -1,13 +1,26 @@
 /** Frames, videos and the page's files: bytes, caching, ranges, and no way out of the tables. */
-import { readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import sharp from 'sharp';
+import { scaled } from '../helpers/deadline';
 import { ask, type Answer } from '../helpers/http';
 import { makeTestLibrary, serve, type TestLibrary } from '../helpers/served-library';
+import { openLibrary } from '../../lib/library';
+import { drawing } from '../helpers/media-folder';
 import { skip } from '../helpers/skip';
+import { makeTempDir } from '../helpers/temp';
 import { openFilesBelow } from '../helpers/video';
 
 let made: TestLibrary;
@@ -103,7 +116,7 @@ test('no spelling of a path leads out', async () => {
     '..;',
   ];
   const slashes = ['/', '%2f', '%5c', '\\', '%252f', '%c0%af', '//', '/./'];
-  const prefixes = ['/frame/', '/frame/0', '/video/', '/', '/similar/', '/app.js/'];
+  const prefixes = ['/frame/', '/frame/0', '/video/', '/media/', '/', '/similar/', '/app.js/'];
   const targets = ['etc/passwd', 'package.json'];
   let tried = 0;
   for (const prefix of prefixes)
@@ -159,7 +172,7 @@ test('a video is served whole and in ranges', async () => {
   assert.equal(whole.body, bytes);
   assert.is(whole.headers['content-type'], 'video/mp4');
   assert.is(whole.headers['accept-ranges'], 'bytes');
-  assert.is(whole.headers['content-disposition'], 'inline');
+  assert.match(whole.headers['content-disposition'] ?? '', /^inline; filename="film\.mp4"/);
   const part = await range('bytes=10-19');
   assert.is(part.status, 206);
   assert.is(part.headers['content-range'], `bytes 10-19/${bytes.length}`);
@@ -196,7 +209,7 @@ test('file handles close: whole answers, aborted ones, errors', async () => {
     });
   }
   const film = path.join(made.root, 'film.mp4');
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + scaled(5000);
   while (openFilesBelow(film).length > 0 && Date.now() < deadline)
     await new Promise((resolve) => setImmediate(resolve));
   assert.equal(openFilesBelow(film), []);
@@ -204,6 +217,107 @@ test('file handles close: whole answers, aborted ones, errors', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   process.off('warning', onWarning);
   assert.equal(warnings, []);
+});
+
+test('/media is the original of a picture or video, shown or saved under its name', async () => {
+  const { results } = await made.library.search({ text: 'x' }, { k: 1, type: 'image' });
+  const [hit] = results;
+  const file = path.join(made.root, hit?.media_path ?? '');
+  const whole = await ask(port, hit?.media_url ?? '');
+  assert.is(whole.status, 200);
+  assert.equal(whole.body, readFileSync(file));
+  assert.is(whole.headers['content-type'], 'image/jpeg');
+  assert.is(
+    whole.headers['content-disposition'],
+    `inline; filename="${hit?.media_path}"; filename*=UTF-8''${hit?.media_path}`,
+  );
+  const saved = await ask(port, `${hit?.media_url}?download=1`, { method: 'HEAD' });
+  assert.match(saved.headers['content-disposition'] ?? '', /^attachment; /);
+  assert.is(Number(saved.headers['content-length']), whole.body.length);
+  const tail = await ask(port, hit?.media_url ?? '', { headers: { range: 'bytes=-3' } });
+  assert.equal([tail.status, tail.body], [206, whole.body.subarray(-3)]);
+  const etag = whole.headers.etag ?? '';
+  const again = await ask(port, hit?.media_url ?? '', { headers: { 'if-none-match': etag } });
+  assert.is(again.status, 304);
+  assert.is((await ask(port, `/video/${hit?.media_id}`)).status, 404, 'not a video');
+  assert.is((await ask(port, `${hit?.media_url}?download=2`)).status, 400);
+  assert.is((await ask(port, '/media/00000000000000000000000000000000')).status, 404);
+  for (const id of ['1', 'A'.repeat(32), '..%2f..%2fetc%2fpasswd', 'picture-000.jpg'])
+    assert.is((await ask(port, `/media/${id}`)).status, 400, id);
+});
+
+test('hostile ranges of an original are the whole file, a part of it, or 416', async () => {
+  const { results } = await made.library.search({ text: 'x' }, { k: 1, type: 'image' });
+  const address = results[0]?.media_url ?? '';
+  const bytes = (await ask(port, address)).body;
+  const hostile = [
+    'bytes=0-999999999999999',
+    'bytes=-999999999999999',
+    'bytes=9999999999999999999-',
+    'bytes=1-0',
+    'bytes=0-0,' + '0-,'.repeat(500),
+    'bytes=--1',
+    'bytes=0x0-0x1',
+    'bytes= - ',
+    'bytes=\t1 - 2',
+    'bytes=1e3-',
+    'rows=0-1',
+    'bytes=NaN-Infinity',
+  ];
+  for (const range of hostile) {
+    const answer = await ask(port, address, { headers: { range } });
+    assert.ok([200, 206, 416].includes(answer.status), `${range}: ${answer.status}`);
+    if (answer.status !== 416)
+      assert.ok(answer.body.length <= bytes.length && answer.body.length > 0);
+  }
+});
+
+test('a name of any letters is a safe header, and only indexed bytes are served', async () => {
+  const root = makeTempDir('server-media-names');
+  const name = 'Ünï "quoted"; x=%41\u202e 名.jpg';
+  writeFileSync(path.join(root, name), await drawing(1));
+  mkdirSync(path.join(root, 'inner'));
+  const inner = path.join(root, 'inner', 'b.jpg');
+  writeFileSync(inner, await drawing(2));
+  // Named like a picture, and none: it is in the catalog and must not be served.
+  writeFileSync(path.join(root, 'secret.jpg'), 'a secret text');
+  await using library = await openLibrary(root);
+  await library.sync();
+  const own = await serve(library);
+  try {
+    const { results } = await library.search({ text: 'x' }, { k: 9 });
+    const [odd, plain] = [name, 'inner/b.jpg'].map((file) =>
+      results.find((hit) => hit.media_path === file),
+    );
+    const answer = await ask(own.port, odd?.media_url ?? '');
+    assert.is(answer.status, 200);
+    const said = answer.headers['content-disposition'] ?? '';
+    assert.match(said, /^inline; filename="[\x20-\x7e]+"; filename\*=UTF-8''[\w.%~!-]+$/);
+    assert.is(decodeURIComponent(said.split("UTF-8''")[1] ?? ''), name);
+
+    const codeOf = async (): Promise<[number, string]> => {
+      const refused = await ask(own.port, plain?.media_url ?? '');
+      assert.not.ok(refused.text.includes(root) || refused.text.includes('secret'), refused.text);
+      return [refused.status, refused.json<{ error: { code: string } }>().error.code];
+    };
+    const bytes = readFileSync(inner);
+    writeFileSync(inner, 'something else that is a secret');
+    assert.equal(await codeOf(), [409, 'ERR_MEDIA_CHANGED']);
+    rmSync(inner);
+    assert.equal(await codeOf(), [404, 'ERR_MEDIA_MISSING']);
+    mkdirSync(inner);
+    assert.equal(await codeOf(), [404, 'ERR_MEDIA_MISSING']);
+    rmSync(path.join(root, 'inner'), { recursive: true });
+    // The same file by name, size and time, behind a folder that is a link out of the library.
+    const outside = makeTempDir('server-media-outside');
+    writeFileSync(path.join(outside, 'b.jpg'), bytes);
+    const when = new Date(plain?.modified_at ?? 0);
+    utimesSync(path.join(outside, 'b.jpg'), when, when);
+    symlinkSync(outside, path.join(root, 'inner'));
+    assert.equal(await codeOf(), [404, 'ERR_MEDIA_MISSING']);
+  } finally {
+    await own.close();
+  }
 });
 
 test('a video that is gone or became a link is 404 without its path', async () => {

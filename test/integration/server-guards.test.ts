@@ -141,6 +141,65 @@ test('another site cannot ask through the browser (CSRF)', async () => {
   assert.is(preflight.headers['access-control-allow-origin'], undefined);
 });
 
+test('a page of a named origin may ask, preflight and all; every other one may not', async () => {
+  const friend = 'https://app.example';
+  const token = 'a-token-of-some-length';
+  const open = await serve(made.library, { corsOrigins: [friend], token });
+  const asked = { 'access-control-request-method': 'POST', 'sec-fetch-site': 'cross-site' };
+  const preflight = (origin: string): ReturnType<typeof ask> =>
+    ask(open.port, '/search', { method: 'OPTIONS', headers: { origin, ...asked } });
+  const allowed = await preflight(friend);
+  assert.is(allowed.status, 204);
+  assert.is(allowed.headers['access-control-allow-origin'], friend);
+  assert.match(
+    allowed.headers['access-control-allow-headers'] ?? '',
+    /authorization, content-type/,
+  );
+  assert.is(allowed.headers.vary, 'origin');
+  assert.is(allowed.headers['access-control-allow-credentials'], undefined);
+  const headers = {
+    origin: friend,
+    'sec-fetch-site': 'cross-site',
+    authorization: `Bearer ${token}`,
+  };
+  const found = await askJson(open.port, '/search', { text: 'x' }, headers);
+  assert.is(found.status, 200);
+  assert.is(found.headers['access-control-allow-origin'], friend);
+  const frame = await ask(open.port, '/frame/0', { headers });
+  assert.is(frame.headers['cross-origin-resource-policy'], 'cross-origin');
+  for (const [status, address, more] of [
+    [404, '/nothing', headers],
+    [401, '/search?q=x', { origin: friend }],
+  ] as const) {
+    const answer = await ask(open.port, address, { headers: more });
+    assert.is(answer.status, status);
+    assert.is(answer.headers['access-control-allow-origin'], friend, 'errors can be read too');
+  }
+  for (const origin of [
+    'https://app.example.evil',
+    'http://app.example',
+    'https://app.example:8443',
+    'null',
+    '*',
+  ]) {
+    assert.is((await preflight(origin)).status, 403, origin);
+    const answer = await askJson(open.port, '/search', { text: 'x' }, { ...headers, origin });
+    assert.is(answer.status, 403, origin);
+    assert.is(answer.headers['access-control-allow-origin'], undefined, origin);
+    assert.is(answer.headers.vary, 'origin', 'caches keep the two apart');
+  }
+  const rebound = { ...headers, host: 'evil.example' };
+  assert.is((await ask(open.port, '/search?q=x', { headers: rebound })).status, 403);
+  await open.close();
+});
+
+test('a strange name is told what would admit it', async () => {
+  const answer = await ask(port, '/', { headers: { host: 'pictures.example:8000' } });
+  assert.is(answer.status, 403);
+  assert.match(answer.text, /\\"pictures\.example\\".*--allow-host pictures\.example/);
+  assert.match((await ask(port, '/', { headers: { host: '<b>' } })).text, /no valid Host header/);
+});
+
 test('every answer carries the security headers: routes, errors, 404, broken HTTP', async () => {
   const broken = withMethods(made.library, {
     search: () => Promise.reject(new Error(`cannot read ${made.root}/secret`)),
@@ -170,9 +229,9 @@ test('every answer carries the security headers: routes, errors, 404, broken HTT
     [port, 'GET', '/nothing/here', 404],
     [port, 'GET', '/%', 400],
     [port, 'GET', `/frame/${'1'.repeat(500)}`, 400],
-    [port, 'PUT', '/search', 404],
-    [port, 'DELETE', '/frame/0', 404],
-    [port, 'TRACE', '/', 404],
+    [port, 'PUT', '/search', 405],
+    [port, 'DELETE', '/frame/0', 405],
+    [port, 'TRACE', '/', 405],
     [port, 'POST', '/session', 400],
     [failing.port, 'GET', '/search?q=x', 500],
     [failing.port, 'GET', '/frame/0', 500],

@@ -1,11 +1,12 @@
 /** Searching over HTTP: the documents, the limits, and every wrong type. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SearchResponse } from '../../lib/base/types';
 import { ask, askJson, form } from '../helpers/http';
 import { makeTestLibrary, PICTURES, serve, type TestLibrary } from '../helpers/served-library';
+import { skip } from '../helpers/skip';
 
 let made: TestLibrary;
 let server: Awaited<ReturnType<typeof serve>>;
@@ -47,6 +48,12 @@ test('GET /search answers in the words of the specification', async () => {
     assert.is(hit.video_id === null, hit.type === 'image');
     assert.is(hit.timestamp === null, hit.type === 'image');
     assert.ok(hit.width > 0 && hit.height > 0 && hit.media_path.length > 0);
+    assert.is(hit.media_url, `/media/${hit.media_id}`);
+    const file = statSync(path.join(made.root, hit.media_path));
+    assert.is(hit.size_bytes, file.size);
+    assert.is(hit.modified_at, new Date(file.mtimeMs).toISOString());
+    assert.ok((hit.media_width ?? 0) >= hit.width && (hit.media_height ?? 0) >= hit.height);
+    assert.is(hit.captured_at, null);
   }
   assert.type(found.took_ms, 'number');
   assert.is(found.model, 'builtin');
@@ -75,6 +82,31 @@ test('k is 20 unless asked, and filters narrow', async () => {
   const floor = (all.results[2]?.similarity ?? 0).toFixed(9);
   const good = await search(`q=a%20star&k=1000&min_similarity=${floor}`);
   assert.ok(good.results.length >= 2 && good.results.length < all.results.length);
+});
+
+test('folded, a video is one result: its best frame, with the others beside it', async () => {
+  if (!made.hasFilm) return skip('no ffmpeg');
+  const plain = (await search('q=a%20star&k=1000')).results;
+  const frames = plain.filter((hit) => hit.video_id !== null);
+  assert.ok(frames.length >= 3);
+  const { results } = await search('q=a%20star&k=1000&fold=true');
+  assert.is(results.length, PICTURES + 1);
+  const [film, ...more] = results.filter((hit) => hit.video_id !== null);
+  assert.equal(more, []);
+  assert.equal([film?.frame_id, film?.others], [frames[0]?.frame_id, frames.length - 1]);
+  assert.equal(
+    film?.moments?.map(({ frame_id }) => frame_id),
+    frames.slice(1).map(({ frame_id }) => frame_id),
+  );
+  assert.is(film?.moments?.[0]?.frame_url, frames[1]?.frame_url);
+  // Also where the frames of the film would fill all places.
+  const few = await askJson(port, '/search', { frame: frames[0]?.frame_id, k: 2, fold: true });
+  const found = few.json<SearchResponse>().results;
+  assert.is(found.length, 2);
+  assert.is(new Set(found.map((hit) => hit.media_id)).size, 2);
+  const strict = await search('q=a%20star&k=5&fold=true&min_similarity=0.999999');
+  assert.is(strict.results.length, 0);
+  assert.not.ok('others' in (plain[0] ?? {}));
 });
 
 test('limits are named, and no wrong type gets through', async () => {
@@ -155,6 +187,85 @@ test('POST /search takes words, a frame, a vector or a picture', async () => {
 
   const filtered = await askJson(port, '/search', { text: 'x', filters: { path: 'picture-00*' } });
   assert.is(filtered.json<SearchResponse>().results.length, 10);
+});
+
+test('POST /search takes q, and a picture as the body with options in the address', async () => {
+  const words = await askJson(port, '/search', { q: 'a red circle', k: 3 });
+  assert.is(words.status, 200, words.text);
+  assert.equal(
+    words.json<SearchResponse>().results,
+    (await search('q=a%20red%20circle&k=3')).results,
+  );
+  const both = await askJson(port, '/search', { q: 'a', text: 'a' });
+  assert.match(both.text, /q and text mean the same/);
+  const body = readFileSync(path.join(made.root, 'picture-004.jpg'));
+  const send = (address: string, type: string): ReturnType<typeof ask> =>
+    ask(port, address, { method: 'POST', headers: { 'content-type': type }, body });
+  for (const type of ['image/jpeg', 'application/octet-stream']) {
+    const found = await send('/search?k=2&type=image', type);
+    assert.is(found.status, 200, found.text);
+    const { results, query } = found.json<SearchResponse>();
+    assert.is(query, '<image>');
+    assert.equal([results.length, results[0]?.media_path], [2, 'picture-004.jpg']);
+  }
+  assert.is((await send('/search?k=0', 'image/jpeg')).status, 400);
+  assert.is((await send('/search?colour=1', 'image/jpeg')).status, 400);
+  const misplaced = await askJson(port, '/search?k=2', { text: 'a' });
+  assert.equal([misplaced.status, codeOf(misplaced)], [400, 'ERR_ARG_TYPE']);
+});
+
+test('a method that an address does not take is 405 and says which it takes', async () => {
+  const rows: [string, string, string][] = [
+    ['PUT', '/search', 'GET, HEAD, POST'],
+    ['POST', '/frame/3', 'GET, HEAD'],
+    ['DELETE', '/frame/3/AAAAAAAAAAAAAAAA', 'GET, HEAD'],
+    ['GET', '/embed/text', 'POST'],
+    ['OPTIONS', '/v1/embeddings', 'POST'],
+    ['POST', '/', 'GET, HEAD'],
+  ];
+  for (const [method, address, allow] of rows) {
+    const answer = await ask(port, address, { method });
+    assert.is(answer.status, 405, `${method} ${address}`);
+    assert.is(answer.headers.allow, allow, address);
+    assert.is(codeOf(answer), 'ERR_REQUEST_METHOD');
+  }
+  assert.is((await ask(port, '/frame/3/4/5', { method: 'PUT' })).status, 404);
+});
+
+test('/openapi.json is whole, and /docs shows it without a script', async () => {
+  interface Operation {
+    operationId?: string;
+    responses: Record<string, { content?: object }>;
+  }
+  const api = (await ask(port, '/openapi.json')).json<{
+    paths: Record<string, Record<string, Operation>>;
+    components: { securitySchemes: object };
+    security: object[];
+  }>();
+  const operations = Object.entries(api.paths).flatMap(([address, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ address, method, ...operation })),
+  );
+  const ids = operations.map(({ operationId }) => operationId ?? '');
+  assert.is(new Set(ids).size, ids.length, ids.join(' '));
+  assert.ok(
+    ids.every((id) => /^[a-z][A-Za-z]+$/.test(id)),
+    ids.join(' '),
+  );
+  for (const { address, method, responses } of operations)
+    assert.ok(
+      ['200', '204'].some((status) => responses[status]),
+      `${method} ${address}`,
+    );
+  assert.ok(api.paths['/frame/{id}']?.get?.responses['200']?.content);
+  assert.ok(api.paths['/video/{id}']?.get?.responses['206']?.content);
+  assert.equal(Object.keys(api.components.securitySchemes), ['bearer', 'header', 'cookie']);
+  assert.ok(api.security.length > 1);
+
+  const docs = await ask(port, '/docs');
+  assert.is(docs.headers['content-type'], 'text/html; charset=utf-8');
+  for (const { address } of operations)
+    assert.ok(docs.text.includes(`<code>${address}</code>`), address);
+  assert.not.match(docs.text, /<script|<link|src=|https?:\/\/(?!127\.0\.0\.1)/);
 });
 
 test('POST /search refuses what is not a query', async () => {

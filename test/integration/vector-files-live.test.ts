@@ -148,7 +148,7 @@ index.save_index(sys.argv[2])`,
 });
 
 const usearch = loadUsearch();
-test('a usearch index of several blocks becomes ours', async () => {
+test('a usearch index of several blocks is imported', async () => {
   if (usearch === undefined) return skip('no usearch');
   const index = new usearch.Index({ dimensions: DIM, metric: 'l2sq', connectivity: 12 });
   const keys = BigUint64Array.from({ length: ROWS }, (_, row) => BigInt(row * 3 + 1));

@@ -19,6 +19,7 @@ import {
   MemoryCache,
   type EmbeddingCache,
 } from '../../lib/stores/cache';
+import { scaled } from '../helpers/deadline';
 import { codeOf } from '../helpers/errors';
 import { makeTempDir } from '../helpers/temp';
 
@@ -77,12 +78,12 @@ for (const [name, open] of Object.entries(stores)) {
     assert.is(await cache.set(keyOf('a'), vector(1)), true);
     const kept = await cache.setMany(new Map([[keyOf('b'), vector(2)]]), 3600);
     assert.equal([...kept], [[keyOf('b'), true]]);
-    assert.is(await cache.set(keyOf('soon over'), vector(3), 0.05), true);
+    assert.is(await cache.set(keyOf('soon over'), vector(3), scaled(100) / 1000), true);
     const { totalKeys, memoryUsed } = await cache.getStats();
     assert.is(totalKeys, 3);
     assert.ok(memoryUsed >= 3 * DIM * 4, `${memoryUsed} bytes`);
     assert.equal(await cache.get(keyOf('soon over'), DIM), vector(3));
-    const end = performance.now() + 5000;
+    const end = performance.now() + scaled(5000);
     // Until the time is over by the clock, whichever the store looks at.
     while ((await cache.get(keyOf('soon over'), DIM)) !== undefined && performance.now() < end)
       await new Promise((resolve) => setImmediate(resolve));
@@ -106,7 +107,7 @@ test('patterns: parts in order, ends fixed, and no pattern takes long', () => {
   assert.not(matches('image:a', 'embedding:image:ab'));
   const started = performance.now();
   assert.not(matches('*a'.repeat(200) + 'b', `embedding:${'a'.repeat(100_000)}`));
-  assert.ok(performance.now() - started < 1000, 'linear, not exponential');
+  assert.ok(performance.now() - started < scaled(1000), 'linear, not exponential');
 });
 
 test('keys tell models, preprocessing, kinds and inputs apart', () => {
@@ -124,13 +125,14 @@ test('keys tell models, preprocessing, kinds and inputs apart', () => {
 });
 
 test('memory: the least recently used go first, and time ends', async () => {
-  const cache = new MemoryCache({ maxBytes: 3 * (DIM * 4 + 256), ttlSeconds: 0.2 });
+  const ttlMs = scaled(200);
+  const cache = new MemoryCache({ maxBytes: 3 * (DIM * 4 + 256), ttlSeconds: ttlMs / 1000 });
   for (const name of ['a', 'b', 'c']) await cache.set(keyOf(name), vector(1));
   await cache.get(keyOf('a'), DIM);
   await cache.set(keyOf('d'), vector(1));
   assert.is(await cache.get(keyOf('b'), DIM), undefined);
   assert.ok(await cache.get(keyOf('a'), DIM));
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise((resolve) => setTimeout(resolve, ttlMs + 100));
   assert.is(await cache.get(keyOf('a'), DIM), undefined);
 });
 
@@ -205,7 +207,7 @@ test('disk: what was used longest ago goes when it is full', async () => {
   await new Promise((resolve) => setTimeout(resolve, 200));
   await cache.set(keyOf('new'), vector(99));
   // It tidies up beside its callers.
-  const until = Date.now() + 10_000;
+  const until = Date.now() + scaled(10_000);
   while (filesIn(folder).length > 9 && Date.now() < until) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -13,6 +13,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCatalog } from '../../lib/catalog';
 import { parsePattern } from '../../lib/base/patterns';
+import { describeSchema } from '../../lib/catalog/migrations/schema';
 import { catalogError, sqliteDriver, type SqliteDatabase } from '../../lib/catalog/sqlite/sqlite';
 import { Statements } from '../../lib/catalog/sqlite/statements';
 import { isLibraryError } from '../../lib/base/errors';
@@ -123,6 +124,36 @@ test('a catalog with a trigger, a view or another table is refused', async () =>
     assert.is(await openCode(dir), 'ERR_CATALOG', sql);
     assert.is(await openCode(dir, { readOnly: true }), 'ERR_CATALOG', sql);
   }
+});
+
+test('the shadow tables of a declared full-text table count as part of it, and no others', () => {
+  const schemaAfter = (...statements: string[]): string => {
+    const db = sqliteDriver().open(':memory:', false);
+    try {
+      for (const sql of statements) db.exec(sql);
+      return describeSchema(db);
+    } finally {
+      db.close();
+    }
+  };
+  const words = 'CREATE VIRTUAL TABLE words USING fts5(text, content)';
+  const declared = schemaAfter(words);
+  assert.is(declared.split('\n').length, 1, declared);
+  assert.match(declared, /^table words words CREATE VIRTUAL TABLE words/);
+  const others = [
+    'CREATE TABLE words_more (x)',
+    'CREATE TABLE other_data (x)',
+    "CREATE TABLE 'wordsx_data'(id INTEGER PRIMARY KEY, block BLOB)",
+    'CREATE VIEW words_view AS SELECT 1',
+    'CREATE VIRTUAL TABLE more USING fts5(text)',
+    'CREATE INDEX words_data_index ON words_data (block)',
+  ];
+  for (const sql of others) assert.is.not(schemaAfter(words, sql), declared, sql);
+  // Without the table its shadows are tables like any other.
+  const alone = schemaAfter("CREATE TABLE 'words_data'(id INTEGER PRIMARY KEY, block BLOB)");
+  assert.match(alone, /words_data/);
+  const asView = schemaAfter('CREATE VIEW words_data AS SELECT 1', 'CREATE TABLE words (text)');
+  assert.match(asView, /words_data/);
 });
 
 test('statistics that SQLite keeps for itself are no foreign content', async () => {

@@ -35,6 +35,14 @@ test('a mistyped verb is asked about instead of searched for', () => {
   assert.equal(routeArguments(['serach']), { meant: 'search' });
   assert.equal(routeArguments(['snyc', '/videos']), { meant: 'sync' });
   assert.equal(routeArguments(['stat']), { meant: 'stats' });
+  assert.equal(routeArguments(['serch', 'red car', '/videos']), { meant: 'search' });
+});
+
+test('a verb of other programs is asked about, a word that only looks like code is searched for', () => {
+  assert.equal(routeArguments(['status', '/videos']), { meant: 'stats' });
+  assert.equal(routeArguments(['scan']), { meant: 'sync' });
+  assert.equal(routeArguments(['search', 'status']), { args: ['search', 'status'] });
+  assert.equal(routeArguments(['constructor']), { args: ['search', 'constructor'] });
 });
 
 test('one slip is one letter more, fewer, changed or swapped', () => {

@@ -28,6 +28,7 @@ interface State {
   q: string;
   k: number;
   type: string;
+  each: boolean;
   like: number | undefined;
   image: string;
   frame: number | undefined;
@@ -40,6 +41,25 @@ interface StateModule {
 interface Format {
   clock(seconds: number): string;
   exactClock(seconds: number): string;
+  nameParts(name: string): [string, string];
+  bytes(n: number): string;
+  day(iso: string): string;
+  wholePath(path: string, root: string | undefined): string;
+}
+interface View {
+  scale: number;
+  x: number;
+  y: number;
+}
+interface Size {
+  width: number;
+  height: number;
+}
+interface ZoomModule {
+  FITTED: View;
+  zoomAt(view: View, factor: number, point: { x: number; y: number }): View;
+  fitInto(picture: Size, stage: Size): Size;
+  bound(view: View, fitted: Size, stage: Size): View;
 }
 
 const web = path.resolve(__dirname, '../../../web');
@@ -123,6 +143,7 @@ test('the address and the state say the same, whatever the address holds', async
     q: 'red circle',
     k: 100,
     type: 'video',
+    each: false,
     like: undefined,
     image: '',
     frame: 12,
@@ -131,12 +152,13 @@ test('the address and the state say the same, whatever the address holds', async
   assert.is(queryKey(state), '?q=red+circle&k=100&type=video');
   assert.is(toAddress(readState('')), '/');
   assert.is(toAddress(readState('?like=7')), '?like=7');
+  assert.is(queryKey(readState('?q=x&each=1')), '?q=x&each=1');
   const wild = readState(
     '?k=1e9&type=<b>&frame=-1&like=__proto__&image=../x&q=' + 'a'.repeat(5000),
   );
   assert.equal(
     { ...wild, q: wild.q.length },
-    { q: 1024, k: 60, type: '', like: undefined, image: '', frame: undefined },
+    { q: 1024, k: 60, type: '', each: false, like: undefined, image: '', frame: undefined },
   );
   assert.is(readState('?k=99999').k, 1000);
 });
@@ -145,6 +167,49 @@ test('times read as people write them', async () => {
   const { clock, exactClock } = await load<Format>('format.js');
   assert.equal([0, 7.9, 65, 3600, 3723].map(clock), ['0:00', '0:07', '1:05', '1:00:00', '1:02:03']);
   assert.equal([10.5, 7, 0.25].map(exactClock), ['0:10.5', '0:07', '0:00.25']);
+});
+
+test('names, sizes, days and paths read as people write them', async () => {
+  const { nameParts, bytes, day, wholePath } = await load<Format>('format.js');
+  assert.equal(nameParts('a.jpg'), ['', 'a.jpg']);
+  assert.equal(nameParts('holiday-in-rome-0042.jpg'), ['holiday-in-rome-0', '042.jpg']);
+  assert.is(nameParts('🙂'.repeat(20)).join(''), '🙂'.repeat(20), 'no letter is torn apart');
+  assert.equal([0, 999, 1000, 57_123, 3_400_000, 20_000_000_000].map(bytes), [
+    '0 bytes',
+    '999 bytes',
+    '1.0 kB',
+    '57 kB',
+    '3.4 MB',
+    '20 GB',
+  ]);
+  assert.equal(['2024-05-01T10:20:30', '2024-05-01T10:20:30.123Z', '2024-05-01', 'soon'].map(day), [
+    '2024-05-01 10:20',
+    '2024-05-01 10:20',
+    '2024-05-01',
+    'soon',
+  ]);
+  assert.is(wholePath('a/b.jpg', '/home/x'), '/home/x/a/b.jpg');
+  assert.is(wholePath('a/b.jpg', 'C:\\Pictures\\'), 'C:\\Pictures\\a\\b.jpg');
+  assert.is(wholePath('a/b.jpg', undefined), 'a/b.jpg');
+});
+
+test('zooming keeps the point under the pointer, and a picture never leaves its edges', async () => {
+  const { FITTED, zoomAt, fitInto, bound } = await load<ZoomModule>('zoom.js');
+  const stage = { width: 800, height: 600 };
+  const fitted = fitInto({ width: 4000, height: 1000 }, stage);
+  assert.equal(fitted, { width: 800, height: 200 });
+  const point = { x: 120, y: -30 };
+  let view = FITTED;
+  for (const factor of [1.5, 2, 0.7, 3]) {
+    const before = { x: (point.x - view.x) / view.scale, y: (point.y - view.y) / view.scale };
+    view = zoomAt(view, factor, point);
+    assert.ok(Math.abs((point.x - view.x) / view.scale - before.x) < 1e-9);
+    assert.ok(Math.abs((point.y - view.y) / view.scale - before.y) < 1e-9);
+  }
+  assert.is(zoomAt(FITTED, 0.1, point).scale, 1, 'never smaller than fitted');
+  assert.is(zoomAt(FITTED, 1e6, point).scale, 16);
+  const pushed = bound({ scale: 2, x: 5000, y: 5000 }, fitted, stage);
+  assert.equal(pushed, { scale: 2, x: 400, y: 0 }, 'flush left; centred where it is smaller');
 });
 
 test.run();

@@ -204,6 +204,10 @@ test('public errors have no path and no cause', () => {
     toPublicError(makeError('ERR_ARG_RANGE', 'k must be from 1 to 1000')).message,
     'k must be from 1 to 1000',
   );
+  const own = 'embedded by "x" (GET /v1/models)';
+  assert.is(toPublicError(makeError('ERR_NOT_FOUND', own)).message, own);
+  for (const other of ['/v1/models/x', '/v1/models-of-mine/y', '/srv/v1/models'])
+    assert.not.match(toPublicError(makeError('ERR_NOT_FOUND', `no ${other}`)).message, /models/);
   assert.is(toPublicError(makeError('ERR_POOL_FULL', 'x')).retryAfter, 1);
   const full = makeError('ERR_POOL_FULL', 'x', { details: { retryAfterSeconds: 7 } });
   assert.is(toPublicError(full).retryAfter, 7);

@@ -5,12 +5,11 @@
  *
  * Writes into DIR/shard-K:
  *   pictures.u8   N * 64 * 64 * 3 bytes RGB
- *   scenes.i8     N * 22: three groups of (colour, shape, pattern, size, count, column, row) as
- *                 numbers of the vocabulary's lists, -2 where there is no group; then background
- *   cells.u8      N * 64: for each cell of an 8 x 8 grid, 0 or 1 + the group whose thing has its
- *                 middle there
+ *   scenes.i8     N * 22: three groups of (colour, shape, pattern, size, count, column, row) as indices
+ *                 of the vocabulary's lists, -2 for no group; then background
+ *   cells.u8      N * 64: for each cell of an 8 x 8 grid, 0 or 1 + the group of the item centred there
  *   captions.txt  N * 9 lines: the canonical caption, 4 full ones, 4 short ones
- *   claims.i8     N * 9 * 22: what each caption claims, -1 where it is silent
+ *   claims.i8     N * 9 * 22: the claim of each caption, -1 for nothing claimed
  * Scenes 2i and 2i + 1 are siblings: they differ in one respect.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -59,7 +58,7 @@ function cellNumbers(scene: scenes.Scene): Uint8Array {
   return cells;
 }
 
-/** 64 x 64 pixels the way the product makes them, by varied detours. */
+/** 64 x 64 pixels, preprocessed as by the product, with varied resizing and compression. */
 async function draw(random: scenes.Random, scene: scenes.Scene): Promise<Uint8Array> {
   const side = random.pick([96, 128, 160]);
   const { width, height } = scenes.sizeOf(scene, side);

@@ -1,10 +1,10 @@
 /**
- * Examines the built-in model through the product: its own encoder, its own linear scan.
+ * Evaluates the built-in model by the product's encoder and linear scan.
  *
  * node dist/tools/train-builtin/evaluate.js [--model DIR] [--run DIR] [--card FILE]
  *
- * `--run` is train.py's folder: compares the exported graphs with what PyTorch computed, and says
- * how long training took. `--card` writes the model card.
+ * `--run` is train.py's folder: compares the exported graphs with PyTorch's results, and reports the training
+ * time. `--card` writes the model card.
  */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -23,7 +23,7 @@ interface Parity {
   readonly text_embeds: readonly (readonly number[])[];
 }
 
-/** Largest difference between what PyTorch computed and what the exported graphs compute. */
+/** Largest difference between PyTorch and the exported graphs. */
 async function parityOf(folder: string, parity: Parity): Promise<number> {
   const session = (name: string): Promise<ort.InferenceSession> =>
     ort.InferenceSession.create(path.join(folder, 'onnx', name));

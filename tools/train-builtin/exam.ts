@@ -1,7 +1,6 @@
 /**
- * What the built-in model must be able to do, as fixed sets of pictures, questions and right
- * answers. The test and `evaluate.ts` put the same questions; how pictures and texts become
- * vectors and how vectors are searched is the caller's, so that it can be the product.
+ * The evaluation of the built-in model: fixed pictures, queries and right answers, for the test and for
+ * `evaluate.ts`. The caller encodes and searches.
  */
 import sharp from 'sharp';
 import {
@@ -24,7 +23,7 @@ export interface Examinee {
 
 export interface RecallReport {
   readonly pictures: number;
-  /** Share of captions whose own picture came first, and was among the first ten. */
+  /** Share of captions whose picture is first, and among the first ten. */
   readonly recallAt1: number;
   readonly recallAt10: number;
 }
@@ -32,16 +31,16 @@ export interface RecallReport {
 export interface StyleReport {
   readonly pictures: number;
   readonly queries: number;
-  /** Queries whose first hit has the asked colour and shape. */
+  /** Queries whose first hit has the right colour and shape. */
   readonly hits: number;
-  /** Each miss: the query and what came first instead. */
+  /** Each miss: the query and the first hit. */
   readonly misses: readonly string[];
 }
 
 const HELD_OUT_SEED = 910_000_000;
 const STYLE_SEED = 920_000_000;
 
-/** 1,000 scenes of combinations that no training scene contains, each with its own caption. */
+/** 1,000 scenes of combinations that training does not contain, each with its caption. */
 export async function examineHeldOut(examinee: Examinee, total = 1000): Promise<RecallReport> {
   const scenes = Array.from({ length: total }, (_, i) =>
     randomScene(HELD_OUT_SEED + i, { split: 'held-out' }),
@@ -59,10 +58,7 @@ export async function examineHeldOut(examinee: Examinee, total = 1000): Promise<
   return { pictures: total, recallAt1: first / total, recallAt10: ten / total };
 }
 
-/**
- * 100 questions "a red circle" against 300 pictures of single things, painted by the renderer
- * that training never saw, with grain, blur and JPEG.
- */
+/** 100 queries such as "a red circle" on 300 pictures of single items by the other renderer, with noise. */
 export async function examineOtherStyle(examinee: Examinee): Promise<StyleReport> {
   const scenes = Array.from({ length: 300 }, (_, i) =>
     randomScene(STYLE_SEED + i, { groups: 1, count: 1 }),
@@ -84,7 +80,7 @@ export async function examineOtherStyle(examinee: Examinee): Promise<StyleReport
   };
 }
 
-/** A JPEG of a scene by the other renderer, disturbed as its seed says. */
+/** A JPEG of a scene by the other renderer, with noise and blur by its seed. */
 export async function otherStylePicture(scene: Scene): Promise<Uint8Array> {
   const random = new Random(scene.seed ^ 0x0ddba11);
   const { width, height } = sizeOf(scene, 216);

@@ -1,4 +1,4 @@
-/** The model card: what the built-in model is, knows and does not, and what it measured. */
+/** Writes the model card of the built-in model. */
 import { BACKGROUNDS, COLOURS, COUNTS, isHeldOut, PATTERNS, SHAPES, SIZES } from '../../sample';
 import type { RecallReport, StyleReport } from './exam';
 
@@ -16,7 +16,6 @@ export interface Figures {
   };
 }
 
-/** Markdown of the card. */
 export function modelCard(figures: Figures): string {
   const { heldOut, otherStyle, parity, training } = figures;
   let out = 0;

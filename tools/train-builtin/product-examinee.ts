@@ -1,4 +1,4 @@
-/** The product as the one who is examined: its encoders, and the engine's linear scan. */
+/** Evaluates the product: its encoders and the engine's linear scan. */
 import type { ClipModel } from '../../lib/encode';
 import { VectorIndex } from '../../lib/vectors';
 import type { Examinee } from './exam';

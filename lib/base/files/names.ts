@@ -6,5 +6,7 @@ export const LIBRARY_FOLDER = '.sightline';
 export const CATALOG_FILE = 'catalog.sqlite';
 /** A library's settings file. */
 export const CONFIG_FILE = 'config.json';
+/** One line per frame, for other programs. */
+export const METADATA_FILE = 'metadata.jsonl';
 /** An engine folder's commit log. Created last, so a folder without it is no engine folder yet. */
 export const COMMIT_LOG = 'embeddings.idx';

@@ -151,6 +151,28 @@ const MIGRATIONS: readonly Migration[] = [
   `,
     rewrite: rewriteMedia,
   },
+  {
+    // A library was one space named 'clip', whose model and table were entries of `meta`.
+    sql: `
+  -- What the vectors describe, and how they are compared.
+  ALTER TABLE spaces ADD COLUMN modality TEXT NOT NULL DEFAULT 'image';
+  ALTER TABLE spaces ADD COLUMN metric TEXT NOT NULL DEFAULT 'cosine';
+  -- active: searches use it; building: it is being filled, to become the active one; former: it was the
+  -- active one before the last change of the model.
+  ALTER TABLE spaces ADD COLUMN state TEXT NOT NULL DEFAULT 'active'
+    CHECK (state IN ('active', 'building', 'former'));
+  -- The name under which the model is found again.
+  ALTER TABLE spaces ADD COLUMN model_name TEXT NOT NULL DEFAULT 'builtin';
+  -- The table of PostgreSQL; null: none yet, or the vectors are in the library's folder.
+  ALTER TABLE spaces ADD COLUMN vector_table TEXT;
+  CREATE UNIQUE INDEX space_in_state ON spaces (modality, state);
+
+  UPDATE spaces SET
+    model_name = coalesce((SELECT value FROM meta WHERE key = 'model'), 'builtin'),
+    vector_table = (SELECT value FROM meta WHERE key = 'vector_table');
+  DELETE FROM meta WHERE key IN ('model', 'vector_table');
+  `,
+  },
 ];
 
 /**
@@ -161,7 +183,7 @@ const MIGRATIONS: readonly Migration[] = [
 export function prepareSchema(db: SqliteDatabase, readOnly: boolean, file: string): void {
   const application = readPragma(db, 'application_id');
   const version = readPragma(db, 'user_version');
-  const isNew = application === 0 && version === 0 && describe(db) === '';
+  const isNew = application === 0 && version === 0 && describeSchema(db) === '';
   if (!isNew && application !== APPLICATION_ID) {
     throw makeError('ERR_CATALOG', `${file} is a SQLite file but not a Sightline catalog`, {
       details: { application },
@@ -181,7 +203,7 @@ export function prepareSchema(db: SqliteDatabase, readOnly: boolean, file: strin
   }
   migrate(db, version);
   // Triggers or views in a foreign file would run with our statements.
-  if (describe(db) !== expectedSchema()) {
+  if (describeSchema(db) !== expectedSchema()) {
     throw makeError('ERR_CATALOG', `${file} has other tables than a Sightline catalog has`, {
       details: { version },
     });
@@ -218,7 +240,7 @@ function expectedSchema(): string {
     const db = sqliteDriver().open(':memory:', false);
     try {
       migrate(db, 0);
-      expected = describe(db);
+      expected = describeSchema(db);
     } finally {
       db.close();
     }
@@ -226,14 +248,31 @@ function expectedSchema(): string {
   return expected;
 }
 
-function describe(db: SqliteDatabase): string {
+/** Tables that FTS5 makes for each of its own; their SQL depends on the version of SQLite. */
+const SHADOWS = ['data', 'idx', 'content', 'docsize', 'config'];
+
+/**
+ * The schema as text, for comparison. Left out are SQLite's own tables (statistics), and the shadow tables
+ * of full-text tables: these are in the text themselves, so a file may only have the shadows of ours.
+ */
+export function describeSchema(db: SqliteDatabase): string {
   const rows = db
-    // SQLite's own tables (statistics) are ignored.
     .prepare(
       "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, name",
     )
     .all() as Record<string, string>[];
-  return rows.map((row) => [row.type, row.name, row.tbl_name, row.sql].join(' ')).join('\n');
+  const shadows = new Set(
+    rows
+      .filter(({ sql }) => /^CREATE VIRTUAL TABLE \S+ USING fts5\b/i.test(sql ?? ''))
+      .flatMap(({ name }) => SHADOWS.map((suffix) => `${name}_${suffix}`)),
+  );
+  return rows
+    .filter(
+      ({ type, name = '', sql }) =>
+        !(type === 'table' && shadows.has(name) && sql?.startsWith(`CREATE TABLE '${name}'(`)),
+    )
+    .map((row) => [row.type, row.name, row.tbl_name, row.sql].join(' '))
+    .join('\n');
 }
 
 function readPragma(db: SqliteDatabase, name: 'application_id' | 'user_version'): number {

@@ -159,7 +159,9 @@ function configure(db: SqliteDatabase, readOnly: boolean): SqliteDatabase {
     );
     if (!readOnly)
       db.exec(
-        'PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;',
+        // Checkpoints: see `Catalog.checkpoint`.
+        'PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;' +
+          'PRAGMA wal_autocheckpoint=0;',
       );
     return db;
   } catch (error) {

@@ -8,15 +8,25 @@ import {
   type SqlValue,
 } from './sqlite';
 
+/** What is asked around statements. */
+export interface Watch {
+  /** Throws when writing is not allowed; called before each write and each commit. */
+  beforeWrite(): void;
+  afterCommit(): void;
+  /** Throws when what was read is not to be believed. */
+  afterRead(): void;
+}
+
+const NOBODY: Watch = { beforeWrite() {}, afterCommit() {}, afterRead() {} };
+
 export class Statements {
   private readonly cache = new Map<string, SqliteStatement>();
   private depth = 0;
   private diskError: LibraryError | undefined;
 
-  /** @param beforeWrite throws when writing is not allowed; called before each write and each commit */
   constructor(
     private readonly db: SqliteDatabase,
-    private readonly beforeWrite: () => void = () => undefined,
+    private readonly watch: Watch = NOBODY,
   ) {}
 
   private prepared(sql: string): SqliteStatement {
@@ -26,16 +36,21 @@ export class Statements {
   }
 
   run(sql: string, ...values: SqlValue[]): void {
-    if (this.depth === 0) this.beforeWrite();
+    if (this.depth > 0) {
+      this.write(() => this.prepared(sql).run(...values));
+      return;
+    }
+    this.watch.beforeWrite();
     this.write(() => this.prepared(sql).run(...values));
+    this.watch.afterCommit();
   }
 
   get(sql: string, ...values: SqlValue[]): SqlRow | undefined {
-    return this.guard(() => this.prepared(sql).get(...values)) as SqlRow | undefined;
+    return this.read(() => this.prepared(sql).get(...values)) as SqlRow | undefined;
   }
 
   all(sql: string, ...values: SqlValue[]): SqlRow[] {
-    return this.guard(() => this.prepared(sql).all(...values)) as SqlRow[];
+    return this.read(() => this.prepared(sql).all(...values)) as SqlRow[];
   }
 
   /**
@@ -58,13 +73,15 @@ export class Statements {
   /** Runs `work` in a transaction. Nested calls join the outer one. */
   transaction<T>(work: () => T): T {
     if (this.depth > 0) return work();
-    this.beforeWrite();
+    this.watch.beforeWrite();
     this.write(() => this.db.exec('BEGIN IMMEDIATE'));
     this.depth++;
+    let hasCommitted = false;
     try {
       const result = work();
-      this.beforeWrite();
+      this.watch.beforeWrite();
       this.write(() => this.db.exec('COMMIT'));
+      hasCommitted = true;
       return result;
     } catch (error) {
       try {
@@ -75,6 +92,7 @@ export class Statements {
       throw error;
     } finally {
       this.depth--;
+      if (hasCommitted) this.watch.afterCommit();
     }
   }
 
@@ -93,6 +111,19 @@ export class Statements {
       if (isLibraryError(error) && error.code === 'ERR_IO') this.diskError = error;
       throw error;
     }
+  }
+
+  private read<T>(work: () => T): T {
+    let result: T;
+    try {
+      result = this.guard(work);
+    } catch (error) {
+      // Rather why the file cannot be read than that it cannot.
+      this.watch.afterRead();
+      throw error;
+    }
+    this.watch.afterRead();
+    return result;
   }
 
   private guard<T>(work: () => T): T {

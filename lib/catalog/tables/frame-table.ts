@@ -70,6 +70,12 @@ const toStored = (row: SqlRow): StoredFrame => ({
   crc: row.jpeg_crc as number | null,
 });
 
+const toFailure = (row: SqlRow): FrameFailure => ({
+  code: row.code as string,
+  reason: row.reason as string,
+  needsDecoding: Number(row.needs_decoding) === 1,
+});
+
 export class FrameTable {
   constructor(private readonly sql: Statements) {}
 
@@ -91,28 +97,24 @@ export class FrameTable {
         crc ?? null,
         checksumOf(columnsOf(frame, mediaId)),
       );
-      // A frame that keeps its vector may have none, because it failed.
-      const isNeeded = frame.kept !== 'same' || this.lacksRow(frameId);
-      if (!isNeeded) continue;
+      // A frame that keeps its vector may have none, because it failed or the space is being built.
+      const isLacking = `WHERE NOT EXISTS (SELECT 1 FROM frame_rows r
+        WHERE r.space = s.name AND r.frame_id = f.frame_id)`;
       this.sql.run(
-        'INSERT OR IGNORE INTO pending_frames (space, frame_id) SELECT name, ? FROM spaces',
+        `INSERT OR IGNORE INTO pending_frames (space, frame_id)
+         SELECT s.name, f.frame_id FROM frames f CROSS JOIN spaces s ON f.frame_id = ?
+         ${frame.kept === 'same' ? isLacking : ''}`,
         frameId,
       );
     }
   }
 
-  /** Whether a frame of a media file waits to be encoded in any space. */
+  /** Whether a frame of a media file waits to be encoded for the active space. */
   hasWaiting(mediaId: MediaId): boolean {
-    const waiting = `SELECT 1 FROM frames f CROSS JOIN spaces s
+    const waiting = `SELECT 1 FROM frames f CROSS JOIN spaces s ON s.state = 'active'
       CROSS JOIN pending_frames p ON p.space = s.name AND p.frame_id = f.frame_id
       WHERE f.media_id = ? LIMIT 1`;
     return this.sql.get(waiting, mediaId) !== undefined;
-  }
-
-  private lacksRow(frameId: FrameId): boolean {
-    const without = `SELECT 1 FROM spaces s WHERE NOT EXISTS (SELECT 1 FROM frame_rows r
-       WHERE r.space = s.name AND r.frame_id = ?) LIMIT 1`;
-    return this.sql.get(without, frameId) !== undefined;
   }
 
   /** Removes the frames of a media file, except `but`; their rows become tombstones. */
@@ -128,14 +130,18 @@ export class FrameTable {
     return ids;
   }
 
-  /** Deletes a frame's rows and leaves tombstones (stored in the table `graves`). */
-  private removeRow(frameId: FrameId): void {
+  /** Deletes a frame's rows, of one space or of all, and leaves tombstones (stored in the table `graves`). */
+  private removeRow(frameId: FrameId, space?: string): void {
+    const [where, values] =
+      space === undefined
+        ? [IN_ANY_SPACE, [frameId]]
+        : ['space = ? AND frame_id = ?', [space, frameId]];
     this.sql.run(
       `INSERT OR IGNORE INTO graves (space, frame_id)
-       SELECT space, frame_id FROM frame_rows WHERE ${IN_ANY_SPACE}`,
-      frameId,
+       SELECT space, frame_id FROM frame_rows WHERE ${where}`,
+      ...values,
     );
-    this.sql.run(`DELETE FROM frame_rows WHERE ${IN_ANY_SPACE}`, frameId);
+    this.sql.run(`DELETE FROM frame_rows WHERE ${where}`, ...values);
   }
 
   /** Frames of a media file with the checksums of their pictures, by time. */
@@ -272,7 +278,7 @@ export class FrameTable {
     }
     for (const failure of failures) {
       const { frameId, reason, code = 'ERR_ENCODE', isEncoderFault = false } = failure;
-      this.removeRow(frameId);
+      this.removeRow(frameId, space);
       this.sql.run(
         `INSERT INTO failed_frames (space, frame_id, reason, attempts, code, device, created_at,
            needs_decoding)
@@ -297,7 +303,7 @@ export class FrameTable {
 
   // CROSS JOIN here and below makes SQLite start with the few frames of the media file. Otherwise it may
   // start with the whole queue, which made a sync of 100,000 frames quadratic.
-  private isWaiting(space: string, mediaId: string): boolean {
+  isWaiting(space: string, mediaId: string): boolean {
     return (
       this.sql.get(
         `SELECT 1 FROM frames f CROSS JOIN pending_frames p ON p.frame_id = f.frame_id
@@ -306,6 +312,24 @@ export class FrameTable {
         space,
       ) !== undefined
     );
+  }
+
+  /**
+   * Media files with frames whose state may differ when this space becomes the active one: those that are
+   * not simply indexed now, and those with a frame that has no row in it.
+   */
+  mediaToSettle(space: string): MediaId[] {
+    const lacking = (table: string): string =>
+      `SELECT f.media_id FROM ${table} t CROSS JOIN frames f ON f.frame_id = t.frame_id WHERE t.space = ?`;
+    return this.sql
+      .all(
+        `SELECT m.media_id FROM media m WHERE (m.state IN ('pending', 'failed') OR m.fault = 'encode')
+           AND EXISTS (SELECT 1 FROM frames f WHERE f.media_id = m.media_id)
+         UNION ${lacking('pending_frames')} UNION ${lacking('failed_frames')}`,
+        space,
+        space,
+      )
+      .map((row) => asMediaId(row.media_id as string));
   }
 
   /** How many frames of a media file have a row, and why the first failure happened. */
@@ -325,12 +349,19 @@ export class FrameTable {
     );
     return {
       rows: Number(rows?.n ?? 0),
-      failure: failed && {
-        code: failed.code as string,
-        reason: failed.reason as string,
-        needsDecoding: Number(failed.needs_decoding) === 1,
-      },
+      failure: failed && toFailure(failed),
     };
+  }
+
+  /** The first failure of a space; with `ofEncoder` the first that was not a frame's own. */
+  failureOf(space: string, { ofEncoder = false } = {}): FrameFailure | undefined {
+    const found = this.sql.get(
+      `SELECT code, reason, needs_decoding FROM failed_frames
+       WHERE space = ? AND (attempts = 0 OR ?) ORDER BY frame_id LIMIT 1`,
+      space,
+      ofEncoder ? 0 : 1,
+    );
+    return found && toFailure(found);
   }
 
   /** Requeues failed frames that have attempts left, or all failed ones. */
@@ -346,7 +377,7 @@ export class FrameTable {
   /** Deletes frames' rows; the frames wait again. */
   requeue(space: string, frameIds: readonly FrameId[]): void {
     for (const frameId of frameIds) {
-      this.removeRow(frameId);
+      this.removeRow(frameId, space);
       this.sql.run(
         'INSERT OR IGNORE INTO pending_frames (space, frame_id) VALUES (?, ?)',
         space,

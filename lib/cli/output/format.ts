@@ -1,9 +1,6 @@
-/** Formats values for display, and makes untrusted text safe to print. Pure functions. */
+/** Formats values for display and makes untrusted text safe to print. Pure. */
 
-/**
- * Text that cannot move the cursor, change colours, break a line or reverse the reading order:
- * control characters, line separators and bidirectional overrides are shown as escapes.
- */
+/** Escapes control characters, line separators and bidirectional overrides. */
 export function printable(text: string): string {
   return text.replace(
     /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
@@ -20,7 +17,7 @@ export function printable(text: string): string {
   );
 }
 
-/** The same, but keeps line breaks. */
+/** As `printable`, but keeps line breaks. */
 export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
 
 /** `0:07.5`, `12:03.0`, `1:02:03.0`; `-` for pictures. */
@@ -66,7 +63,7 @@ export interface Column {
   readonly align?: 'left' | 'right';
 }
 
-/** Rows under their titles, columns two spaces apart, no trailing blanks. Cells must be printable. */
+/** Cells must be printable. */
 export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -87,7 +84,7 @@ export function formatTable(
     .join('\n');
 }
 
-/** `name  value` lines for figures about one thing. */
+/** Lines of `name  value`. */
 export function formatFacts(facts: readonly (readonly [string, string])[]): string {
   const width = Math.max(...facts.map(([name]) => name.length));
   return facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');

@@ -1,7 +1,4 @@
-/**
- * The two streams of a command: data goes to stdout, everything else to stderr. The only file of
- * the command line that writes to either.
- */
+/** Output of a command: data to stdout, all else to stderr. No other file of `lib/cli` writes to either. */
 import { formatTable, type Column } from './format';
 
 export interface IoOptions {
@@ -18,7 +15,12 @@ function wantsColour(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && TERM !== 'dumb';
 }
 
-/** Output of one command. */
+/** To stderr. On a terminal it overwrites the current line: a progress bar, an echoed `^C`. */
+function writeLine(text: string): void {
+  const clear = process.stderr.isTTY ? '\r\u001b[K' : '';
+  process.stderr.write(`${clear}${text}\n`);
+}
+
 export class Io {
   readonly isJson: boolean;
   readonly isQuiet: boolean;
@@ -28,35 +30,35 @@ export class Io {
     this.isQuiet = options.quiet === true;
   }
 
-  /** Data: raw text to stdout. */
+  /** Raw text to stdout. */
   write(text: string): void {
     process.stdout.write(text);
   }
 
-  /** Data: one line to stdout. */
+  /** One line to stdout. */
   line(text: string): void {
     this.write(`${text}\n`);
   }
 
-  /** Data: one JSON document to stdout; on one line unless a person is looking. */
+  /** One JSON document to stdout; indented on a terminal. */
   json(document: unknown): void {
     this.line(JSON.stringify(document, null, process.stdout.isTTY ? 2 : undefined));
   }
 
-  /** Data: a table to stdout, titles in bold where colour is wanted. */
+  /** A table to stdout; titles are bold if colour is on. */
   table(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
     const [titles = '', ...rest] = formatTable(columns, rows).split('\n');
     this.line([this.bold(titles), ...rest].join('\n'));
   }
 
-  /** A notice: one line to stderr, unless quiet. */
+  /** A line to stderr, unless quiet. */
   note(text: string): void {
-    if (!this.isQuiet) process.stderr.write(`${text}\n`);
+    if (!this.isQuiet) writeLine(text);
   }
 
-  /** An error: to stderr, always. */
+  /** An error to stderr, always. */
   problem(text: string): void {
-    process.stderr.write(`${this.red('sightline:', process.stderr)} ${text}\n`);
+    writeLine(`${this.red('sightline:', process.stderr)} ${text}`);
   }
 
   private bold(text: string): string {
@@ -68,7 +70,7 @@ export class Io {
   }
 }
 
-/** A reader that went away (`sightline ... | head -1`) is no error: end quietly. */
+/** A closed pipe (`sightline ... | head -1`) is no error. */
 export function endQuietlyOnClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

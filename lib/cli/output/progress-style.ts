@@ -1,3 +1,3 @@
-/** The names of the progress styles, apart so that declaring options loads no bar. */
+/** In a file of its own, so that declaring options does not load the progress bar. */
 export const PROGRESS_STYLES = ['auto', 'bar', 'plain', 'json', 'none'] as const;
 export type ProgressStyle = (typeof PROGRESS_STYLES)[number];

@@ -1,16 +1,10 @@
-/**
- * Progress of a sync on stderr: a bar with rate and remaining time on a terminal, a plain line every ten
- * seconds elsewhere, one JSON object per event for programs, or nothing.
- */
+/** Progress on stderr: a bar on a terminal, a line every ten seconds elsewhere, JSON events, or nothing. */
 import { SingleBar } from 'cli-progress';
 import type { ProgressEvent } from '../../base/types';
 import { formatBytes, formatDuration } from './format';
 import type { ProgressStyle } from './progress-style';
 
-/**
- * What a view can show: the events of a sync, the drawing of the sample library, and the download of
- * a model, whose `done` and `total` are bytes.
- */
+/** Events of a sync, of drawing the sample library, and of a download, which counts bytes. */
 export type Shown = Omit<ProgressEvent, 'phase'> & {
   readonly phase: ProgressEvent['phase'] | 'draw' | 'download' | 'backup';
 };
@@ -30,17 +24,18 @@ const PHASES: Readonly<Record<Shown['phase'], string>> = {
   scan: 'looking',
   decode: 'reading',
   encode: 'embedding',
+  reembed: 'embedding anew',
   index: 'indexing',
   done: 'done',
 };
 
-/** Rate and time left, from the items done in this run (a resumed run starts above zero). */
+/** Rate and remaining time, from the items done in this run: a resumed one starts above zero. */
 export class Pace {
   private first: { done: number; at: number } | undefined;
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** `12.3/s, 40 s left`; an empty string until there is something to say. */
+  /** `12.3/s, 40 s left`; empty at first. */
   describe(done: number, total: number, unit?: Measure['unit']): string {
     this.first ??= { done, at: this.now() };
     const seconds = (this.now() - this.first.at) / 1000;
@@ -57,15 +52,15 @@ interface Measure {
   readonly unit: 'files' | 'frames' | 'bytes';
 }
 
-/** Files while they are read; once all are read, the frames that still wait to be embedded. */
+/** Counts files while they are read, then the frames that wait to be embedded. */
 function measure(event: Shown): Measure {
   if (event.phase === 'download') return { value: event.done, total: event.total, unit: 'bytes' };
-  return event.phase === 'encode'
+  return event.phase === 'encode' || event.phase === 'reembed'
     ? { value: event.frames, total: event.framesTotal, unit: 'frames' }
     : { value: event.done, total: event.total, unit: 'files' };
 }
 
-/** A pace for each phase, so that neither the scan nor frames are counted as files done. */
+/** One pace per phase: files scanned, files read and frames embedded have different rates. */
 class Paces {
   private readonly paces = new Map<Shown['phase'], Pace>();
 
@@ -108,9 +103,9 @@ class BarView implements ProgressView {
       amount: amountOf(now, '/'),
       pace: this.paces.describe(event.phase, now),
     };
-    // A check that finds nothing to do must not flash a bar.
+    // A sync with nothing to do must not flash a bar.
     if (!this.isStarted && performance.now() - this.bornAt < BAR_AFTER_MS) return;
-    // While the total is not known the bar stays empty instead of full.
+    // An unknown total shows an empty bar, not a full one.
     const [value, total] = now.total === 0 ? [0, 1] : [now.value, now.total];
     if (!this.isStarted) {
       this.isStarted = true;
@@ -126,7 +121,7 @@ class BarView implements ProgressView {
   }
 }
 
-/** One line at most every ten seconds, at the next event after they have passed. */
+/** At most one line in ten seconds. */
 export class PlainView implements ProgressView {
   private readonly paces: Paces;
   private lastAt: number;
@@ -161,7 +156,7 @@ class JsonView implements ProgressView {
 
 const SILENT: ProgressView = { show() {}, end() {} };
 
-/** The view for a style; `auto` looks at stderr and at `--quiet`. */
+/** `auto` depends on stderr and `--quiet`. */
 export function makeProgress(style: ProgressStyle, isQuiet: boolean): ProgressView {
   if (style === 'json') return new JsonView();
   if (style === 'none' || isQuiet) return SILENT;

@@ -1,4 +1,4 @@
-/** Formats a sync report as text. Pure functions: nothing is printed here. */
+/** Formats a sync report as text. Pure. */
 import type { MediaProblem, SyncReport } from '../../base/types';
 import { meansMissing } from '../exit-codes';
 import { count, formatDuration, printable } from './format';
@@ -33,11 +33,12 @@ export function summaryOf(report: SyncReport): string {
   return `${work} in ${formatDuration(report.elapsedMs)}${tail}`;
 }
 
-/** All that a person should read after a sync: summary, first problems, where to see the rest. */
+/** The whole report: summary, first problems, and where to see the rest. */
 export function describeReport(report: SyncReport): string {
   return [
     summaryOf(report),
     ...(report.dryRun ? [] : [`${count(report.framesTotal, 'frame')} can be searched now`]),
+    ...describeModelChange(report),
     ...describeAbsent(report),
     ...describeOtherSampling(report),
     ...describeMissing(report.problems),
@@ -45,7 +46,7 @@ export function describeReport(report: SyncReport): string {
   ].join('\n');
 }
 
-/** The short form before a search: undefined when nothing is worth a line. */
+/** The short report before a search; undefined if there is no news. */
 export function describeNews(report: SyncReport): string | undefined {
   const { added, changed, moved, removed, ignored, indexed, failed, heldBack, unreachable } =
     report;
@@ -61,7 +62,24 @@ export function describeNews(report: SyncReport): string | undefined {
   ].join('\n');
 }
 
-/** Reports missing or unreadable files that were kept, why, and how to override. */
+function describeModelChange({ modelChange }: SyncReport): string[] {
+  if (modelChange === undefined) return [];
+  const { isDone, problem, frames, framesWaiting } = modelChange;
+  const [from, to] = [printable(modelChange.from), printable(modelChange.to)];
+  if (isDone) {
+    return [
+      `  searches use ${to} now, before ${from}: ${count(frames, 'frame')} embedded anew; ` +
+        'to go back: sightline sync --undo',
+    ];
+  }
+  const why = problem === undefined ? '' : `: ${printable(problem.reason)} (${problem.code})`;
+  return [
+    `  searches still use ${from}: ${count(framesWaiting, 'frame')} could not be embedded with ${to}${why}. ` +
+      'The next sync tries again; to keep the model: sightline sync --undo',
+  ];
+}
+
+/** Missing or unreadable files that were kept, why, and how to remove them. */
 function describeAbsent({ heldBack, heldBackReasons, unreachable }: SyncReport): string[] {
   const lines: string[] = [];
   if (heldBack > 0) {
@@ -80,7 +98,7 @@ function describeAbsent({ heldBack, heldBackReasons, unreachable }: SyncReport):
   return lines;
 }
 
-/** Reports files to which the options did not apply, and how to override. */
+/** Files that were sampled with other options, and how to sample them again. */
 function describeOtherSampling({ otherSampling }: SyncReport): string[] {
   if (otherSampling === 0) return [];
   const files = count(otherSampling, 'file');
@@ -91,7 +109,7 @@ function describeOtherSampling({ otherSampling }: SyncReport): string[] {
   ];
 }
 
-/** A missing ffmpeg gives one line with its remedy, not one per video. */
+/** One line if ffmpeg is missing, not one per video. */
 function describeMissing(problems: readonly MediaProblem[]): string[] {
   const missing = problems.filter((problem) => meansMissing(problem.code));
   const first = missing[0];

@@ -1,4 +1,4 @@
-/** `backup`: a copy of the library, also while another process is writing to it. */
+/** `backup`: copies the library, even while another process writes to it. */
 import { makeError } from '../../base/errors';
 import { backupLibrary, type LibraryBackupReport } from '../../library/backup';
 import { EXIT, type ExitCode } from '../exit-codes';

@@ -1,11 +1,11 @@
-/** `bench`: runs the benchmark suite of a source checkout with the options given. */
+/** `bench`: runs the benchmark suite. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { makeError } from '../../base/errors';
 import { EXIT, type ExitCode } from '../exit-codes';
 
-/** dist/lib/cli/verbs -> dist/bench: the suite is not in the published package. */
+/** From dist/lib/cli/verbs. */
 const SUITE = path.resolve(__dirname, '../../../bench/main.js');
 
 export async function runBenchVerb(args: readonly string[]): Promise<ExitCode> {
@@ -15,7 +15,7 @@ export async function runBenchVerb(args: readonly string[]): Promise<ExitCode> {
       'the benchmark suite comes with the source, not with the package: clone the repository and run "npm run bench"',
     );
   const child = spawn(process.execPath, [SUITE, ...args], { stdio: 'inherit' });
-  // The suite is in our process group and gets Ctrl-C itself: wait for it to end.
+  // The suite is in the same process group and receives Ctrl-C itself: wait for its end.
   const ignore = (): void => {};
   process.on('SIGINT', ignore);
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(

@@ -1,4 +1,5 @@
-/** `config print`: the settings in force and, when asked, where each one comes from. */
+/** `config [print]`: the settings in force and their origins. */
+import { makeError } from '../../base/errors';
 import { isSecret, SETTING_NAMES, type Origin } from '../../config';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { printable } from '../output/format';
@@ -6,10 +7,16 @@ import type { Io } from '../output/io';
 import { startSession, type Flags } from '../session';
 
 export async function runConfigVerb(
-  root: string | undefined,
+  words: readonly string[],
   flags: Flags,
   io: Io,
 ): Promise<ExitCode> {
+  const [root, ...more] = words[0] === 'print' ? words.slice(1) : words;
+  if (more.length > 0)
+    throw makeError(
+      'ERR_ARG_TYPE',
+      `config takes one folder, not also ${printable(more[0] ?? '')}`,
+    );
   const { settings, origins } = startSession(root, flags, io).config;
   const rows = SETTING_NAMES.map((name) => {
     const value = settings[name] ?? null;

@@ -1,9 +1,10 @@
-/** `demo`: draws a sample library, syncs it as any folder, searches it, serves it. */
+/** `demo`: draws a sample library, syncs, searches and serves it. */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf, makeError } from '../../base/errors';
 import { LIBRARY_FOLDER } from '../../base/files/names';
 import type { Library } from '../../library/types';
+import type { RunningServer } from '../../server';
 import { prepareSampleLibrary, type PreparedSample } from '../../library/sample-library';
 import type { SearchResponse } from '../../base/types';
 import { EXIT, type ExitCode } from '../exit-codes';
@@ -17,10 +18,10 @@ import { describeReport } from '../output/sync-report';
 import { exitCodeOfSync, runSync, type SyncOutcome } from '../sync-run';
 import { invitation, serveUntilStopped } from './serve';
 
-/** What the sample holds: one in several pictures, two in one moment of a video each. */
+/** The first is in several pictures, the others in one moment of a video each. */
 const QUERIES = ['a red heart', 'four black triangles', 'white rings and a purple arrow on water'];
 const HITS_SHOWN = 5;
-/** Ports tried after the first one when nobody asked for a certain port. */
+/** Further ports to try if none was chosen. */
 const MORE_PORTS = 20;
 
 interface Phases {
@@ -41,7 +42,7 @@ export async function runDemoVerb(
   const phases: Phases = { draw: performance.now() - drawStarted, sync: 0, search: 0 };
   tellSample(io, dir, sample, phases.draw);
 
-  // Whatever the environment says, the sample has its own library and the model that knows it.
+  // Overrides the environment: the built-in model is the one that knows the sample.
   const own = { library: path.join(dir, LIBRARY_FOLDER), model: 'builtin' };
   const session = startSession(dir, { ...flags, ...own }, io);
   const outcome = await syncAndSearch(session, style, { dir, sample, phases });
@@ -150,7 +151,7 @@ function tellPhases(io: Io, phases: Phases): void {
   );
 }
 
-/** A sample that an older built-in model embedded is embedded again: the folder is ours alone. */
+/** Embeds again what an older built-in model has embedded. */
 async function openSample(session: Session): Promise<Library> {
   try {
     return await openSession(session);
@@ -164,22 +165,24 @@ async function openSample(session: Session): Promise<Library> {
   }
 }
 
-/** Read-only, so that searches and syncs of the sample can run beside the page. */
+/** Opens read-only, so that the sample can be synced while it is served. */
 async function serve(session: Session): Promise<void> {
   const { io, config } = session;
   const { host, port } = config.settings;
   const isAsked = config.origins.port.from !== 'default';
   await using library = await openSession(session, { readOnly: true });
-  const announce = (url: string): void => {
-    const text = invitation(url, library.stats().frames);
-    // With --json the one document is out already.
+  const announce = (server: RunningServer): void => {
+    const text = invitation(server, library.stats().frames);
+    // With --json, stdout already has its one document.
     if (io.isJson) io.note(text);
     else io.line(`\n${text}`);
   };
-  await serveUntilStopped(io, library, { host, port }, announce, isAsked ? 0 : MORE_PORTS);
+  await serveUntilStopped(io, library, { host, port }, announce, {
+    morePorts: isAsked ? 0 : MORE_PORTS,
+  });
 }
 
-/** A path as short as it can be said from here. */
+/** The path relative to the current folder, if that is shorter. */
 function shown(dir: string): string {
   const relative = path.relative(process.cwd(), dir);
   return relative === '' || relative.startsWith('..') ? dir : relative;

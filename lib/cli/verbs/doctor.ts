@@ -1,4 +1,4 @@
-/** `doctor`: what is installed, what is missing, and what to do about it. */
+/** `doctor`: checks the installation and suggests remedies. */
 import { diagnose } from '../../library/diagnostics';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { printable } from '../output/format';

@@ -1,4 +1,4 @@
-/** `embed`: vectors of texts, pictures, sounds or videos, without a library. */
+/** `embed`: embeddings of texts, pictures, audio or video files, without a library. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,7 +13,7 @@ import { startSession, type Flags } from '../session';
 
 type Kind = 'text' | 'image' | 'audio' | 'video';
 
-/** Inputs under way: enough to keep the model busy; sounds and videos bring an ffmpeg each. */
+/** Concurrent inputs: enough to fill batches; audio and video start an ffmpeg each. */
 const AT_ONCE: Readonly<Record<Kind, number>> = { text: 32, image: 32, audio: 2, video: 2 };
 
 interface Source {
@@ -77,8 +77,8 @@ async function openSource(
     const files = await open(chosen, encoder);
     return { ...files, model: files.model.id };
   }
-  // Said for this command, the model's name means whatever is embedded here; said in the environment,
-  // it is that of pictures where there is one for texts.
+  // A --model flag is for this command's kind of input. From elsewhere, `model` is for pictures if there
+  // is a `textModel`.
   const isOfTexts = origins.model.from === 'flag' || settings.textModel === undefined;
   const textModel = isOfTexts ? chosen : settings.textModel;
   const service = await openEmbeddingService({
@@ -101,7 +101,7 @@ async function openSource(
   };
 }
 
-/** The inputs as typed, or the lines of the standard input, a few at a time. */
+/** The arguments, or the lines of standard input, in parts of `size`. */
 async function* inParts(inputs: readonly string[], size: number): AsyncGenerator<string[]> {
   let part: string[] = [];
   for (const input of inputs) {
@@ -118,7 +118,7 @@ async function* inParts(inputs: readonly string[], size: number): AsyncGenerator
   if (part.length > 0) yield part;
 }
 
-/** Each by itself, so that one damaged input costs the others nothing; the encoder joins them. */
+/** One call per input, so that a damaged one fails alone; the encoder batches them. */
 function embedPart(source: Source, part: readonly string[]): Promise<Outcome[]> {
   return Promise.all(
     part.map(async (input): Promise<Outcome> => {
@@ -132,7 +132,7 @@ function embedPart(source: Source, part: readonly string[]): Promise<Outcome[]> 
   );
 }
 
-/** What concerns one input; anything else, such as a missing model, ends the command. */
+/** Errors of one input; others, such as a missing model, end the command. */
 const OF_ONE_INPUT = /^ERR_(MEDIA_|ARG_|ENCODE$|IO$|TIMEOUT$)/;
 
 async function bytesOf(file: string): Promise<Buffer> {
@@ -143,7 +143,7 @@ async function bytesOf(file: string): Promise<Buffer> {
   }
 }
 
-/** Row i of the file is the input that was printed with `row: i`. */
+/** Row i belongs to the input printed with `row: i`. */
 async function writeRows(file: string, rows: readonly Float32Array[], dim: number): Promise<void> {
   const data = new Float32Array(rows.length * dim);
   rows.forEach((row, i) => data.set(row, i * dim));

@@ -1,4 +1,4 @@
-/** `search`: brings the library up to date, asks it, prints hits. */
+/** `search`: syncs the library, searches it, prints hits. */
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { makeError, messageOf } from '../../base/errors';
@@ -13,7 +13,7 @@ import { isFolder, openForSearch, openSession, startSession, syncOptionsOf } fro
 import type { Flags, Session } from '../session';
 import { syncFirst } from '../sync-run';
 
-/** Pictures larger than this are not queries but mistakes. */
+/** A larger file is a mistake. */
 const MAX_QUERY_IMAGE_BYTES = 64 * 1024 * 1024;
 
 const COLUMNS: readonly Column[] = [
@@ -47,10 +47,7 @@ export async function runSearchVerb(
   }
 }
 
-/**
- * What is asked and where. With `--image` or `--like` there is no query text, so the first word is
- * the root.
- */
+/** With `--image` or `--like` there is no query text: the first argument is the root. */
 function readQuery(
   words: readonly string[],
   flags: Flags,
@@ -78,7 +75,7 @@ function tooManyWords(words: readonly string[], isTextless: boolean): Error {
   );
 }
 
-/** A second word that is no folder is mostly a query without quotes: say so. */
+/** A second argument that is no folder is mostly a query without quotes. */
 function startSessionOfSearch(
   words: readonly string[],
   root: string | undefined,
@@ -144,7 +141,7 @@ async function readyLibrary(
   hasText: boolean,
 ): Promise<{ library: Library; isInterrupted: boolean }> {
   const { library, isWriter } = await openForQuery(session, flags);
-  // Beside the look for new files; if it fails, the search says why.
+  // Loads the model while files are scanned; if it fails, the search reports why.
   if (hasText) library.embeddings.warm(['instruction']).catch(() => undefined);
   if (!isWriter) return { library, isInterrupted: false };
   try {
@@ -163,14 +160,33 @@ async function readyLibrary(
 function print(session: Session, response: SearchResponse, flags: Flags): void {
   const { io } = session;
   const { results } = response;
+  // Before the first result, so that it is not taken for the best the program can do.
+  if (response.hint !== undefined) io.note(`note: ${response.hint}`);
   if (io.isJson) io.json(response);
   else if (flags.ndjson === true) for (const hit of results) io.line(JSON.stringify(hit));
   else if (flags.paths === true || flags.null === true) printPaths(session, results, flags);
-  else if (results.length > 0) io.table(COLUMNS, results.map(rowOf));
-  if (response.hint !== undefined) io.note(`note: ${response.hint}`);
+  else {
+    printTable(session, response);
+    return;
+  }
   if (results.length === 0) io.note('nothing found');
-  else if (!io.isJson)
-    io.note(`${count(results.length, 'hit')} in ${response.took_ms.toFixed(1)} ms`);
+  else if (!io.isJson) noteHits(io, results.length, response);
+}
+
+const noteHits = (io: Io, hits: number, { took_ms }: SearchResponse): void =>
+  io.note(`${count(hits, 'hit')} in ${took_ms.toFixed(1)} ms`);
+
+/** For people: what would be shown as 0.000 is no hit, unless it was asked for. */
+function printTable({ io, config }: Session, response: SearchResponse): void {
+  const isAsked = config.origins.minSimilarity.from !== 'default';
+  const shown = response.results.filter((hit) => isAsked || hit.similarity >= 0.0005);
+  const others = response.results.length - shown.length;
+  if (shown.length > 0) {
+    io.table(COLUMNS, shown.map(rowOf));
+    noteHits(io, shown.length, response);
+  } else io.note('nothing found');
+  if (others > 0)
+    io.note(`${others} more have nothing in common with the query (--min-similarity 0 shows them)`);
 }
 
 function rowOf(hit: SearchResult, rank: number): readonly string[] {
@@ -183,7 +199,7 @@ function rowOf(hit: SearchResult, rank: number): readonly string[] {
   ];
 }
 
-/** Each file once, best first, as a path that works from here. With -0 raw and NUL-terminated. */
+/** Each file once, best first, relative to the current folder; with -0 unescaped and NUL-terminated. */
 function printPaths(session: Session, results: readonly SearchResult[], flags: Flags): void {
   const paths = new Set(results.map((hit) => path.join(session.shownRoot, hit.media_path)));
   for (const file of paths) {

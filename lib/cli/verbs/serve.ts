@@ -1,23 +1,20 @@
-/** `serve`: the HTTP server and its page, until Ctrl-C or SIGTERM. */
+/** `serve`: the HTTP server and its page, until SIGINT or SIGTERM; a sync behind it. */
 import { isLibraryError, makeError } from '../../base/errors';
 import type { Library } from '../../library/types';
-import { startServer } from '../../server';
+import { startServer, type RunningServer, type StartOptions } from '../../server';
 import { openEmbeddingService, type EmbeddingService } from '../../service';
+import { BackgroundSync } from '../background-sync';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, printable } from '../output/format';
 import { untilInterrupted } from '../interrupt';
 import type { Io } from '../output/io';
-import type { ProgressStyle } from '../output/progress-style';
-import { rememberRules } from '../remembered-rules';
-import { openForSearch, openSession, startSession, syncOptionsOf } from '../session';
+import { openSession, startSession } from '../session';
 import type { Flags, Session } from '../session';
-import { syncFirst } from '../sync-run';
 
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-  readonly token?: string | undefined;
-}
+export type Address = Pick<
+  StartOptions,
+  'host' | 'token' | 'allowedHosts' | 'corsOrigins' | 'sync'
+> & { readonly port: number };
 
 export async function runServeVerb(
   root: string | undefined,
@@ -25,17 +22,25 @@ export async function runServeVerb(
   io: Io,
 ): Promise<ExitCode> {
   const session = startSession(root, flags, io);
+  warnOfProxy(session);
   if (flags.embedOnly === true) return serveEmbeddings(session);
-  if (flags.sync !== false && (await syncBefore(session, flags)) === 'interrupted')
-    return EXIT.interrupted;
-  // Read-only, so that "sightline sync" can run beside the server, which notices what it commits.
-  const { textModel } = session.config.settings;
-  await using library = await openSession(session, { readOnly: true, textModel });
-  await serveUntilStopped(io, library, addressOf(session), (url) => {
-    const { frames } = library.stats();
-    if (io.isJson) io.json({ url, frames });
-    else io.line(invitation(url, frames));
-  });
+  const sync = flags.sync === false ? undefined : await BackgroundSync.open(session, flags);
+  try {
+    // Read-only, so that `sightline sync` can run meanwhile; the server notices its commits.
+    const { textModel } = session.config.settings;
+    await using library = await openSession(session, { readOnly: true, textModel });
+    const address = { ...addressOf(session), ...(sync && { sync: () => sync.state }) };
+    const announce = (server: RunningServer): void => {
+      const { frames } = library.stats();
+      if (io.isJson) io.json({ url: server.url, addresses: server.addresses, frames });
+      else io.line(invitation(server, frames));
+    };
+    await serveUntilStopped(io, library, address, announce, {
+      beside: (signal) => sync?.run(signal) ?? Promise.resolve(),
+    });
+  } finally {
+    await sync?.close();
+  }
   return EXIT.ok;
 }
 
@@ -49,58 +54,68 @@ async function serveEmbeddings(session: Session): Promise<ExitCode> {
     encoder: { device },
     onNotice: (line) => io.note(`note: ${printable(line)}`),
   });
-  await serveUntilStopped(io, service, addressOf(session), (url) => {
+  await serveUntilStopped(io, service, addressOf(session), ({ url, addresses }) => {
     const { instruction, image } = service.models;
-    if (io.isJson) io.json({ url, models: { text: instruction.id, image: image.id } });
-    else io.line(`embeddings at ${url}/v1/embeddings  (Ctrl-C stops)`);
+    const models = { text: instruction.id, image: image.id };
+    if (io.isJson) io.json({ url, addresses, models });
+    else io.line(`embeddings at ${addresses[0] ?? url}/v1/embeddings  (Ctrl-C stops)`);
   });
   return EXIT.ok;
 }
 
-/** Brings the library up to date, unless another process is doing so. */
-async function syncBefore(session: Session, flags: Flags): Promise<'done' | 'interrupted'> {
-  const { library, isWriter } = await openForSearch(session);
-  try {
-    if (!isWriter) return 'done';
-    rememberRules(session, flags, library.dir);
-    const style = flags.progress as ProgressStyle;
-    const options = syncOptionsOf(session, flags);
-    const outcome = await syncFirst(session.io, library, options, style);
-    return outcome.isInterrupted ? 'interrupted' : 'done';
-  } finally {
-    await library.close();
-  }
+/** Who may be reached by a proxy is reached by everybody whom the proxy lets through. */
+function warnOfProxy({ io, config }: Session): void {
+  const { allowHost, token } = config.settings;
+  if (allowHost.length > 0 && token === undefined)
+    io.note(
+      `note: no token is set, so whoever reaches ${printable(allowHost.join(', '))} sees the library`,
+    );
 }
 
-export const invitation = (url: string, frames: number): string =>
-  `${count(frames, 'frame')} at ${url}  (Ctrl-C stops)`;
+/** The address that others can open first, if there is one. */
+export function invitation({ url, addresses }: RunningServer, frames: number): string {
+  const [first, ...more] = addresses;
+  const others = first === undefined ? [] : [...more, url];
+  const also = others.length === 0 ? '' : `also ${others.join(', ')}; `;
+  return `${count(frames, 'frame')} at ${first ?? url}  (${also}Ctrl-C stops)`;
+}
 
 function addressOf(session: Session): Address {
-  const { host, port, token } = session.config.settings;
-  return { host, port, token };
+  const { host, port, token, allowHost, corsOrigin } = session.config.settings;
+  return { host, port, token, allowedHosts: allowHost, corsOrigins: corsOrigin };
+}
+
+export interface ServeOptions {
+  /** Runs beside the server, once it listens; ends when the signal fires. */
+  readonly beside?: (signal: AbortSignal) => Promise<void>;
+  /** How many following ports to try when the port is taken. */
+  readonly morePorts?: number;
 }
 
 /**
  * Serves and resolves after a clean stop.
  *
  * @param announce  called once the server listens
- * @param morePorts  how many following ports to try when the port is taken
  */
 export async function serveUntilStopped(
   io: Io,
   served: Library | EmbeddingService,
   address: Address,
-  announce: (url: string) => void,
-  morePorts = 0,
+  announce: (server: RunningServer) => void,
+  { beside, morePorts = 0 }: ServeOptions = {},
 ): Promise<void> {
   await untilInterrupted(io, 'stopping', async (signal) => {
     const server = await listen(io, served, address, morePorts);
-    announce(server.url);
-    if (!signal.aborted)
-      await new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
-    await server.close();
+    announce(server);
+    const stopped = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    try {
+      await Promise.all([stopped, beside?.(signal)]);
+    } finally {
+      await server.close();
+    }
   });
 }
 
@@ -111,9 +126,9 @@ async function listen(
   address: Address,
   morePorts: number,
 ): ReturnType<typeof startServer> {
-  const { host, port, token } = address;
+  const { host = '127.0.0.1', port } = address;
   try {
-    return await startServer(served, { host, port, token });
+    return await startServer(served, address);
   } catch (cause) {
     if (!isLibraryError(cause) || cause.code !== 'ERR_PORT_IN_USE') throw cause;
     if (morePorts === 0)

@@ -1,4 +1,4 @@
-/** `stats`: figures about a library, or the list of everything that was left out and why. */
+/** `stats`: figures about a library; or the files that are not searchable, and why. */
 import type { ExitCode } from '../exit-codes';
 import { EXIT } from '../exit-codes';
 import { formatBytes, formatFacts, printable } from '../output/format';
@@ -24,8 +24,9 @@ export async function runStatsVerb(
     return EXIT.ok;
   }
   const stats = library.stats();
+  const disk = await library.diskUsage();
   if (io.isJson) {
-    io.json(stats);
+    io.json({ ...stats, disk });
     return EXIT.ok;
   }
   const rules = session.config.settings.ignore;
@@ -39,7 +40,7 @@ export async function runStatsVerb(
       ['pictures', n(stats.images)],
       ['videos', n(stats.videos)],
       ['frames', n(stats.frames)],
-      // Shown when there are any: mostly there are none.
+      // Rare, so shown only if there are any.
       ...(stats.framesFailed > 0 ? [['not embedded', n(stats.framesFailed)] as const] : []),
       ['pending', n(stats.media.pending)],
       ['skipped', n(stats.media.skipped)],
@@ -50,9 +51,17 @@ export async function runStatsVerb(
       ['graph', `${n(stats.hnswNodes)} nodes, top level ${stats.maxLevel}`],
       ['kernel', stats.kernel],
       ['vectors', printable(stats.vectorStore)],
-      ['on disk', formatBytes(stats.bytesOnDisk)],
+      ...(stats.recovered === undefined
+        ? []
+        : [['recovered', printable(stats.recovered)] as const]),
+      [
+        'on disk',
+        `${formatBytes(disk.total)} (frames ${formatBytes(disk.frames)}, vectors ${formatBytes(disk.vectors)}, other ${formatBytes(disk.other)})`,
+      ],
     ]),
   );
+  if (stats.recovered !== undefined)
+    io.note('this is a copy that lacks its end; "sightline sync" embeds again what it lacks');
   if (stats.heldBack > 0)
     io.note(
       'files gone at once are kept; if they are really gone: sightline sync --confirm-removals',

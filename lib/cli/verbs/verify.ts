@@ -1,4 +1,4 @@
-/** `verify`: reads everything and says what is wrong. */
+/** `verify`: checks all files of a library. */
 import { EXIT, type ExitCode } from '../exit-codes';
 import { count, printable } from '../output/format';
 import type { Io } from '../output/io';
@@ -12,7 +12,7 @@ export async function runVerifyVerb(
   const session = startSession(root, flags, io);
   const isRepair = flags.repair === true;
   await using library = await openSession(session, { readOnly: !isRepair, create: false });
-  // Only the documented fields: the library may add its own for its own use.
+  // Only the documented fields.
   const { ok, problems, rowsChecked, framesChecked } = await library.verify(
     isRepair ? { repair: true } : {},
   );

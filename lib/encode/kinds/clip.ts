@@ -117,6 +117,7 @@ function tower<Input>(
     family: config.family,
     folder,
     file: graph?.file ?? path.join(folder, name),
+    weights: graph?.sums,
     dim,
     threads: settings.threadsPerWorker,
     device: settings.device,

@@ -73,7 +73,8 @@ export function openTower<Input>(
   options: EncoderOptions,
 ): ItemEncoder<Input> {
   const { threadsPerWorker: threads, device } = settings;
-  const setup: WorkerSetup = { ...recipe, folder, file: graph.file, threads, device };
+  const { file, sums: weights } = graph;
+  const setup: WorkerSetup = { ...recipe, folder, file, weights, threads, device };
   const pool = new TowerPool(setup, settings, noticesOf(options));
   return towerEncoder(kind, identity, recipe.dim, pool, settings);
 }

@@ -65,6 +65,10 @@ export class TowerSession {
     }
   }
 
+  release(): Promise<void> {
+    return this.session.release();
+  }
+
   /** Milliseconds in the runtime since the last call. */
   takeSpentMs(): number {
     const spent = this.spentMs;

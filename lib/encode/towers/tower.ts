@@ -2,6 +2,8 @@
  * A loaded tower: turns the inputs of a task into raw rows. Each modality is a file of its own, loaded by
  * name, so that a text worker never loads the image library.
  */
+import { makeError } from '../../base/errors';
+import { isAsSummed } from '../../models/file-hash';
 import { TowerSession } from './session';
 import { toWire, type TaskInput, type WireError, type WorkerSetup } from '../task';
 import { TextTokenizer } from '../preprocess/tokenizer';
@@ -21,8 +23,40 @@ export interface Tower {
   embed(input: TaskInput, errors: ItemErrors): Promise<Rows>;
 }
 
-/** @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID */
+/**
+ * Loads what was opened: a model is loaded when it is first needed, and again after it was given up, and its
+ * folder may hold another one by then.
+ *
+ * @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID | ERR_MODEL_HASH
+ */
 export async function loadTower(setup: WorkerSetup): Promise<Tower> {
+  await assertAsOpened(setup);
+  const tower = await load(setup);
+  try {
+    // It may have been replaced while it was read.
+    await assertAsOpened(setup);
+    return tower;
+  } catch (error) {
+    await tower.session.release();
+    throw error;
+  }
+}
+
+async function assertAsOpened({ weights = [] }: WorkerSetup): Promise<void> {
+  for (const weight of weights) {
+    const { file } = weight;
+    // Of a file that is missing or cannot be read, loading says so.
+    if (await isAsSummed(file, weight).catch(() => true)) continue;
+    throw makeError(
+      'ERR_MODEL_HASH',
+      `${file} is not the file that was opened: its vectors would not fit those that are there. Put the ` +
+        'former file back, or close what was opened and open it again with the new model',
+      { details: { file, opened: weight.sha256 } },
+    );
+  }
+}
+
+async function load(setup: WorkerSetup): Promise<Tower> {
   switch (setup.modality) {
     case 'image':
     case 'video':

@@ -1,9 +1,6 @@
 /**
- * Parses ffmpeg's AU output as it arrives: a header with the number of channels, then frames of big-endian
- * float32, which are averaged into one channel. Only the mono samples are kept.
- *
- * AU, because its header is six numbers and holds the one unknown: the number of channels. Header: magic,
- * offset of the data, its length, encoding, rate, channels.
+ * Parses ffmpeg's AU output as it arrives: a header of six numbers (magic, offset of the data, length,
+ * encoding, rate, channels), then big-endian float32 frames, which are averaged to mono.
  */
 import type { Readable } from 'node:stream';
 import { makeError } from '../../base/errors';
@@ -12,12 +9,12 @@ const MAGIC = 0x2e736e64;
 const HEADER_BYTES = 24;
 const ENCODING_FLOAT32 = 6;
 const MAX_HEADER_BYTES = 4096;
-/** More channels than any recording has; each costs time, not memory. */
+/** Each channel costs time, not memory. */
 const MAX_CHANNELS = 1024;
 
 /**
- * @param maxSamples  what comes after is read and dropped
- * @returns mono samples, the mean of the channels; undefined when the stream ends before its header
+ * @param maxSamples  later samples are read and dropped
+ * @returns mono samples, the mean of the channels; undefined if the stream ends before its header
  * @throws ERR_INTERNAL for a stream in another format than requested
  */
 export async function readMono(
@@ -55,7 +52,7 @@ function readHeader(bytes: Buffer): { bytes: number; channels: number } | undefi
   return bytes.length < size ? undefined : { bytes: size, channels };
 }
 
-/** Grows by doubling: most sounds are short. */
+/** Grows by doubling: most files are short. */
 class MonoSamples {
   private values = new Float32Array(1 << 16);
   private count = 0;
@@ -69,7 +66,7 @@ class MonoSamples {
     return this.values.slice(0, this.count);
   }
 
-  /** Takes whole frames. @returns bytes used */
+  /** Consumes whole frames. @returns bytes used */
   take(bytes: Buffer): number {
     const { channels } = this;
     const frames = Math.floor(bytes.length / (4 * channels));

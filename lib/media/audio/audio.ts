@@ -15,9 +15,9 @@ import { SNIFF_BYTES } from '../sniff';
 import { inputArgs } from '../video/video-args';
 import { followLog } from '../video/video-run';
 
-/** What wav2vec2 models were trained with. */
+/** Sample rate of wav2vec2. */
 export const DEFAULT_SAMPLE_RATE = 16_000;
-/** Spec 001, for the memory of the model. */
+/** Spec 001. */
 export const DEFAULT_AUDIO_SECONDS = 90;
 
 export interface DecodeAudioOptions {
@@ -39,12 +39,12 @@ export interface DecodedAudio {
 }
 
 /**
- * Decodes the first audio stream of a sound or video file from its beginning.
+ * Decodes the first audio stream of an audio or video file from its beginning.
  *
- * @throws ERR_FFMPEG_MISSING | ERR_MEDIA_UNSUPPORTED (no sound in it, no samples, or no known format) |
+ * @throws ERR_FFMPEG_MISSING | ERR_MEDIA_UNSUPPORTED (no audio stream, no samples, or unknown format) |
  *   ERR_MEDIA_DECODE | ERR_MEDIA_LIMIT | ERR_MEDIA_MISSING | ERR_MEDIA_CHANGED | ERR_TIMEOUT |
  *   ERR_ABORTED | ERR_ARG_RANGE
- * Cost: memory of the samples, 5.8 MB for 90 s; the file is never held.
+ * Cost: memory of the samples, 5.8 MB for 90 s.
  */
 export async function decodeAudio(
   file: { readonly absPath: string },
@@ -75,14 +75,14 @@ export async function decodeAudio(
   }
 }
 
-/** The child is gone when this ends, whichever way it ends. */
+/** The child has ended when this settles. */
 async function run(
   child: FfmpegProcess,
   maxSamples: number,
 ): Promise<{ samples: Float32Array; complaint?: string }> {
   try {
     const { log, ended } = followLog(child);
-    // Nothing is written there; unread it would never close.
+    // Unused, but it must be read to be closed.
     child.index.resume();
     const samples = await child.watch(readMono(child.frames, maxSamples), LIMITS.videoStallMs);
     const death = await child.watch(child.end(), LIMITS.videoStallMs);

@@ -1,6 +1,6 @@
 /**
- * The colour map as a table for ffmpeg's `lut3d`: every ffmpeg has that filter, while zscale and libplacebo
- * depend on the build; and videos get exactly the function that pictures get.
+ * The colour map as a table for ffmpeg's `lut3d`, which every build has, unlike zscale and libplacebo; so
+ * videos and pictures use the same function.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import path from 'node:path';
 import { colorMap } from './map';
 import type { ColorSignal } from './signal';
 
-/** Points per axis: values in between are interpolated linearly, and the curve has a knee. */
+/** Points per axis; values in between are interpolated linearly. */
 const SIZE = 65;
 
 let folder: string | undefined;
@@ -17,7 +17,7 @@ const written = new Map<string, string>();
 /**
  * Writes the table of a signal once per process.
  *
- * @returns a private folder, gone when this process ends, and the file's name in it
+ * @returns a private folder, removed when this process ends, and the file's name
  */
 export function cubeFile(signal: ColorSignal): { dir: string; name: string } {
   if (folder === undefined) {
@@ -33,7 +33,7 @@ export function cubeFile(signal: ColorSignal): { dir: string; name: string } {
   return { dir: folder, name };
 }
 
-/** In the format of .cube files: red changes fastest. */
+/** The .cube format: red changes fastest. */
 export function cubeText(signal: ColorSignal): string {
   const map = colorMap(signal);
   const rgb = new Float64Array(3);

@@ -1,11 +1,10 @@
 /**
- * Converts colours of other spaces to sRGB: linear light, gamut, tone, sRGB. One function for pictures (per
- * pixel) and videos (sampled into a table for ffmpeg), so that both look alike. Pure.
+ * Converts colours to sRGB: linear light, gamut, tone, sRGB. Used per pixel for pictures, and as a table for
+ * videos. Pure.
  *
- * Brightness: 203 cd/m2 is the white of a page (ITU-R BT.2408) and becomes sRGB's white. Light below `KNEE`
- * is kept, brighter light is compressed towards 1 with the hue kept. The curve is fixed and ignores the
- * file's MaxCLL, which is often 0, missing or wrong; besides, a headroom-dependent brightness would give
- * one scene two embeddings.
+ * Reference white, 203 cd/m2 (ITU-R BT.2408), becomes sRGB's white. Light below `KNEE` is kept, brighter
+ * light is compressed towards 1 with its hue. The curve ignores the file's MaxCLL, which is often missing or
+ * wrong, and would give one scene different embeddings.
  *
  * Source: ITU-R BT.2100 (PQ and HLG), BT.2408 (reference white), IEC 61966-2-1 (sRGB), BT.2020 and
  * SMPTE EG 432-1 (primaries).
@@ -13,15 +12,15 @@
 import { types } from 'node:util';
 import { isHdr, PRIMARIES, TRANSFER, type ColorSignal } from './signal';
 
-/** Changes three numbers in place: coded values, 0 to 1, in; sRGB, 0 to 1, out. */
+/** Maps coded values to sRGB in place, both 0 to 1. */
 export type ColorMap = (rgb: Float64Array) => void;
 
 const REFERENCE_WHITE = 203;
-/** An HLG picture is made for a display of this peak, with the system gamma 1.2. */
+/** Nominal peak of an HLG display, with system gamma 1.2. */
 const HLG_PEAK = 1000;
 const KNEE = 0.93;
 
-/** Linear light, 1 is the reference white, to the primaries of sRGB; row by row. */
+/** Matrices from linear light to the primaries of sRGB, by rows. */
 const TO_BT709: Readonly<Record<number, readonly number[]>> = {
   [PRIMARIES.bt2020]: [
     1.660491, -0.587641, -0.07285, -0.12455, 1.1329, -0.008349, -0.018151, -0.100579, 1.11873,
@@ -31,7 +30,7 @@ const TO_BT709: Readonly<Record<number, readonly number[]>> = {
   ],
 };
 
-/** Makes the function for one kind of signal. Unknown code points count as those of sRGB. */
+/** Unknown code points count as those of sRGB. */
 export function colorMap(signal: ColorSignal): ColorMap {
   const primaries = signal.primaries === PRIMARIES.dciP3 ? PRIMARIES.displayP3 : signal.primaries;
   const matrix = TO_BT709[primaries];
@@ -74,7 +73,7 @@ function lightOf(transfer: number): ColorMap {
   };
 }
 
-/** The function's own constants, by its names in BT.2100. */
+/** Constants and names of BT.2100. */
 function pqLight(value: number): number {
   const [m1, m2, c1, c2, c3] = [0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875];
   const power = value ** (1 / m2);
@@ -82,7 +81,7 @@ function pqLight(value: number): number {
   return (light * 10_000) / REFERENCE_WHITE;
 }
 
-/** Scene light to display light mixes the channels: its gamma acts on the luminance. */
+/** Scene light to display light: the gamma applies to luminance, so channels mix. */
 function hlgLight(rgb: Float64Array): void {
   const [a, b, c] = [0.17883277, 0.28466892, 0.55991073];
   for (let i = 0; i < 3; i++) {
@@ -105,10 +104,10 @@ function encodeSrgb(light: number): number {
 }
 
 /**
- * Pixels of another colour space as 8-bit sRGB.
+ * Converts pixels to 8-bit sRGB.
  *
- * @param pixels  interleaved, `channels` per pixel, the first three are colour; 8 or 16 bit
- * @returns 8 bit, as many channels; a fourth (alpha) is kept
+ * @param pixels  interleaved, 8 or 16 bit; the first three channels are colour
+ * @returns 8 bit, with the same channels; alpha is kept
  */
 export function mapPixels(
   pixels: Uint8Array | Uint16Array,

@@ -10,7 +10,7 @@ import { ffmpegEnvironment } from './ffmpeg-process';
 export interface Ffmpeg {
   /** Absolute path. */
   readonly ffmpeg: string;
-  /** ffprobe beside it, if there is one. We do not need it. */
+  /** ffprobe beside it, if present; not needed. */
   readonly ffprobe?: string;
   /** As ffmpeg words it, for example `5.1.9-0+deb12u1` or `N-112345-gabc`. */
   readonly version: string;

@@ -14,13 +14,13 @@ import { LIMITS } from '../limits';
 /** Descriptor of the media file inside the child; 3 is the frame index. */
 const MEDIA_FD = 4;
 
-/** Windows passes no descriptors on; a container may lack the folder. */
+/** Windows cannot pass descriptors; a container may lack the folder. */
 const hasDescriptorFolder = process.platform !== 'win32' && existsSync('/dev/fd');
 
 /**
- * How the child names its input. The descriptor where there is a way: it is the very file that was
- * checked, and no file name can be taken for an option, a protocol or a pattern. Else the absolute
- * path behind `file:`, which leaves a moment in which the file could be swapped for another.
+ * The input argument: the open descriptor if possible, because it is the file that was checked, and no name
+ * can be mistaken for an option, protocol or pattern. Else `file:` and the absolute path, which leaves a
+ * moment in which the file could be replaced.
  */
 export function inputName(absPath: string): string {
   return hasDescriptorFolder ? `file:/dev/fd/${MEDIA_FD}` : `file:${absPath}`;
@@ -57,7 +57,7 @@ export class FfmpegProcess {
   readonly frames: Readable;
   readonly index: Readable;
   readonly log: Readable;
-  /** Set when we killed it: the error that the run ends with. */
+  /** Why it was killed: the error of the run. */
   verdict: LibraryError | undefined;
   private readonly child: ChildProcess;
   private readonly exited: Promise<void>;
@@ -105,13 +105,13 @@ export class FfmpegProcess {
     this.kill(makeError('ERR_ABORTED', 'decoding was aborted'));
   };
 
-  /** Kills the group; the first reason given is kept. */
+  /** Kills the process group; the first reason is kept. */
   kill(verdict: LibraryError): void {
     this.verdict ??= verdict;
     if (this.child.pid !== undefined) killGroup(this.child.pid);
   }
 
-  /** Waits for `work` on the child's output; silence longer than `stallMs` ends the child. */
+  /** Waits for `work` on the child's output; kills the child after `stallMs`. */
   async watch<T>(work: Promise<T>, stallMs: number): Promise<T> {
     const timer = setTimeout(() => {
       this.kill(
@@ -125,7 +125,7 @@ export class FfmpegProcess {
     }
   }
 
-  /** Waits for the end; `undefined` for a clean one, else what went wrong with the process itself. */
+  /** Waits for the end; returns the error of the process, if any. */
   async end(): Promise<LibraryError | undefined> {
     await this.exited;
     this.release();
@@ -161,9 +161,8 @@ export class FfmpegProcess {
 }
 
 /**
- * The command that sets its own limits and then becomes ffmpeg. `ulimit` of the shell, because it is
- * everywhere; a limit the system does not know (`-v` on macOS) is left out. No limit on processes:
- * it would count every process of the user.
+ * The command that sets limits by the shell's `ulimit` and then becomes ffmpeg; limits that the system lacks
+ * (`-v` on macOS) are left out. The number of processes is not limited: it would count all of the user's.
  */
 export function limitedCommand(
   ffmpeg: string,
@@ -173,7 +172,7 @@ export function limitedCommand(
   if (process.platform === 'win32') return [ffmpeg, [...args]];
   const limits = [
     '-c 0',
-    // It writes to pipes only, which this limit leaves alone.
+    // Does not affect pipes, the only outputs.
     '-f 0',
     '-n 64',
     `-t ${cpuSeconds}`,

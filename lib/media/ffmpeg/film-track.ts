@@ -1,46 +1,45 @@
 /**
- * The video streams of a file: what ffmpeg says of each, and which of them is the film. A file may hold
- * more than one: a cover, a thumbnail strip, a small picture for previews, tracks that are switched off.
- * Pure.
+ * Parses ffmpeg's description of video streams and selects the main one: others may be covers, thumbnails,
+ * previews or disabled tracks. Pure.
  */
 import { PRIMARIES, TRANSFER, type ColorSignal } from '../color/signal';
 
 export interface FilmTrack {
-  /** Among all streams of the file, as ffmpeg counts. */
+  /** Among all streams of the file. */
   readonly index: number;
   readonly codec: string;
   /** As stored, before rotation and pixel aspect. */
   readonly width: number;
   readonly height: number;
-  /** Width of a pixel by its height. */
+  /** Width of a pixel divided by its height. */
   readonly pixelAspect: number;
   readonly fps: number | null;
-  /** What a player takes unasked. */
+  /** Marked as default. */
   readonly isDefault: boolean;
-  /** A cover or a thumbnail, by its own declaration. */
+  /** Marked as a cover or thumbnail. */
   readonly isStill: boolean;
   readonly bits: number;
-  /** Names of ffmpeg; `unknown` where the file says nothing. */
+  /** Names of ffmpeg; `unknown` if not stated. */
   readonly matrix: string;
   readonly primaries: string;
   readonly transfer: string;
-  /** Degrees to turn clockwise for display: 0, 90, 180 or 270. */
+  /** Clockwise rotation for display: 0, 90, 180 or 270. */
   rotation: number;
-  /** Says how bright it is mastered, as only HDR does. */
+  /** Has mastering metadata, as only HDR has. */
   hasLightLevels: boolean;
 }
 
-/** Size of a decoded picture as the filters see it: upright, pixels of their own aspect. */
+/** Size of a decoded picture in filters: upright, pixels not square. */
 export interface Shape {
   readonly width: number;
   readonly height: number;
-  /** Width of a pixel by its height. */
+  /** Width of a pixel divided by its height. */
   readonly pixelAspect: number;
 }
 
-/** @param text  of the stream's line, behind `Video: ` */
+/** @param text  of the stream's line, after `Video: ` */
 export function describeTrack(index: number, text: string): FilmTrack {
-  // A size stands between commas; `0x31637661` in a codec tag does not.
+  // The size is between commas, unlike `0x31637661` in a codec tag.
   const size = /, (\d+)x(\d+)(?:,? \[?SAR (\d+):(\d+) DAR \d+:\d+\]?)?(?:,|$| \()/.exec(text);
   const [across, down] = [Number(size?.[3] ?? 1), Number(size?.[4] ?? 1)];
   const fps = /, ([\d.]+)(k?) fps/.exec(text);
@@ -71,14 +70,14 @@ function colorsOf(text: string): Pick<FilmTrack, 'matrix' | 'primaries' | 'trans
   return { matrix: known(matrix), primaries: known(primaries), transfer: known(transfer) };
 }
 
-/** Codecs of pictures: beside a real film such a track is its thumbnail. */
+/** Codecs of pictures: beside a video, such a track is its thumbnail. */
 const PICTURE_CODECS = new Set(['mjpeg', 'png', 'bmp', 'gif', 'webp', 'tiff']);
-/** A track with so much less than the largest is a preview of it. */
+/** A track below this share of the largest area is a preview. */
 const PREVIEW_AREA = 0.25;
 
 /**
- * The tracks that may be the film, best first, as players choose: covers never; thumbnails and previews
- * only when there is nothing else; then what is marked as default; then the largest; then the first.
+ * Candidates for the main track, best first, as players choose: never covers; thumbnails and previews last;
+ * then by default mark, size and order.
  */
 export function filmTracks(tracks: readonly FilmTrack[]): FilmTrack[] {
   const films = tracks.filter((track) => !track.isStill);
@@ -111,9 +110,8 @@ const TRANSFER_BY_NAME: Readonly<Record<string, number>> = {
 };
 
 /**
- * What a track's numbers mean where that is not plain video. Many files lost the name of their transfer
- * on the way: more than 8 bits in BT.2020, or light levels, are PQ then, because hardly anything else
- * is made so.
+ * The colour signal, if it is not that of plain video. Many files have lost their transfer function: more
+ * than 8 bits in BT.2020, or light levels, then mean PQ.
  */
 export function signalOfTrack(track: FilmTrack): ColorSignal | undefined {
   const primaries = PRIMARIES_BY_NAME[track.primaries] ?? PRIMARIES.bt709;
@@ -123,7 +121,7 @@ export function signalOfTrack(track: FilmTrack): ColorSignal | undefined {
   if (looksHdr) return { primaries: PRIMARIES.bt2020, transfer: TRANSFER.pq };
   const transfer = TRANSFER_BY_NAME[track.transfer] ?? TRANSFER.bt709;
   if (transfer === TRANSFER.bt709 && primaries === PRIMARIES.bt709) return undefined;
-  // PQ and HLG without a word on primaries are BT.2020 nearly always.
+  // PQ and HLG without stated primaries are nearly always BT.2020.
   const isPlainHdr = transfer === TRANSFER.pq || transfer === TRANSFER.hlg;
   return {
     primaries: isPlainHdr && track.primaries === 'unknown' ? PRIMARIES.bt2020 : primaries,
@@ -131,10 +129,10 @@ export function signalOfTrack(track: FilmTrack): ColorSignal | undefined {
   };
 }
 
-/** Lines from which on video is BT.709 where it does not say; below it is BT.601. */
+/** Without a stated matrix, video with at least this many lines is BT.709, below BT.601. */
 const HD_LINES = 720;
 
-/** Matrix to name to ffmpeg where the file does not say it; undefined where it does, or need not. */
+/** The matrix to pass to ffmpeg if the file does not state it; else undefined. */
 export function matrixOfTrack(track: FilmTrack): string | undefined {
   if (!['unknown', 'reserved'].includes(track.matrix)) return undefined;
   const signal = signalOfTrack(track);

@@ -1,7 +1,6 @@
 /**
- * Reads what ffmpeg says about a file on its log: the same run that decodes also describes, which
- * saves a process per video. Lines of the description are told from metadata by their indentation:
- * values, which a file's author controls, always stand deeper.
+ * Parses the description of a file in ffmpeg's log, which saves a run of ffprobe per video. Metadata values,
+ * which a file's author controls, are distinguished by their deeper indentation.
  */
 import { describeTrack, type FilmTrack, type Shape } from './film-track';
 
@@ -12,32 +11,32 @@ export interface VideoHeader {
   streams: number;
 }
 
-/** Log lines kept for messages; a broken file can make thousands. */
+/** Log lines kept for messages; a damaged file can cause thousands. */
 const MOST_COMPLAINTS = 8;
-/** A log this long is an attack or a defect; the child is stopped. */
+/** A child with a longer log is killed. */
 export const MOST_LOG_BYTES = 64 * 1024 * 1024;
 
 export class FfmpegLog {
   readonly header: VideoHeader = { durationSeconds: null, capturedAt: null, streams: 0 };
-  /** Video streams in the order of the file, cover pictures among them. */
+  /** Video streams in the order of the file, including covers. */
   readonly tracks: FilmTrack[] = [];
-  /** The first errors, as ffmpeg words them, without its prefixes. */
+  /** The first errors, without ffmpeg's prefixes. */
   readonly complaints: string[] = [];
-  /** True once the input could be opened. */
+  /** True once the input is open. */
   isOpened = false;
   /** True once the description is complete. */
   isDescribed = false;
-  /** Of all lines but those that come with each frame. */
+  /** Of all lines except those per frame. */
   bytes = 0;
   private rest = '';
   private track: FilmTrack | undefined;
 
-  /** @param onShape  called for each frame that was picked, in order (`showinfo`) */
+  /** @param onShape  called for each selected frame, in order (`showinfo`) */
   constructor(private readonly onShape: (shape: Shape) => void = () => undefined) {}
 
   push(chunk: string): void {
     const lines = (this.rest + chunk).split('\n');
-    // One line cannot be made to grow without end.
+    // Bounds the length of a line.
     this.rest = (lines.pop() ?? '').slice(0, 4096);
     for (const line of lines) this.line(line);
   }
@@ -76,7 +75,7 @@ export class FfmpegLog {
       if (this.track !== undefined) this.tracks.push(this.track);
       return;
     }
-    // Both stand below the file or its streams; the first creation time is the file's.
+    // Under the file or its streams; the first creation time is the file's.
     const created = /^ {4,6}creation_time {3}: (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)/.exec(text);
     if (created !== null) {
       // QuickTime counts from 1904; an unset clock shows as that year.

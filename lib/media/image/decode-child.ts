@@ -8,7 +8,7 @@ import { decodePicture, prepareDecoder } from './decode-picture';
 import { LIMITS, pictureLimits, type PictureLimits } from '../limits';
 import { assertUnchanged, openMedia } from '../safe-open';
 
-/** Short against the time a decoder needs to fill the memory between two looks. */
+/** Short enough that a decoder cannot fill the memory between two checks. */
 const MEMORY_CHECK_MS = 25;
 
 function reply(message: DecodeReply): void {
@@ -55,9 +55,9 @@ try {
 } catch (error) {
   reply({ fatal: messageOf(error) });
 }
-// The parent is gone: nobody reads the reply.
+// The parent has ended.
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C goes to the whole terminal group; the parent decides when its children stop.
+// Ctrl-C reaches the whole process group; the parent decides when its children stop.
 process.on('SIGINT', () => undefined);
 setInterval(() => {
   if (process.memoryUsage.rss() > memoryBytes) process.exit(EXIT_MEMORY);

@@ -1,9 +1,7 @@
 /**
- * Decodes picture bytes to an upright sRGB JPEG of bounded size. Runs only in a child (`decode-child.ts`),
- * because hostile bytes meet native decoders here. The parent must not import it.
- *
- * Three steps: `openPicture` selects the decoder and refuses what costs too much; the pixels are converted
- * to a frame's size and colours; the result is checked (`damaged`, or nothing).
+ * Decodes picture bytes to an upright sRGB JPEG of bounded size: opens (`openPicture`), converts size and
+ * colours, checks the result. Runs only in a child (`decode-child.ts`), because native decoders process
+ * hostile bytes here.
  */
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
@@ -18,8 +16,8 @@ import { largestPreview } from './formats/raw-preview';
 import { sniff, SNIFF_BYTES, type ImageFormat } from '../sniff';
 
 /**
- * Every loader of libvips is switched off but these: even a verdict of `sniff` that is wrong cannot
- * wake another decoder. The gain-map loader (Uhdr) stays off, such files are plain JPEGs to the rest.
+ * All other loaders of libvips are disabled, so that a wrong result of `sniff` cannot reach them. The
+ * gain-map loader (Uhdr) stays disabled: such files are plain JPEGs to the others.
  */
 const LOADERS = [
   'VipsForeignLoadJpegBuffer',
@@ -32,21 +30,20 @@ const LOADERS = [
 
 const JPEG_QUALITY = 90;
 
-/** Sets the decoder up for one picture at a time. */
+/** Configures the decoder for one picture at a time. */
 export function prepareDecoder(): void {
   sharp.block({ operation: ['VipsForeignLoad'] });
   sharp.unblock({ operation: LOADERS });
-  // No cache: no picture is decoded twice. One thread: the pool has a child per core.
+  // No picture is decoded twice, and the pool has a child per core.
   sharp.cache(false);
   sharp.concurrency(1);
 }
 
 /**
- * Decodes one picture: first page, EXIF orientation applied, transparent parts white. What a browser
- * shows is taken: where the end is missing or the stream breaks off, what came before is the picture,
- * and `damaged` says so.
+ * Decodes the first page, applies the EXIF orientation, and makes transparency white. As in browsers, a
+ * truncated picture is decoded as far as it goes, and `damaged` says so.
  *
- * @throws ERR_MEDIA_UNSUPPORTED | ERR_MEDIA_LIMIT | ERR_MEDIA_DECODE (nothing of it can be decoded)
+ * @throws ERR_MEDIA_UNSUPPORTED | ERR_MEDIA_LIMIT | ERR_MEDIA_DECODE (no part can be decoded)
  */
 export async function decodePicture(
   bytes: Uint8Array,
@@ -77,7 +74,7 @@ interface Decoded {
   readonly frame: { data: Buffer; info: sharp.OutputInfo };
 }
 
-/** Strict first: only on an error, decode again and tolerate missing data. */
+/** Decodes strictly first, and only on an error again with tolerance for missing data. */
 async function decodeAsFar(
   format: ImageFormat,
   bytes: Uint8Array,
@@ -100,11 +97,11 @@ async function decodeAsFar(
         ? await openRepairedPng(bytes, context)
         : await openPicture(format, format === 'webp' ? padWebp(bytes) : bytes, context, 'none');
     const frame = await toFrame(opened, context.maxSize);
-    // How many rows of a PNG came is known; they may well be of one colour.
+    // For PNG the number of rows is known; they may well have one colour.
     if (format !== 'png') await assertSomething(frame.data, damaged);
     return { opened: { ...opened, damaged: `not all of it is there: ${damaged}` }, frame };
   } catch (error) {
-    // A preview lies in many a TIFF that cannot be decoded itself.
+    // Many a TIFF that cannot be decoded contains a preview.
     const preview = format === 'tiff' ? largestPreview(bytes) : undefined;
     if (preview !== undefined) return decodeAsFar('raw', bytes, context);
     if (isError(error) && 'code' in error) throw error;
@@ -112,7 +109,7 @@ async function decodeAsFar(
   }
 }
 
-/** The file as long as it says it is: libwebp decodes as far as it goes once nothing seems missing. */
+/** Pads the file to its declared length: libwebp then decodes as far as it can. */
 function padWebp(bytes: Uint8Array): Uint8Array {
   const declared =
     Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).readUInt32LE(4) + 8;
@@ -120,7 +117,6 @@ function padWebp(bytes: Uint8Array): Uint8Array {
   return Buffer.concat([bytes, Buffer.alloc(declared - bytes.length)]);
 }
 
-/** Size, colours and form of a frame. */
 async function toFrame(
   { picture, signal, bits }: Opened,
   maxSize: number,
@@ -139,7 +135,7 @@ async function toFrame(
     .toBuffer({ resolveWithObject: true });
 }
 
-/** The small picture is enough: resizing in coded values is what sRGB pictures get as well. */
+/** Maps the colours after resizing, which uses coded values for sRGB pictures too. */
 async function mapped(
   picture: sharp.Sharp,
   signal: ColorSignal,
@@ -163,7 +159,7 @@ async function mapped(
  */
 async function assertSomething(jpeg: Buffer, complaint: string): Promise<void> {
   const { channels } = await sharp(jpeg).stats();
-  // Noise of the JPEG that was just written: two steps at this quality.
+  // JPEG noise is two steps at this quality.
   if (channels.some(({ min, max }) => max - min > 4)) return;
   throw makeError('ERR_MEDIA_DECODE', `no part of the picture can be decoded: ${complaint}`);
 }

@@ -13,19 +13,19 @@ import {
   type DecodeRequest,
 } from './decode-protocol';
 
-/** Above the largest picture we take: a killed child must not leave temporary files behind. */
+/** Above the size of any accepted picture: a killed child would leave temporary files behind. */
 const CHILD_SETTINGS = { VIPS_DISC_THRESHOLD: '1g', UV_THREADPOOL_SIZE: '2' };
-/** Where the child may find ffmpeg: some picture formats are decoded by it. */
+/** For the picture formats that ffmpeg decodes. */
 const FFMPEG_SETTINGS = ['SIGHTLINE_FFMPEG', 'FFMPEG_PATH'];
 
 export interface DecodePoolOptions {
-  /** File that the children run. */
+  /** Main file of the children. */
   readonly script: string;
-  /** Most children at once. */
+  /** Most children. */
   readonly size: number;
-  /** Wall time of one item. */
+  /** Wall time per item. */
   readonly timeoutMs: number;
-  /** Children that had nothing to do for so long are sent away. */
+  /** Idle time after which a child is ended. */
   readonly idleMs?: number;
 }
 
@@ -43,7 +43,7 @@ interface Slot {
   isDead: boolean;
 }
 
-/** An item that crashes two children is at fault; one crash may be the machine's. */
+/** A single crash may have other causes; an item that crashes two children is at fault. */
 const MAX_CRASHES = 2;
 
 export class DecodePool {
@@ -60,8 +60,6 @@ export class DecodePool {
   }
 
   /**
-   * Decodes one picture.
-   *
    * @throws ERR_MEDIA_UNSUPPORTED | ERR_MEDIA_LIMIT | ERR_MEDIA_DECODE (also for an item that
    *   crashed two children) | ERR_MEDIA_MISSING | ERR_MEDIA_CHANGED | ERR_TIMEOUT | ERR_ABORTED |
    *   ERR_CLOSED | ERR_ADDON_LOAD
@@ -71,7 +69,7 @@ export class DecodePool {
       if (this.isClosed) return reject(makeError('ERR_CLOSED', 'the decoder was closed'));
       if (signal?.aborted === true) return reject(aborted());
       const onAbort = (): void => {
-        // A child that is at work finishes and its answer is dropped: cheaper than a new child.
+        // A working child finishes and its answer is dropped: cheaper than a new child.
         job.settle(aborted());
         const place = this.queue.indexOf(job);
         if (place >= 0) this.queue.splice(place, 1);
@@ -94,7 +92,7 @@ export class DecodePool {
     });
   }
 
-  /** Kills the children; what was waiting or running rejects with ERR_CLOSED. Idempotent. */
+  /** Kills the children; pending items reject with ERR_CLOSED. Idempotent. */
   close(): void {
     this.isClosed = true;
     for (const job of this.queue.splice(0)) job.settle(makeError('ERR_CLOSED', 'closed'));
@@ -117,7 +115,7 @@ export class DecodePool {
     clearTimeout(slot.timer);
     slot.job = job;
     this.keepAlive(slot, true);
-    // What the item itself may take counts, where it says something.
+    // The item's own limit has precedence.
     const { seconds } = job.request.limits ?? {};
     const timeoutMs = seconds === undefined ? this.options.timeoutMs : seconds * 1000;
     slot.timer = setTimeout(() => {
@@ -133,7 +131,7 @@ export class DecodePool {
       this.discard(slot);
       this.dispatch();
     }, timeoutMs);
-    // A child that died since its last answer reports it by 'exit', which settles the job.
+    // If the child has died, 'exit' settles the job.
     slot.child.send(job.request, () => undefined);
   }
 
@@ -150,7 +148,7 @@ export class DecodePool {
     child.on('message', (reply) => this.onReply(slot, reply));
     child.on('exit', (code, signal) => this.onDeath(slot, code, signal));
     child.on('error', (error) => {
-      // It could not be started: no item's fault.
+      // It could not be started; the item is not at fault.
       slot.job?.settle(
         makeError('ERR_NO_MEMORY', `no decoder process can be started: ${error.message}`, {
           cause: error,
@@ -164,12 +162,12 @@ export class DecodePool {
 
   private onReply(slot: Slot, reply: unknown): void {
     if (!isReply(reply)) {
-      // Its memory may be damaged: what it says next is worth nothing. 'exit' does the rest.
+      // Its memory may be corrupt, so it is not trusted any more. 'exit' does the rest.
       slot.child.kill('SIGKILL');
       return;
     }
     if ('fatal' in reply) {
-      // No child will do better: what waits would only start, and lose, one after the other.
+      // Other children would fail too.
       const error = makeError('ERR_ADDON_LOAD', `the picture decoder fails: ${reply.fatal}`);
       slot.job?.settle(error);
       for (const job of this.queue.splice(0)) job.settle(error);
@@ -215,7 +213,7 @@ export class DecodePool {
     slot.timer.unref();
   }
 
-  /** Takes a slot out for good; its child is dead or dies now. Safe to repeat. */
+  /** Removes a slot and kills its child. Idempotent. */
   private discard(slot: Slot): void {
     if (slot.isDead) return;
     slot.isDead = true;
@@ -226,7 +224,7 @@ export class DecodePool {
     this.keepAlive(slot, false);
   }
 
-  /** Idle children must not keep this process from ending. */
+  /** An idle child must not keep this process alive. */
   private keepAlive({ child }: Slot, isBusy: boolean): void {
     if (isBusy) {
       child.ref();
@@ -238,7 +236,7 @@ export class DecodePool {
   }
 }
 
-/** Whether a message has the shape of an answer; a child that met hostile bytes is not trusted. */
+/** Checks the shape of a message: a child that decodes hostile bytes is not trusted. */
 function isReply(value: unknown): value is DecodeReply {
   if (typeof value !== 'object' || value === null) return false;
   const { fatal, id, picture, code, message } = value as Record<string, unknown>;

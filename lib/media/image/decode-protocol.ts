@@ -8,7 +8,7 @@ export interface DecodeRequest {
   readonly absPath?: string;
   readonly bytes?: Uint8Array;
   readonly maxSize: number;
-  /** What the picture may cost; defaults where nothing is said. */
+  /** Limits; absent ones have defaults. */
   readonly limits?: MediaLimits;
 }
 
@@ -20,15 +20,15 @@ export interface DecodedPicture {
   readonly sourceHeight: number;
   readonly capturedAt: string | null;
   readonly contentHash: string;
-  /** What is wrong with it, when only a part could be decoded. */
+  /** What is missing, if only a part could be decoded. */
   readonly damaged?: string;
 }
 
 export type DecodeReply =
   | { readonly id: number; readonly picture: DecodedPicture }
   | { readonly id: number; readonly code: ErrorCode; readonly message: string }
-  /** The child cannot work at all, for example because the decoder does not load. */
+  /** The child cannot decode anything, for example because a library does not load. */
   | { readonly fatal: string };
 
-/** Exit code of a child that found itself over its memory limit. */
+/** Exit code of a child that exceeded its memory limit. */
 export const EXIT_MEMORY = 86;

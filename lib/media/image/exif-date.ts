@@ -1,18 +1,15 @@
-/**
- * When a picture was taken, from its EXIF block. Reads three tags of a TIFF structure and nothing
- * else; every offset is checked against the block, so a malformed one gives null.
- */
+/** Reads the time a picture was taken from its EXIF block. Every offset is checked. */
 
 const TAG_EXIF_FOLDER = 0x8769;
 const TAG_DATE_TIME_ORIGINAL = 0x9003;
 const TAG_OFFSET_TIME_ORIGINAL = 0x9011;
 const TYPE_ASCII = 2;
-/** More entries than any camera writes; bounds the work on a hostile block. */
+/** Bounds the work on a hostile block. */
 const MAX_ENTRIES = 512;
 
 /**
  * @param block  the EXIF block, with or without the leading `Exif\0\0`
- * @returns ISO 8601 in the camera's local time, with the offset when the camera noted it; or null
+ * @returns ISO 8601 in local time, with the offset if the camera recorded it; or null
  */
 export function exifDate(block: Uint8Array | undefined): string | null {
   if (block === undefined) return null;
@@ -29,13 +26,13 @@ export function exifDate(block: Uint8Array | undefined): string | null {
   if (match === null) return null;
   const [, year, month, day, hour, minute, second] = match;
   const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
-  // Cameras without a clock write zeros, which match the pattern and are no date.
+  // Cameras without a clock write zeros.
   if (Number.isNaN(Date.parse(`${iso}Z`))) return null;
   const offset = /^[+-]\d\d:\d\d/.exec(tiff.text(folder, TAG_OFFSET_TIME_ORIGINAL) ?? '');
   return iso + (offset?.[0] ?? '');
 }
 
-/** A bounded reader: everything outside the block reads as absent. */
+/** A bounded reader: values outside the block are undefined. */
 class Tiff {
   constructor(
     private readonly view: DataView,
@@ -46,7 +43,7 @@ class Tiff {
     return this.has(at, 4) ? this.view.getUint32(at, this.littleEndian) : undefined;
   }
 
-  /** Offset of the 12-byte entry with this tag in the folder at `folder`. */
+  /** Offset of the 12-byte entry with this tag in the directory at `folder`. */
   entry(folder: number | undefined, tag: number): number | undefined {
     if (folder === undefined || !this.has(folder, 2)) return undefined;
     const count = Math.min(this.view.getUint16(folder, this.littleEndian), MAX_ENTRIES);

@@ -1,4 +1,4 @@
-/** Pictures as the layers above ask for them: one pool of children per process, started when needed. */
+/** Decodes pictures in one pool of child processes per process, started on demand. */
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { checkInteger } from '../../base/options';
@@ -7,7 +7,7 @@ import { DecodePool } from './decode-pool';
 import type { DecodedImage } from '../frame';
 import { LIMITS } from '../limits';
 
-/** A file on disk, or encoded bytes that came another way, for example by HTTP. */
+/** A file, or encoded bytes, for example from HTTP. */
 export type ImageSource = { readonly absPath: string } | { readonly bytes: Uint8Array };
 
 export interface DecodeImageOptions {
@@ -19,23 +19,22 @@ export interface DecodeImageOptions {
 
 export const DEFAULT_MAX_SIZE = 512;
 const LARGEST_MAX_SIZE = 8192;
-/** More children than this only compete with inference for the cores. */
+/** More children would compete with inference for the cores. */
 const MOST_CHILDREN = 4;
 
 let pool: DecodePool | undefined;
 
-/** How many pictures are decoded at once. */
+/** Number of pictures decoded at once. */
 export function imageConcurrency(): number {
   return Math.min(MOST_CHILDREN, availableParallelism());
 }
 
 /**
- * Decodes a picture in a child process, by what its bytes are: upright, first page of an animation,
- * transparent parts white, tone-mapped to sRGB, as a JPEG. Of a picture whose end is missing, what is
- * there, as browsers do; `damaged` says so.
+ * Decodes a picture in a child process to a JPEG: upright, first page, transparency white, tone-mapped to
+ * sRGB. As in browsers, a truncated picture is decoded as far as it goes, and `damaged` says so.
  *
- * @returns the frame, and the SHA-256 of the very bytes it was made from
- * @throws ERR_MEDIA_UNSUPPORTED (a healthy file we do not decode) | ERR_MEDIA_DECODE |
+ * @returns the frame, and the SHA-256 of the bytes it was made from
+ * @throws ERR_MEDIA_UNSUPPORTED (a valid file without a decoder) | ERR_MEDIA_DECODE |
  *   ERR_MEDIA_LIMIT | ERR_MEDIA_MISSING | ERR_MEDIA_CHANGED | ERR_TIMEOUT | ERR_ABORTED |
  *   ERR_ARG_RANGE
  */
@@ -55,7 +54,7 @@ export async function decodeImage(
   return { ...picture, jpeg: asBuffer(picture.jpeg), timestamp: null };
 }
 
-/** Ends the children. Optional before the process exits, which ends them too. Idempotent. */
+/** Ends the children; not needed before the process exits. Idempotent. */
 export function closeImageDecoder(): void {
   pool?.close();
   pool = undefined;

@@ -1,7 +1,4 @@
-/**
- * Opens a picture by its format: the decoder for the bytes, and what they cost before anything is decoded.
- * Runs in a child only, see `decode-picture.ts`.
- */
+/** Selects the decoder of a picture and checks its cost before decoding. Runs in a child only. */
 import sharp from 'sharp';
 import { makeError } from '../../base/errors';
 import { needsMapping, type ColorSignal } from '../color/signal';
@@ -17,18 +14,17 @@ import { isRawTiff, largestPreview, tiffOrientation } from './formats/raw-previe
 import { signalOf, signalOfProfile } from './formats/signal';
 import { PIPE_DEMUXERS, sniff, type ImageFormat, type PipeFormat } from '../sniff';
 
-/** Behind what is transparent or missing. */
+/** Shown for transparent or missing pixels. */
 export const WHITE = '#ffffff';
 
-/** A picture that is about to be decoded. */
 export interface Opened {
-  /** Pixels as they lie; `autoOrient` and everything behind it are still to come. */
+  /** Before `autoOrient` and all later steps. */
   readonly picture: sharp.Sharp;
-  /** Upright, as the file has it. */
+  /** Upright. */
   readonly sourceWidth: number;
   readonly sourceHeight: number;
   readonly exif: Uint8Array | undefined;
-  /** Colours that are not those of sRGB. */
+  /** Undefined for sRGB. */
   readonly signal: ColorSignal | undefined;
   readonly bits: 8 | 16;
   readonly damaged: string | undefined;
@@ -39,7 +35,7 @@ export interface Context {
   readonly limits: PictureLimits;
 }
 
-/** The decoder for the bytes. @throws ERR_MEDIA_LIMIT for what costs too much, and what it says */
+/** @throws ERR_MEDIA_LIMIT for a picture that costs too much, and what the decoder throws */
 export async function openPicture(
   format: ImageFormat,
   bytes: Uint8Array,
@@ -83,8 +79,8 @@ async function openByVips(
   failOn: 'error' | 'none',
   orientation?: number,
 ): Promise<Opened> {
-  // 'error' refuses truncated data and broken streams, and forgives what cameras get wrong in
-  // their metadata ('warning' would not).
+  // 'error' refuses truncated data and broken streams; 'warning' would also refuse the common mistakes of
+  // cameras in metadata.
   const options = { failOn, pages: 1, limitInputPixels: false } as const;
   const header = await sharp(bytes, options).metadata();
   checkPicture(
@@ -108,7 +104,7 @@ async function openByVips(
   };
 }
 
-/** What the file's outer structure says of orientation, for a JPEG inside that does not. */
+/** Applies the orientation of the container to an embedded JPEG that has none. */
 function turn(picture: sharp.Sharp, orientation: number): sharp.Sharp {
   const mirrored = [2, 4, 5, 7].includes(orientation);
   const degrees = { 3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270 }[orientation] ?? 0;
@@ -116,8 +112,8 @@ function turn(picture: sharp.Sharp, orientation: number): sharp.Sharp {
 }
 
 /**
- * Bytes for each pixel that a decoder holds at once. A JPEG is decoded in rows and at an eighth, unless
- * it is progressive: then libjpeg keeps two bytes for each coefficient. PNG and TIFF come row by row.
+ * Bytes per pixel that a decoder holds at once. A JPEG is decoded by rows at an eighth of its size, unless
+ * it is progressive: then libjpeg keeps two bytes per coefficient. PNG and TIFF are decoded by rows.
  */
 function costOf(format: ImageFormat, header: sharp.Metadata): number {
   const samples = header.channels ?? 3;
@@ -130,7 +126,7 @@ function costOf(format: ImageFormat, header: sharp.Metadata): number {
       : 0;
   if (format === 'png') return header.isProgressive === true ? samples * bytes : 0;
   if (format === 'tiff') return 0;
-  // Planes of the codec and the pixels made of them.
+  // The codec's planes and the pixels converted from them.
   return 2 * (samples + 1) * bytes;
 }
 
@@ -142,7 +138,7 @@ async function openHeic(bytes: Uint8Array, context: Context): Promise<Opened> {
   const signal = item?.color;
   return {
     ...ofRaw(raw),
-    // Orientation is not read from there: the decoder has turned the picture as the boxes ask.
+    // For the date only: the decoder has applied the rotation of the boxes.
     exif: exifOfHeic(bytes),
     signal: signal !== undefined && needsMapping(signal) ? signal : undefined,
   };
@@ -153,7 +149,7 @@ function openBmp(bytes: Uint8Array, { limits }: Context, isIcon = false): Opened
   return ofRaw(decodeBmp(bytes, isIcon));
 }
 
-/** Most files have the block near their beginning; what looks like one and is none has no date. */
+/** The block is usually near the beginning; a false match has no date. */
 function exifOfHeic(bytes: Uint8Array): Uint8Array | undefined {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 1 << 20));
   const starts = ['MM\0*', 'II*\0'].map((magic) => all.indexOf(magic, 0, 'latin1'));
@@ -211,7 +207,7 @@ export async function openRepairedPng(bytes: Uint8Array, context: Context): Prom
   const { width, height, rows, grid } = repaired;
   const options = { limitInputPixels: false, failOn: 'none' } as const;
   if (grid > 1) {
-    // Only every grid-th pixel is there: those alone, as a smaller picture.
+    // Only every grid-th pixel is present: they make a smaller picture.
     const { data, info } = await sharp(repaired.png, options)
       .ensureAlpha()
       .raw()
@@ -226,7 +222,6 @@ export async function openRepairedPng(bytes: Uint8Array, context: Context): Prom
     .raw()
     .toBuffer({ resolveWithObject: true });
   const picture = sharp(data, { raw: { width, height: rows, channels: info.channels } });
-  // As on a white page: the rows that are missing show what lies behind.
   return {
     ...opened,
     picture: sharp(

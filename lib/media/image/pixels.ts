@@ -1,16 +1,16 @@
-/** Pictures that are pixels already: from a camera, a canvas, an array. */
+/** Pictures given as pixels, for example from a canvas. */
 import { types } from 'node:util';
 import { checkPresent } from '../../base/arrays';
 import { makeError } from '../../base/errors';
 import { LIMITS } from '../limits';
 
-/** Rows from the top, pixels from the left, channels side by side: the shape [height, width, channels]. */
+/** Shape [height, width, channels], top row first. */
 export interface RawPixels {
-  /** One byte a value, 0..255. */
+  /** 0..255. */
   readonly data: Uint8Array | Uint8ClampedArray;
   readonly width: number;
   readonly height: number;
-  /** 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA. Default: what the length says. */
+  /** 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA. Default: by the length of `data`. */
   readonly channels?: 1 | 2 | 3 | 4;
 }
 
@@ -44,10 +44,10 @@ export function checkPixels(pixels: RawPixels): Required<RawPixels> {
   return { data, width, height, channels: channels as 1 | 2 | 3 | 4 };
 }
 
-/** As a PNG file, without loss. @throws ERR_MEDIA_DECODE */
+/** Encodes pixels as PNG. @throws ERR_MEDIA_DECODE */
 export async function pngOf({ data, ...raw }: Required<RawPixels>): Promise<Buffer> {
   const { default: sharp } = await import('sharp');
-  // Read within the call that copies it out; the caller may change it afterwards.
+  // Read synchronously; the caller may change it afterwards.
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
   return sharp(bytes, { raw, limitInputPixels: LIMITS.imagePixels })
     .png({ compressionLevel: 1 })

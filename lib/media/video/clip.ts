@@ -11,7 +11,7 @@ export interface SampleClipOptions {
   readonly signal?: AbortSignal;
 }
 
-/** So many more than asked for are decoded: the encoder's pick is then within 1/64 of the length. */
+/** With four times as many frames, the encoder's choice is within 1/64 of the length. */
 const OVERSAMPLING = 4;
 
 /**

@@ -39,17 +39,16 @@ class ByteReader {
 }
 
 /**
- * What nobody reads yet stays in the stream: when a child ends, Node lets all its output go that has no
- * listener, and a short film may be over before its first frame is asked for.
+ * Keeps unread data: when a child ends, Node drains outputs without a listener, and a short video may end
+ * before its first frame is requested.
  */
 function keep(stream: Readable): Readable {
   return stream.on('readable', () => undefined);
 }
 
-/** Lines of the index are under a hundred bytes. */
+/** Lines of the index have fewer than a hundred bytes. */
 const MOST_LINE_BYTES = 65_536;
 
-/** Reads lines. */
 class LineReader {
   private readonly source: AsyncIterator<Buffer>;
   private lines: string[] = [];
@@ -93,10 +92,9 @@ export class FrameStream {
   }
 
   /**
-   * The next frame; undefined at the end, or when the child died within one.
+   * The next frame; undefined at the end, or if the child died within one.
    *
-   * @throws ERR_MEDIA_LIMIT for a frame larger than any should be; ERR_INTERNAL when index and bytes
-   *   do not fit together
+   * @throws ERR_MEDIA_LIMIT for a frame that is too large; ERR_INTERNAL if index and bytes disagree
    */
   async next(): Promise<IndexedFrame | undefined> {
     for (;;) {
@@ -117,7 +115,7 @@ export class FrameStream {
       if (!this.isRaw && !isJpeg(bytes))
         throw makeError('ERR_INTERNAL', 'ffmpeg returned a frame that is not a JPEG');
       return {
-        // A copy: the piece would keep everything alive that came with it.
+        // A copy: the slice would keep the whole chunk alive.
         bytes: Buffer.from(bytes),
         seconds: (pts as number) * this.timeBase,
       };

@@ -1,4 +1,4 @@
-/** The command line of one sampling run. Pure: options in, arguments out. */
+/** The ffmpeg arguments of a sampling run. Pure. */
 import { availableParallelism } from 'node:os';
 import { makeError } from '../../base/errors';
 import type { AudioFormat } from '../audio-sniff';
@@ -7,13 +7,13 @@ import { INDEX_NAME } from '../ffmpeg/ffmpeg-process';
 import { LIMITS } from '../limits';
 import type { Shape } from '../ffmpeg/film-track';
 
-/** Which frames to take; exactly one way counts: `keyframes`, else `everyNFrames`, else `fps`. */
+/** Which frames to sample; precedence: `keyframes`, `everyNFrames`, `fps`. */
 export interface SamplingOptions {
   /** Frames per second of the video: the first frame at or after 0, 1/fps, 2/fps ... Default 1. */
   readonly fps?: number;
   /** Every n-th decoded frame, the first included. */
   readonly everyNFrames?: number;
-  /** Key frames only; the others are not even decoded. */
+  /** Key frames only; others are not decoded. */
   readonly keyframes?: boolean;
 }
 
@@ -23,16 +23,16 @@ const MOST_THREADS = 9;
 
 export interface Sampling {
   readonly input: readonly string[];
-  /** Filter that picks frames. */
+  /** Filter that selects frames. */
   readonly select: string;
-  /** About how far apart frames are, for the limits; 10 where only the file knows. */
+  /** Approximate distance of frames, for the limits; 10 if unknown. */
   readonly secondsPerFrame: number;
 }
 
 /** @throws ERR_ARG_RANGE */
 export function samplingOf({ fps, everyNFrames, keyframes }: SamplingOptions): Sampling {
   if (keyframes === true)
-    // The filter as well: some decoders (VP9 among them) take no notice of `-skip_frame`.
+    // Some decoders (VP9 among them) ignore `-skip_frame`, hence the filter.
     return { input: ['-skip_frame', 'nokey'], select: 'select=key', secondsPerFrame: 10 };
   if (everyNFrames !== undefined) {
     if (!Number.isSafeInteger(everyNFrames) || everyNFrames < 1)
@@ -46,8 +46,8 @@ export function samplingOf({ fps, everyNFrames, keyframes }: SamplingOptions): S
   const rate = fps ?? 1;
   if (!(rate > 0 && rate <= 1000))
     throw makeError('ERR_ARG_RANGE', `fps must be above 0 and at most 1000, received ${rate}`);
-  // Frame n belongs to the slot floor(t * fps); the first of each slot is taken. The small addition
-  // keeps a frame that is at 1 s by its time base from counting as 0.9999999.
+  // A frame at t is in slot floor(t * fps); the first of each slot is taken. 1e-6 compensates rounding
+  // of the time base.
   const slot = (t: string): string => `floor(max(${t}\\,0)*${rate.toFixed(6)}+1e-6)`;
   return {
     input: [],
@@ -56,7 +56,7 @@ export function samplingOf({ fps, everyNFrames, keyframes }: SamplingOptions): S
   };
 }
 
-/** @param input  the input as ffmpeg is to name it */
+/** @param input  see `inputName` */
 export function inputArgs(
   format: AudioFormat,
   input: string,
@@ -64,33 +64,30 @@ export function inputArgs(
 ): string[] {
   return [
     ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info'],
-    // One more than cores, as ffmpeg itself chooses: frame threads wait for each other now and then.
-    // With as many as cores a 720p file took 1.2 times as long on two.
+    // One more than cores, as by ffmpeg's default: with as many as cores, a 720p file took 1.2 times as
+    // long on two.
     ...['-threads', String(Math.min(MOST_THREADS, availableParallelism() + 1))],
     ...['-max_pixels', String(LIMITS.videoPixels)],
     ...extra,
-    // Forced demuxer and the two lists: no playlist, no second file, no socket, whatever is inside.
+    // Whatever the file contains: no playlist, no second file, no socket.
     ...['-f', format, '-format_whitelist', format, '-protocol_whitelist', 'file'],
     ...['-i', input],
   ];
 }
 
-/** How a film is looked at: which track, in which colours, in which form its frames come. */
+/** Track, colours and output format of a run. */
 export interface FilmView {
-  /** Index of the stream; undefined: the first that is no cover. */
+  /** Index of the stream; undefined: the first that is no cover picture. */
   readonly track: number | undefined;
-  /** Table for `lut3d`, beside the working folder of the run. */
+  /** Table for `lut3d`, and its folder. */
   readonly cube: { readonly dir: string; readonly name: string } | undefined;
-  /** Matrix of its YCbCr, where the file does not say it. */
+  /** YCbCr matrix, if the file does not state it. */
   readonly matrix: string | undefined;
-  /**
-   * Pixels and not JPEGs: each frame has its own size. ffmpeg's JPEG encoder knows one size for all and
-   * bends what differs.
-   */
+  /** Output pixels instead of JPEGs, for frames of different sizes: ffmpeg's JPEG encoder uses one size. */
   readonly isRaw: boolean;
 }
 
-/** Right for most films: what a run begins with, before the file has been described. */
+/** The view of the first run, right for most videos. */
 export const PLAIN_VIEW: FilmView = {
   track: undefined,
   cube: undefined,
@@ -98,7 +95,7 @@ export const PLAIN_VIEW: FilmView = {
   isRaw: false,
 };
 
-/** Size of a frame of this shape; the same numbers as in the filter below. */
+/** Size of a frame; must agree with the scale filter below. */
 export function frameSize(
   { width, height, pixelAspect }: Shape,
   maxSize: number,
@@ -114,21 +111,21 @@ export function outputArgs(
   maxSize: number,
   view: FilmView,
 ): string[] {
-  // Square pixels, longest side at most `maxSize`, never larger than it is. Odd numbers are fine for
-  // JPEG, and rounding to even ones would bend the picture.
+  // Square pixels, longest side at most `maxSize`, never enlarged. JPEG allows odd sizes; rounding to
+  // even ones would distort the picture.
   const shrink = `min(1\\,${maxSize}/max(iw*sar\\,ih))`;
   const side = (length: string): string => `max(1\\,round(${length}*${shrink}))`;
   const matrix = view.matrix === undefined ? '' : `:in_color_matrix=${view.matrix}`;
   const filters = [
     select,
-    // Says of each frame what size it has: that may change in the middle.
+    // Logs the size of each frame, which may change.
     'showinfo=checksum=0',
     `scale=w=${side('iw*sar')}:h=${side('ih')}${matrix}:out_range=full${
       view.cube === undefined && !view.isRaw ? ':out_color_matrix=bt601' : ''
     }`,
     'setsar=1',
     ...(view.cube === undefined ? [] : ['format=gbrp12', `lut3d=${view.cube.name}`]),
-    // JPEG means BT.601 in full range, whatever the video has.
+    // JPEG is BT.601 in full range, whatever the video has.
     ...(view.isRaw
       ? ['format=rgb24']
       : view.cube === undefined
@@ -143,11 +140,10 @@ export function outputArgs(
     ...(view.isRaw
       ? ['-autoscale', '0', '-c:v', 'rawvideo']
       : ['-c:v', 'mjpeg', '-q:v', JPEG_QSCALE]),
-    // Every frame with its own time, in the time base of the stream.
+    // Keeps timestamps, in the time base of the stream.
     ...[hasFpsMode ? '-fps_mode' : '-vsync', hasFpsMode ? 'passthrough' : '0'],
     ...['-enc_time_base', '-1', '-map_metadata', '-1'],
-    // One encoding, two outputs. The index goes first: its line must not wait behind a frame that
-    // nobody has taken yet.
+    // One encoding, two outputs. The index first: its line must not wait for a frame to be read.
     ...[
       '-f',
       'tee',

@@ -1,4 +1,4 @@
-/** Runs ffmpeg on one video and judges the result: yields frames, and at the end the error, if any. */
+/** Runs ffmpeg on a video: yields frames, then throws the error, if any. */
 import { makeError, type LibraryError } from '../../base/errors';
 import type { FfmpegProcess } from '../ffmpeg/ffmpeg-process';
 import { filmTracks, matrixOfTrack, signalOfTrack, squareSize } from '../ffmpeg/film-track';
@@ -13,14 +13,14 @@ import { FfmpegLog, MOST_LOG_BYTES } from '../ffmpeg/video-log';
 
 export interface FollowedLog {
   readonly log: FfmpegLog;
-  /** Resolves when the description is complete, at the latest at the end of the log. */
+  /** Resolves when the description is complete, or at the end of the log. */
   readonly described: Promise<void>;
   readonly ended: Promise<void>;
-  /** The shape of the next frame that was picked; undefined when the log ends without it. */
+  /** The shape of the next selected frame; undefined at the end of the log. */
   nextShape(): Promise<Shape | undefined>;
 }
 
-/** Reads the child's log as it comes, so that the child never waits for us to read it. */
+/** Reads the child's log continuously, so that the child never blocks on it. */
 export function followLog(child: FfmpegProcess): FollowedLog {
   const shapes: Shape[] = [];
   let isOver = false;
@@ -57,29 +57,28 @@ export interface RunOptions {
   readonly view: FilmView;
   readonly maxSize: number;
   readonly mediaBytes: number;
-  /** Most frames that the caller takes of one video. */
+  /** Most frames per video. */
   readonly mostFrames: number;
-  /** About how far apart the frames are; scales what counts as silence. */
+  /** Approximate distance of frames; scales the stall limit. */
   readonly secondsPerFrame: number;
-  /** Frames that an earlier run gave already. */
+  /** Frames yielded by earlier runs. */
   readonly skip: number;
-  /** Tracks that gave nothing. */
+  /** Tracks without a decodable frame. */
   readonly failedTracks: ReadonlySet<number>;
 }
 
-/** The view to try instead; undefined when this run was right. */
+/** A run to try next. */
 export interface Again {
   readonly view: FilmView;
-  /** Frames given so far, by all runs. */
+  /** Frames yielded so far, by all runs. */
   readonly given: number;
-  /** The track that gave nothing, if it was that. */
+  /** The track without a decodable frame, if that is the reason. */
   readonly failedTrack?: number;
 }
 
 /**
- * The frames of a started child, then the error if there was one. Where the file turns out to need
- * another view (another track, HDR, a size that changes), the run ends and says which. The child is gone
- * when this ends, whichever way it ends.
+ * Yields the frames of a started child, then throws its error, if any. If the file needs another view
+ * (another track, HDR, changing sizes), the run ends and returns it. The child has ended when this returns.
  */
 export async function* runFrames(
   child: FfmpegProcess,
@@ -92,7 +91,7 @@ export async function* runFrames(
     const stream = new FrameStream(child.frames, child.index, view.isRaw);
     const begun = stream.next();
     begun.catch(() => undefined);
-    // Output that is none ends the run at once, though nothing was described.
+    // An empty output ends the run even without a description.
     await child.watch(Promise.race([described, begun.then(() => described)]), stallMs);
     const [track, ...others] = filmTracks(log.tracks).filter(
       ({ index }) => !options.failedTracks.has(index),
@@ -105,7 +104,7 @@ export async function* runFrames(
     for (let coming = begun; ; coming = stream.next()) {
       const frame = await child.watch(coming, stallMs);
       if (frame === undefined) break;
-      // The log comes by a pipe of its own and may be behind.
+      // The log has its own pipe and may be late.
       const shape = await child.watch(nextShape(), stallMs);
       if (shape === undefined) break;
       const size = frameSize(shape, options.maxSize);
@@ -138,7 +137,7 @@ export async function* runFrames(
   }
 }
 
-/** Another track of the same file would meet these as well. */
+/** Errors that other tracks of the file would cause too. */
 const NOT_OF_A_TRACK = new Set([
   'ERR_ABORTED',
   'ERR_TIMEOUT',
@@ -160,7 +159,7 @@ function viewOf(track: FilmTrack, log: FfmpegLog, view: FilmView): FilmView {
 const isSameView = (a: FilmView, b: FilmView): boolean =>
   a.track === b.track && a.cube?.name === b.cube?.name && a.matrix === b.matrix;
 
-/** Pixels as a JPEG of the quality that ffmpeg gives. @throws ERR_INTERNAL for another size */
+/** Encodes pixels in the quality of ffmpeg's JPEGs. @throws ERR_INTERNAL for another size */
 async function encode(
   { bytes }: IndexedFrame,
   { width, height }: { width: number; height: number },
@@ -173,7 +172,7 @@ async function encode(
     .toBuffer();
 }
 
-/** Counts what a video may give. */
+/** Limits of one video. */
 class Budget {
   frames = 0;
   private bytes = 0;
@@ -199,7 +198,7 @@ class Budget {
   }
 }
 
-/** Whether the end was a good one. Frames that came out are the taker's in any case. */
+/** Decides whether the run succeeded. */
 function conclude(
   log: FfmpegLog,
   track: FilmTrack | undefined,
@@ -218,8 +217,7 @@ function conclude(
       `damaged after ${frames} frames: ${complaint ?? death.message}`,
       { details: { ...death.details, frames } },
     );
-  // Decoders repair much without a trace, which is fine. Frames that should be there and are not
-  // are worth a word: there were complaints, and the file ends well before it said it would.
+  // Decoders repair much silently. An error is only: complaints, and an end well before the declared one.
   const duration = log.header.durationSeconds ?? 0;
   if (complaint !== undefined && last + 2 + 2 * secondsPerFrame < duration)
     return makeError(
@@ -230,7 +228,7 @@ function conclude(
   return undefined;
 }
 
-/** Why there is no frame at all. */
+/** The error for a video without any frame. */
 export function refusal(
   log: FfmpegLog,
   track: FilmTrack | undefined,

@@ -32,7 +32,7 @@ export interface SampleOptions extends SamplingOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Views and tracks that are tried for one film: each of a few tracks, and once more for its frames. */
+/** Most runs per video: a few tracks, each with up to two views. */
 const MOST_RUNS = 8;
 
 export interface VideoInfo {
@@ -48,12 +48,11 @@ export interface VideoInfo {
 }
 
 /**
- * Samples the track of a video that players play, upright, HDR tone-mapped, in sRGB; each frame in the
- * size that the film has at that moment. Most films need one run of ffmpeg; where its description says
- * that another track or other colours are needed, or where the size changes, there is a second.
+ * Samples the track that players play: upright, in sRGB, HDR tone-mapped, each frame in its own size. Most
+ * videos need one run of ffmpeg; another track, other colours or changing sizes need a second.
  *
- * Timestamps are presentation times in seconds from the start of the media, which is the earliest
- * start of its streams, exact to the stream's time base.
+ * Timestamps are presentation times in seconds from the earliest start of the file's streams, exact to the
+ * stream's time base.
  *
  * @throws ERR_FFMPEG_MISSING | ERR_MEDIA_UNSUPPORTED | ERR_MEDIA_DECODE | ERR_MEDIA_LIMIT |
  *   ERR_MEDIA_MISSING | ERR_MEDIA_CHANGED | ERR_TIMEOUT | ERR_ABORTED | ERR_ARG_RANGE
@@ -96,7 +95,7 @@ export async function* sampleVideo(
 }
 
 /**
- * What a video's container says of itself; decodes nothing.
+ * Reads the container's description; decodes nothing.
  *
  * @throws as `sampleVideo`
  */
@@ -112,7 +111,7 @@ export async function probeVideo(
     try {
       const { log, ended } = followLog(child);
       await child.watch(ended, LIMITS.videoStallMs);
-      // Without an output ffmpeg ends with an error of its own; only a kill counts here.
+      // Without an output ffmpeg always fails; only a kill counts.
       await child.end();
       if (child.verdict !== undefined) throw child.verdict;
       const [track] = filmTracks(log.tracks);
@@ -142,7 +141,7 @@ function runOf(
   };
 }
 
-/** @throws ERR_MEDIA_UNSUPPORTED unless the first bytes are those of a container we take */
+/** @throws ERR_MEDIA_UNSUPPORTED unless the first bytes are those of a supported container */
 async function videoFormatOf(opened: OpenedFile): Promise<VideoFormat> {
   const head = Buffer.alloc(SNIFF_BYTES);
   const { bytesRead } = await opened.handle.read(head, 0, head.length, 0);

@@ -1,11 +1,11 @@
-/** Which files of a repository a model needs, for one number type. Pure. */
+/** Chooses the files of a repository that a model of one number type needs. Pure. */
 import { makeError } from '../../base/errors';
 import { dtypesIn, graphsIn, type Dtype } from '../dtype';
 import type { HubFile } from '../store/cache';
 import type { Repository } from './listing';
 import { SHORT_NAMES } from '../names';
 
-/** Everything that decides how inputs are prepared and outputs pooled. All small. */
+/** They decide preprocessing and pooling. */
 const SIDE_FILES = new Set([
   'config.json',
   'preprocessor_config.json',
@@ -18,16 +18,16 @@ const SIDE_FILES = new Set([
   'config_sentence_transformers.json',
   '1_Pooling/config.json',
 ]);
-/** The largest tokenizer.json in wide use, of a vocabulary of 250,000 words, has 17 MB. */
+/** A tokenizer.json with a vocabulary of 250,000 tokens (XLM-RoBERTa) has 17 MB. */
 const MAX_SIDE_BYTES = 64 * 2 ** 20;
-/** The largest CLIP that people run at home has 4 GB in fp32. */
+/** The largest OpenCLIP, ViT-bigG-14, has 2.5 billion parameters: 10 GB in fp32. */
 const MAX_WEIGHT_BYTES = 16 * 2 ** 30;
 
 /**
- * The side files, the graph of each tower, and their external data. Where the towers are apart the
- * combined graph is left out: it would be a second copy of the same weights.
+ * The side files, the graphs and their external data. The combined graph is left out if the towers have
+ * graphs of their own: it would be a second copy of the weights.
  *
- * @throws ERR_MODEL_INVALID with the commands that help
+ * @throws ERR_MODEL_INVALID with a remedy
  */
 export function chooseFiles(repository: Repository, dtype: Dtype): readonly HubFile[] {
   const byPath = new Map(repository.files.map((file) => [file.path, file]));
@@ -42,7 +42,7 @@ export function chooseFiles(repository: Repository, dtype: Dtype): readonly HubF
   return chosen;
 }
 
-/** Bounds decide before anything is written. @throws ERR_MODEL_INVALID */
+/** @throws ERR_MODEL_INVALID */
 export function checkSize(file: HubFile, repository: string): void {
   const limit = SIDE_FILES.has(file.path) ? MAX_SIDE_BYTES : MAX_WEIGHT_BYTES;
   if (file.size <= limit) return;
@@ -72,7 +72,7 @@ function graphsOf(
   );
 }
 
-/** The graph, and the names that exporters give to its external data. */
+/** True for the graph and for the names that exporters give to its external data. */
 function isPartOf(path: string, graph: string): boolean {
   return path.startsWith(graph) && /^(\.data|_data(_\d+)?)?$/.test(path.slice(graph.length));
 }

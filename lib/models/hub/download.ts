@@ -1,30 +1,27 @@
 /**
- * One file of a repository into the cache: resumed where an earlier try ended, hashed on the way,
- * compared with the hub's record, and only then put in its place.
- *
- * The hub's own client starts again after every cut, reports no progress and compares no sum, so it is
- * not used. The partial file has the name that the hub's tools use, `<blob>.incomplete`, so
- * that either can go on where the other stopped.
+ * Downloads one file into the cache: resumes, hashes while writing, compares with the hub's record, and
+ * only then renames. The hub's own client does none of these. The partial file is `<blob>.incomplete`, as
+ * for the hub's tools, so that either can resume what the other began.
  */
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf, makeError } from '../../base/errors';
-import { Digests, digestsOfFile, feedFile } from '../file-hash';
+import { Digests, feedFile } from '../file-hash';
 import { syncFolder } from '../../base/files/safe-file';
 import { abortedError, diskError, hubError } from '../failures';
 import { discard, isNetworkTrouble, pause, type Answer, type HubHttp } from './http';
 import type { HubFile } from '../store/cache';
 
-/** Cuts that are forgiven as long as each try brings something. */
+/** Most interrupted requests per file, even if each makes progress. */
 const MAX_CUTS = 100;
 
 export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Bytes of this file that are there, also those of earlier runs; falls when it starts again. */
+  /** Bytes of the file on disk, including earlier runs; falls if the download restarts. */
   readonly onBytes?: (bytes: number) => void;
 }
 
-/** Bytes that an earlier try left behind. */
+/** Bytes that an earlier attempt left. */
 export async function partialBytes(blob: string): Promise<number> {
   return stat(`${blob}.incomplete`).then(
     (info) => (info.isFile() ? info.size : 0),
@@ -32,25 +29,20 @@ export async function partialBytes(blob: string): Promise<number> {
   );
 }
 
-/**
- * SHA-256 of a blob that is there and is what the hub records; undefined otherwise.
- * Cost: reads it.
- */
+/** SHA-256 of a blob that matches the hub's record; otherwise undefined. Cost: reads it. */
 export async function checkBlob(blob: string, file: HubFile): Promise<string | undefined> {
   const info = await stat(blob).catch(() => undefined);
   if (info?.isFile() !== true || info.size !== file.size) return undefined;
-  const sums = await digestsOfFile(blob, file.size);
+  const sums = (await feedFile(blob, new Digests(file.size))).end();
   return isRecorded(sums, file) ? sums.sha256 : undefined;
 }
 
 /**
- * Downloads one file.
- *
- * @param blob where it goes; replaced when something else is there
- * @returns its SHA-256
- * @throws ERR_MODEL_HASH when the content is not what the hub records; ERR_MODEL_MISSING with
- *   `details.trouble`; ERR_DISK_FULL | ERR_IO | ERR_ABORTED. What has arrived stays for the next
- *   try, except after ERR_MODEL_HASH.
+ * @param blob target file; replaced if it exists
+ * @returns SHA-256 of the file
+ * @throws ERR_MODEL_HASH if the content differs from the hub's record; ERR_MODEL_MISSING with
+ *   `details.trouble`; ERR_DISK_FULL | ERR_IO | ERR_ABORTED. The partial file is kept, except after
+ *   ERR_MODEL_HASH.
  */
 export async function downloadFile(
   http: HubHttp,
@@ -67,7 +59,7 @@ export async function downloadFile(
       return await fill(http, url, file, partial, blob, options);
     } catch (error) {
       await forgetIfWrong(error, partial);
-      // What an earlier run left may be to blame: once more, from the first byte.
+      // The bytes of an earlier run may be wrong: restart once from the first byte.
       if (!isResumed || !isWrong(error)) throw error;
       return await fill(http, url, file, partial, blob, options);
     }
@@ -91,7 +83,7 @@ async function fill(
   blob: string,
   options: DownloadOptions,
 ): Promise<string> {
-  // 'a' would ignore positions; 'r+' needs the file to exist.
+  // 'a' ignores positions; 'r+' fails if the file does not exist.
   const handle = await open(partial, 'r+').catch(() => open(partial, 'w+'));
   let sums: Digests;
   try {
@@ -119,7 +111,7 @@ async function fill(
   return found.sha256;
 }
 
-/** The file being written: how far it is, and its sums up to there. */
+/** The partial file, its length and its digests so far. */
 class Target {
   private constructor(
     private readonly handle: FileHandle,
@@ -153,7 +145,7 @@ class Target {
     this.onBytes?.(0);
   }
 
-  /** @throws ERR_MODEL_HASH when more arrives than the hub records */
+  /** @throws ERR_MODEL_HASH if the file is longer than the hub's record */
   async write(bytes: Buffer): Promise<void> {
     if (bytes.length > this.file.size - this.done) {
       throw makeError(
@@ -169,7 +161,7 @@ class Target {
         at += bytesWritten;
       }
     } catch (cause) {
-      // Told apart here: to the caller a disk and a network that fail look alike.
+      // Converted here: the caller cannot tell errors of the disk from those of the network.
       throw diskError(this.file.path, cause);
     }
     this.digests.update(bytes);
@@ -178,7 +170,7 @@ class Target {
   }
 }
 
-/** Asks until all bytes are there. Tries that bring nothing are counted, and so are all cuts. */
+/** Requests the rest until the file is complete. Bounds all interruptions, and those without progress. */
 async function receive(
   http: HubHttp,
   url: string,
@@ -186,8 +178,8 @@ async function receive(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { file } = target;
-  // Measured at the furthest byte: a hub that has only half of the file would otherwise be asked for
-  // that half again and again.
+  // Progress is measured at the furthest byte: a server that sends only the first half of a file, from
+  // its start each time, makes none.
   let furthest = target.done;
   for (let cuts = 0, vain = 0; target.done < file.size;) {
     let cause: unknown;
@@ -224,7 +216,7 @@ async function receiveOnce(
   const answer = await http.get(url, { headers, signal });
   try {
     if (answer.status === 200) {
-      // The whole file comes although the rest was asked for.
+      // The server ignored the range and sends the whole file.
       if (target.done > 0) await target.restart();
     } else if (!continues(answer, target.done)) {
       await target.restart();
@@ -236,7 +228,7 @@ async function receiveOnce(
   }
 }
 
-/** False for another part of the file than the one asked for, or none (416). */
+/** False if the answer is another range, or none (416). */
 function continues(answer: Answer, done: number): boolean {
   const range = answer.headers['content-range'];
   return answer.status === 206 && typeof range === 'string' && range.startsWith(`bytes ${done}-`);

@@ -1,6 +1,6 @@
 /**
- * Requests to the hub, by undici: through a proxy where the environment names one, with redirects
- * followed by hand so that the token stays with the endpoint, and with bounded retries.
+ * Requests to the hub by undici, through a proxy if the environment names one, with bounded retries.
+ * Redirects are followed here, so that the token is sent to the endpoint only.
  */
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,28 +10,27 @@ import { abortedError, hubError } from '../failures';
 import type { HubSettings } from '../settings';
 
 export interface RetryRule {
-  /** Tries of one request. */
+  /** Attempts per request. */
   readonly tries: number;
-  /** Wait before the second try; doubles for each further one, with up to half of it at random. */
+  /** Wait before the second attempt; doubles each time, plus up to half at random. */
   readonly firstWaitMs: number;
 }
 
 export const DEFAULT_RETRY: RetryRule = { tries: 5, firstWaitMs: 500 };
-/** A hub that asks for more patience than this is as good as away. */
 const LONGEST_WAIT_MS = 60_000;
 const CONNECT_LIMIT_MS = 15_000;
 const HEADERS_LIMIT_MS = 60_000;
-/** Longest silence within a body: a process may be stopped for a minute and still be healthy. */
+/** Longest pause within a body. */
 const SILENCE_LIMIT_MS = 120_000;
 const MAX_REDIRECTS = 5;
-/** A page of a listing has 1,000 files at about 300 bytes. */
+/** A page of a listing has 1,000 entries of about 300 bytes. */
 const MAX_ANSWER_BYTES = 16 << 20;
 const AGAIN = new Set([408, 429, 500, 502, 503, 504]);
 
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Must be read or given to `discard`. */
+  /** Must be read, or passed to `discard`. */
   readonly body: Readable;
 }
 
@@ -43,7 +42,7 @@ export interface GetOptions {
 export class HubHttp {
   private readonly agent: EnvHttpProxyAgent;
   private readonly origin: string;
-  /** False when whoever is on the line could read it. */
+  /** False if the token would travel unencrypted over a network. */
   readonly mayCarryToken: boolean;
 
   constructor(
@@ -52,7 +51,7 @@ export class HubHttp {
   ) {
     const { proxy } = settings;
     this.agent = new EnvHttpProxyAgent({
-      // Given even when empty: otherwise undici looks into the process's environment itself.
+      // Passed even if empty: otherwise undici reads process.env.
       httpProxy: proxy.http,
       httpsProxy: proxy.https,
       noProxy: proxy.except,
@@ -66,7 +65,7 @@ export class HubHttp {
   }
 
   /**
-   * A successful answer, after redirects and retries.
+   * The first successful answer, after redirects and retries.
    *
    * @throws ERR_MODEL_MISSING with `details.trouble` | ERR_ABORTED
    */
@@ -74,7 +73,7 @@ export class HubHttp {
     return this.retried(url, options, (answer) => Promise.resolve(answer));
   }
 
-  /** @param take may read the body: when that is cut, all is asked for again */
+  /** @param take  may read the body: if that is interrupted, the request is repeated */
   private async retried<T>(
     url: string,
     options: GetOptions,
@@ -98,11 +97,7 @@ export class HubHttp {
     }
   }
 
-  /**
-   * A whole answer of bounded size, and the address of the page behind it.
-   *
-   * @throws as `get`
-   */
+  /** The parsed body, of bounded size, and the address of the next page. @throws as `get` */
   getJson(
     url: string,
     signal?: AbortSignal,
@@ -115,7 +110,7 @@ export class HubHttp {
       } catch (cause) {
         throw hubError(
           'strange',
-          `${hostOf(url)} answers with what cannot be read`,
+          `${hostOf(url)} answers with invalid JSON`,
           { url },
           cause,
         );
@@ -127,13 +122,13 @@ export class HubHttp {
     return this.agent.destroy();
   }
 
-  /** One try, with its redirects. */
+  /** One attempt, with its redirects. */
   private async follow(first: string, options: GetOptions): Promise<Answer> {
     let url = new URL(first);
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const answer = await request(url, {
         dispatcher: this.agent,
-        // Compressed bodies could not be resumed by byte ranges.
+        // Byte ranges cannot resume a compressed body.
         headers: { 'accept-encoding': 'identity', ...options.headers, ...this.identify(url) },
         signal: options.signal ?? null,
       });
@@ -145,7 +140,7 @@ export class HubHttp {
     throw hubError('strange', `${hostOf(first)} redirects without end`, { url: first });
   }
 
-  /** The token goes to the endpoint itself; a redirect to a store of files carries its own rights. */
+  /** The token goes to the endpoint only; redirects to a file store carry their own signature. */
   private identify(url: URL): Record<string, string> {
     const { token } = this.settings;
     const mine = token !== undefined && url.origin === this.origin && this.mayCarryToken;
@@ -166,10 +161,10 @@ export class HubHttp {
 }
 
 /**
- * Wait before the next try: what the hub asks for, at least what the rule says, a minute at most.
+ * Wait before the next attempt: what the hub asks for, at least what the rule says, at most a minute.
  *
- * @param tried tries so far
- * @param retryAfter the header
+ * @param tried  attempts so far
+ * @param retryAfter  the header
  */
 export function waitMs(
   { firstWaitMs }: RetryRule,
@@ -181,19 +176,19 @@ export function waitMs(
   return Math.min(LONGEST_WAIT_MS, Math.max(asked, grown * (1 + Math.random() / 2)));
 }
 
-/** Lets go of a body that nobody wants; what undici says to that is no news. */
+/** Destroys an unread body and ignores the error that undici then emits. */
 export function discard(body: Readable): void {
   body.on('error', () => undefined).destroy();
 }
 
-/** Waits, unless the signal ends it. @throws ERR_ABORTED */
+/** @throws ERR_ABORTED */
 export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   await sleep(ms, undefined, signal && { signal }).catch((error: unknown) => {
     throw signal?.aborted === true ? abortedError(signal) : error;
   });
 }
 
-/** What sockets, name servers, TLS and undici report; mistakes of ours are not among them. */
+/** True for errors of sockets, DNS, TLS and undici, but not for wrong use of undici. */
 export function isNetworkTrouble(error: unknown): boolean {
   if (isError(error) && error.name === 'AggregateError') return true;
   if (!isError(error) || !('code' in error)) return false;
@@ -208,11 +203,7 @@ function reasonOf(error: unknown): string {
   return code === undefined || text.includes(code) ? text || 'no answer' : `${text} (${code})`;
 }
 
-/**
- * Where a redirect leads.
- *
- * @throws ERR_MODEL_MISSING for no web address, and from TLS to none
- */
+/** Target of a redirect. @throws ERR_MODEL_MISSING unless it is http(s), and for https to http */
 export function nextUrl(from: URL, location: string | string[] | undefined): URL {
   let next: URL | undefined;
   try {
@@ -253,7 +244,7 @@ async function readBounded(body: Readable, url: string): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** Seconds, or a date; 0 for anything else. */
+/** The header holds seconds or a date; 0 for anything else. */
 function secondsOf(retryAfter: string): number {
   const seconds = /^\d+$/.test(retryAfter.trim())
     ? Number(retryAfter)

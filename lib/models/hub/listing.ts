@@ -1,4 +1,4 @@
-/** What a repository holds at a revision, as the hub tells it, checked. */
+/** Lists and checks the files of a repository at a revision. */
 import { makeError } from '../../base/errors';
 import { hubError } from '../failures';
 import { isObject, type JsonObject } from '../json-file';
@@ -13,14 +13,14 @@ export interface Repository {
   readonly files: readonly HubFile[];
 }
 
-/** Repositories of models have tens of files, folders counted. */
+/** Model repositories have tens of entries. */
 const MAX_ENTRIES = 10_000;
 /** Pages have 1,000 entries; some mirrors send smaller ones. */
 const MAX_PAGES = 1000;
 
 /**
- * @throws ERR_MODEL_MISSING with `details.trouble`; ERR_MODEL_INVALID for a file name that could
- *   leave its folder; ERR_ABORTED
+ * @throws ERR_MODEL_MISSING with `details.trouble`; ERR_MODEL_INVALID for an unsafe file name;
+ *   ERR_ABORTED
  */
 export async function listRepository(
   name: ModelName,

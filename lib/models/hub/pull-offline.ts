@@ -1,4 +1,4 @@
-/** A pull that may not ask the hub: everything is there and as recorded, or it fails. */
+/** A pull without network access: succeeds if the model is in the cache and matches its lock entry. */
 import { dtypesIn } from '../dtype';
 import type { CachedRepository } from '../store/cache';
 import { hubError } from '../failures';

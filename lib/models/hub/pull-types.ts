@@ -1,4 +1,4 @@
-/** What a pull is asked and what it answers. */
+/** Options and report of a pull. */
 import {
   BOOLEAN,
   FUNCTION,
@@ -14,27 +14,27 @@ import { DTYPES, type Dtype } from '../dtype';
 import type { RetryRule } from './http';
 
 export interface PullProgress {
-  /** Of the files that are needed, also those that were there before. */
+  /** Of the needed files, including those already present. */
   readonly doneBytes: number;
   readonly totalBytes: number;
   readonly doneFiles: number;
   readonly totalFiles: number;
-  /** File at hand. */
+  /** The current file. */
   readonly path: string;
 }
 
 export interface PullOptions {
   /** Number type of the weights; default `fp32`. */
   readonly dtype?: Dtype;
-  /** Branch, tag or commit; default what the name says after `@`, or `main`. */
+  /** Branch, tag or commit; default what follows `@` in the name, or `main`. */
   readonly revision?: string;
-  /** Ask the hub and say what would be done; write nothing. */
+  /** Report what would be downloaded; write nothing. */
   readonly isDryRun?: boolean;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (progress: PullProgress) => void;
-  /** Called for each file once it is in place; in a dry run for each file that is needed. */
+  /** Called for each file once it is complete; in a dry run for each needed file. */
   readonly onFile?: (file: PulledFile) => void;
-  /** Where settings are looked up; default `process.env`. */
+  /** Environment variables; default `process.env`. */
   readonly env?: NodeJS.ProcessEnv;
   readonly retry?: RetryRule;
 }
@@ -53,23 +53,23 @@ export const PULL_OPTIONS: OptionRules<PullOptions> = {
 export interface PulledFile {
   readonly path: string;
   readonly sizeBytes: number;
-  /** Undefined in a dry run for files that git holds and that are not here. */
+  /** Undefined in a dry run for absent files that are not in Git LFS. */
   readonly sha256: string | undefined;
   readonly state: 'present' | 'downloaded' | 'needed';
 }
 
 export interface PullReport {
-  /** What to give to `--model`. */
+  /** Name for `--model`. */
   readonly id: string;
   /** Commit. */
   readonly revision: string;
-  /** Commit that was used before, when this pull moved the branch or tag. */
+  /** The previous commit, if this pull moved the branch or tag. */
   readonly previousRevision: string | undefined;
   readonly dtype: Dtype;
   readonly folder: string;
   readonly files: readonly PulledFile[];
   readonly totalBytes: number;
-  /** What has come over the line in this run. */
+  /** Received in this run. */
   readonly downloadedBytes: number;
   readonly isDryRun: boolean;
 }

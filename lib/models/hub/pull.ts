@@ -1,7 +1,6 @@
 /**
- * Pulls a model: asks the hub what it holds, takes what is needed and not there yet, compares every
- * byte with the hub's record, and writes the lock entry. The revision is moved last, so that until
- * then, and after any failure, what was usable before still is.
+ * Pulls a model: lists the repository, downloads missing files, checks them against the hub's record and
+ * writes the lock entry. The revision moves last, so that a failure leaves the previous model usable.
  */
 import { mkdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
@@ -23,12 +22,12 @@ import { pullOffline } from './pull-offline';
 import { PULL_OPTIONS, type PulledFile, type PullOptions, type PullReport } from './pull-types';
 import { hubSettings, type HubSettings } from '../settings';
 
-/** Left free on the disk for everything else. */
+/** Disk space to leave free. */
 const SPARE_BYTES = 64 * 2 ** 20;
 
 /**
  * @param name short name, `owner/repository`, or either with `@revision`
- * @throws ERR_ARG_RANGE | ERR_MODEL_MISSING with the commands that help | ERR_MODEL_HASH |
+ * @throws ERR_ARG_RANGE | ERR_MODEL_MISSING with a remedy | ERR_MODEL_HASH |
  *   ERR_MODEL_INVALID | ERR_DISK_FULL | ERR_IO | ERR_FILE_LOCKED | ERR_ABORTED
  */
 export async function pullModel(name: string, given: PullOptions = {}): Promise<PullReport> {
@@ -59,14 +58,14 @@ export async function pullModel(name: string, given: PullOptions = {}): Promise<
 class Pull {
   private readonly dtype: Dtype;
   private needed: readonly HubFile[];
-  /** SHA-256 of the files that were here, by path. */
+  /** SHA-256 of the files already present, by path. */
   private readonly present = new Map<string, string>();
-  /** Bytes that are here, by path. */
+  /** Bytes present, by path. */
   private readonly bytes = new Map<string, number>();
   private readonly locked = new Map<string, LockedFile>();
   private readonly report: PulledFile[] = [];
   private downloadedBytes = 0;
-  /** What was recorded of this commit before. */
+  /** The existing record of this commit. */
   private entry: LockEntry | undefined;
 
   constructor(
@@ -97,13 +96,13 @@ class Pull {
     await this.refuseFullDisk();
     const plan = { revision: model.revision, dtype: this.dtype };
     await whileMarked(cached.folder, model.repository, plan, async () => {
-      // One after the other: the weights fill any line, the rest is a few kilobytes.
+      // Sequentially: one large file fills the connection, the others are small.
       for (const file of this.needed) await this.take(file);
       const forgotten = this.forgottenWeights();
       await this.survey(forgotten);
       for (const file of forgotten) await this.take(file);
       const entry = { files: this.locked };
-      // Read again: a pull of another number type may have ended meanwhile.
+      // Read again: a pull of another number type may have finished meanwhile.
       const latest = await readLock(cached.folder, model.repository);
       await writeLock(
         cached.folder,
@@ -124,7 +123,7 @@ class Pull {
     return sum;
   }
 
-  /** A commit never changes: another sum for the same commit is somebody else's file. */
+  /** A commit is immutable: another hash for the same commit means a forged file. */
   private refuseOtherRecord(): void {
     for (const file of this.needed) {
       const known = this.entry?.files.get(file.path);
@@ -144,17 +143,14 @@ class Pull {
     );
   }
 
-  /**
-   * Counts what is there, whole or in part, before anything is asked for: so that the rate that a bar
-   * shows is that of this run, and a full disk is known in time.
-   */
+  /** Measures what is present before the download, for the rate of the progress bar and the disk check. */
   private async survey(files: readonly HubFile[]): Promise<void> {
     for (const file of files) {
       const blob = this.cached.blob(file);
       const sha256 = await checkBlob(blob, file);
       if (sha256 !== undefined) this.present.set(file.path, sha256);
       const bytes = sha256 === undefined ? await partialBytes(blob) : file.size;
-      // More than the whole is rubbish, and goes.
+      // A partial file that is too long will be discarded.
       this.bytes.set(file.path, bytes > file.size ? 0 : bytes);
     }
   }
@@ -183,7 +179,7 @@ class Pull {
       (await downloadFile(this.http, this.urlOf(file), file, cached.blob(file), {
         signal: options.signal,
         onBytes: (bytes) => {
-          // What starts again is downloaded twice, and is counted twice.
+          // Bytes after a restart are counted again, as they are received again.
           this.downloadedBytes += Math.max(0, bytes - (this.bytes.get(file.path) ?? 0));
           this.tell(file, bytes);
         },
@@ -199,7 +195,6 @@ class Pull {
 
   private urlOf(file: HubFile): string {
     const { repository, commit } = this.listed;
-    // Slashes stay, everything else that means something in an address does not.
     const name = file.path.split('/').map(encodeURIComponent).join('/');
     return `${this.settings.endpoint}/${repository}/resolve/${commit}/${name}`;
   }
@@ -215,7 +210,7 @@ class Pull {
     });
   }
 
-  /** External data under a name that only the graph knows. @throws ERR_MODEL_INVALID */
+  /** External data files that only the graphs name. @throws ERR_MODEL_INVALID */
   private forgottenWeights(): HubFile[] {
     const have = new Set(this.needed.map((file) => file.path));
     const more: HubFile[] = [];

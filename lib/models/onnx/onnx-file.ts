@@ -1,9 +1,8 @@
 /**
- * Inspects an ONNX file before the runtime opens it: whether it is one, and which other files the runtime
- * would open. Walks the protobuf by seeking, without reading the weights.
+ * Inspects an ONNX file before the runtime opens it: whether it is valid, and which external files the
+ * runtime would open. Seeks through the protobuf without reading the weights.
  *
- * Field numbers are those of onnx.proto (ModelProto, GraphProto, NodeProto, AttributeProto,
- * TensorProto, FunctionProto), which never change.
+ * Field numbers are those of onnx.proto and never change.
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { isError, isLibraryError, makeError } from '../../base/errors';
@@ -12,7 +11,7 @@ import { FileReader, protoFields, WIRE, type ProtoField } from './protobuf';
 type Kind =
   'model' | 'graph' | 'node' | 'attribute' | 'tensor' | 'sparse' | 'function' | 'training';
 
-/** Sub-messages that can lead to a tensor: kind -> field number -> kind. */
+/** Sub-messages that can contain a tensor: kind -> field number -> kind. */
 const CHILDREN: Record<Kind, Readonly<Record<number, Kind>>> = {
   model: { 7: 'graph', 20: 'training', 25: 'function' },
   graph: { 1: 'node', 5: 'tensor', 15: 'sparse' },
@@ -25,16 +24,16 @@ const CHILDREN: Record<Kind, Readonly<Record<number, Kind>>> = {
 };
 const TENSOR_EXTERNAL_DATA = 13;
 const MODEL_GRAPH = 7;
-/** If-in-loop-in-if graphs of real exports stay below 10. */
+/** Nested graphs (If, Loop) of real exports stay below 10. */
 const MAX_DEPTH = 40;
 const MAX_FIELDS = 20_000_000;
 const MAX_EXTERNAL_FILES = 64;
 const MAX_ENTRY_BYTES = 4096;
 
 /**
- * Names of the external data files that the model asks for, as written in it, without repeats.
+ * Distinct names of the model's external data files, as written in it.
  *
- * @throws ERR_MODEL_INVALID when the file is a Git LFS pointer, a web page, cut off, or no ONNX model
+ * @throws ERR_MODEL_INVALID for a Git LFS pointer, a web page, a truncated file, or no ONNX model
  */
 export function readExternalDataNames(file: string): string[] {
   return readOnnx(file, (reader) => {
@@ -49,10 +48,7 @@ export function readExternalDataNames(file: string): string[] {
   });
 }
 
-/**
- * Opens an ONNX file for `read` and gives its RangeErrors, which say where the bytes make no sense,
- * their code and remedy.
- */
+/** Opens an ONNX file for `read` and converts its RangeErrors, which name the invalid offset. */
 export function readOnnx<T>(file: string, read: (reader: FileReader) => T): T {
   const fd = openSync(file, 'r');
   try {
@@ -73,7 +69,7 @@ export function readOnnx<T>(file: string, read: (reader: FileReader) => T): T {
   }
 }
 
-/** The two commonest bad downloads get a message of their own. */
+/** The two most common bad downloads get messages of their own. */
 function refuseLookalikes(reader: FileReader, file: string): void {
   const head = reader.size === 0 ? '' : reader.text(0, Math.min(reader.size, 200));
   if (head.startsWith('version https://git-lfs')) {

@@ -1,6 +1,6 @@
 /**
- * What goes into a graph and what comes out, read from the ONNX file itself: names, element types and
- * shapes. So the dimension of an encoder is the model's, known before any weight is loaded.
+ * Inputs and outputs of a graph, read from the ONNX file: names, element types and shapes. So the `dim` of
+ * an encoder is known before any weight is loaded.
  *
  * Field numbers are those of onnx.proto: ModelProto.graph 7; GraphProto.initializer 5, .input 11,
  * .output 12; ValueInfoProto.name 1, .type 2; TypeProto.tensor_type 1; Tensor.elem_type 1, .shape 2;
@@ -9,7 +9,7 @@
 import { readOnnx } from './onnx-file';
 import { protoFields, WIRE, type FileReader, type ProtoField } from './protobuf';
 
-/** Of ONNX's TensorProto.DataType: the element types that encoders take and give. */
+/** Element types of encoders, by TensorProto.DataType. */
 export const ELEMENT_TYPES: Readonly<Record<number, string>> = {
   1: 'float32',
   6: 'int32',
@@ -21,9 +21,9 @@ export const ELEMENT_TYPES: Readonly<Record<number, string>> = {
 
 export interface TensorInfo {
   readonly name: string;
-  /** `float32`, `int64` ...; other types by their number. */
+  /** `float32`, `int64` ...; others by their number. */
   readonly type: string;
-  /** A name stands for a size that the caller chooses. Undefined: not stated. */
+  /** A name is a size that the caller chooses; undefined if not stated. */
   readonly shape: readonly (number | string)[] | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface Signature {
   readonly outputs: readonly TensorInfo[];
 }
 
-/** Exporters give a few dozen at most, decoders with caches some hundreds. */
+/** Encoders have a few dozen at most, decoders with caches some hundreds. */
 const MAX_TENSORS = 4096;
 const MAX_RANK = 16;
 const MAX_NAME_BYTES = 4096;
@@ -42,7 +42,7 @@ export function readSignature(file: string): Signature {
   return readOnnx(file, (reader) => {
     const inputs: TensorInfo[] = [];
     const outputs: TensorInfo[] = [];
-    // Files of the first years list their weights among the inputs.
+    // Before IR version 4, weights were listed among the inputs.
     const weights = new Set<string>();
     for (const graph of messages(reader, { from: 0, to: reader.size }, 7)) {
       for (const field of protoFields(reader, graph.from, graph.to)) {
@@ -60,19 +60,19 @@ export function readSignature(file: string): Signature {
 
 type Span = Pick<ProtoField, 'from' | 'to'>;
 
-/** The length-delimited fields of that number. */
+/** The length-delimited fields with this number. */
 export function* messages(reader: FileReader, span: Span, number: number): Generator<ProtoField> {
   for (const field of protoFields(reader, span.from, span.to))
     if (field.number === number && field.wire === WIRE.bytes) yield field;
 }
 
-/** The first field of that number as text, or an empty one. */
+/** The first field with this number as text, or ''. */
 export function textField(reader: FileReader, span: Span, number: number): string {
   for (const { from, to } of messages(reader, span, number)) return nameOf(reader, from, to);
   return '';
 }
 
-/** @throws RangeError for what is too long to be a name */
+/** @throws RangeError if too long for a name */
 export function nameOf(reader: FileReader, from: number, to: number): string {
   if (to - from > MAX_NAME_BYTES) throw new RangeError(`a name of ${to - from} bytes`);
   return reader.text(from, to);
@@ -99,7 +99,7 @@ function shapeOf(reader: FileReader, span: Span): (number | string)[] {
     if (shape.length === MAX_RANK) throw new RangeError(`a shape of more than ${MAX_RANK} sizes`);
     let size: number | string = '?';
     for (const field of protoFields(reader, dim.from, dim.to)) {
-      // Sizes below 1 are how some exporters write "any".
+      // Some exporters write a size below 1 for "any".
       if (field.number === 1 && field.wire === WIRE.varint && isSize(field.value))
         size = field.value;
       if (field.number === 2 && field.wire === WIRE.bytes) size = textField(reader, dim, 2) || '?';

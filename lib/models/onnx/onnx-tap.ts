@@ -1,8 +1,7 @@
 /**
- * The states behind the letters of a speech recogniser. Exports of wav2vec2 for recognition give `logits`
- * alone, which are one matrix away from the states that an embedding is made of; naming that tensor as
- * one more output gives the model that an export for feature extraction would have been. Field numbers
- * are those of onnx.proto.
+ * Adds the hidden states to the outputs of a speech recognition model. Exports of wav2vec2 for recognition
+ * output only `logits`, the product of the hidden states and one matrix; embeddings need the states.
+ * Field numbers are those of onnx.proto.
  */
 import { readFileSync } from 'node:fs';
 import { makeError } from '../../base/errors';
@@ -13,10 +12,10 @@ import { WIRE } from './protobuf';
 const MODEL_GRAPH = 7;
 const GRAPH_NODE = 1;
 const GRAPH_OUTPUT = 12;
-/** What may stand between the matrix and the output without changing which tensor it reads. */
+/** Operators between the matrix and the output that pass their input through. */
 const PASSING = new Set(['Identity', 'Dropout']);
 const MAX_NODES = 100_000;
-/** A buffer of Node holds no more; models are far smaller. */
+/** Below the 2 GB limit of one read. */
 const MAX_BYTES = 2 ** 31 - 2 ** 20;
 
 interface Node {
@@ -25,8 +24,8 @@ interface Node {
 }
 
 /**
- * Name of the tensor that the last matrix of `output` reads; undefined where the graph does not end in
- * `MatMul` with or without a bias, or `Gemm`.
+ * The input tensor of the last matrix before `output`; undefined unless the graph ends in `Gemm`, or in
+ * `MatMul` with or without a bias.
  *
  * @throws ERR_MODEL_INVALID
  */
@@ -35,14 +34,14 @@ export function statesBehind(file: string, output: string): string | undefined {
   let at = nodes.get(output);
   while (at !== undefined && PASSING.has(at.op)) at = nodes.get(at.inputs[0] ?? '');
   if (at?.op === 'Add') {
-    // The bias is a weight: no node makes it.
+    // The bias is a weight, not the output of a node.
     const made = at.inputs.filter((name) => nodes.has(name));
     at = made.length === 1 ? nodes.get(made[0] as string) : undefined;
   }
   return at?.op === 'MatMul' || at?.op === 'Gemm' ? at.inputs[0] : undefined;
 }
 
-/** By the names of their outputs. */
+/** By output name. */
 function readNodes(file: string): ReadonlyMap<string, Node> {
   return readOnnx(file, (reader) => {
     const nodes = new Map<string, Node>();
@@ -61,10 +60,10 @@ function readNodes(file: string): ReadonlyMap<string, Node> {
 }
 
 /**
- * The file's bytes with `tensor` as one more output, [n, positions, states] in float32. A message that
- * stands twice is merged by every protobuf parser, so that the file itself is not rewritten.
+ * The file's bytes with `tensor` as another output, float32 [n, positions, states]. The output is appended
+ * as a second graph message, which protobuf parsers merge with the first.
  *
- * @throws ERR_MODEL_INVALID for a file that no buffer holds
+ * @throws ERR_MODEL_INVALID if the file is too large
  */
 export function withOutput(file: string, tensor: string): Uint8Array {
   const model = readFileSync(file);

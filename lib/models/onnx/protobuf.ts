@@ -1,18 +1,15 @@
-/**
- * Walks protobuf messages in a file by seeking: fields are identified by number, contents stay on disk
- * until read. Knows no schema. Every length is checked against its message before use.
- */
+/** Reads protobuf messages from a file by seeking, without a schema. Every length is checked before use. */
 import { readSync } from 'node:fs';
 
 const WINDOW = 1 << 16;
 
-/** Wire types we take: varint, 64 bit, length-delimited, 32 bit. */
+/** The supported wire types. */
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
 export interface ProtoField {
   readonly number: number;
   readonly wire: number;
-  /** Of a varint; of the others 0. Values above 2^53 lose digits: none that we read are so large. */
+  /** Of a varint, otherwise 0. Not exact above 2^53, which no field that is read exceeds. */
   readonly value: number;
   /** Content: bytes [from, to) of the file. */
   readonly from: number;
@@ -29,7 +26,7 @@ export class FileReader {
     readonly size: number,
   ) {}
 
-  /** @throws RangeError behind the end of the file */
+  /** @throws RangeError beyond the end of the file */
   byte(at: number): number {
     if (at < this.start || at >= this.start + this.length) {
       this.start = at;
@@ -49,7 +46,7 @@ export class FileReader {
 /**
  * The fields of the message in bytes [from, to).
  *
- * @throws RangeError when the bytes are no such message
+ * @throws RangeError if the bytes are no message
  */
 export function* protoFields(reader: FileReader, from: number, to: number): Generator<ProtoField> {
   let at = from;

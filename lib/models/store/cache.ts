@@ -1,7 +1,6 @@
 /**
- * The hub's cache on disk, in the layout of the hub's own tools, which may read and write it too:
- * `models--owner--name/` with `blobs/<sum>`, `snapshots/<commit>/<path>` linking to blobs, and
- * `refs/<revision>` holding a commit.
+ * The hub's cache on disk, shared with the hub's own tools: `models--owner--name/` with `blobs/<hash>`,
+ * `snapshots/<commit>/<path>` linking to blobs, and `refs/<revision>` holding a commit.
  */
 import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
@@ -12,18 +11,17 @@ import { isCommit } from '../names';
 
 /** A file of a repository, as the hub records it. */
 export interface HubFile {
-  /** Relative, with `/`; safe to join to a folder. */
+  /** Relative, with `/`; checked by `isSafeRelativePath`. */
   readonly path: string;
   readonly size: number;
-  /** SHA-256 of large files; undefined for those that git holds itself. */
+  /** Of files in Git LFS; otherwise undefined. */
   readonly sha256: string | undefined;
-  /** Git's SHA-1 over header and content; decides only where `sha256` is undefined. */
+  /** Git's SHA-1 over header and content; used if `sha256` is undefined. */
   readonly gitSha1: string;
 }
 
-/** One repository in the cache. Makes no folder before it is needed. */
 export class CachedRepository {
-  /** Everything of the model lies in here once links are followed. */
+  /** Contains all files of the model, also once links are followed. */
   readonly folder: string;
 
   constructor(
@@ -37,12 +35,11 @@ export class CachedRepository {
     return path.join(this.folder, 'snapshots', commit);
   }
 
-  /** Where the content of a file lies: named by the sum that the hub records. */
   blob(file: HubFile): string {
     return path.join(this.folder, 'blobs', file.sha256 ?? file.gitSha1);
   }
 
-  /** The commit that a branch or tag stood for when it was last pulled by any tool. */
+  /** The commit of a branch or tag when any tool last pulled it. */
   async readRef(revision: string): Promise<string | undefined> {
     if (isCommit(revision)) return revision;
     const file = path.join(this.folder, 'refs', ...revision.split('/'));
@@ -51,12 +48,12 @@ export class CachedRepository {
   }
 
   async writeRef(revision: string, commit: string): Promise<void> {
-    // The hub's tools write no ref for a commit, and no line end.
+    // As the hub's tools: no ref for a commit, no line end.
     if (revision === commit) return;
     await writeWhole(path.join(this.folder, 'refs', ...revision.split('/')), commit);
   }
 
-  /** Lets the snapshot's path lead to the blob; copies where links are not allowed. */
+  /** Links the snapshot's path to the blob; copies where links are not allowed. */
   async link(commit: string, file: HubFile): Promise<void> {
     const from = path.join(this.snapshot(commit), ...file.path.split('/'));
     const blob = this.blob(file);
@@ -74,7 +71,7 @@ export class CachedRepository {
   }
 }
 
-/** Small files, whole or not at all. */
+/** Replaces a small file atomically. */
 export async function writeWhole(file: string, text: string): Promise<void> {
   const asError = (cause: unknown): unknown => diskError(file, cause);
   await mkdir(path.dirname(file), { recursive: true }).catch((cause: unknown) => {

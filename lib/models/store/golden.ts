@@ -1,11 +1,7 @@
-/**
- * Golden vectors: what a model answered to the golden inputs when it was first verified, and how far
- * another answer is from it. Plain values only.
- */
+/** Golden vectors: a model's embeddings of the golden inputs at its first verification. */
 import { MAX_DIM } from '../../base/limits';
 import { isWithin } from '../../base/ranges';
-import type { Dtype } from '../dtype';
-import { isDtype } from '../dtype';
+import { isDtype, type Dtype } from '../dtype';
 import { isObject } from '../json-file';
 
 export interface Golden {
@@ -21,21 +17,20 @@ export interface Golden {
   readonly vectors: ReadonlyMap<string, Float32Array>;
 }
 
-/** Vectors of real models have up to 8192 values. */
 const MAX_VECTORS = 64;
 
 /**
- * Least cosine to the golden vector. Rounding of float32 in another order moves a unit vector by
- * about 1e-6; half precision by 1e-3; 8-bit weights are another model, though a near one.
+ * Least cosine to the golden vector. Another order of float32 operations moves a unit vector by about
+ * 1e-6, half precision by 1e-3; 8-bit weights change the model.
  */
 export const LEAST_COSINE: Readonly<Record<Dtype, number>> = { fp32: 0.999, fp16: 0.99, q8: 0.95 };
 
-/** Both sides round: the coarser of the two decides. */
+/** The coarser number type decides. */
 export function leastCosine(a: Dtype, b: Dtype): number {
   return Math.min(LEAST_COSINE[a], LEAST_COSINE[b]);
 }
 
-/** NaN when the lengths differ or a vector has no direction. */
+/** NaN if the lengths differ or a vector is zero. */
 export function cosineOf(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) return NaN;
   let dot = 0;
@@ -51,7 +46,7 @@ export function cosineOf(a: Float32Array, b: Float32Array): number {
   return dot / Math.sqrt(aa * bb);
 }
 
-/** For JSON: vectors as little-endian float32 in base64. */
+/** As JSON: vectors as little-endian float32 in base64. */
 export function writeGolden(golden: Golden): Record<string, unknown> {
   const vectors = Object.fromEntries(
     [...golden.vectors].map(([name, vector]) => {
@@ -63,13 +58,14 @@ export function writeGolden(golden: Golden): Record<string, unknown> {
   return { ...golden, vectors };
 }
 
-/** Undefined for anything that is no golden record. */
+/** Undefined if invalid. */
 export function readGolden(value: unknown): Golden | undefined {
   if (!isObject(value) || !isObject(value['vectors'])) return undefined;
   const { dtype, provider, runtime, platform, preprocessVersion, sha256 } = value;
-  const texts = [provider, runtime, platform, sha256];
-  const isPlain = texts.every((text) => typeof text === 'string' && text.length <= 100);
-  if (!isPlain || !isDtype(dtype) || typeof preprocessVersion !== 'number') return undefined;
+  const isText = (text: unknown): text is string => typeof text === 'string' && text.length <= 100;
+  if (!isText(provider) || !isText(runtime) || !isText(platform) || !isText(sha256))
+    return undefined;
+  if (!isDtype(dtype) || typeof preprocessVersion !== 'number') return undefined;
   const entries = Object.entries(value['vectors']);
   if (entries.length === 0 || entries.length > MAX_VECTORS) return undefined;
   const vectors = new Map<string, Float32Array>();
@@ -83,14 +79,5 @@ export function readGolden(value: unknown): Golden | undefined {
       Float32Array.from({ length: dim }, (_, i) => bytes.readFloatLE(i * 4)),
     );
   }
-  const [by, made, where, weights] = texts as [string, string, string, string];
-  return {
-    dtype,
-    provider: by,
-    runtime: made,
-    platform: where,
-    preprocessVersion,
-    sha256: weights,
-    vectors,
-  };
+  return { dtype, provider, runtime, platform, preprocessVersion, sha256, vectors };
 }

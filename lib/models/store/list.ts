@@ -1,7 +1,6 @@
 /**
- * The models on this machine: the built-in one, those that were pulled, those that other tools left
- * in the cache, and those whose pull has not ended. Looks at names and sizes only; `verify` reads the
- * contents.
+ * Lists the models on this machine: built in, pulled, incomplete, or left in the cache by other tools.
+ * Compares names and sizes only; `verify` reads the contents.
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -16,28 +15,28 @@ import { hubCacheDir } from '../settings';
 
 export type ModelState =
   | 'complete'
-  /** A pull was begun and has not ended, or files are gone. */
+  /** A pull has not finished, or files are missing. */
   | 'incomplete'
-  /** A file has another size than was recorded, or the record itself is damaged. */
+  /** A size differs from the lock file, or the lock file is damaged. */
   | 'damaged';
 
 export interface InstalledModel {
-  /** What to give to `--model`. */
+  /** Name for `--model`. */
   readonly id: string;
-  /** Commit; undefined for the built-in model and where it is not known. */
+  /** Commit; undefined for the built-in model or if unknown. */
   readonly revision: string | undefined;
-  /** Number types whose weights are whole. */
+  /** Number types with complete weights. */
   readonly dtypes: readonly Dtype[];
   readonly sizeBytes: number;
   readonly state: ModelState;
-  /** True when a lock entry guards it; models of other tools have none. */
+  /** True if there is a lock entry; models of other tools have none. */
   readonly isPinned: boolean;
   readonly folder: string;
-  /** What is wrong, or under way. */
+  /** What is wrong, or in progress. */
   readonly note: string | undefined;
 }
 
-/** Never throws: what cannot be read is listed as such, or left out when it is no model of ours. */
+/** Never throws: unreadable models are listed as damaged, folders that are no models are left out. */
 export async function listModels(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<readonly InstalledModel[]> {
@@ -65,25 +64,22 @@ async function listBuiltin(): Promise<InstalledModel[]> {
 
 async function listRepository(cacheDir: string, id: string): Promise<InstalledModel[]> {
   const cached = new CachedRepository(cacheDir, id);
+  const unusable = async (state: ModelState, note: string): Promise<InstalledModel[]> => {
+    const sizeBytes = sum(await sizesIn(path.join(cached.folder, 'blobs')));
+    const shared = { id, revision: undefined, dtypes: [], isPinned: false, sizeBytes };
+    return [{ ...shared, state, folder: cached.folder, note }];
+  };
   const unfinished = await noteOfPull(cached);
-  let lock: ModelLock | undefined;
   try {
-    lock = await readLock(cached.folder, id);
+    const lock = await readLock(cached.folder, id);
+    if (lock !== undefined) return await listPulled(cached, lock, unfinished);
   } catch (error) {
-    const sizeBytes = sum(await sizesIn(path.join(cached.folder, 'blobs')));
-    const shared = { id, revision: undefined, dtypes: [], isPinned: false, sizeBytes };
-    return [{ ...shared, state: 'damaged', folder: cached.folder, note: messageOf(error) }];
+    return unusable('damaged', messageOf(error));
   }
-  if (lock !== undefined) return listPulled(cached, lock, unfinished);
-  if (unfinished !== undefined) {
-    const sizeBytes = sum(await sizesIn(path.join(cached.folder, 'blobs')));
-    const shared = { id, revision: undefined, dtypes: [], isPinned: false, sizeBytes };
-    return [{ ...shared, state: 'incomplete', folder: cached.folder, note: unfinished }];
-  }
-  return listForeign(cached);
+  return unfinished === undefined ? listForeign(cached) : unusable('incomplete', unfinished);
 }
 
-/** One line for each branch or tag, and for each commit that was pulled by itself. */
+/** One entry for each branch or tag, and for each commit pulled by its hash. */
 async function listPulled(
   cached: CachedRepository,
   lock: ModelLock,
@@ -130,7 +126,7 @@ async function compareSizes(
   return { state: gone === undefined ? 'complete' : 'incomplete', note: gone };
 }
 
-/** A repository that another tool left: listed when it holds ONNX weights. */
+/** A repository of another tool, if it has ONNX weights. */
 async function listForeign(cached: CachedRepository): Promise<InstalledModel[]> {
   const revision = await cached.readRef(DEFAULT_REVISION);
   if (revision === undefined) return [];
@@ -139,9 +135,9 @@ async function listForeign(cached: CachedRepository): Promise<InstalledModel[]> 
   const dtypes = dtypesIn(new Set(names.map((name) => `onnx/${name}`)));
   if (dtypes.length === 0) return [];
   const sizeBytes = sum(await sizesIn(folder));
-  const isThere = await stat(path.join(folder, 'config.json')).catch(() => undefined);
+  const config = await stat(path.join(folder, 'config.json')).catch(() => undefined);
   const [state, note]: [ModelState, string | undefined] =
-    isThere === undefined ? ['incomplete', 'config.json is missing'] : ['complete', undefined];
+    config === undefined ? ['incomplete', 'config.json is missing'] : ['complete', undefined];
   const shared = { id: cached.repository, revision, dtypes, isPinned: false };
   return [{ ...shared, sizeBytes, state, folder, note }];
 }
@@ -154,7 +150,7 @@ async function noteOfPull(cached: CachedRepository): Promise<string | undefined>
   return `a pull of ${mark.dtype} did not end: sightline models pull ${name} --dtype ${mark.dtype}`;
 }
 
-/** Follows links, as the snapshots of the cache are made of them. Files that cannot be read count 0. */
+/** Follows links: snapshots consist of them. Unreadable files count 0. */
 async function sizesIn(folder: string): Promise<number[]> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
   return Promise.all(

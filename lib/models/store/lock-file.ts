@@ -1,7 +1,6 @@
 /**
- * `sightline.lock.json` in the folder of a pulled repository: which commit a revision stands for
- * here, the SHA-256 and size of every file that was pulled, and the golden vectors. What is recorded
- * once is what may be loaded ever after; other tools may move `refs/`, this record they do not know.
+ * `sightline.lock.json` of a pulled repository: commits of revisions, SHA-256 and size of every file, golden
+ * vectors. Only what it records is loaded: other tools may move `refs/`.
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -15,7 +14,7 @@ import { isCommit, isSafeRelativePath } from '../names';
 
 export const LOCK_FILE = 'sightline.lock.json';
 const LOCK_VERSION = 1;
-/** A revision takes about 2 KB, with golden vectors of 1,000 values 60 KB. */
+/** A revision takes about 2 KB, with golden vectors of `dim` 1,000 about 60 KB. */
 const MAX_LOCK_BYTES = 8 << 20;
 
 export interface LockedFile {
@@ -24,7 +23,7 @@ export interface LockedFile {
 }
 
 export interface LockEntry {
-  /** By path relative to the snapshot. */
+  /** By path in the snapshot. */
   readonly files: ReadonlyMap<string, LockedFile>;
   readonly golden?: Golden;
 }
@@ -33,22 +32,18 @@ export interface ModelLock {
   readonly id: string;
   /** Branch or tag -> commit. */
   readonly refs: ReadonlyMap<string, string>;
-  /** Commit -> what it holds. */
+  /** By commit. */
   readonly entries: ReadonlyMap<string, LockEntry>;
 }
 
 /**
- * @param folder of the repository in the cache
- * @returns undefined when nothing was pulled by us
- * @throws ERR_MODEL_INVALID for a lock file that cannot be believed
+ * @param folder  of the repository in the cache
+ * @returns undefined if there is no lock file
+ * @throws ERR_MODEL_INVALID for an invalid lock file
  */
 export async function readLock(folder: string, id: string): Promise<ModelLock | undefined> {
   const file = path.join(folder, LOCK_FILE);
-  const isThere = await stat(file).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return undefined;
+  if ((await stat(file).catch(() => undefined)) === undefined) return undefined;
   const json = await readJsonFile(file, MAX_LOCK_BYTES);
   const damaged = (why: string): Error =>
     makeError(
@@ -87,13 +82,13 @@ function readEntry(value: unknown): LockEntry | undefined {
   return { files, ...(golden && { golden }) };
 }
 
-/** The commit that a revision stands for here; undefined when it was not pulled. */
+/** The recorded commit of a revision; undefined if not pulled. */
 export function commitOf(lock: ModelLock, revision: string): string | undefined {
   const commit = lock.refs.get(revision) ?? revision;
   return lock.entries.has(commit) ? commit : undefined;
 }
 
-/** What one number type needs: all files but the weights of the others. */
+/** Files of one number type: all but the weights of the others. */
 export function filesOf(
   entry: LockEntry,
   dtype: Dtype,
@@ -116,7 +111,7 @@ export async function writeLock(folder: string, lock: ModelLock): Promise<void> 
   await writeWhole(path.join(folder, LOCK_FILE), `${JSON.stringify(document, null, 2)}\n`);
 }
 
-/** Adds what was pulled; what other number types of the same commit brought stays. */
+/** Adds the files of a pull to those of other number types of the commit. */
 export function withEntry(
   lock: ModelLock | undefined,
   id: string,
@@ -140,11 +135,11 @@ export function withEntry(
 export interface FileFinding {
   readonly path: string;
   readonly state: 'ok' | 'missing' | 'changed';
-  /** What is wrong, with the numbers. */
+  /** With expected and actual values. */
   readonly problem?: string;
 }
 
-/** Compares one file with its record. Cost: hashing it, once per process. */
+/** Compares a file with its record. Cost: hashing it, once per process. */
 export async function checkLocked(
   snapshot: string,
   name: string,

@@ -1,27 +1,26 @@
 /**
- * What a model folder of each kind must hold, the check that nothing of it lies elsewhere, and its
- * identity: the SHA-256 over the weight files' own sums.
+ * Files that a model folder of each kind must have, the check that none lies outside, and the identity of
+ * a model: the SHA-256 over the hashes of its weight files.
  */
 import { createHash } from 'node:crypto';
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError } from '../../base/errors';
 import { graphFile, type Dtype } from '../dtype';
-import { sumOfFile } from '../file-hash';
+import { oncePerFile, sumOfFile } from '../file-hash';
+import { isSafeRelativePath } from '../names';
 import { readExternalDataNames } from '../onnx/onnx-file';
 import { readSignature, type Signature } from '../onnx/onnx-signature';
 
-/** What a folder is opened as; `any`: whatever its config.json says. */
+/** `any`: as its config.json says. */
 export type ModelKind = 'clip' | 'sentence' | 'video' | 'audio' | 'any';
 
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json'];
 const PROCESSOR_FILE = 'preprocessor_config.json';
 
 /**
- * The files that a model of this kind needs, relative to its folder, with `/`.
- *
- * Of a CLIP one tower is enough, and where neither has a file of its own, one graph with both: then
- * only what is needed for these is asked for.
+ * The files that a model of this kind needs, relative to its folder, with `/`. For a CLIP, one tower is
+ * enough, or one graph with both.
  */
 export function requiredFiles(
   kind: ModelKind,
@@ -51,7 +50,6 @@ export function requiredFiles(
   ];
 }
 
-/** Names of the files that are needed and not there. */
 export async function missingFiles(
   folder: string,
   kind: ModelKind = 'clip',
@@ -80,23 +78,32 @@ function isThere(folder: string, name: string): Promise<boolean> {
   );
 }
 
+/** The graph itself, or a file with its weights, as it was when the model was opened. */
+export interface WeightFile {
+  /** As the graph names it. */
+  readonly name: string;
+  readonly file: string;
+  readonly sha256: string;
+  /** See `FileSum`. */
+  readonly stamp: string;
+}
+
 export interface GraphFile {
   readonly file: string;
-  /** Bytes of all its weight files: what decides how many workers are worth having. */
+  /** Size of all its weight files; decides the number of workers. */
   readonly bytes: number;
-  readonly sums: readonly { readonly name: string; readonly sha256: string }[];
+  readonly sums: readonly WeightFile[];
   readonly signature: Signature;
 }
 
-/** The graphs of a CLIP folder; a tower without a file is undefined. */
+/** A tower without a file is undefined. */
 export interface ClipGraphs {
   readonly vision: GraphFile | undefined;
   readonly text: GraphFile | undefined;
 }
 
 /**
- * Checks and hashes the towers that are there. Where neither has a file of its own, both are in
- * `onnx/model.onnx`.
+ * Checks and hashes the towers. If neither has a file of its own, both are in `onnx/model.onnx`.
  *
  * @param boundary see `inspectGraph`
  * @throws ERR_MODEL_INVALID
@@ -114,7 +121,7 @@ export async function inspectClip(
   return { vision: both, text: both };
 }
 
-/** SHA-256 over the sums of all weight files, in name order: the identity of a model. */
+/** The identity of a model: SHA-256 over the hashes of all weight files, in name order. */
 export function hashOf(graphs: readonly (GraphFile | undefined)[]): string {
   const sums = new Map(
     graphs.flatMap((graph) => graph?.sums ?? []).map(({ name, sha256 }) => [name, sha256]),
@@ -125,11 +132,11 @@ export function hashOf(graphs: readonly (GraphFile | undefined)[]): string {
 }
 
 /**
- * Checks one graph and hashes it with its weights; undefined when there is no such file.
+ * Checks a graph and hashes it with its weights; undefined if there is no such file.
  *
- * @param name relative to `folder`, with `/`
- * @param boundary folder that holds everything of the model once links are followed: the folder
- *   itself, or in the hub's cache the repository, whose snapshots link to its blobs
+ * @param name  relative to `folder`, with `/`
+ * @param boundary  folder that must contain all files once links are followed: the folder itself, or the
+ *   repository in the hub's cache, whose snapshots link to its blobs
  * @throws ERR_MODEL_INVALID
  */
 export async function inspectGraph(
@@ -141,35 +148,31 @@ export async function inspectGraph(
   const root = await realpath(boundary);
   const file = path.join(folder, name);
   await refuseOutside(file, root, file);
-  // The walk before the hash: its message says what is wrong, a hash of rubbish says nothing.
+  // Before hashing: the errors of the parser explain more.
   const { externals, signature } = await headOf(file);
   const own = await sumOfFile(file);
   let bytes = own.size;
-  const sums = [{ name: path.basename(file), sha256: own.sha256 }];
+  const { sha256, stamp } = own;
+  const sums: WeightFile[] = [{ name: path.basename(file), file, sha256, stamp }];
   for (const external of externals) {
-    const sum = await sumOfFile(await externalFile(file, external, root));
+    const weights = await externalFile(file, external, root);
+    const sum = await sumOfFile(weights);
     bytes += sum.size;
-    sums.push({ name: external, sha256: sum.sha256 });
+    sums.push({ name: external, file: weights, sha256: sum.sha256, stamp: sum.stamp });
   }
   return { file, bytes, sums, signature };
 }
 
-/** The path of an external data file, once it is known to lie beside the model. */
+/** The path of an external data file, checked to be inside the model's folder. */
 async function externalFile(model: string, name: string, root: string): Promise<string> {
-  const parts = name.split('/');
-  const plain =
-    name !== '' &&
-    !path.isAbsolute(name) &&
-    !/[\\:\0]/.test(name) &&
-    parts.every((part) => part !== '..' && part !== '.' && part !== '');
-  if (!plain) {
+  if (!isSafeRelativePath(name)) {
     throw makeError(
       'ERR_MODEL_INVALID',
-      `${model} wants to read its weights from ${JSON.stringify(name)}, outside its folder: refused`,
+      `${model} names ${JSON.stringify(name)} as its weights, outside its folder: refused`,
       { details: { file: model, location: name } },
     );
   }
-  const file = path.join(path.dirname(model), ...parts);
+  const file = path.join(path.dirname(model), ...name.split('/'));
   const info = await stat(file).catch(() => undefined);
   if (info === undefined || !info.isFile()) {
     throw makeError(
@@ -192,21 +195,7 @@ async function refuseOutside(file: string, root: string, model: string): Promise
   );
 }
 
-interface Head {
-  readonly stamp: string;
-  /** External data files that the graph names. */
-  readonly externals: readonly string[];
-  readonly signature: Signature;
-}
-const headsByPath = new Map<string, Head>();
-
-/** Walked again only when size or time of change differ. */
-async function headOf(file: string): Promise<Head> {
-  const info = await stat(file);
-  const stamp = `${info.dev}:${info.ino}:${info.size}:${info.mtimeMs}`;
-  const known = headsByPath.get(file);
-  if (known?.stamp === stamp) return known;
-  const head = { stamp, externals: readExternalDataNames(file), signature: readSignature(file) };
-  headsByPath.set(file, head);
-  return head;
-}
+const headOf = oncePerFile((file) => ({
+  externals: readExternalDataNames(file),
+  signature: readSignature(file),
+}));

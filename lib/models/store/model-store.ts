@@ -1,7 +1,6 @@
 /**
- * From what a person calls a model to a folder with its files: `builtin`, a path, or a repository of
- * the Hugging Face hub that is already in the local cache. Opens no network connection. What was
- * pulled is compared with its lock entry here, so that nothing else is ever loaded under its name.
+ * Finds the folder of a model: `builtin`, a path, or a Hugging Face repository in the local cache. Uses no
+ * network. Pulled files are compared with their lock entry, so that nothing else is loaded in their place.
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -21,7 +20,7 @@ export const BUILTIN_MODEL = 'builtin';
 
 export interface ModelFolder {
   readonly id: string;
-  /** Commit of the hub's repository; for other folders undefined. */
+  /** Commit; undefined for other folders. */
   readonly revision: string | undefined;
   readonly folder: string;
   /** See `inspectGraph`. */
@@ -32,16 +31,16 @@ export interface ModelFolder {
 }
 
 export interface FindOptions {
-  /** Number type; default the best that is there. */
+  /** Number type; default the best one present. */
   readonly dtype?: Dtype | undefined;
-  /** What the model is opened as, which decides the files it must have; default `clip`. */
+  /** Decides the files that the model must have; default `clip`. */
   readonly kind?: ModelKind;
 }
 
 /**
- * @param env where HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME are looked up
- * @throws ERR_MODEL_MISSING with the remedy; ERR_MODEL_HASH when a pulled file is no longer what was
- *   pulled; ERR_MODEL_INVALID for a damaged lock file; ERR_ARG_RANGE for a name that is none
+ * @param env  for HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME
+ * @throws ERR_MODEL_MISSING with a remedy; ERR_MODEL_HASH if a pulled file has changed;
+ *   ERR_MODEL_INVALID for a damaged lock file; ERR_ARG_RANGE for an invalid name
  * Cost: for a pulled model, hashing its files once per process, about a second per gigabyte.
  */
 export async function findModel(
@@ -61,7 +60,7 @@ export async function findModel(
   return hubModel(name, env, options);
 }
 
-/** True for a path, and for any name under which a folder lies here. */
+/** True for a path, and for the name of an existing folder. */
 export async function meansFolder(name: string): Promise<boolean> {
   return isPath(name) || isFolder(name);
 }
@@ -106,7 +105,7 @@ async function hubModel(
       : await requireFiles(name, folder, options, remedy);
     return { ...found, isBuiltin: false, dtype };
   }
-  // What was named, not what it stands for: that is where a person would put files by hand.
+  // The repository as typed, not the one its short name stands for: files would be put there by hand.
   const named = candidates[candidates.length - 1] as ModelName;
   const { folder } = new CachedRepository(hubCacheDir(env), named.repository);
   throw missing(
@@ -135,7 +134,7 @@ async function requireFiles(
   return dtype;
 }
 
-/** @throws ERR_MODEL_MISSING for what was not pulled or is gone; ERR_MODEL_HASH for what changed */
+/** @throws ERR_MODEL_MISSING for absent files; ERR_MODEL_HASH for changed ones */
 async function requireLocked(
   model: ModelName,
   lock: ModelLock,
@@ -151,7 +150,7 @@ async function requireLocked(
   const has = (file: string): boolean => entry.files.has(file);
   const absent = requiredFiles(kind, dtype, has).filter((file) => !has(file));
   if (absent.length > 0) {
-    throw missing(name, 'not all of it was pulled', folder, absent, kind, { pull });
+    throw missing(name, 'some of its files were not pulled', folder, absent, kind, { pull });
   }
   for (const [file, locked] of filesOf(entry, dtype)) {
     const found = await checkLocked(folder, file, locked);
@@ -170,19 +169,19 @@ async function requireLocked(
   return dtype;
 }
 
-/** What a folder needs of which nothing is there. */
+/** The files of a folder that has none yet. */
 function allFiles({ kind = 'clip', dtype = 'fp32' }: FindOptions): readonly string[] {
   return requiredFiles(kind, dtype, () => false);
 }
 
 interface Remedy {
-  /** Command that brings the files. */
+  /** Command that downloads the files. */
   readonly pull?: string;
-  /** What to do instead of putting files somewhere. */
+  /** Replaces the advice to add files. */
   readonly instead?: string;
 }
 
-/** Whose layout such a model has. */
+/** Repositories with the expected layout. */
 const EXAMPLES: Readonly<Record<ModelKind, string>> = {
   clip: 'Xenova/clip-vit-base-patch32',
   sentence: 'Xenova/all-MiniLM-L6-v2',

@@ -1,7 +1,6 @@
 /**
- * `sightline.pull.json`: who is pulling a repository, and what of it is still missing; empty when
- * nothing is. Its lock keeps two pulls of one model apart, and its content lets a listing say what was
- * begun and not finished.
+ * `sightline.pull.json`: the unfinished pull of a repository; empty if there is none. Its lock excludes a
+ * second pull.
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -14,15 +13,15 @@ import { isObject } from '../json-file';
 export interface PullMark {
   readonly revision: string;
   readonly dtype: Dtype;
-  /** Process that is at it, or was. */
+  /** Process that began the pull. */
   readonly pid: number;
 }
 
 const markFile = (folder: string): string => path.join(folder, 'sightline.pull.json');
-/** A listing holds the lock for less. */
+/** `models list` tests the lock and holds it for less. */
 const LISTING_MS = 50;
 
-/** Undefined when nothing is under way or left over. */
+/** Undefined if no pull is unfinished. */
 export async function readMark(folder: string): Promise<PullMark | undefined> {
   try {
     const value: unknown = JSON.parse(await readFile(markFile(folder), 'utf8'));
@@ -35,14 +34,14 @@ export async function readMark(folder: string): Promise<PullMark | undefined> {
   }
 }
 
-/** Whether a process is pulling into `folder`. */
+/** True while a process pulls into `folder`. */
 export const isAtWork = (folder: string): Promise<boolean> => isLocked(markFile(folder));
 
 /**
- * Runs `work` while the mark is set and locked. It stays behind if `work` fails or the process dies:
- * "incomplete" in the listing, and free for the next pull.
+ * Runs `work` while the mark is set and locked. If `work` fails or the process dies, the mark remains and
+ * the model is listed as incomplete.
  *
- * @throws ERR_FILE_LOCKED when another process is pulling this model, and what `work` throws
+ * @throws ERR_FILE_LOCKED if another process pulls this model; what `work` throws
  */
 export async function whileMarked<T>(
   folder: string,

@@ -63,8 +63,14 @@ const isWildcard = (name: string): boolean => name === '0.0.0.0' || name === '::
  * sends Sec-Fetch-Site, older ones send Origin with a POST.
  *
  * @param isRead  GET or HEAD: then a link from another site may be followed
+ * @param friends  origins of other sites that may ask
  */
-export function isOwnSite(headers: RequestHeaders, isRead: boolean): boolean {
+export function isOwnSite(
+  headers: RequestHeaders,
+  isRead: boolean,
+  friends: ReadonlySet<string> = new Set(),
+): boolean {
+  if (typeof headers['origin'] === 'string' && friends.has(headers['origin'])) return true;
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') {
     if (!(isRead && headers['sec-fetch-mode'] === 'navigate')) return false;

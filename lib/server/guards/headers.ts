@@ -28,3 +28,17 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'cross-origin-opener-policy': 'same-origin',
   'permissions-policy': 'camera=(), microphone=(), geolocation=()',
 };
+
+/** For pages of other sites that may ask. No cookies: they are of this site alone; programs send the token. */
+export const CORS_HEADERS: Readonly<Record<string, string>> = {
+  'access-control-expose-headers': 'content-range, etag, retry-after, x-request-id',
+  'cross-origin-resource-policy': 'cross-origin',
+};
+
+export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
+  'access-control-allow-methods': 'GET, HEAD, POST',
+  'access-control-allow-headers': 'authorization, content-type, range, x-sightline-token',
+  'access-control-max-age': '600',
+  // A public page may ask a server in the local network.
+  'access-control-allow-private-network': 'true',
+};

@@ -3,9 +3,9 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { makeError, type ErrorCode } from '../../base/errors';
-import { hostRule, isOwnSite } from './access';
+import { hostName, hostRule, isOwnSite } from './access';
 import type { ServiceContext } from '../context';
-import { SECURITY_HEADERS } from './headers';
+import { CORS_HEADERS, PREFLIGHT_HEADERS, SECURITY_HEADERS } from './headers';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -19,9 +19,14 @@ const PUBLIC_PATHS = new Set(['/livez', '/readyz', '/health']);
 export function addSecurity(
   app: FastifyInstance,
   context: ServiceContext,
-  names: { readonly bindHost: string; readonly allowedHosts: readonly string[] },
+  names: {
+    readonly bindHost: string;
+    readonly allowedHosts: readonly string[];
+    readonly corsOrigins: readonly string[];
+  },
 ): void {
   const isKnownHost = hostRule(names.bindHost, names.allowedHosts);
+  const friends = new Set(names.corsOrigins);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
     if (context.readiness.state === 'closing') {
@@ -29,12 +34,18 @@ export function addSecurity(
       throw makeError('ERR_CLOSED', 'the server is shutting down');
     }
     if (countOf(request.raw, 'host') !== 1 || !isKnownHost(request.headers.host))
-      throw makeError(
-        'ERR_UNAUTHORIZED',
-        'this server does not answer to that host name; use the address it printed, or allow the name',
-      );
+      throw makeError('ERR_UNAUTHORIZED', strangeHost(request.headers.host));
     const isRead = request.method === 'GET' || request.method === 'HEAD';
-    if (!isOwnSite(request.headers, isRead))
+    if (friends.size > 0) reply.header('vary', 'origin');
+    const { origin } = request.headers;
+    if (origin !== undefined && friends.has(origin)) {
+      reply.headers({ ...CORS_HEADERS, 'access-control-allow-origin': origin });
+      const isPreflight = request.headers['access-control-request-method'] !== undefined;
+      // Browsers send no token with it.
+      if (request.method === 'OPTIONS' && isPreflight)
+        return reply.headers(PREFLIGHT_HEADERS).code(204).send();
+    }
+    if (!isOwnSite(request.headers, isRead, friends))
       throw makeError('ERR_UNAUTHORIZED', 'requests from other sites are not answered');
     if (context.token === undefined || isPublic(request)) return;
     try {
@@ -44,6 +55,16 @@ export function addSecurity(
       throw error;
     }
   });
+}
+
+/** Names the name, if it is one, and what admits it. */
+function strangeHost(header: string | undefined): string {
+  const name = hostName(header);
+  if (name === undefined) return 'the request has no valid Host header';
+  return (
+    `this server does not answer to the name "${name}": use the address it printed, ` +
+    `or start it with --allow-host ${name}`
+  );
 }
 
 const isPublic = (request: FastifyRequest): boolean =>

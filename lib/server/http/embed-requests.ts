@@ -1,14 +1,20 @@
 /** Shared by the embedding routes: concurrency gates, large bodies, and pictures in JSON. */
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { makeError } from '../../base/errors';
 import type { BatchInput } from '../../service';
 import { clientGone, type ServiceContext } from '../context';
+import type { ServerLimits } from '../limits';
+import { uploadSlot, type OnRequest } from './upload';
 
 /** Base64 takes four characters for three bytes; plus some for the JSON around it. */
 const BASE64_SHARE = 4 / 3;
 const JSON_AROUND = 64 * 1024;
 const DATA_URL = /^data:image\/[\w.+-]{1,64};base64,/i;
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
+
+/** Largest JSON body with pictures in it. */
+export const largeJsonBytes = (limits: ServerLimits): number =>
+  Math.ceil(limits.uploadBytes * BASE64_SHARE) + JSON_AROUND;
 
 export class EmbedRequests {
   constructor(private readonly context: ServiceContext) {}
@@ -31,30 +37,9 @@ export class EmbedRequests {
   }
 
   /** Options of routes whose bodies hold pictures. */
-  get largeBody(): {
-    bodyLimit: number;
-    onRequest: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
-  } {
-    const { limits, uploads } = this.context;
-    return {
-      bodyLimit: Math.ceil(limits.uploadBytes * BASE64_SHARE) + JSON_AROUND,
-      /**
-       * A large body is read only once its request is admitted, so that memory is bounded; the slot is held
-       * until the response is sent or the client disconnects.
-       */
-      onRequest: async (request, reply) => {
-        const length = Number(request.headers['content-length'] ?? Number.NaN);
-        // Texts are small: they do not wait for pictures, and are batched for the model.
-        if (length <= limits.jsonBytes) return;
-        await new Promise<void>((enter, refuse) => {
-          const work = (): Promise<void> => {
-            enter();
-            return new Promise((leave) => reply.raw.once('close', leave));
-          };
-          uploads.run(work, clientGone(reply)).catch(refuse);
-        });
-      },
-    };
+  get largeBody(): { bodyLimit: number; onRequest: OnRequest } {
+    const { context } = this;
+    return { bodyLimit: largeJsonBytes(context.limits), onRequest: uploadSlot(context) };
   }
 }
 

@@ -57,6 +57,8 @@ export interface ValidationProblem {
   readonly instancePath: string;
   readonly message?: string;
   readonly params: Readonly<Record<string, unknown>>;
+  /** The value of the keyword in the schema. */
+  readonly schema?: unknown;
   readonly parentSchema?: { readonly properties?: Readonly<Record<string, unknown>> };
 }
 
@@ -101,15 +103,22 @@ function describe(code: ErrorCode, message: unknown): PublicError {
 /** Anything like an absolute path of this machine. Linear time: no nested repetition. */
 const PATH_LIKE = /(?:^|[\s"'`(=:])(?:\/[\w.@-]+\/|[A-Za-z]:\\|\\\\|file:)/;
 
+/** Addresses of this server, which messages may name. */
+const OWN_ADDRESS =
+  /(?<![\w.@/-])\/(?:v1\/(?:models|embeddings)|embed\/(?:text|image))(?![\w/.-])/g;
+
 /** Client errors keep their message, unless it would reveal paths. */
 function clean(message: unknown): string {
   const text = typeof message === 'string' ? message.slice(0, 300) : '';
-  const leaks = PATH_LIKE.test(text) || text.includes(os.homedir()) || text.includes(os.tmpdir());
+  const leaks =
+    PATH_LIKE.test(text.replace(OWN_ADDRESS, '')) ||
+    text.includes(os.homedir()) ||
+    text.includes(os.tmpdir());
   return text === '' || leaks ? 'The request cannot be answered.' : text;
 }
 
 function describeValidation(error: FrameworkError): PublicError {
-  const problem = error.validation?.[0];
+  const problem = mainProblem(error.validation ?? []);
   const where = error.validationContext === 'querystring' ? 'query' : error.validationContext;
   const field = problem?.instancePath.split('/').filter(Boolean).join('.') ?? '';
   const name = field === '' ? (where ?? 'request') : field;
@@ -117,6 +126,30 @@ function describeValidation(error: FrameworkError): PublicError {
     problem?.keyword ?? '',
   );
   return describe(isType ? 'ERR_ARG_TYPE' : 'ERR_ARG_RANGE', `${name} ${sayProblem(problem)}`);
+}
+
+/**
+ * The problem to report. Of alternatives (`anyOf`, `oneOf`) the validator reports what keeps each from
+ * matching: what counts is the one whose type fits the value.
+ */
+function mainProblem(problems: readonly ValidationProblem[]): ValidationProblem | undefined {
+  const last = problems.at(-1);
+  if (last === undefined || !/^(any|one)Of$/.test(last.keyword)) return problems[0];
+  const depth = (problem: ValidationProblem): number => problem.instancePath.split('/').length;
+  const isFitting = (problem: ValidationProblem): boolean =>
+    problem.keyword !== 'type' || depth(problem) > depth(last);
+  const fields = fieldsOf(last.schema);
+  if (fields.length > 1)
+    return { ...last, message: `must have exactly one of ${fields.join(', ')}` };
+  return problems.slice(0, -1).find(isFitting) ?? last;
+}
+
+/** The names of `oneOf: [{ required: ['a'] }, { required: ['b'] }]`. */
+function fieldsOf(alternatives: unknown): string[] {
+  if (!Array.isArray(alternatives)) return [];
+  return alternatives.flatMap((one: { readonly required?: readonly string[] }) =>
+    one.required === undefined ? [] : [...one.required],
+  );
 }
 
 function sayUnknown(name: string, schema: ValidationProblem['parentSchema']): string {

@@ -1,6 +1,10 @@
-/** Parses a multipart form with one picture in field `image` and search options; in memory only. */
-import type { FastifyRequest } from 'fastify';
+/**
+ * Pictures that clients send, as the body itself or in a multipart form with search options; in memory
+ * only, a bounded number at once.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isLibraryError, makeError } from '../../base/errors';
+import { clientGone, type ServiceContext } from '../context';
 import type { FilterFields, OptionFields } from '../schemas/query-input';
 import { UPLOAD_FIELDS } from '../schemas/schemas';
 import { convertFields } from '../schemas/strict-fields';
@@ -15,6 +19,38 @@ const UPLOAD_SCHEMA = {
   additionalProperties: false,
   properties: UPLOAD_FIELDS,
 } as const;
+
+export type OnRequest = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
+/**
+ * A hook: a large body is read only once its request is admitted, so that memory is bounded; the slot is
+ * held until the response is sent or the client disconnects.
+ */
+export function uploadSlot({ limits, uploads }: ServiceContext): OnRequest {
+  return async (request, reply) => {
+    const length = Number(request.headers['content-length'] ?? Number.NaN);
+    const isEmpty = Number.isNaN(length) && request.headers['transfer-encoding'] === undefined;
+    // Texts are small: they do not wait for pictures, and are batched for the model.
+    if (isEmpty || length <= limits.jsonBytes) return;
+    await new Promise<void>((enter, refuse) => {
+      const work = (): Promise<void> => {
+        enter();
+        return new Promise((leave) => reply.raw.once('close', leave));
+      };
+      uploads.run(work, clientGone(reply)).catch(refuse);
+    });
+  };
+}
+
+/** Takes the bytes of a picture file as a body. */
+export function takePictures(app: FastifyInstance, maxBytes: number): void {
+  for (const type of ['application/octet-stream', /^image\//])
+    app.addContentTypeParser(
+      type,
+      { parseAs: 'buffer', bodyLimit: maxBytes },
+      (_request, body, done) => done(null, body),
+    );
+}
 
 /**
  * Reads the form.

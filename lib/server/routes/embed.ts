@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ServiceContext } from '../context';
 import { checkSize, EmbedRequests, pictureOf } from '../http/embed-requests';
 import { EMBED_IMAGE_POST, EMBED_TEXT_POST } from '../schemas/embed-schemas';
-import { readUpload } from '../http/upload';
+import { readUpload, takePictures } from '../http/upload';
 
 interface Answer {
   readonly model: string;
@@ -45,14 +45,7 @@ export function embedRoutes(app: FastifyInstance, context: ServiceContext): void
   );
 
   void app.register(async (large) => {
-    for (const type of ['application/octet-stream', /^image\//]) {
-      large.addContentTypeParser(
-        type,
-        { parseAs: 'buffer', bodyLimit: limits.uploadBytes },
-        (_request, body, done) => done(null, body),
-      );
-    }
-
+    takePictures(large, limits.uploadBytes);
     large.post<{ Body: Buffer | { image?: string; images?: string[] } | null }>(
       '/embed/image',
       { schema: EMBED_IMAGE_POST, ...requests.largeBody },

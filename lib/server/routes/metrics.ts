@@ -1,15 +1,31 @@
 /** `GET /metrics` for Prometheus, `GET /info` for users and clients. */
 import type { FastifyInstance } from 'fastify';
 import { MAX_TEXT } from '../../base/limits';
+import type { Library } from '../../library/types';
 import type { ServiceContext } from '../context';
+import { largeJsonBytes } from '../http/embed-requests';
 import { MAX_EMBED_INPUTS } from '../limits';
 import { INFO } from '../schemas/embed-schemas';
 import { packageVersion } from '../../base/package-root';
 
-export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: ServiceContext): void {
+/** @param library  undefined for a server that only embeds */
+export function metricsRoutes(
+  app: FastifyInstance,
+  { embeddings, limits }: ServiceContext,
+  library?: Library,
+): void {
   app.get(
     '/metrics',
-    { schema: { summary: 'Figures for Prometheus' } },
+    {
+      schema: {
+        operationId: 'metrics',
+        tags: ['State'],
+        summary: 'Figures for Prometheus',
+        response: {
+          200: { description: 'Text', content: { 'text/plain': { schema: { type: 'string' } } } },
+        },
+      },
+    },
     async (_request, reply) => {
       const { registry } = embeddings.metrics;
       const text = await registry.metrics();
@@ -28,11 +44,13 @@ export function metricsRoutes(app: FastifyInstance, { embeddings, limits }: Serv
         text: { ...embeddings.models.instruction, dim: embeddings.instructionDim },
         image: { ...embeddings.models.image, dim: embeddings.imageDim },
       },
+      ...(library === undefined ? {} : { spaces: library.stats().spaces }),
       cache: embeddings.cache.stats(),
       limits: {
         inputs: MAX_EMBED_INPUTS,
         text_length: MAX_TEXT,
         json_bytes: limits.jsonBytes,
+        embed_json_bytes: largeJsonBytes(limits),
         upload_bytes: limits.uploadBytes,
         active_requests: limits.activeEmbeds,
         queued_requests: limits.queuedSearches,

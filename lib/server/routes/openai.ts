@@ -15,11 +15,9 @@ interface Body {
 export function openAiRoutes(app: FastifyInstance, context: ServiceContext): void {
   const { embeddings, limits } = context;
   const requests = new EmbedRequests(context);
-  const { instruction, image } = embeddings.models;
-  const isOneModel = instruction.sha256 === image.sha256;
-
   app.get('/v1/models', { schema: OPENAI_MODELS }, (_request, reply) => {
     reply.header('cache-control', 'no-store');
+    const { instruction, image } = embeddings.models;
     const data = [...new Set([instruction.id, image.id])].map((id) => ({
       id,
       object: 'model',
@@ -31,7 +29,7 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
   void app.register(async (large) => {
     large.post<{ Body: Body }>(
       '/v1/embeddings',
-      { schema: OPENAI_EMBEDDINGS, ...requests.largeBody },
+      { schema: OPENAI_EMBEDDINGS, ...requests.largeBody, preValidation: refuseTokens },
       async (request, reply) => {
         const { input, encoding_format: format } = request.body;
         const inputs = typeof input === 'string' ? [input] : input;
@@ -58,6 +56,8 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
    * @returns the id of the model used
    */
   function check({ model, dimensions }: Body, inputs: readonly string[]): string {
+    const { instruction, image } = embeddings.models;
+    const isOneModel = instruction.sha256 === image.sha256;
     const hasTexts = !inputs.every(isDataUrl);
     const hasImages = inputs.some(isDataUrl);
     if (!isOneModel && hasTexts && hasImages)
@@ -101,6 +101,22 @@ export function openAiRoutes(app: FastifyInstance, context: ServiceContext): voi
     );
     return { vectors, tokens: ofTexts.tokens };
   }
+}
+
+/**
+ * Some clients send token ids of OpenAI's tokenizer, which mean other words to every other one.
+ *
+ * @throws ERR_ARG_TYPE
+ */
+async function refuseTokens({ body }: { readonly body: unknown }): Promise<void> {
+  const { input } = (body ?? {}) as { readonly input?: unknown };
+  const first: unknown = Array.isArray(input) ? input[0] : undefined;
+  if (typeof first !== 'number' && !Array.isArray(first)) return;
+  throw makeError(
+    'ERR_ARG_TYPE',
+    'input holds token ids, but this model has a tokenizer of its own: send texts ' +
+      '(LangChain: check_embedding_ctx_length=False)',
+  );
 }
 
 /** Little-endian float32, as in the OpenAI API. */

@@ -1,6 +1,8 @@
-/** `GET /health`, `/livez`, `/readyz`, `/openapi.json`. */
+/** `GET /health`, `/livez`, `/readyz`, `/openapi.json`, `/docs`. */
 import type { FastifyInstance } from 'fastify';
 import type { ServerContext, ServiceContext } from '../context';
+import type { SyncState } from '../sync-state';
+import { DOCS_POLICY, docsPage, type ApiDescription } from '../http/docs-page';
 import { toPublicError } from '../http/public-error';
 import { HEALTH, PROBE } from '../schemas/schemas';
 import { isAuthorized } from '../guards/security';
@@ -10,8 +12,10 @@ export function healthRoutes(app: FastifyInstance, context: ServerContext): void
   const { library } = context;
   const startedAt = performance.now();
 
-  app.get('/health', { schema: HEALTH }, (request, reply) => {
+  app.get('/health', { schema: HEALTH }, async (request, reply) => {
     reply.header('cache-control', 'no-store');
+    // What fails here fails in a search too, which says why; figures are those known.
+    await library.refresh().catch(() => undefined);
     const status = library.isEmpty ? 'empty' : 'ok';
     // Without a token only the status is shown.
     if (!isAuthorized(request, context)) return { status };
@@ -32,15 +36,30 @@ export function healthRoutes(app: FastifyInstance, context: ServerContext): void
       metric: 'cosine',
       model: stats.model.id,
       bytes_on_disk: stats.bytesOnDisk,
+      ...(stats.recovered === undefined ? {} : { recovered: stats.recovered }),
+      sync: syncOf(context.sync()),
+      ...(context.isLocal ? { root: library.root } : {}),
       uptime_seconds: Math.round((performance.now() - startedAt) / 100) / 10,
     };
   });
 }
 
+function syncOf({ framesTotal, finishedAt, error, ...state }: SyncState): object {
+  const told = error === undefined ? undefined : toPublicError(error);
+  return {
+    ...state,
+    frames_total: framesTotal,
+    finished_at: finishedAt,
+    error: told && { code: told.code, message: told.message },
+  };
+}
+
 export function probeRoutes(app: FastifyInstance, { readiness }: ServiceContext): void {
   app.get(
     '/livez',
-    { schema: { summary: 'Is the process alive', ...PROBE } },
+    {
+      schema: { operationId: 'livez', tags: ['State'], summary: 'Is the process alive', ...PROBE },
+    },
     (_request, reply) => {
       reply.header('cache-control', 'no-store');
       return { status: 'ok' };
@@ -49,7 +68,14 @@ export function probeRoutes(app: FastifyInstance, { readiness }: ServiceContext)
 
   app.get(
     '/readyz',
-    { schema: { summary: 'Would a search be answered without waiting', ...PROBE } },
+    {
+      schema: {
+        operationId: 'readyz',
+        tags: ['State'],
+        summary: 'Would a search be answered without waiting',
+        ...PROBE,
+      },
+    },
     (request, reply) => {
       reply.header('cache-control', 'no-store');
       const { state, error } = readiness;
@@ -72,4 +98,14 @@ export function probeRoutes(app: FastifyInstance, { readiness }: ServiceContext)
     { schema: { summary: 'This description', hide: true } },
     (_request, reply) => reply.header('cache-control', 'no-cache').send(app.swagger()),
   );
+
+  // Public: it says what every server of this version can do, nothing of this one.
+  app.get('/docs', { schema: { hide: true }, config: { isPublic: true } }, (request, reply) => {
+    const origin = `http://${request.headers.host ?? 'localhost'}`;
+    return reply
+      .header('cache-control', 'no-cache')
+      .header('content-security-policy', DOCS_POLICY)
+      .type('text/html; charset=utf-8')
+      .send(docsPage(app.swagger() as unknown as ApiDescription, origin));
+  });
 }

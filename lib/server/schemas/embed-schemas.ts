@@ -38,6 +38,8 @@ const EMBED_ANSWER = {
 } as const;
 
 export const EMBED_TEXT_POST = {
+  operationId: 'embedText',
+  tags: ['Embeddings'],
   summary: 'Vectors of texts',
   body: {
     type: 'object',
@@ -49,6 +51,8 @@ export const EMBED_TEXT_POST = {
 } as const;
 
 export const EMBED_IMAGE_POST = {
+  operationId: 'embedImage',
+  tags: ['Embeddings'],
   summary: 'Vectors of pictures: a form, the bytes of a file, or base64 in JSON',
   body: {
     content: {
@@ -69,12 +73,15 @@ export const EMBED_IMAGE_POST = {
         },
       },
       'application/octet-stream': { schema: {} },
+      'image/*': { schema: {} },
     },
   },
   response: { 200: EMBED_ANSWER, ...errors },
 } as const;
 
 export const OPENAI_EMBEDDINGS = {
+  operationId: 'embeddings',
+  tags: ['Embeddings'],
   summary: 'Vectors in the shape of the OpenAI API; a data URL of a picture counts as a picture',
   body: {
     type: 'object',
@@ -82,7 +89,10 @@ export const OPENAI_EMBEDDINGS = {
     // Clients send further fields here, such as `user`.
     additionalProperties: true,
     properties: {
-      input: { anyOf: [{ type: 'string', minLength: 1 }, many({ type: 'string', minLength: 1 })] },
+      input: {
+        anyOf: [{ type: 'string', minLength: 1 }, many({ type: 'string', minLength: 1 })],
+        description: 'Texts or data URLs of pictures; no token ids',
+      },
       model: { type: 'string', maxLength: 256 },
       encoding_format: { type: 'string', enum: ['float', 'base64'] },
       dimensions: { type: 'integer', minimum: 1 },
@@ -116,6 +126,8 @@ export const OPENAI_EMBEDDINGS = {
 } as const;
 
 export const OPENAI_MODELS = {
+  operationId: 'models',
+  tags: ['Embeddings'],
   summary: 'The models that embed, in the shape of the OpenAI API',
   querystring: { type: 'object', additionalProperties: false, properties: {} },
   response: {
@@ -141,6 +153,8 @@ export const OPENAI_MODELS = {
 } as const;
 
 export const INFO = {
+  operationId: 'info',
+  tags: ['State'],
   summary: 'What this server embeds with, and its limits',
   querystring: { type: 'object', additionalProperties: false, properties: {} },
   response: { 200: { type: 'object', additionalProperties: true }, ...errors },

@@ -6,6 +6,7 @@ export interface OptionFields {
   readonly exact?: boolean;
   readonly min_similarity?: number;
   readonly ef_search?: number;
+  readonly fold?: boolean;
 }
 
 export interface FilterFields {
@@ -19,6 +20,7 @@ export function toOptions(fields: OptionFields, filters: FilterFields = {}): Sea
     exact: fields.exact,
     minSimilarity: fields.min_similarity,
     efSearch: fields.ef_search,
+    fold: fields.fold,
     type: filters.type,
     path: filters.path,
   };

@@ -43,6 +43,11 @@ const OPTION_FIELDS = {
     maximum: 1,
     description: 'Leave out results whose `similarity` is lower',
   },
+  fold: {
+    type: 'boolean',
+    default: false,
+    description: 'One result per video: its best frame, with the others in `moments`',
+  },
   ef_search: {
     type: 'integer',
     minimum: 1,
@@ -100,10 +105,23 @@ const HIT = {
     similarity: { type: 'number', description: 'max(0, cosine), from 0 to 1' },
     cosine: { type: 'number', description: 'From -1 to 1' },
     frame_url: { type: 'string', description: 'The picture at this address never changes' },
-    media_path: { type: 'string' },
+    media_path: { type: 'string', description: 'Relative to the folder of the library' },
     type: { type: 'string', enum: ['image', 'video'] },
-    width: { type: 'integer' },
+    width: { type: 'integer', description: 'Of the stored frame, in pixels' },
     height: { type: 'integer' },
+    media_id: { type: 'string' },
+    media_url: { type: 'string', description: 'The original file' },
+    media_width: { type: ['integer', 'null'], description: 'Of the original, upright' },
+    media_height: { type: ['integer', 'null'] },
+    size_bytes: { type: ['integer', 'null'] },
+    captured_at: { type: ['string', 'null'], description: 'When it was taken, as the file says' },
+    modified_at: { type: ['string', 'null'], description: 'When the file was last written, UTC' },
+    others: { type: 'integer', description: 'With `fold`: further frames of the video found' },
+    moments: {
+      type: 'array',
+      description: 'With `fold`: these frames, best first, at most 50',
+      items: { type: 'object', additionalProperties: true },
+    },
   },
 } as const;
 
@@ -121,10 +139,22 @@ const SEARCH_ANSWER = {
   },
 } as const;
 
+const BYTES = { type: 'string', format: 'binary' } as const;
+const NOT_MODIFIED = {
+  type: 'null',
+  description: 'As the client has it (`If-None-Match`)',
+} as const;
+
+const bytesOf = (...types: string[]): object => ({
+  content: Object.fromEntries(types.map((type) => [type, { schema: BYTES }])),
+});
+
 /** Error responses of every route. */
 export const errors = { '4xx': ERROR_BODY, '5xx': ERROR_BODY } as const;
 
 export const SEARCH = {
+  operationId: 'searchByText',
+  tags: ['Search'],
   summary: 'Search by words',
   querystring: {
     type: 'object',
@@ -143,6 +173,7 @@ const JSON_QUERY = {
   additionalProperties: false,
   properties: {
     text: TEXT,
+    q: { ...TEXT, description: 'The same as `text`' },
     frame: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
     vector: {
       type: 'array',
@@ -157,7 +188,15 @@ const JSON_QUERY = {
 } as const;
 
 export const SEARCH_POST = {
+  operationId: 'search',
+  tags: ['Search'],
   summary: 'Search by words, by a frame, by a vector, or by a picture',
+  // For a picture as the body, which has no place for them.
+  querystring: {
+    type: 'object',
+    additionalProperties: false,
+    properties: { ...OPTION_FIELDS, ...FILTER_FIELDS },
+  },
   body: {
     content: {
       'application/json': { schema: JSON_QUERY },
@@ -171,12 +210,16 @@ export const SEARCH_POST = {
           },
         },
       },
+      'application/octet-stream': { schema: {} },
+      'image/*': { schema: {} },
     },
   },
   response: { 200: SEARCH_ANSWER, ...errors },
 } as const;
 
 export const SIMILAR = {
+  operationId: 'similarFrames',
+  tags: ['Search'],
   summary: 'More like this frame',
   params: { type: 'object', properties: { frame_id: FRAME_ID } },
   querystring: {
@@ -194,8 +237,9 @@ const FRAME_VERSION = {
 } as const;
 
 export const FRAME = {
+  operationId: 'frame',
+  tags: ['Files'],
   summary: 'The picture of a frame, JPEG',
-  produces: ['image/jpeg'],
   params: { type: 'object', properties: { id: FRAME_ID } },
   querystring: {
     type: 'object',
@@ -209,23 +253,55 @@ export const FRAME = {
       },
     },
   },
-  response: errors,
+  response: {
+    200: { description: 'The picture', ...bytesOf('image/jpeg') },
+    304: NOT_MODIFIED,
+    ...errors,
+  },
 } as const;
 
 export const FRAME_OF_VERSION = {
   ...FRAME,
+  operationId: 'frameVersion',
   summary: 'The same at its `frame_url`: may be kept for good',
   params: { type: 'object', properties: { id: FRAME_ID, version: FRAME_VERSION } },
 } as const;
 
-export const VIDEO = {
-  summary: 'The video file, with byte ranges',
+export const MEDIA = {
+  operationId: 'media',
+  tags: ['Files'],
+  summary: 'The original file of a picture or video, with byte ranges',
   params: { type: 'object', properties: { id: MEDIA_ID } },
-  querystring: { type: 'object', additionalProperties: false, properties: {} },
-  response: errors,
+  querystring: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      download: { type: 'boolean', description: 'To be saved under its name, not shown' },
+    },
+  },
+  response: {
+    200: {
+      description: 'The whole file',
+      ...bytesOf('image/*', 'video/*', 'application/octet-stream'),
+    },
+    206: {
+      description: 'A range of it',
+      ...bytesOf('image/*', 'video/*', 'application/octet-stream'),
+    },
+    304: NOT_MODIFIED,
+    ...errors,
+  },
+} as const;
+
+export const VIDEO = {
+  ...MEDIA,
+  operationId: 'video',
+  summary: 'The same, only for videos',
 } as const;
 
 export const HEALTH = {
+  operationId: 'health',
+  tags: ['State'],
   summary: 'Figures of the library',
   querystring: { type: 'object', additionalProperties: false, properties: {} },
   response: {
@@ -253,6 +329,28 @@ export const HEALTH = {
         metric: { type: 'string' },
         model: { type: 'string' },
         bytes_on_disk: { type: 'integer' },
+        recovered: {
+          type: 'string',
+          description: 'What a copy of the library lacks until a sync; absent otherwise',
+        },
+        sync: {
+          type: 'object',
+          description: 'The sync that runs behind the server',
+          properties: {
+            state: { type: 'string', enum: ['off', 'running', 'idle', 'failed', 'elsewhere'] },
+            watch: { type: 'number', description: 'Seconds between two looks; 0: one look only' },
+            done: { type: 'integer', description: 'Files done' },
+            total: { type: 'integer', description: 'Files in all; 0 while unknown' },
+            frames: { type: 'integer', description: 'Frames made searchable by it' },
+            frames_total: { type: 'integer', description: 'With those known to be waiting' },
+            finished_at: { type: 'string' },
+            error: {
+              type: 'object',
+              properties: { code: { type: 'string' }, message: { type: 'string' } },
+            },
+          },
+        },
+        root: { type: 'string', description: 'Only where no other machine can ask' },
         uptime_seconds: { type: 'number' },
       },
     },
@@ -271,6 +369,8 @@ export const PROBE = {
 } as const;
 
 export const SESSION = {
+  operationId: 'openSession',
+  tags: ['Access'],
   summary: 'Trade the token for a cookie that `<img>` and `<video>` can send',
   body: {
     type: 'object',

@@ -79,6 +79,8 @@ export interface StoreFigures {
   /** What computes distances. */
   readonly kernel: string;
   readonly bytesOnDisk: number;
+  /** What a copy lacks that was taken file by file during writes; absent once it was written to. */
+  readonly recovered?: string;
 }
 
 /**
@@ -149,6 +151,9 @@ export interface VectorStore extends AsyncDisposable {
 
   /** Rows of keys, undefined for keys that are not there. */
   rowsOf(keys: StoreKeys): Promise<(number | undefined)[]>;
+
+  /** The keys of all live rows, in the order of the rows; NaN for keys beyond 2^53 - 1. */
+  keys(): Promise<Float64Array>;
 
   /** Brings searches to full speed, in the background of the caller: the engine makes its codes. */
   warm(): Promise<void>;

@@ -3,12 +3,19 @@ import { types } from 'node:util';
 import { wrongType } from '../../base/options';
 import { checkPresent } from '../../base/arrays';
 import { room } from '../room';
+import { wrongLength } from './lengths';
 
 /**
  * Row-major. `Uint16Array` holds IEEE 754 binary16 bits, as a `Float16Array` does where the runtime has
  * one. `Int8Array` holds whole numbers, which are not scaled.
  */
 export type VectorInput = Float32Array | Uint16Array | Int8Array;
+
+/** One vector, also as an array of numbers, which are rounded to float32. */
+export type OneVectorInput = VectorInput | Float64Array | readonly number[];
+
+/** Row-major, or an array of vectors. */
+export type VectorsInput = OneVectorInput | readonly OneVectorInput[];
 
 let halves: Float32Array | undefined;
 
@@ -43,10 +50,43 @@ export function withoutHalfType(value: unknown): unknown {
 /** @throws ERR_ARG_TYPE */
 export function checkInput(name: string, value: unknown): VectorInput {
   const input = withoutHalfType(value);
+  if (types.isFloat64Array(input)) return Float32Array.from(checkPresent(name, input));
+  if (Array.isArray(input)) return floatsOf(name, input);
   if (types.isFloat32Array(input) || types.isUint16Array(input) || types.isInt8Array(input)) {
     return checkPresent(name, input);
   }
-  throw wrongType(name, 'a Float32Array, a Uint16Array of float16 bits or an Int8Array', value);
+  throw wrongType(
+    name,
+    'numbers: a Float32Array, a Uint16Array of float16 bits, an Int8Array or an array',
+    value,
+  );
+}
+
+function floatsOf(name: string, values: readonly unknown[]): Float32Array {
+  const out = room(Float32Array, values.length);
+  for (let i = 0; i < out.length; i++) {
+    const value = values[i];
+    if (typeof value !== 'number') throw wrongType(`${name}[${i}]`, 'a number', value);
+    out[i] = value;
+  }
+  return out;
+}
+
+/** An array of vectors of `dim` values each, as one. @throws ERR_ARG_TYPE | ERR_DIM_MISMATCH */
+export function joinVectors(name: string, vectors: readonly unknown[], dim: number): Float32Array {
+  const out = room(Float32Array, vectors.length * dim);
+  for (let i = 0; i < vectors.length; i++) {
+    const vector = checkInput(`${name}[${i}]`, vectors[i]);
+    if (vector.length !== dim) {
+      throw wrongLength(
+        `${name}[${i}] has ${vector.length} values, the index holds ${dim}`,
+        vector.length,
+        dim,
+      );
+    }
+    out.set(toFloats(vector), i * dim);
+  }
+  return out;
 }
 
 /** The same array if it holds float32, else a converted copy. */

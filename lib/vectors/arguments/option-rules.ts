@@ -19,11 +19,22 @@ import type {
   CompactOptions,
   CreateOptions,
   OpenOptions,
+  OpenOrCreateOptions,
   SearchOptions,
   TuneOptions,
   UpdateOptions,
 } from '../types';
-import { checkKeys, checkLabel, checkPath, MAX_THREADS, METRIC_NAMES, STORAGES } from './validate';
+import { checkAllMetadata } from '../payloads/check-metadata';
+import { checkStringKeys, isStringArray } from '../payloads/string-keys';
+import {
+  checkKeys,
+  checkLabel,
+  checkPath,
+  KEY_TYPES,
+  MAX_THREADS,
+  METRIC_NAMES,
+  STORAGES,
+} from './validate';
 
 export const THREADS = integer(1, MAX_THREADS);
 
@@ -45,18 +56,36 @@ export const CREATE_OPTIONS: OptionRules<CreateOptions> = {
   storage: oneOf(STORAGES),
   path: checkPath,
   label: checkLabel,
+  keyType: oneOf(KEY_TYPES),
+};
+
+export const OPEN_OR_CREATE_OPTIONS: OptionRules<OpenOrCreateOptions> = {
+  ...CREATE_OPTIONS,
+  threads: THREADS,
 };
 
 export const OPEN_OPTIONS: OptionRules<OpenOptions> = {
   readOnly: BOOLEAN,
   label: checkLabel,
+  keyType: oneOf(KEY_TYPES),
   storage: oneOf(STORAGES),
   threads: THREADS,
 };
 
-export const ADD_OPTIONS: OptionRules<AddOptions> = { keys: checkKeys, ...WORK };
+/** JSON texts afterwards, see check-metadata.ts. */
+const metadata: Rule<never> = (name, value) => checkAllMetadata(name, value) as never;
 
-export const UPDATE_OPTIONS: OptionRules<UpdateOptions> = { insertMissing: BOOLEAN, ...WORK };
+/** As the addon takes them, or strings: whether the index has such keys is known where they are used. */
+const keys: Rule<never> = (name, value) =>
+  (isStringArray(value) ? checkStringKeys(name, value) : checkKeys(name, value)) as never;
+
+export const ADD_OPTIONS: OptionRules<AddOptions> = { keys, metadata, ...WORK };
+
+export const UPDATE_OPTIONS: OptionRules<UpdateOptions> = {
+  insertMissing: BOOLEAN,
+  metadata,
+  ...WORK,
+};
 
 export const COMPACT_OPTIONS: OptionRules<CompactOptions> = WORK;
 
@@ -66,6 +95,7 @@ export const SEARCH_OPTIONS: OptionRules<SearchOptions> = {
   filter: ANYTHING,
   threshold: BOUND,
   keys64: BOOLEAN,
+  metadata: BOOLEAN,
 };
 
 export const BATCH_OPTIONS: OptionRules<BatchOptions> = {

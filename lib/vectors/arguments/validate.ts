@@ -4,15 +4,17 @@ import type { NativeKeys } from '../../native';
 import { checkInteger, outOfRange, wrongType } from '../../base/options';
 import { checkPresent } from '../../base/arrays';
 import { room } from '../room';
-import { checkInput, toFloats, type VectorInput } from './input';
+import { checkInput, joinVectors, toFloats, type VectorInput } from './input';
 import { wrongLength } from './lengths';
-import type { Metric, Storage } from '../types';
+import type { KeyType, Metric, Storage } from '../types';
 
 /** On disk: never renumber. */
 const METRICS: Record<Metric, number> = { cosine: 0, euclidean: 1, dot: 2 };
 /** In the order of their native numbers. */
 export const STORAGES: readonly Storage[] = ['f32', 'f16', 'i8', 'i4', 'inline'];
 export const METRIC_NAMES: readonly Metric[] = ['cosine', 'euclidean', 'dot'];
+
+export const KEY_TYPES: readonly KeyType[] = ['integer', 'string'];
 
 export const MAX_THREADS = 256;
 export const MAX_ROWS = 2 ** 28;
@@ -55,8 +57,10 @@ export function storageName(storage: number): Storage {
 
 /** @throws ERR_ARG_TYPE | ERR_DIM_MISMATCH */
 export function checkVectors(name: string, value: unknown, dim: number): VectorInput {
+  if (Array.isArray(value) && typeof value[0] !== 'number') return joinVectors(name, value, dim);
   const input = checkInput(name, value);
-  if (input.length % dim === 0) return input;
+  // Numbers in an array are one vector: more of them are rather a mistake of shape.
+  if (Array.isArray(value) ? input.length === dim : input.length % dim === 0) return input;
   throw wrongLength(
     `${name} has ${input.length} values, not a multiple of the index's dim ${dim}`,
     input.length,

@@ -7,11 +7,12 @@ import type { IndexCore } from '../core';
 import { ADD_OPTIONS } from '../arguments/option-rules';
 import type { AddOptions, Keys } from '../types';
 import { checkKeys, checkPath, type Progress } from '../arguments/validate';
+import { assertIntegerKeys } from '../payloads/string-keys';
 import { FORMATS, type VectorFormat } from './formats';
 import { readKeys } from './key-file';
 import { openVectors, type VectorFile } from './vector-file';
 
-export interface AddFileOptions extends Omit<AddOptions, 'keys'> {
+export interface AddFileOptions extends Omit<AddOptions, 'keys' | 'metadata'> {
   /** One per row, or the name of a file of whole numbers; default: the row numbers. */
   readonly keys?: Keys | string;
   /** Default: by the name's ending, else by the first bytes. */
@@ -24,8 +25,11 @@ export interface AddFileOptions extends Omit<AddOptions, 'keys'> {
 
 const WHOLE = integer(0, Number.MAX_SAFE_INTEGER);
 
+const { threads, signal, onProgress } = ADD_OPTIONS;
 const ADD_FILE_OPTIONS: OptionRules<AddFileOptions> = {
-  ...ADD_OPTIONS,
+  threads,
+  signal,
+  onProgress,
   keys: (name, value) =>
     typeof value === 'string' ? checkPath(name, value) : checkKeys(name, value),
   format: oneOf(FORMATS),
@@ -72,6 +76,10 @@ export async function addFile(
   core: IndexCore,
   job: AddFile,
 ): Promise<{ firstRow: number; rows: number }> {
+  assertIntegerKeys(
+    core,
+    'addFile cannot give them: read the file with openVectors() and use add()',
+  );
   await using source = await openVectors(job.file, { format: job.format });
   const span = spanOf(job, source);
   if (span.rows > 0 && source.dim !== core.dim) {

@@ -1,6 +1,7 @@
 /** Number types of files: width, array type, and conversion to floats. */
 import { types } from 'node:util';
 import { toFloats } from '../arguments/input';
+import { room } from '../room';
 
 /** numpy's short names. `f2` is held as IEEE 754 binary16 bits. */
 export type Dtype = 'f4' | 'f2' | 'f8' | 'i1' | 'u1' | 'i4' | 'u4' | 'i8' | 'u8';
@@ -62,9 +63,13 @@ export function floatsOf(type: StoredType, values: Values): Float32Array {
   if (types.isFloat32Array(values)) return values;
   if (type === 'bf16') {
     // bfloat16 is the upper half of a float32.
-    return new Float32Array(Uint32Array.from(values as Uint16Array, (bits) => bits << 16).buffer);
+    const floats = room(Float32Array, values.length);
+    const bits = new Uint32Array(floats.buffer);
+    for (let i = 0; i < bits.length; i++) bits[i] = (values[i] as number) << 16;
+    return floats;
   }
-  return types.isUint16Array(values)
-    ? toFloats(values)
-    : new Float32Array(values as Exclude<Values, BigInt64Array | BigUint64Array>);
+  if (types.isUint16Array(values)) return toFloats(values);
+  const floats = room(Float32Array, values.length);
+  floats.set(values as Exclude<Values, BigInt64Array | BigUint64Array>);
+  return floats;
 }

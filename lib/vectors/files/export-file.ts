@@ -2,8 +2,10 @@
 import path from 'node:path';
 import { throwIfAborted } from '../../base/abort';
 import { attempt, type IndexCore } from '../core';
+import { countFrom, room } from '../room';
 import { FUNCTION, outOfRange, readOptions, SIGNAL, type OptionRules } from '../../base/options';
 import { checkPath, type Progress } from '../arguments/validate';
+import { assertIntegerKeys } from '../payloads/string-keys';
 import { prepareVectors } from './write-vectors';
 
 /** Rows per step, copied on the calling thread in about a millisecond. */
@@ -58,6 +60,7 @@ export function checkExport(file: unknown, options: ExportOptions): ExportFile {
 
 /** Call as the one writer: changes in between would separate vectors from keys. */
 export async function exportFile(core: IndexCore, job: ExportFile): Promise<ExportReport> {
+  assertIntegerKeys(core, 'exportFile cannot write them: read them with keysOf()');
   const format = 'npy';
   const { dim } = core;
   const vectors = await prepareVectors({
@@ -92,7 +95,7 @@ async function* liveVectors(core: IndexCore, job: ExportFile): AsyncGenerator<Fl
       rows: looked,
     });
     looked = done;
-    const vectors = new Float32Array(rows.length * core.dim);
+    const vectors = room(Float32Array, rows.length * core.dim);
     attempt(() => core.binding.copyRows(core.handle, rows, vectors));
     yield vectors;
     job.onProgress?.(done, total);
@@ -117,9 +120,9 @@ function* liveSteps(core: IndexCore, total: number): Generator<Step> {
   const size = Math.max(1, Math.min(STEP_ROWS, Math.floor(STEP_FLOATS / core.dim)));
   for (let first = 0; first < total; first += size) {
     const length = Math.min(size, total - first);
-    const rows = Uint32Array.from({ length }, (_, i) => first + i);
-    const keys = new BigInt64Array(length);
-    const now = new Uint32Array(length);
+    const rows = countFrom(first, length);
+    const keys = room(BigInt64Array, length);
+    const now = room(Uint32Array, length);
     attempt(() => core.binding.copyKeys(core.handle, rows, keys));
     attempt(() => core.binding.rowsOf(core.handle, keys, now));
     const isLive = (_: unknown, i: number): boolean => now[i] === first + i;

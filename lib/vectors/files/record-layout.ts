@@ -4,6 +4,7 @@
  */
 import { checkInteger } from '../../base/options';
 import { corrupt, type ByteFile } from './byte-file';
+import { room } from '../room';
 import { valuesOf, widthOf, type StoredType, type Values } from './dtypes';
 
 export interface RecordLayout {
@@ -81,7 +82,7 @@ export function vectorsOf(layout: RecordLayout, records: Uint8Array): Values {
   const width = dim * widthOf(type);
   if (width === stride) return valuesOf(type, records);
   const count = records.length / stride;
-  const packed = new Uint8Array(count * width);
+  const packed = room(Uint8Array, count * width);
   for (let i = 0; i < count; i++) {
     const at = i * stride + vectorAt;
     packed.set(records.subarray(at, at + width), i * width);

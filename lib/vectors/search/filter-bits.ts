@@ -3,13 +3,15 @@ import { makeError } from '../../base/errors';
 import type { NativeKeys } from '../../native';
 import { wrongType } from '../../base/options';
 import type { IndexCore } from '../core';
+import { copyStringKeys } from '../payloads/payload';
+import { countFrom, room } from '../room';
 import { NO_ROW } from '../rows';
 
 /** Unknown keys set no bit; duplicate keys set theirs twice. */
 export function bitsOfKeys(core: IndexCore, keys: NativeKeys): Uint8Array {
   const { binding, handle } = core;
-  const bits = new Uint8Array((binding.count(handle) + 7) >> 3);
-  const rows = new Uint32Array(keys.length);
+  const bits = room(Uint8Array, (binding.count(handle) + 7) >> 3);
+  const rows = room(Uint32Array, keys.length);
   binding.rowsOf(handle, keys, rows);
   // A row added after `count` was read lies beyond the bitset; the store is ignored.
   for (const row of rows) if (row !== NO_ROW) set(bits, row);
@@ -17,26 +19,28 @@ export function bitsOfKeys(core: IndexCore, keys: NativeKeys): Uint8Array {
 }
 
 /** Calls the predicate once per live row. */
-export function bitsOfPredicate(core: IndexCore, predicate: (key: number) => boolean): Uint8Array {
+export function bitsOfPredicate(core: IndexCore, predicate: (key: never) => boolean): Uint8Array {
   const { binding, handle } = core;
   const count = binding.count(handle);
-  const rows = Uint32Array.from({ length: count }, (_, row) => row);
-  const keys = new Float64Array(count);
+  const rows = countFrom(0, count);
+  const keys = room(Float64Array, count);
   binding.copyKeys(handle, rows, keys);
   // Keys beyond 2^53 - 1 would all be NaN there.
   let exact: BigInt64Array | undefined;
   if (keys.some(Number.isNaN)) {
-    exact = new BigInt64Array(count);
+    exact = room(BigInt64Array, count);
     binding.copyKeys(handle, rows, exact);
   }
-  const now = new Uint32Array(count);
+  const strings = core.strings === undefined ? undefined : copyStringKeys(core, rows);
+  const now = room(Uint32Array, count);
   if (binding.liveCount(handle) < count) binding.rowsOf(handle, exact ?? keys, now);
   else now.set(rows);
-  const bits = new Uint8Array((count + 7) >> 3);
+  const bits = room(Uint8Array, (count + 7) >> 3);
   for (let row = 0; row < count; row++) {
     if (now[row] !== row) continue;
     const key = keys[row] as number;
-    const answer: unknown = predicate(Number.isNaN(key) ? (exact?.[row] as never) : key);
+    const given = strings?.[row] ?? (Number.isNaN(key) ? exact?.[row] : key);
+    const answer: unknown = predicate(given as never);
     if (isYes(answer)) set(bits, row);
   }
   return bits;

@@ -40,7 +40,9 @@ function asNumber(key: bigint): number {
 /** The key fields of a result. */
 export function keysOf(keys: NativeKeys): { keys: Float64Array; keys64?: BigInt64Array } {
   if (types.isFloat64Array(keys)) return { keys };
-  return { keys: Float64Array.from(keys, asNumber), keys64: keys };
+  const numbers = room(Float64Array, keys.length);
+  for (let i = 0; i < keys.length; i++) numbers[i] = asNumber(keys[i] as bigint);
+  return { keys: numbers, keys64: keys };
 }
 
 /** Arrays for the addon to fill: allocated here, so that they are of our realm and allocation may fail. */
@@ -94,7 +96,7 @@ export function joinBatches(parts: readonly NativeBatch[], bigints: boolean): Na
   return {
     nodes: fill(room(Uint32Array, size), nodes),
     distances: fill(room(Float32Array, size), distances),
-    counts: fill(new Uint32Array(queries), counts),
+    counts: fill(room(Uint32Array, queries), counts),
     keys: bigints
       ? fill(
           room(BigInt64Array, size),

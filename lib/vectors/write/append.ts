@@ -3,65 +3,18 @@ import { checkDistinct, partOf } from '../../base/arrays';
 import { throwIfAborted } from '../../base/abort';
 import { makeError } from '../../base/errors';
 import type { NativeBinding, NativeHandle, NativeKeys } from '../../native';
-import { readOptions } from '../../base/options';
-import { room } from '../room';
+import { toFloats } from '../arguments/input';
 import type { IndexCore } from '../core';
-import { toFloats, type VectorInput } from '../arguments/input';
-import { ADD_OPTIONS, UPDATE_OPTIONS } from '../arguments/option-rules';
+import { encodePayloads, jsonIn, readPayloads, type Payloads } from '../payloads/payload';
+import { isStringArray, stringKeysOf } from '../payloads/string-keys';
+import { room } from '../room';
 import { NO_ROW } from '../rows';
-import type { AddOptions, UpdateOptions } from '../types';
-import { checkKeys, checkVectors, type Progress } from '../arguments/validate';
 import { codeIfDue } from '../warm';
+import type { AppendJob } from './append-job';
 
 /** Rows per commit: 4096, or fewer for long rows. At most 32 MB are copied at a time. */
 const COMMIT_ROWS = 4096;
 const COMMIT_FLOATS = 8 * 1024 * 1024;
-
-export interface Append {
-  readonly vectors: VectorInput;
-  readonly keys: NativeKeys | undefined;
-  readonly rows: number;
-  /** For an update: whether missing keys are added. */
-  readonly update: { readonly insertMissing: boolean } | undefined;
-  readonly threads: number;
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: Progress | undefined;
-}
-
-export function checkAppend(vectors: unknown, options: AddOptions, dim: number): Append {
-  const input = checkVectors('vectors', vectors, dim);
-  const { keys, ...work } = readOptions('options', options, ADD_OPTIONS);
-  // As converted by the rule.
-  return appendJob(input, keys as NativeKeys | undefined, dim, work);
-}
-
-/** Only without `update`. */
-function appendJob(
-  vectors: VectorInput,
-  keys: NativeKeys | undefined,
-  dim: number,
-  { threads = 0, signal, onProgress }: Omit<AddOptions, 'keys'>,
-): Append {
-  const rows = vectors.length / dim;
-  if (keys !== undefined && keys.length !== rows) {
-    throw makeError('ERR_DIM_MISMATCH', `${keys.length} keys for ${rows} vectors`, {
-      details: { keys: keys.length, vectors: rows },
-    });
-  }
-  return { vectors, keys, rows, update: undefined, threads, signal, onProgress };
-}
-
-export function checkUpdate(
-  keys: unknown,
-  vectors: unknown,
-  options: UpdateOptions,
-  dim: number,
-): Append {
-  const { insertMissing = false, ...work } = readOptions('options', options, UPDATE_OPTIONS);
-  const checked = checkKeys('keys', keys);
-  const job = appendJob(checkVectors('vectors', vectors, dim), checked, dim, work);
-  return { ...job, update: { insertMissing } };
-}
 
 /**
  * Call as the one writer. Validates everything first, then commits block by block. One block is all or
@@ -69,40 +22,59 @@ export function checkUpdate(
  */
 export async function append(
   core: IndexCore,
-  job: Append,
+  job: AppendJob,
 ): Promise<{ firstRow: number; rows: number }> {
   const { binding, handle, dim } = core;
   const firstRow = binding.count(handle);
   const partRows = Math.max(1, Math.min(COMMIT_ROWS, Math.floor(COMMIT_FLOATS / dim)));
-  const part = (start: number): [Float32Array, NativeKeys | undefined] => {
-    const end = Math.min(job.rows, start + partRows);
-    const vectors = partOf('vectors', job.vectors, start * dim, end * dim);
-    return [toFloats(vectors), job.keys?.subarray(start, end)];
-  };
   const stop = (done: number): void =>
     throwIfAborted(job.signal, `aborted after ${done} of ${job.rows} rows were added`, {
       rows: done,
     });
   stop(0);
+  const keys = integerKeys(core, job);
+  const part = (start: number): [Float32Array, NativeKeys | undefined] => {
+    const end = Math.min(job.rows, start + partRows);
+    const vectors = partOf('vectors', job.vectors, start * dim, end * dim);
+    return [toFloats(vectors), keys?.subarray(start, end)];
+  };
   if (job.rows > partRows) {
-    if (job.keys) checkDistinct(job.keys);
-    if (job.update?.insertMissing === false) checkAllThere(binding, handle, job.keys);
+    if (keys) checkDistinct(keys);
+    if (job.update?.insertMissing === false) checkAllThere(binding, handle, keys);
     for (let start = 0; start < job.rows; start += partRows) {
-      const [vectors, keys] = part(start);
+      const [vectors, partKeys] = part(start);
       // An update's keys exist already, which this check would refuse.
-      await binding.check(handle, vectors, job.update ? undefined : keys, start);
+      await binding.check(handle, vectors, job.update ? undefined : partKeys, start);
       stop(0);
     }
   }
   try {
     for (let start = 0; start < job.rows; start += partRows) {
       stop(start);
-      const [vectors, keys] = part(start);
+      const [vectors, partKeys] = part(start);
+      const payloads = payloadsOf(core, job, start, partKeys, vectors.length / dim);
       const more = start + partRows < job.rows;
       const added =
-        job.update && keys
-          ? await binding.update(handle, vectors, keys, job.update.insertMissing, job.threads, more)
-          : await binding.add(handle, vectors, keys, job.threads, more);
+        job.update && partKeys
+          ? await binding.update(
+              handle,
+              vectors,
+              partKeys,
+              job.update.insertMissing,
+              job.threads,
+              more,
+              payloads?.bytes,
+              payloads?.lengths,
+            )
+          : await binding.add(
+              handle,
+              vectors,
+              partKeys,
+              job.threads,
+              more,
+              payloads?.bytes,
+              payloads?.lengths,
+            );
       job.onProgress?.(start + added.rows, job.rows);
     }
   } finally {
@@ -110,6 +82,56 @@ export async function append(
   }
   await codeIfDue(core, job.threads);
   return { firstRow, rows: job.rows };
+}
+
+/** The keys as the core has them. Strings are checked here, so that errors name them. */
+function integerKeys(core: IndexCore, job: AppendJob): NativeKeys | undefined {
+  if (!isStringArray(job.keys)) return job.keys as NativeKeys | undefined;
+  checkDistinct(job.keys);
+  const ids = stringKeysOf(core).assign(job.keys);
+  const rows = rowsOf(core, ids);
+  const isInsert = job.update === undefined;
+  if (!isInsert && job.update.insertMissing) return ids;
+  const wrong = rows.findIndex((row) => (row !== NO_ROW) === isInsert);
+  if (wrong < 0) return ids;
+  const key = job.keys[wrong] as string;
+  throw isInsert ? alreadyThere(key) : notThere(key);
+}
+
+function rowsOf(core: IndexCore, keys: NativeKeys): Uint32Array {
+  const rows = room(Uint32Array, keys.length);
+  core.binding.rowsOf(core.handle, keys, rows);
+  return rows;
+}
+
+/** Of the rows from `start` on. Without metadata, an update keeps what its keys have. */
+function payloadsOf(
+  core: IndexCore,
+  { keys, metadata, update }: AppendJob,
+  start: number,
+  ids: NativeKeys | undefined,
+  count: number,
+): Payloads | undefined {
+  const end = start + count;
+  const strings = isStringArray(keys) ? keys.slice(start, end) : undefined;
+  const json =
+    metadata === undefined && update && ids
+      ? presentMetadata(core, ids)
+      : metadata?.slice(start, end);
+  if (strings === undefined && !json?.some(({ length }) => length > 0)) return undefined;
+  return encodePayloads(count, strings, json);
+}
+
+function presentMetadata(core: IndexCore, ids: NativeKeys): Uint8Array[] {
+  const rows = rowsOf(core, ids);
+  const out: Uint8Array[] = Array.from(rows, () => new Uint8Array(0));
+  const places = [...rows.keys()].filter((i) => rows[i] !== NO_ROW);
+  readPayloads(
+    core,
+    Uint32Array.from(places, (i) => rows[i] as number),
+    (payload, at) => (out[places[at] as number] = jsonIn(core, payload)),
+  );
+  return out;
 }
 
 function checkAllThere(
@@ -121,9 +143,15 @@ function checkAllThere(
   const rows = room(Uint32Array, keys.length);
   binding.rowsOf(handle, keys, rows);
   const at = rows.indexOf(NO_ROW);
-  if (at < 0) return;
-  const key = keys[at];
-  throw makeError('ERR_NOT_FOUND', `key ${key} is not in the index, so it cannot be updated`, {
+  if (at >= 0) throw notThere(keys[at] as number | bigint);
+}
+
+function notThere(key: string | number | bigint): Error {
+  return makeError('ERR_NOT_FOUND', `key ${key} is not in the index, so it cannot be updated`, {
     details: { key },
   });
+}
+
+function alreadyThere(key: string): Error {
+  return makeError('ERR_KEY_EXISTS', `key ${key} is in the index already`, { details: { key } });
 }

@@ -1,5 +1,5 @@
-/** `models pull`: downloads a model, with progress and Ctrl-C. */
-import { pullModel, type PulledFile, type PullReport } from '../../../library/model/models';
+/** `models pull`: downloads a model. */
+import { pullModel, type PulledFile, type PullReport } from '../../../library/models';
 import { EXIT, type ExitCode } from '../../exit-codes';
 import { count, formatBytes, formatDuration, printable } from '../../output/format';
 import { untilInterrupted } from '../../interrupt';

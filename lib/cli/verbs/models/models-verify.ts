@@ -1,5 +1,5 @@
-/** `models verify`: files against their record, answers against golden vectors. */
-import { verifyModels, type ModelVerification } from '../../../library/model/models';
+/** `models verify`: compares files with the lock file and embeddings with the golden vectors. */
+import { verifyModels, type ModelVerification } from '../../../library/models';
 import { EXIT, type ExitCode } from '../../exit-codes';
 import { count, printable } from '../../output/format';
 import type { Io } from '../../output/io';

@@ -1,12 +1,12 @@
-/** `models`: list, pull and verify. Reads the words, shows the list; the other two have files of their own. */
+/** `models`: dispatches to list, pull and verify, and prints the list. */
 import { makeError } from '../../../base/errors';
-import { listModels, type Dtype } from '../../../library/model/models';
+import { listModels, type Dtype } from '../../../library/models';
 import { EXIT, type ExitCode } from '../../exit-codes';
 import { formatBytes, printable } from '../../output/format';
 import type { Io } from '../../output/io';
 import type { Flags } from '../../session';
 
-/** The options that `models` takes; commander has checked the choices. */
+/** Options of `models`; commander has checked the choices. */
 export interface ModelsFlags {
   readonly dtype?: Dtype;
   readonly revision?: string;
@@ -32,7 +32,7 @@ export async function runModelsVerb(
   return list(options, io);
 }
 
-/** An option that would be passed over in silence is a mistake worth a word. */
+/** Refuses options that the action would ignore. */
 function refuseStrays(action: string, name: string | undefined, options: ModelsFlags): void {
   const wrong = (why: string): Error => makeError('ERR_ARG_TYPE', `models ${action}: ${why}`);
   if (action === 'pull' && name === undefined)

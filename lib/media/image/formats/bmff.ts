@@ -1,7 +1,6 @@
 /**
- * Reads of an ISO base media picture (AVIF, HEIC) what its primary item says of itself: size and colour
- * code points. A file may hold more items (thumbnails, depth, a gain map with a signal of its own), so
- * the properties are followed from the primary item and not looked for. Pure; every length is checked.
+ * Size and colour code points of the primary item of an ISO base media picture (AVIF, HEIC). A search for
+ * the boxes would find those of thumbnails and gain maps too, so they are reached from the primary item.
  */
 import type { ColorSignal } from '../../color/signal';
 
@@ -18,7 +17,7 @@ interface Box {
   readonly to: number;
 }
 
-/** More than any picture has; bounds the work on hostile boxes. */
+/** Bounds the work on hostile files. */
 const MOST_BOXES = 4096;
 
 export function primaryItem(bytes: Uint8Array): PrimaryItem | undefined {
@@ -40,7 +39,7 @@ export function primaryItem(bytes: Uint8Array): PrimaryItem | undefined {
     .flatMap((box) => reader.associations(box, id))
     .flatMap((index) => all[index - 1] ?? []);
   const ispe = named(own, 'ispe');
-  // A profile may stand beside the code points in a `colr` of its own.
+  // An ICC profile is a `colr` box too.
   const nclx = own.find((box) => box.type === 'colr' && reader.text(box.from) === 'nclx');
   return {
     width: ispe && reader.u32(ispe.from + 4),
@@ -52,7 +51,7 @@ export function primaryItem(bytes: Uint8Array): PrimaryItem | undefined {
   };
 }
 
-/** What lies outside of the bytes reads as zero. */
+/** Reads zeros beyond the end. */
 class Reader {
   constructor(private readonly bytes: Uint8Array) {}
 
@@ -79,7 +78,7 @@ class Reader {
     return found;
   }
 
-  /** Indices, from 1, of the properties of one item in an `ipma` box. */
+  /** 1-based indices of one item's properties in an `ipma` box. */
   associations(box: Box, item: number): number[] {
     const version = this.u8(box.from);
     const isWide = (this.u8(box.from + 3) & 1) === 1;

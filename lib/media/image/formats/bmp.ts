@@ -1,7 +1,6 @@
 /**
- * Windows bitmaps -> pixels: 1 to 32 bits, palettes, bit fields, run lengths, either row order, and the
- * mask of icons. In JavaScript, because libvips has no reader and ffmpeg's refuses most bit fields; a
- * hostile file can cost it no more than the size that was checked before.
+ * Decodes Windows bitmaps: 1 to 32 bits, palettes, bit fields, run lengths, both row orders, icon masks.
+ * In JavaScript, because libvips has no reader and that of ffmpeg refuses most bit fields.
  */
 import { makeError } from '../../../base/errors';
 import type { RawPicture } from './raw-picture';
@@ -15,7 +14,7 @@ interface Layout extends BmpHeader {
   readonly isTopDown: boolean;
   readonly bits: number;
   readonly compression: number;
-  /** Where the pixels begin. */
+  /** Offset of the pixels. */
   readonly pixels: number;
   readonly palette: readonly (readonly number[])[];
   /** Of red, green, blue, alpha; an alpha of zero means opaque. */
@@ -33,20 +32,20 @@ const CORE_HEADER = 12;
 export const bmpSize = (bytes: Uint8Array): BmpHeader => layoutOf(asBuffer(bytes), false);
 
 /**
- * @param isIcon  the bitmap of an icon: 32 bits have alpha, fewer have a mask behind them
- * @throws ERR_MEDIA_DECODE when not one row is there
+ * @param isIcon  in an icon, 32-bit pixels have alpha and others are followed by a mask
+ * @throws ERR_MEDIA_DECODE if there is no whole row
  */
 export function decodeBmp(bytes: Uint8Array, isIcon = false): RawPicture {
   const all = asBuffer(bytes);
   const layout = layoutOf(all, isIcon);
   const { width, height, compression } = layout;
-  // Transparent until a pixel says otherwise: what is missing shows the page behind.
+  // Missing pixels stay transparent.
   const data = Buffer.alloc(width * height * 4);
   const rows =
     compression === RLE8 || compression === RLE4
       ? runLengths(all, layout, data)
       : plainRows(all, layout, data);
-  if (rows === 0) throw makeError('ERR_MEDIA_DECODE', 'nothing of this bmp file can be decoded');
+  if (rows === 0) throw makeError('ERR_MEDIA_DECODE', 'this bmp file has no whole row of pixels');
   if (isIcon && layout.bits < 32) applyMask(all, layout, data);
   const damaged = rows < height ? { damaged: `only ${rows} of ${height} rows are there` } : {};
   return { data, width, height, channels: 4, ...damaged };
@@ -109,7 +108,7 @@ function masksOf(
   return [54, 58, 62, 66].map((at, i) => (i < 3 || hasAlpha ? all.readUInt32LE(at) : 0));
 }
 
-/** A channel of a pixel by its mask, stretched to 8 bits. */
+/** Extracts a channel by its mask and scales it to 8 bits. */
 function channelReader(mask: number, absent: number): (pixel: number) => number {
   if (mask === 0) return () => absent;
   const shift = Math.log2((mask & -mask) >>> 0);
@@ -117,7 +116,7 @@ function channelReader(mask: number, absent: number): (pixel: number) => number 
   return (pixel) => Math.round((((pixel & mask) >>> shift) / most) * 255);
 }
 
-/** @returns rows that are wholly there */
+/** @returns number of whole rows */
 function plainRows(all: Buffer, layout: Layout, out: Buffer): number {
   const { width, height, bits, pixels, palette } = layout;
   const stride = 4 * Math.ceil((width * bits) / 32);
@@ -161,7 +160,7 @@ function paint(out: Buffer, at: number, color: readonly number[] | undefined): v
   out[at + 3] = 255;
 }
 
-/** @returns rows that were begun; the last may be cut */
+/** @returns number of rows begun; the last may be incomplete */
 function runLengths(all: Buffer, layout: Layout, out: Buffer): number {
   const { width, height, bits, palette } = layout;
   let [at, x, row] = [layout.pixels, 0, 0];
@@ -187,14 +186,14 @@ function runLengths(all: Buffer, layout: Layout, out: Buffer): number {
     } else {
       const length = Math.ceil((value * bits) / 8);
       for (let i = 0; i < value; i++) put(indexOf(all[at + Math.floor((i * bits) / 8)] ?? 0, i));
-      // Literal runs end at even places.
+      // Literal runs are padded to 16 bits.
       at += length + (length % 2);
     }
   }
   return row;
 }
 
-/** One bit a pixel behind the picture: set means transparent. */
+/** The mask follows the pixels, one bit each; 1 is transparent. */
 function applyMask(all: Buffer, layout: Layout, out: Buffer): void {
   const { width, height, bits, pixels } = layout;
   const from = pixels + 4 * Math.ceil((width * bits) / 32) * height;

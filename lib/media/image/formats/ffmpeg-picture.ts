@@ -1,7 +1,7 @@
 /**
- * Pictures that libvips' build does not read and ffmpeg does: BMP, JPEG 2000, JPEG XL, Photoshop and
- * others. The same rules as for films: forced demuxer, format list, kernel limits, empty environment;
- * and the bytes come by a pipe, so the child opens no file at all. Runs in a picture child only.
+ * Decodes by ffmpeg what sharp's libvips cannot: JPEG 2000, JPEG XL, Photoshop and others. ffmpeg is
+ * confined as for videos (forced demuxer, resource limits, empty environment) and reads from a pipe, so
+ * it opens no file. Runs in a picture child only.
  */
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
@@ -13,15 +13,15 @@ import { FfmpegLog, MOST_LOG_BYTES } from '../../ffmpeg/video-log';
 import type { RawPicture } from './raw-picture';
 
 export interface FfmpegPictureOptions {
-  /** Demuxer of ffmpeg, for example `bmp_pipe`. */
+  /** For example `psd_pipe`. */
   readonly demuxer: string;
-  /** What to call the format in messages. */
+  /** The format's name in messages. */
   readonly name: string;
   readonly maxSize: number;
   readonly limits: PictureLimits;
 }
 
-/** Larger ones are halved by ffmpeg already; what is left is for the better filter of libvips. */
+/** ffmpeg scales down to this many times the wanted size; libvips, whose filter is better, does the rest. */
 const OVERSIZE = 4;
 
 /**
@@ -50,7 +50,7 @@ export async function decodeByFfmpeg(
     log.push(chunk);
     if (log.bytes > MOST_LOG_BYTES) child.kill('SIGKILL');
   });
-  // It may stop reading before the end; what comes out tells whether that was well.
+  // ffmpeg may stop reading early; its output shows whether it succeeded.
   child.stdin.on('error', () => undefined);
   child.stdin.end(bytes);
   const side = OVERSIZE * options.maxSize;
@@ -103,7 +103,7 @@ function argumentsFor(
     ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info', '-threads', '1'],
     ...['-max_pixels', String(limits.pixels)],
     ...['-f', demuxer, '-format_whitelist', demuxer, '-protocol_whitelist', 'pipe'],
-    // All of it is one picture: some decoders have no parser that would find the end.
+    // One packet holds the whole file: some formats have no parser that finds the end.
     ...['-frame_size', String(Math.max(1, length)), '-i', 'pipe:0'],
     ...['-map', '0:v:0', '-frames:v', '1', '-an', '-sn', '-dn', '-map_metadata', '-1'],
     ...['-vf', `scale=w=max(1\\,round(iw*${shrink})):h=max(1\\,round(ih*${shrink})):flags=area`],
@@ -111,7 +111,7 @@ function argumentsFor(
   ];
 }
 
-/** All of a stream, or undefined when it is longer than it may be. */
+/** The whole stream; undefined if it exceeds `most` bytes. */
 async function collect(stream: Readable, most: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -123,7 +123,7 @@ async function collect(stream: Readable, most: number): Promise<Buffer | undefin
   return Buffer.concat(chunks);
 }
 
-/** The header is text, ended by ENDHDR; undefined when it is not what was asked for. */
+/** Parses a PAM picture: a text header up to ENDHDR, then pixels. */
 function readPam(output: Buffer): RawPicture | undefined {
   const end = output.subarray(0, 512).indexOf('ENDHDR\n');
   if (end < 0) return undefined;

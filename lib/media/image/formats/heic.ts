@@ -1,7 +1,6 @@
 /**
- * HEIC -> pixels, by libheif in WebAssembly: libvips' own build leaves the HEVC decoder out, and few
- * ffmpegs read the grids of phones. The memory of the module is all that hostile bytes can reach.
- * Runs in a picture child only.
+ * Decodes HEIC by libheif in WebAssembly: sharp's libvips has no HEVC decoder, and few builds of ffmpeg
+ * read the tile grids that phones write. Runs in a picture child only.
  */
 import { makeError, messageOf } from '../../../base/errors';
 import type { RawPicture } from './raw-picture';
@@ -24,7 +23,7 @@ interface Heif {
 const REMEDY = 'install the optional package libheif-js, or convert the picture to JPEG or AVIF';
 
 /**
- * The primary picture: tiles put together, turned and mirrored as the file asks.
+ * The primary picture: tiles assembled, rotation and mirroring applied.
  *
  * @throws ERR_MEDIA_UNSUPPORTED without the optional package; ERR_MEDIA_DECODE
  */
@@ -56,7 +55,7 @@ async function load(): Promise<Heif> {
   } catch (cause) {
     throw makeError(
       'ERR_MEDIA_UNSUPPORTED',
-      `HEIC pictures need a decoder that is not here (${messageOf(cause).split('\n')[0]}): ${REMEDY}`,
+      `the HEIC decoder cannot be loaded (${messageOf(cause).split('\n')[0]}): ${REMEDY}`,
       { cause },
     );
   }

@@ -1,8 +1,7 @@
 /**
- * The largest picture of an icon or cursor: a PNG as it is, or a bitmap without its file header, which
- * is put before it, and whose height counts the mask as well. Pure; every length is checked.
+ * The largest picture of an icon or cursor. Icons hold PNG files, or bitmaps without a file header whose
+ * height includes the mask.
  */
-
 export type IconPicture =
   { readonly format: 'png' | 'bmp'; readonly bytes: Uint8Array } | undefined;
 
@@ -13,7 +12,7 @@ export function largestOfIcon(bytes: Uint8Array): IconPicture {
   for (let i = 0; i < Math.min(all.readUInt16LE(4), 256); i++) {
     const at = 6 + 16 * i;
     if (at + 16 > all.length) break;
-    // Zero stands for 256; more bits a pixel are better at equal size.
+    // Zero stands for 256. Of equal sizes, more bytes mean more bits per pixel.
     const area = ((all[at] ?? 0) || 256) * ((all[at + 1] ?? 0) || 256);
     const [size, place] = [all.readUInt32LE(at + 8), all.readUInt32LE(at + 12)];
     if (place >= all.length || size < 40) continue;

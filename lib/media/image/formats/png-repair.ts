@@ -1,7 +1,6 @@
 /**
- * What is left of a damaged PNG: libpng gives up a whole read of compressed data when its end is
- * missing, browsers show every row that came. Here the rows are inflated as far as they go and written
- * anew, so that the decoder meets a sound file. Pure but for zlib.
+ * Repairs a truncated or damaged PNG. libpng drops rows that browsers still show; here the rows are
+ * inflated up to the first fault and written into a new file for the decoder.
  */
 import { crc32, createInflate, deflateSync } from 'node:zlib';
 
@@ -9,20 +8,20 @@ export interface RepairedPng {
   readonly png: Buffer;
   readonly width: number;
   readonly height: number;
-  /** Rows from the top that are there; of an interlaced picture all, see `grid`. */
+  /** Rows present from the top; all of them if interlaced, see `grid`. */
   readonly rows: number;
-  /** Every `grid`-th pixel of every `grid`-th row is there: 1 unless interlaced. */
+  /** Every `grid`-th pixel of every `grid`-th row is present; 1 unless interlaced. */
   readonly grid: number;
 }
 
 const SIGNATURE = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
 const CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
-/** Feeding in pieces loses at most the end of one to a broken stream. */
+/** A fault in the stream loses at most the output of one piece, in bytes of input. */
 const PIECE = 512;
-/** Colour chunks and palettes are worth keeping; what a chunk claims beyond this is not. */
+/** Chunks that decide colours and orientation. */
 const KEPT = new Set(['PLTE', 'tRNS', 'gAMA', 'cHRM', 'sRGB', 'iCCP', 'cICP', 'eXIf', 'sBIT']);
 
-/** Adam7: offsets and steps of the seven passes, and the grid that is full after each. */
+/** Adam7: offsets and steps of the seven passes, and the grid complete after each. */
 const PASSES = [
   [0, 0, 8, 8, 8],
   [4, 0, 8, 8, 8],
@@ -34,8 +33,8 @@ const PASSES = [
 ] as const;
 
 /**
- * @returns undefined when the header is no PNG header or not one row can be had
- * Cost: memory of the inflated picture. The caller has checked its size.
+ * @returns undefined if the header is invalid or no row can be read
+ * Cost: memory of the inflated picture, whose size the caller has checked.
  */
 export async function repairPng(bytes: Uint8Array): Promise<RepairedPng | undefined> {
   const { chunks, data } = split(bytes);
@@ -57,7 +56,7 @@ export async function repairPng(bytes: Uint8Array): Promise<RepairedPng | undefi
   const rows = isInterlaced ? height : Math.floor(inflated.length / rowBytes(width));
   const grid = isInterlaced ? fullGrid(sizes, inflated.length) : 1;
   if (rows === 0 || grid === undefined) return undefined;
-  // Half a row at the end would be filtered against what is not there.
+  // An incomplete last row would decode to garbage.
   const whole = isInterlaced ? inflated.length : rows * rowBytes(width);
   const padded = Buffer.concat([inflated.subarray(0, whole), Buffer.alloc(total - whole)]);
   const png = Buffer.concat([
@@ -70,14 +69,14 @@ export async function repairPng(bytes: Uint8Array): Promise<RepairedPng | undefi
   return { png, width, height, rows, grid };
 }
 
-/** The finest grid whose passes are all there; undefined before the end of the first. */
+/** The finest grid whose passes are complete; undefined if the first is not. */
 function fullGrid(sizes: readonly number[], bytes: number): number | undefined {
   let left = bytes;
   let grid: number | undefined;
   for (const [i, size] of sizes.entries()) {
     left -= size;
     if (left < 0) break;
-    // After an odd pass (first, third ...) the grid is square.
+    // The grid is square after passes 1, 3, 5 and 7.
     if (i % 2 === 0) grid = PASSES[i]?.[4];
   }
   return grid;
@@ -88,7 +87,7 @@ interface Chunk {
   readonly body: Buffer;
 }
 
-/** Chunks as far as they go, checksums unread; the pieces of compressed data put together. */
+/** Chunks up to the end, checksums ignored, and the joined IDAT data. */
 function split(bytes: Uint8Array): { chunks: Chunk[]; data: Buffer } {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const chunks: Chunk[] = [];
@@ -105,7 +104,7 @@ function split(bytes: Uint8Array): { chunks: Chunk[]; data: Buffer } {
   return { chunks, data: Buffer.concat(data) };
 }
 
-/** Up to `most` bytes of what comes before the first fault. */
+/** Up to `most` bytes before the first fault. */
 function inflateAsFar(data: Buffer, most: number): Promise<Buffer> {
   return new Promise((resolve) => {
     const inflate = createInflate();
@@ -128,7 +127,7 @@ function inflateAsFar(data: Buffer, most: number): Promise<Buffer> {
     const feed = (): void => {
       if (isOver) return;
       if (at >= data.length) {
-        // What is inside comes out; that there is no end is known.
+        // Not end(): a stream without an end would be an error.
         inflate.flush(finish);
         return;
       }

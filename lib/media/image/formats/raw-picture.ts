@@ -1,6 +1,6 @@
-/** Pixels as decoders beside libvips give them. */
+/** Output of the decoders other than libvips. */
 export interface RawPicture {
-  /** 8 bit, interleaved, sRGB unless the file says otherwise; alpha not multiplied in. */
+  /** 8 bit, interleaved, sRGB unless the file says otherwise; alpha not premultiplied. */
   readonly data: Buffer;
   readonly width: number;
   readonly height: number;
@@ -8,6 +8,6 @@ export interface RawPicture {
   /** Size of the source, where `data` is smaller. */
   readonly sourceWidth?: number;
   readonly sourceHeight?: number;
-  /** What is wrong with it, when not all of it came. */
+  /** What is missing, if the file is damaged. */
   readonly damaged?: string;
 }

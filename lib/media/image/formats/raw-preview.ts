@@ -1,21 +1,19 @@
 /**
- * The JPEG that cameras put into their raw files: what the camera's own screen shows, at or near full
- * size. It is looked for by its markers and not by each maker's folders, which are many, secret and
- * changing. Pure; every length is checked.
+ * The JPEG preview in a camera's raw file, at or near full size. It is found by its markers: the makers'
+ * directories are many and undocumented.
  */
-
 export interface Preview {
   readonly jpeg: Uint8Array;
   readonly width: number;
   readonly height: number;
 }
 
-/** Candidates looked at; sensor data holds the three bytes by chance about once in 16 MB. */
+/** Random sensor data contains the three bytes once in 2^24 bytes. */
 const MOST_CANDIDATES = 4096;
-/** Markers before the size of a JPEG; a camera writes about ten. */
+/** Segments read before the frame header. */
 const MOST_SEGMENTS = 64;
 
-/** The JPEG with the most pixels that a decoder of ours can read; undefined when there is none. */
+/** The decodable JPEG with the most pixels. */
 export function largestPreview(bytes: Uint8Array): Preview | undefined {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let best: Preview | undefined;
@@ -29,7 +27,7 @@ export function largestPreview(bytes: Uint8Array): Preview | undefined {
   return best;
 }
 
-/** Size from the frame header, if it is of a kind that is decoded everywhere: 8 bit, not lossless. */
+/** Size from the frame header; undefined unless it is 8 bit and lossy, which every decoder reads. */
 function sizeOfJpeg(all: Buffer, start: number): { width: number; height: number } | undefined {
   let at = start + 2;
   for (let i = 0; i < MOST_SEGMENTS && at + 10 <= all.length; i++) {
@@ -47,7 +45,7 @@ function sizeOfJpeg(all: Buffer, start: number): { width: number; height: number
       const isPlain = bits === 8 && (components === 3 || components === 1);
       return isPlain && width > 0 && height > 0 ? { width, height } : undefined;
     }
-    // Start of scan, end of image, or a frame header of another kind: no size for us to come.
+    // Start of scan, end of image, or another kind of frame.
     const isOtherFrame = marker >= 0xc3 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
     if (isOtherFrame || marker === 0xd9 || marker === 0xda || marker < 0xc0) return undefined;
     at += 2 + length;
@@ -55,14 +53,14 @@ function sizeOfJpeg(all: Buffer, start: number): { width: number; height: number
   return undefined;
 }
 
-/** Orientation (1 to 8) that the first folder of a TIFF structure gives; 1 when it gives none. */
+/** Orientation (1 to 8) in the first directory of a TIFF; default 1. */
 export function tiffOrientation(bytes: Uint8Array): number {
   const first = firstFolder(bytes);
   const value = first?.get(0x0112) ?? 1;
   return value >= 1 && value <= 8 ? value : 1;
 }
 
-/** True when the first folder of a TIFF is that of a raw file: no picture to be shown, or a thumbnail. */
+/** True if the first directory of a TIFF holds sensor data or a thumbnail, as in raw files. */
 export function isRawTiff(bytes: Uint8Array): boolean {
   const first = firstFolder(bytes);
   if (first === undefined) return false;
@@ -73,7 +71,7 @@ export function isRawTiff(bytes: Uint8Array): boolean {
   );
 }
 
-/** Short and long values of the entries of the first folder, by tag. */
+/** Short and long values in the first directory, by tag. */
 function firstFolder(bytes: Uint8Array): Map<number, number> | undefined {
   if (bytes.length < 16) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,12 +1,11 @@
 /**
- * What the numbers of a picture mean, where the file says so in the code points of ITU-T H.273: a
- * `cICP` chunk of a PNG, the `nclx` box of AVIF and HEIC, the `cicp` tag of an ICC profile. libvips
- * reads none of the three. Pure; every length is checked.
+ * Colour code points of ITU-T H.273, which libvips does not read: the `cICP` chunk of PNG, the `nclx` box
+ * of AVIF and HEIC, the `cicp` tag of ICC profiles.
  */
 import type { ColorSignal } from '../../color/signal';
 import { primaryItem } from './bmff';
 
-/** What the file's own boxes and chunks say; undefined where they say nothing. */
+/** From the file's own boxes or chunks. */
 export function signalOf(format: string, bytes: Uint8Array): ColorSignal | undefined {
   if (format === 'png') return fromPng(bytes);
   if (format === 'avif' || format === 'heic') return primaryItem(bytes)?.color;
@@ -15,7 +14,7 @@ export function signalOf(format: string, bytes: Uint8Array): ColorSignal | undef
 
 function fromPng(bytes: Uint8Array): ColorSignal | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  // Colour chunks stand before the first IDAT.
+  // Colour chunks precede the first IDAT.
   for (let at = 8; at + 12 <= bytes.length;) {
     const length = view.getUint32(at);
     const type = view.getUint32(at + 4);
@@ -27,7 +26,7 @@ function fromPng(bytes: Uint8Array): ColorSignal | undefined {
   return undefined;
 }
 
-/** The `cicp` tag of an ICC profile (version 4.4): what profiles for PQ and HLG say of themselves. */
+/** From the `cicp` tag of an ICC profile (version 4.4). */
 export function signalOfProfile(profile: Uint8Array | undefined): ColorSignal | undefined {
   if (profile === undefined || profile.length < 132) return undefined;
   const view = new DataView(profile.buffer, profile.byteOffset, profile.byteLength);

@@ -218,6 +218,19 @@ export class PgVectorStore implements VectorStore {
     this.rowCount = Math.min(this.rowCount, rowCount);
   }
 
+  /** Deletes the table and all that is in it. The store can only be closed then. */
+  async drop(): Promise<void> {
+    this.assertWritable();
+    const { meta, table } = this.state;
+    await this.connection.transaction(
+      async (sql) => {
+        await sql(`DROP TABLE IF EXISTS ${table}`);
+        await sql(`DELETE FROM ${meta} WHERE table_name = $1`, [this.spec.table]);
+      },
+      { isRepeatable: true },
+    );
+  }
+
   async search(
     query: Float32Array,
     k: number,
@@ -282,6 +295,14 @@ export class PgVectorStore implements VectorStore {
   async rowsOf(keys: StoreKeys): Promise<(number | undefined)[]> {
     const found = await this.byKey(keys, '"row"');
     return found.map((row) => (row === undefined ? undefined : Number(row)));
+  }
+
+  async keys(): Promise<Float64Array> {
+    const rows = await this.connection.transaction(
+      (sql) => sql(`SELECT key FROM ${this.state.table} ORDER BY "row"`),
+      { readOnly: true },
+    );
+    return Float64Array.from(rows, (row) => Number(row.key));
   }
 
   /** The value of `expression`, an internal one, for each key. */

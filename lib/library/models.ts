@@ -2,19 +2,14 @@
  * Model management for the command line and programs: list, pull, verify. Loads network code or the runtime
  * only when called.
  */
-import { listModels, type InstalledModel, type ModelState } from '../../models/store/list';
-import type { PullOptions, PullReport } from '../../models/hub/pull-types';
-import type { ModelVerification, VerifyOptions } from '../../encode/golden/verify';
+import { listModels, type InstalledModel, type ModelState } from '../models/store/list';
+import type { PullOptions, PullReport } from '../models/hub/pull-types';
+import type { ModelVerification, VerifyOptions } from '../encode/golden/verify';
 
 export { listModels, type InstalledModel, type ModelState };
-export type { Dtype } from '../../models/dtype';
-export type { Drift, ModelVerification, VerifyOptions } from '../../encode/golden/verify';
-export type {
-  PulledFile,
-  PullOptions,
-  PullProgress,
-  PullReport,
-} from '../../models/hub/pull-types';
+export type { Dtype } from '../models/dtype';
+export type { Drift, ModelVerification, VerifyOptions } from '../encode/golden/verify';
+export type { PulledFile, PullOptions, PullProgress, PullReport } from '../models/hub/pull-types';
 
 /**
  * Downloads a model into the hub's cache, resumes an earlier attempt, and records checksums.
@@ -24,7 +19,7 @@ export type {
  *   ERR_MODEL_INVALID | ERR_DISK_FULL | ERR_IO | ERR_FILE_LOCKED | ERR_ABORTED
  */
 export async function pullModel(name: string, options?: PullOptions): Promise<PullReport> {
-  return (await import('../../models/index.js')).pullModel(name, options);
+  return (await import('../models/index.js')).pullModel(name, options);
 }
 
 /**
@@ -37,5 +32,5 @@ export async function verifyModels(
   name?: string,
   options?: VerifyOptions,
 ): Promise<readonly ModelVerification[]> {
-  return (await import('../../encode/golden/verify.js')).verifyModels(name, options);
+  return (await import('../encode/golden/verify.js')).verifyModels(name, options);
 }

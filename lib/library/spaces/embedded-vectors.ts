@@ -4,8 +4,8 @@
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { makeError } from '../base/errors';
-import { COMMIT_LOG } from '../base/files/names';
+import { makeError } from '../../base/errors';
+import { COMMIT_LOG } from '../../base/files/names';
 import type {
   StoreAddOptions,
   StoreFigures,
@@ -15,8 +15,8 @@ import type {
   StoreReport,
   StoreSearchOptions,
   VectorStore,
-} from '../stores/vectors';
-import type { Filter, Metric, SearchOptions, VectorIndex } from '../vectors';
+} from '../../stores/vectors';
+import type { Filter, Metric, SearchOptions, VectorIndex } from '../../vectors';
 
 /** Most rows that one query compares while there are no codes: a tenth of a second of reading. */
 const SCANNED_BYTES = 1 << 30;
@@ -25,6 +25,8 @@ export class EmbeddedVectors implements VectorStore {
   readonly dim: number;
   readonly metric: Metric;
   private stamp: string | undefined;
+  /** The first write to a copy makes an index of its own out of it. */
+  private isWritten = false;
 
   /**
    * @param index  owned by the store
@@ -67,7 +69,9 @@ export class EmbeddedVectors implements VectorStore {
     vectors: Float32Array,
     options: StoreAddOptions,
   ): Promise<{ firstRow: number; rows: number }> {
-    return this.index.add(vectors, engineOptions(options));
+    const added = await this.index.add(vectors, engineOptions(options));
+    this.isWritten = true;
+    return added;
   }
 
   async upsert(
@@ -75,15 +79,21 @@ export class EmbeddedVectors implements VectorStore {
     options: StoreAddOptions,
   ): Promise<{ firstRow: number; rows: number }> {
     const { keys, ...more } = engineOptions(options);
-    return this.index.update(keys, vectors, { insertMissing: true, ...more });
+    const updated = await this.index.update(keys, vectors, { insertMissing: true, ...more });
+    this.isWritten = true;
+    return updated;
   }
 
-  remove(keys: StoreKeys): Promise<number> {
-    return this.index.remove(keys);
+  async remove(keys: StoreKeys): Promise<number> {
+    const removed = await this.index.remove(keys);
+    this.isWritten ||= removed > 0;
+    return removed;
   }
 
-  rollbackTo(rowCount: number): Promise<void> {
-    return this.index.rollbackTo(rowCount);
+  async rollbackTo(rowCount: number): Promise<void> {
+    const before = this.count;
+    await this.index.rollbackTo(rowCount);
+    this.isWritten ||= this.count < before;
   }
 
   /**
@@ -125,6 +135,11 @@ export class EmbeddedVectors implements VectorStore {
     return Array.from(keys, (key) => this.index.rowOf(key));
   }
 
+  async keys(): Promise<Float64Array> {
+    const keys = this.index.keysOf(Uint32Array.from({ length: this.count }, (_, row) => row));
+    return keys.filter((key, row) => this.index.rowOf(key) === row);
+  }
+
   save(): Promise<void> {
     return this.index.save();
   }
@@ -138,8 +153,11 @@ export class EmbeddedVectors implements VectorStore {
   }
 
   figures(): StoreFigures {
-    const { graphRows, maxLevel, kernel, bytesOnDisk } = this.index.stats();
-    return { where: 'embedded', indexedRows: graphRows, maxLevel, kernel, bytesOnDisk };
+    const { graphRows, maxLevel, kernel, bytesOnDisk, recovered } = this.index.stats();
+    return {
+      ...{ where: 'embedded', indexedRows: graphRows, maxLevel, kernel, bytesOnDisk },
+      ...(recovered === undefined || this.isWritten ? {} : { recovered }),
+    };
   }
 
   close(): Promise<void> {
