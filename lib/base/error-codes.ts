@@ -73,6 +73,7 @@ export const ERROR_CODES = {
   ERR_NO_MEMORY: { class: 'ResourceError', http: 507, native: 30 },
   ERR_POOL_FULL: { class: 'ResourceError', http: 503 },
   ERR_CPU_UNSUPPORTED: { class: 'ResourceError', http: 500, native: 31 },
+  ERR_PORTABLE_ENGINE: { class: 'ResourceError', http: 501, native: 32 },
   ERR_ADDON_LOAD: { class: 'ResourceError', http: 500 },
   ERR_INTERNAL: { class: 'ResourceError', http: 500, native: 99 },
 } as const satisfies Record<string, ErrorCodeRow>;

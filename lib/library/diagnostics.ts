@@ -19,6 +19,7 @@ import { BUILTIN_MODEL, hubCacheDir } from '../models/store/model-store';
 import { messageOf } from '../base/errors';
 import { findPart, MODEL_RUNTIME, remedyFor, SQLITE } from '../base/parts/parts';
 import { findFfmpeg } from '../media';
+import { whyPortable } from '../native';
 import { VectorIndex } from '../vectors';
 
 export type { Check, CheckState };
@@ -95,7 +96,14 @@ async function checkEngine(): Promise<Finding> {
   await index.add(Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0));
   const hits = index.search(Float32Array.of(2, 0, 0, 0, 0, 0, 0, 0), 1);
   if (hits.keys[0] !== 0) throw new Error('the engine loads but does not find its own vector');
-  return { detail: `kernel ${index.stats().kernel}` };
+  const { kernel } = index.stats();
+  const reason = whyPortable();
+  if (reason === undefined) return { detail: `kernel ${kernel}` };
+  return {
+    detail:
+      `kernel ${kernel}: the portable engine, on one thread. The native one is several times as fast: ` +
+      `npm run build:native. It was not loaded because: ${reason}`,
+  };
 }
 
 function checkSqlite(): Finding {

@@ -1,7 +1,9 @@
 /**
- * Finds and loads the addon. The only folder that knows there is a binary; uses `lib/base` alone.
+ * Finds and loads the addon, or last of all the portable engine (`wasm/`). The only folder that knows there is
+ * a binary; uses `lib/base` alone.
  * Loaded at the first call, so that requiring the package never fails.
  */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { codeOfNativeStatus, isError, makeError, messageOf } from '../base/errors';
@@ -15,6 +17,7 @@ import {
 import { VERSION } from '../base/version';
 import type { NativeBinding } from './binding';
 import { besideBundle, candidatesIn, misfitOf } from './candidates';
+import { loadWasm, wasmFileOf } from './wasm';
 
 export type {
   NativeBatch,
@@ -50,15 +53,17 @@ function load(): NativeBinding {
   return loadFirst([...besideBundle(), ...(root === undefined ? [] : candidatesIn(root))], root);
 }
 
-/** The binary that SIGHTLINE_ADDON names. */
+/** The binary that SIGHTLINE_ADDON names, or the module of the portable engine (.wasm). */
 function loadFile(file: string): NativeBinding {
   try {
-    return ofVersion(requireBinary(file));
+    return file.endsWith('.wasm')
+      ? portable(file, 'SIGHTLINE_ADDON names it')
+      : ofVersion(requireBinary(file));
   } catch (cause) {
     throw makeError(
       'ERR_ADDON_LOAD',
       `SIGHTLINE_ADDON is ${file}, which could not be loaded: name the file sightline.node of this ` +
-        `version, platform and architecture. Reason: ${messageOf(cause)}`,
+        `version, platform and architecture, or its sightline.wasm. Reason: ${messageOf(cause)}`,
       { cause, details: { file } },
     );
   }
@@ -77,7 +82,18 @@ const remedy = (): string =>
   `reinstall the package for this system, or compile it (C++20): "npm run build:native" in a checkout, ` +
   `"node node_modules/${packageName()}/tools/build-native.mjs" in a project`;
 
-/** Loads the binary of the package in `root`; exported for the test of the error. */
+let portableBecause: string | undefined;
+
+/** Why the portable engine is the one in use; undefined while the native one is. */
+export const whyPortable = (): string | undefined => portableBecause;
+
+function portable(file: string, reason: string): NativeBinding {
+  const binding = ofVersion(loadWasm(file));
+  portableBecause = reason;
+  return binding;
+}
+
+/** Loads the binary of the package in `root`, or the portable engine; exported for the tests. */
 export function loadFrom(root: string): NativeBinding {
   return loadFirst(candidatesIn(root), root);
 }
@@ -98,6 +114,8 @@ function loadFirst(files: readonly string[], root: string | undefined): NativeBi
     cause = new Error(`there is no file of it in ${root ?? 'reach'}`);
     reasons.push(messageOf(cause));
   }
+  const wasm = root === undefined ? undefined : wasmFileOf(root);
+  if (wasm !== undefined && existsSync(wasm)) return portable(wasm, reasons.join('; '));
   throw makeError(
     'ERR_ADDON_LOAD',
     `the native engine could not be loaded on ${system}: ${isBundled() ? BUNDLE_REMEDY : remedy()}. ` +

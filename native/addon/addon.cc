@@ -4,6 +4,7 @@
 #include <new>
 
 #include "addon/arguments.h"
+#include "addon/arrays.h"
 #include "addon/jobs.h"
 #include "addon/verbs.h"
 
@@ -63,6 +64,7 @@ constexpr Export kExports[] = {
 // process.
 Napi::Value Call(const Napi::CallbackInfo& info) {
   const Export* entry = static_cast<const Export*>(info.Data());
+  const ArrayScope arrays;
   try {
     return entry->verb(info);
   } catch (const Napi::Error&) {

@@ -3,6 +3,9 @@
 #include <cmath>
 #include <limits>
 #include <new>
+#include <type_traits>
+
+#include "addon/arrays.h"
 
 namespace sightline::addon {
 namespace {
@@ -14,25 +17,10 @@ constexpr double kMaxSafeInteger = 9007199254740991.0;
                            "argument " + std::to_string(at) + " must be " + expected));
 }
 
-// The plain C interface: its C++ wrapper makes five calls per array, half the cost of searching a
-// tiny index.
-template <typename T>
-Span<T> SpanOf(const Napi::CallbackInfo& info, size_t at, napi_value value,
-               napi_typedarray_type type, const char* expected) {
-  napi_typedarray_type actual;
-  void* data = nullptr;
-  Span<T> span;
-  if (napi_get_typedarray_info(info.Env(), value, &actual, &span.size, &data, nullptr, nullptr) !=
-          napi_ok ||
-      actual != type) {
-    WrongType(info, at, expected);
-  }
-  span.data = static_cast<T*>(data);
-  return span;
-}
-
 template <typename T>
 constexpr napi_typedarray_type kTypeOf = napi_float32_array;
+template <>
+constexpr napi_typedarray_type kTypeOf<uint8_t> = napi_uint8_array;
 template <>
 constexpr napi_typedarray_type kTypeOf<uint32_t> = napi_uint32_array;
 template <>
@@ -40,19 +28,55 @@ constexpr napi_typedarray_type kTypeOf<int64_t> = napi_bigint64_array;
 template <>
 constexpr napi_typedarray_type kTypeOf<double> = napi_float64_array;
 
+template <typename T>
+bool View(napi_env env, napi_value value, ArrayUse use, Span<T>* out) {
+  napi_typedarray_type type;
+  void* data = nullptr;
+  if (!ViewOf(env, value, use, &type, &out->size, &data) ||
+      type != kTypeOf<std::remove_const_t<T>>) {
+    return false;
+  }
+  out->data = static_cast<T*>(data);
+  return true;
+}
+
+template <typename T>
+Span<const T> ArrayAt(const Napi::CallbackInfo& info, size_t at, const char* expected) {
+  Span<const T> span;
+  if (!View(info.Env(), info[at], ArrayUse::kRead, &span)) WrongType(info, at, expected);
+  return span;
+}
+
 }  // namespace
 
 template <typename T>
-Span<T> ArrayOf(const Napi::CallbackInfo& info, size_t at, const char* name) {
-  if (!info[at].IsObject()) WrongType(info, at, "an object");
-  return SpanOf<T>(info, at, info[at].As<Napi::Object>().Get(name), kTypeOf<T>,
-                   "an object with typed arrays for the results");
+Span<T> RoomAt(const Napi::CallbackInfo& info, size_t at) {
+  Span<T> span;
+  if (!View(info.Env(), info[at], ArrayUse::kFill, &span)) {
+    WrongType(info, at, "a typed array for the results");
+  }
+  return span;
 }
 
-template Span<float> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
-template Span<uint32_t> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
-template Span<int64_t> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
-template Span<double> ArrayOf(const Napi::CallbackInfo&, size_t, const char*);
+template <typename T>
+Span<T> RoomOf(const Napi::CallbackInfo& info, size_t at, const char* name) {
+  if (!info[at].IsObject()) WrongType(info, at, "an object");
+  Span<T> span;
+  if (!View(info.Env(), info[at].As<Napi::Object>().Get(name), ArrayUse::kFill, &span)) {
+    WrongType(info, at, "an object with typed arrays for the results");
+  }
+  return span;
+}
+
+template Span<uint8_t> RoomAt(const Napi::CallbackInfo&, size_t);
+template Span<float> RoomAt(const Napi::CallbackInfo&, size_t);
+template Span<uint32_t> RoomAt(const Napi::CallbackInfo&, size_t);
+template Span<int64_t> RoomAt(const Napi::CallbackInfo&, size_t);
+template Span<double> RoomAt(const Napi::CallbackInfo&, size_t);
+template Span<float> RoomOf(const Napi::CallbackInfo&, size_t, const char*);
+template Span<uint32_t> RoomOf(const Napi::CallbackInfo&, size_t, const char*);
+template Span<int64_t> RoomOf(const Napi::CallbackInfo&, size_t, const char*);
+template Span<double> RoomOf(const Napi::CallbackInfo&, size_t, const char*);
 
 napi_value ErrorValue(napi_env env, const std::exception& error) noexcept {
   const bool full = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
@@ -108,35 +132,35 @@ std::string StringAt(const Napi::CallbackInfo& info, size_t at) {
   return info[at].As<Napi::String>().Utf8Value();
 }
 
-Span<float> FloatsAt(const Napi::CallbackInfo& info, size_t at) {
-  return SpanOf<float>(info, at, info[at], napi_float32_array, "a Float32Array");
+Span<const float> FloatsAt(const Napi::CallbackInfo& info, size_t at) {
+  return ArrayAt<float>(info, at, "a Float32Array");
 }
 
-Span<uint8_t> Uint8sAt(const Napi::CallbackInfo& info, size_t at) {
-  return SpanOf<uint8_t>(info, at, info[at], napi_uint8_array, "a Uint8Array");
+Span<const uint8_t> Uint8sAt(const Napi::CallbackInfo& info, size_t at) {
+  return ArrayAt<uint8_t>(info, at, "a Uint8Array");
 }
 
-Span<uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at) {
-  return SpanOf<uint32_t>(info, at, info[at], napi_uint32_array, "a Uint32Array");
+Span<const uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at) {
+  return ArrayAt<uint32_t>(info, at, "a Uint32Array");
 }
 
-Span<double> DoublesAt(const Napi::CallbackInfo& info, size_t at) {
-  return SpanOf<double>(info, at, info[at], napi_float64_array, "a Float64Array");
+Span<const double> DoublesAt(const Napi::CallbackInfo& info, size_t at) {
+  return ArrayAt<double>(info, at, "a Float64Array");
 }
 
-Span<int64_t> BigintsAt(const Napi::CallbackInfo& info, size_t at) {
-  return SpanOf<int64_t>(info, at, info[at], napi_bigint64_array, "a BigInt64Array");
+Span<const int64_t> BigintsAt(const Napi::CallbackInfo& info, size_t at) {
+  return ArrayAt<int64_t>(info, at, "a BigInt64Array");
 }
 
 std::vector<int64_t> KeysAt(const Napi::CallbackInfo& info, size_t at) {
   std::vector<int64_t> keys;
   if (info[at].IsUndefined()) return keys;
   if (IsBigInt64s(info[at])) {
-    const Span<int64_t> values = BigintsAt(info, at);
+    const Span<const int64_t> values = BigintsAt(info, at);
     keys.assign(values.data, values.data + values.size);
     return keys;
   }
-  const Span<double> values = DoublesAt(info, at);
+  const Span<const double> values = DoublesAt(info, at);
   keys.reserve(values.size);
   for (size_t i = 0; i < values.size; ++i) {
     const double value = values.data[i];
@@ -162,8 +186,7 @@ bool IsBigInt64s(const Napi::Value& value) {
 const uint8_t* BytesAt(const Napi::CallbackInfo& info, size_t at, size_t* size) {
   *size = 0;
   if (info[at].IsUndefined()) return nullptr;
-  const auto bytes =
-      SpanOf<uint8_t>(info, at, info[at], napi_uint8_array, "a Uint8Array or undefined");
+  const auto bytes = ArrayAt<uint8_t>(info, at, "a Uint8Array or undefined");
   *size = bytes.size;
   // An empty filter allows nothing, unlike no filter.
   static const uint8_t kNone = 0;

@@ -35,14 +35,16 @@ uint64_t IntegerAt(const Napi::CallbackInfo& info, size_t at, uint64_t low, uint
 size_t ThreadsAt(const Napi::CallbackInfo& info, size_t at);
 bool BoolAt(const Napi::CallbackInfo& info, size_t at);
 std::string StringAt(const Napi::CallbackInfo& info, size_t at);
-Span<float> FloatsAt(const Napi::CallbackInfo& info, size_t at);
-Span<uint8_t> Uint8sAt(const Napi::CallbackInfo& info, size_t at);
-Span<uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at);
-Span<double> DoublesAt(const Napi::CallbackInfo& info, size_t at);
-Span<int64_t> BigintsAt(const Napi::CallbackInfo& info, size_t at);
-// The typed array in a property of argument `at`.
+Span<const float> FloatsAt(const Napi::CallbackInfo& info, size_t at);
+Span<const uint8_t> Uint8sAt(const Napi::CallbackInfo& info, size_t at);
+Span<const uint32_t> Uint32sAt(const Napi::CallbackInfo& info, size_t at);
+Span<const double> DoublesAt(const Napi::CallbackInfo& info, size_t at);
+Span<const int64_t> BigintsAt(const Napi::CallbackInfo& info, size_t at);
+// A typed array for results: argument `at`, or a property of it.
 template <typename T>
-Span<T> ArrayOf(const Napi::CallbackInfo& info, size_t at, const char* name);
+Span<T> RoomAt(const Napi::CallbackInfo& info, size_t at);
+template <typename T>
+Span<T> RoomOf(const Napi::CallbackInfo& info, size_t at, const char* name);
 // A Float64Array of safe integers or a BigInt64Array; undefined gives none.
 std::vector<int64_t> KeysAt(const Napi::CallbackInfo& info, size_t at);
 // NaN if a double cannot represent the key.

@@ -1,12 +1,14 @@
 #include "addon/jobs.h"
 
+#include <memory>
+#include <utility>
+
+#ifndef __wasm__
 #include <atomic>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <new>
 #include <unordered_set>
-#include <utility>
 
 #include "addon/arguments.h"
 #include "platform/exiting.h"
@@ -180,6 +182,11 @@ Napi::Value RunAsync(Napi::Env env, std::function<Status()> work,
                      std::function<Napi::Value(Napi::Env)> convert) {
   return Job::Start(std::make_unique<Job>(env, std::move(work), std::move(convert)));
 }
+
+}  // namespace sightline::addon
+#endif
+
+namespace sightline::addon {
 
 Napi::Value RunForNumber(Napi::Env env, std::function<Status(uint64_t*)> work) {
   auto number = std::make_shared<uint64_t>(0);

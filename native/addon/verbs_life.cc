@@ -38,8 +38,9 @@ Napi::Value EndProcess(const Napi::CallbackInfo& info) {
 
 // hasRoom(bytes): boolean
 Napi::Value HasRoom(const Napi::CallbackInfo& info) {
+  const uint64_t bytes = IntegerAt(info, 0, 0, kMaxSafeInteger);
   // Volatile, or the compiler sees that nobody uses it, and takes it for had.
-  void* volatile room = std::malloc(IntegerAt(info, 0, 0, kMaxSafeInteger));
+  void* volatile room = bytes <= SIZE_MAX ? std::malloc(static_cast<size_t>(bytes)) : nullptr;
   const bool has = room != nullptr;
   std::free(room);
   return Napi::Boolean::New(info.Env(), has);

@@ -53,17 +53,17 @@ struct Batch {
 // Argument 8: { nodes, distances, keys, counts } with room for n queries.
 void KeepRoomAt8(const Napi::CallbackInfo& info, size_t n, Batch* batch) {
   const size_t room = n * batch->options.k;
-  const Span<uint32_t> nodes = ArrayOf<uint32_t>(info, 8, "nodes");
-  const Span<float> distances = ArrayOf<float>(info, 8, "distances");
-  const Span<uint32_t> counts = ArrayOf<uint32_t>(info, 8, "counts");
+  const Span<uint32_t> nodes = RoomOf<uint32_t>(info, 8, "nodes");
+  const Span<float> distances = RoomOf<float>(info, 8, "distances");
+  const Span<uint32_t> counts = RoomOf<uint32_t>(info, 8, "counts");
   batch->keys_as_numbers = !IsBigInt64s(info[8].As<Napi::Object>().Get("keys"));
   size_t keys = 0;
   if (batch->keys_as_numbers) {
-    const Span<double> numbers = ArrayOf<double>(info, 8, "keys");
+    const Span<double> numbers = RoomOf<double>(info, 8, "keys");
     batch->keys = reinterpret_cast<int64_t*>(numbers.data);
     keys = numbers.size;
   } else {
-    const Span<int64_t> bigints = ArrayOf<int64_t>(info, 8, "keys");
+    const Span<int64_t> bigints = RoomOf<int64_t>(info, 8, "keys");
     batch->keys = bigints.data;
     keys = bigints.size;
   }
@@ -117,10 +117,10 @@ Napi::Value Changes(const Napi::CallbackInfo& info) {
 // how many of each. One array, because asking for each costs as much as a short walk.
 Napi::Value Search(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
-  const Span<float> query = FloatsAt(info, 1);
+  const Span<const float> query = FloatsAt(info, 1);
   Require(info, query.size == index.parameters().dim, "the query has another dimension");
   const SearchOptions options = OptionsAt2(info, 8);
-  const Span<double> out = DoublesAt(info, 7);
+  const Span<double> out = RoomAt<double>(info, 7);
   Require(info, out.size / 3 >= options.k, "the array for results is shorter than 3k");
   double* keys = out.data;
   size_t found = 0;
@@ -158,7 +158,7 @@ Napi::Value Search(const Napi::CallbackInfo& info) {
 // Float64Array with NaN in unused places.
 Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
   std::shared_ptr<Index> index = IndexAt0(info);
-  const Span<float> queries = FloatsAt(info, 1);
+  const Span<const float> queries = FloatsAt(info, 1);
   const size_t dim = index->parameters().dim;
   Require(info, queries.size % dim == 0, "the queries have another dimension");
   auto batch = std::make_shared<Batch>();
@@ -178,8 +178,8 @@ Napi::Value SearchBatch(const Napi::CallbackInfo& info) {
 // copyRows(handle, rows, out): void
 Napi::Value CopyRows(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
-  const Span<uint32_t> rows = Uint32sAt(info, 1);
-  const Span<float> out = FloatsAt(info, 2);
+  const Span<const uint32_t> rows = Uint32sAt(info, 1);
+  const Span<float> out = RoomAt<float>(info, 2);
   Require(info, out.size / index.parameters().dim >= rows.size, "the array for rows is too short");
   const Status status = index.CopyRows(rows.data, rows.size, out.data);
   if (!status.ok()) Throw(info.Env(), status);
@@ -189,17 +189,18 @@ Napi::Value CopyRows(const Napi::CallbackInfo& info) {
 // copyKeys(handle, rows, out): void; out a Float64Array or a BigInt64Array
 Napi::Value CopyKeys(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
-  const Span<uint32_t> rows = Uint32sAt(info, 1);
+  const Span<const uint32_t> rows = Uint32sAt(info, 1);
   const bool bigints = IsBigInt64s(info[2]);
-  const size_t room = bigints ? BigintsAt(info, 2).size : DoublesAt(info, 2).size;
-  Require(info, room >= rows.size, "the array for keys is too short");
+  const Span<int64_t> whole = bigints ? RoomAt<int64_t>(info, 2) : Span<int64_t>{};
+  const Span<double> numbers = bigints ? Span<double>{} : RoomAt<double>(info, 2);
+  Require(info, whole.size + numbers.size >= rows.size, "the array for keys is too short");
   std::vector<int64_t> keys(rows.size);
   const Status status = index.CopyKeys(rows.data, keys.size(), keys.data());
   if (!status.ok()) Throw(info.Env(), status);
   if (bigints) {
-    std::copy(keys.begin(), keys.end(), BigintsAt(info, 2).data);
+    std::copy(keys.begin(), keys.end(), whole.data);
   } else {
-    std::transform(keys.begin(), keys.end(), DoublesAt(info, 2).data, KeyAsNumber);
+    std::transform(keys.begin(), keys.end(), numbers.data, KeyAsNumber);
   }
   return info.Env().Undefined();
 }
@@ -207,9 +208,9 @@ Napi::Value CopyKeys(const Napi::CallbackInfo& info) {
 // copyPayloads(handle, rows, out, lengths): number of rows, the first ones, whose payloads fitted
 Napi::Value CopyPayloads(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
-  const Span<uint32_t> rows = Uint32sAt(info, 1);
-  const Span<uint8_t> out = Uint8sAt(info, 2);
-  const Span<uint32_t> lengths = Uint32sAt(info, 3);
+  const Span<const uint32_t> rows = Uint32sAt(info, 1);
+  const Span<uint8_t> out = RoomAt<uint8_t>(info, 2);
+  const Span<uint32_t> lengths = RoomAt<uint32_t>(info, 3);
   Require(info, lengths.size >= rows.size, "the array for lengths is too short");
   size_t done = 0;
   const Status status =
@@ -222,7 +223,7 @@ Napi::Value CopyPayloads(const Napi::CallbackInfo& info) {
 Napi::Value RowsOf(const Napi::CallbackInfo& info) {
   const Index& index = IndexRefAt0(info);
   const std::vector<int64_t> keys = KeysAt(info, 1);
-  const Span<uint32_t> out = Uint32sAt(info, 2);
+  const Span<uint32_t> out = RoomAt<uint32_t>(info, 2);
   Require(info, out.size >= keys.size(), "the array for rows is too short");
   const Status status = index.RowsOf(keys.data(), keys.size(), out.data);
   if (!status.ok()) Throw(info.Env(), status);

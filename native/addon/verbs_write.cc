@@ -23,7 +23,7 @@ struct Rows {
 
 // Arguments 1 and 2: Float32Array [n * dim], keys [n] or undefined.
 std::shared_ptr<Rows> RowsAt1(const Napi::CallbackInfo& info, const Index& index) {
-  const Span<float> vectors = FloatsAt(info, 1);
+  const Span<const float> vectors = FloatsAt(info, 1);
   const size_t dim = index.parameters().dim;
   auto rows = std::make_shared<Rows>();
   rows->keys = KeysAt(info, 2);
@@ -41,8 +41,8 @@ std::shared_ptr<Rows> RowsAt1(const Napi::CallbackInfo& info, const Index& index
 Payloads PayloadsAt(const Napi::CallbackInfo& info, size_t at, size_t rows) {
   Payloads payloads;
   if (info[at].IsUndefined() && info[at + 1].IsUndefined()) return payloads;
-  const Span<uint8_t> bytes = Uint8sAt(info, at);
-  const Span<uint32_t> lengths = Uint32sAt(info, at + 1);
+  const Span<const uint8_t> bytes = Uint8sAt(info, at);
+  const Span<const uint32_t> lengths = Uint32sAt(info, at + 1);
   payloads.bytes.assign(bytes.data, bytes.data + bytes.size);
   payloads.lengths.assign(lengths.data, lengths.data + lengths.size);
   if (!payloads.Fit(rows)) {

@@ -13,11 +13,13 @@ namespace {
 // Best first.
 const KernelTable* const kTables[] = {
 #ifdef SL_X86_64
-    &kAvx512Kernels,
-    &kAvx2Kernels,
+    &kAvx512Kernels, &kAvx2Kernels,
 #endif
 #ifdef SL_AARCH64
     &kNeonKernels,
+#endif
+#ifdef SL_WASM
+    &kWasmKernels,
 #endif
     &kScalarKernels,
 };
@@ -48,6 +50,9 @@ bool Supported(const KernelTable& table) {
 #endif
 #ifdef SL_AARCH64
   if (&table == &kNeonKernels) return Cpu().neon;
+#endif
+#ifdef SL_WASM
+  if (&table == &kWasmKernels) return true;
 #endif
   return false;
 }

@@ -96,6 +96,8 @@ extern const InlineCodeKernels kScalarInlineCodes;
 #if defined(__x86_64__) || defined(_M_X64)
 extern const InlineCodeKernels kAvx2InlineCodes;
 extern const InlineCodeKernels kAvx512InlineCodes;
+#elif defined(__wasm_simd128__)
+extern const InlineCodeKernels kWasmInlineCodes;
 #endif
 
 }  // namespace sightline

@@ -1,7 +1,7 @@
 // Distance kernels: one table per instruction set, chosen once per process.
 //
 // A table is eligible if the processor and the operating system support it and it agrees with
-// scalar on a self-check. `SIGHTLINE_KERNEL=scalar|avx2|avx512|neon` forces one: an unknown or
+// scalar on a self-check. `SIGHTLINE_KERNEL=scalar|avx2|avx512|neon|wasm` forces one: an unknown or
 // unsupported name is kCpuUnsupported, not a fallback. Empty means not set.
 #ifndef SIGHTLINE_KERNELS_KERNELS_H_
 #define SIGHTLINE_KERNELS_KERNELS_H_

@@ -46,6 +46,8 @@ struct RowCodeKernels {
 extern const RowCodeKernels kScalarRowCodes;
 #if defined(__x86_64__) || defined(_M_X64)
 extern const RowCodeKernels kAvx2RowCodes;  // needs F16C too
+#elif defined(__wasm_simd128__)
+extern const RowCodeKernels kWasmRowCodes;
 #endif
 
 }  // namespace sightline

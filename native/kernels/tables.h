@@ -8,6 +8,8 @@
 #define SL_X86_64 1
 #elif defined(__aarch64__) || defined(_M_ARM64)
 #define SL_AARCH64 1
+#elif defined(__wasm_simd128__)
+#define SL_WASM 1
 #endif
 
 namespace sightline {
@@ -19,6 +21,9 @@ extern const KernelTable kAvx512Kernels;
 #endif
 #ifdef SL_AARCH64
 extern const KernelTable kNeonKernels;
+#endif
+#ifdef SL_WASM
+extern const KernelTable kWasmKernels;
 #endif
 
 }  // namespace sightline

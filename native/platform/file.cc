@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <limits>
 #include <system_error>
 #include <utility>
@@ -146,6 +147,15 @@ Status File::Open(const FileLocation& location, OpenMode mode, File* out) {
   if (!S_ISREG(info.st_mode)) {
     return Status(StatusCode::kIo, "open " + path + ": not a regular file");
   }
+#ifdef __wasm__
+  // So that whatever is bounded by a file's size fits its pointers.
+  if (info.st_size > std::numeric_limits<int32_t>::max()) {
+    return Status(StatusCode::kPortableEngine,
+                  path + " has " + std::to_string(info.st_size) +
+                      " bytes, more than the 2 GB of a file that the portable engine can read. "
+                      "Build the native one: npm run build:native");
+  }
+#endif
   // Truncated only after the check that it is a regular file.
   if (mode == OpenMode::kTruncate) SL_RETURN_IF_ERROR(file.Truncate(0));
   *out = std::move(file);

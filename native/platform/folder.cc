@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "platform/file.h"
+#include "platform/wasm_system.h"
 
 // For folders that may be entered but not listed.
 #if defined(O_PATH)
@@ -33,25 +34,48 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// Takes over the descriptor.
-Status RemoveContents(int descriptor, const std::string& path) {
-  DIR* folder = ::fdopendir(descriptor);
+#ifdef __wasm__
+Status NamesIn(int descriptor, const std::string& path, std::vector<std::string>* names) {
+  std::vector<char> bytes;
+  for (int needed = 1; static_cast<size_t>(needed) > bytes.size();) {
+    bytes.resize(static_cast<size_t>(needed));
+    needed = sl_list(descriptor, bytes.data(), bytes.size());
+    if (needed < 0) return Status(StatusCode::kIo, "list " + path);
+    if (static_cast<size_t>(needed) > bytes.size()) continue;
+    for (int at = 0; at < needed; at += static_cast<int>(names->back().size()) + 1) {
+      names->emplace_back(bytes.data() + at);
+    }
+  }
+  return Status::Ok();
+}
+#else
+Status NamesIn(int descriptor, const std::string& path, std::vector<std::string>* names) {
+  // The listing takes over its descriptor.
+  const int own = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  DIR* folder = own < 0 ? nullptr : ::fdopendir(own);
   if (folder == nullptr) {
     const Status status = ErrnoStatus("list", path);
-    ::close(descriptor);
+    if (own >= 0) ::close(own);
     return status;
   }
-  // Names first: listing a folder while it changes is unspecified.
-  std::vector<std::string> names;
   while (const dirent* entry = ::readdir(folder)) {
     const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
-  Status status;
-  for (const std::string& name : names) {
-    if (status.ok()) status = RemoveFolder(FileLocation(::dirfd(folder), path, name));
+    if (name != "." && name != "..") names->push_back(name);
   }
   ::closedir(folder);
+  return Status::Ok();
+}
+#endif
+
+// Takes over the descriptor.
+Status RemoveContents(int descriptor, const std::string& path) {
+  // Names first: listing a folder while it changes is unspecified.
+  std::vector<std::string> names;
+  Status status = NamesIn(descriptor, path, &names);
+  for (const std::string& name : names) {
+    if (status.ok()) status = RemoveFolder(FileLocation(descriptor, path, name));
+  }
+  ::close(descriptor);
   return status;
 }
 

@@ -18,11 +18,11 @@ class GrowingArray {
 
  public:
   // At most `most` elements; allocates nothing yet. readers: see ReservedRange.
-  Status Reserve(size_t most, Epoch* readers = nullptr) {
+  Status Reserve(uint64_t most, Epoch* readers = nullptr) {
     return ReservedRange::Reserve(most * sizeof(T), &range_, readers);
   }
   // Makes elements [0, size) usable. data() may change.
-  Status Grow(size_t size) { return range_.Commit(size * sizeof(T)); }
+  Status Grow(uint64_t size) { return range_.Commit(size * sizeof(T)); }
 
   T* data() const { return reinterpret_cast<T*>(range_.data()); }
   T& operator[](size_t i) const { return data()[i]; }

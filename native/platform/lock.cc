@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "platform/wasm_system.h"
+
 namespace sightline {
 
 namespace {
@@ -29,7 +31,13 @@ std::string IdentityOf(const File& file) {
   if (fstat(file.descriptor(), &info) != 0) return "";
   int64_t seconds = 0;
   int64_t nanoseconds = 0;
-#if defined(__APPLE__)
+#if defined(__wasm__)
+  WasmStat more;
+  if (sl_stat_open(file.descriptor(), &more) == 0) {
+    seconds = more.born_ns / 1'000'000'000;
+    nanoseconds = more.born_ns % 1'000'000'000;
+  }
+#elif defined(__APPLE__)
   seconds = info.st_birthtimespec.tv_sec;
   nanoseconds = info.st_birthtimespec.tv_nsec;
 #elif defined(STATX_BTIME)
@@ -62,6 +70,15 @@ Status LockNow(int descriptor, const std::string& path, bool shared) {
     result = flock(descriptor, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB);
   } while (result != 0 && errno == EINTR);
   if (result == 0) return Status::Ok();
+#ifdef __wasm__
+  if (errno == ENOTSUP) {
+    return Status(StatusCode::kPortableEngine,
+                  path +
+                      " cannot be locked: the portable engine asks the system's `flock` command "
+                      "for that, which is not there. Open the index with readOnly, keep it in "
+                      "memory, or build the native engine: npm run build:native");
+  }
+#endif
   if (errno != EWOULDBLOCK) return ErrnoStatus("lock", path);
   const std::string holder = HolderOf(descriptor);
   return Status(StatusCode::kFileLocked, path + " is held by another writer" +

@@ -20,6 +20,9 @@ namespace sightline {
 
 // `wanted`, or one per core if 0.
 inline size_t ThreadsWanted(size_t wanted) {
+#ifdef __wasm__
+  return 1;  // it has no threads
+#endif
   return wanted != 0 ? wanted : std::max<size_t>(1, std::thread::hardware_concurrency());
 }
 

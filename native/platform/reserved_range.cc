@@ -1,5 +1,6 @@
 #include "platform/reserved_range.h"
 
+#ifndef __wasm__
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -205,14 +206,14 @@ Status ReservedRange::Move(size_t bytes) {
   return Status::Ok();
 }
 
-Status ReservedRange::Reserve(size_t most, ReservedRange* out, Epoch* readers) {
+Status ReservedRange::Reserve(uint64_t most, ReservedRange* out, Epoch* readers) {
   *out = ReservedRange();
   out->most_ = Up(std::max<size_t>(most, 1), PageSize());
   out->readers_ = readers;
   return Status::Ok();
 }
 
-Status ReservedRange::MapGrowing(const File& file, size_t most, ReservedRange* out,
+Status ReservedRange::MapGrowing(const File& file, uint64_t most, ReservedRange* out,
                                  Epoch* readers) {
   ReservedRange range;
   SL_RETURN_IF_ERROR(Reserve(most, &range, readers));
@@ -223,7 +224,7 @@ Status ReservedRange::MapGrowing(const File& file, size_t most, ReservedRange* o
   return Status::Ok();
 }
 
-Status ReservedRange::Reach(const File& file, size_t bytes) {
+Status ReservedRange::Reach(const File& file, uint64_t bytes) {
   if (bytes <= capacity_) return Status::Ok();
   if (Cut()) return WasCut();
   Region region;
@@ -247,6 +248,8 @@ Status ReservedRange::Reach(const File& file, size_t bytes) {
   return Status::Ok();
 }
 
+void ReservedRange::Wrote(const void*, uint64_t, size_t) {}
+
 void ReservedRange::SetEnd(size_t bytes) {
   end_ = bytes;
   if (region_.guard != nullptr) region_.guard->SetEnd(region_.data + bytes, true);
@@ -257,7 +260,7 @@ bool ReservedRange::Cut() const {
   return guard != nullptr && guard->Cut();
 }
 
-Status ReservedRange::Commit(size_t bytes) {
+Status ReservedRange::Commit(uint64_t bytes) {
   const size_t committed = committed_;
   if (bytes <= committed) return Status::Ok();
   if (bytes > most_) return NoMore(most_);
@@ -274,7 +277,7 @@ Status ReservedRange::Commit(size_t bytes) {
   return Status::Ok();
 }
 
-Status ReservedRange::MapFileCopy(const File& file, uint64_t offset, size_t bytes) {
+Status ReservedRange::MapFileCopy(const File& file, uint64_t offset, uint64_t bytes) {
   if (bytes == 0) return Status::Ok();
   if (committed_ != 0) return Status(StatusCode::kNoMemory, "no room to map " + file.path());
   if (offset % PageSize() != 0 || bytes % PageSize() != 0) {
@@ -346,3 +349,4 @@ Status ReservedRange::Demote(const File& file, size_t from) {
 }
 
 }  // namespace sightline
+#endif

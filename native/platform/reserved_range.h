@@ -8,6 +8,9 @@
 // has left (core/epoch.h); only the writer waits. From kTakesMost bytes on, `most` is reserved at
 // once, so that nothing large is copied. Small arrays thus need little address space, which may be
 // limited (ulimit -v).
+//
+// WebAssembly has no maps: reserved_range_wasm.cc keeps these promises with plain memory, into which
+// files are read.
 #ifndef SIGHTLINE_PLATFORM_RESERVED_RANGE_H_
 #define SIGHTLINE_PLATFORM_RESERVED_RANGE_H_
 
@@ -37,26 +40,29 @@ class ReservedRange {
 
   // At most `most` bytes; reserves nothing yet.
   // readers  waited for before an old region is released; nullptr: old regions are kept.
-  static Status Reserve(size_t most, ReservedRange* out, Epoch* readers = nullptr);
+  static Status Reserve(uint64_t most, ReservedRange* out, Epoch* readers = nullptr);
 
   // A read-only view of `file`, which may grow up to `most` bytes. Reading beyond its end gives
   // zeros and makes Cut() true. Use Reach, not Commit; committed() is 0. Call SetEnd whenever the
   // length of the content changes.
-  static Status MapGrowing(const File& file, size_t most, ReservedRange* out,
+  static Status MapGrowing(const File& file, uint64_t most, ReservedRange* out,
                            Epoch* readers = nullptr);
   // For MapGrowing: extends the view to `bytes` at least. kNoMemory; kFileCorrupt if it was cut.
-  Status Reach(const File& file, size_t bytes);
+  Status Reach(const File& file, uint64_t bytes);
+  // For MapGrowing: `size` bytes were written to the file at `offset`, within the view. A map shows
+  // them; where there are none the view is a copy.
+  void Wrote(const void* bytes, uint64_t offset, size_t size);
 
   // Makes [0, bytes) readable and writable; new memory is zero. Grows in large steps, and requests
   // huge pages for large ranges (docs/adr/0010).
   // Returns  kNoMemory, also to leave memory for the rest of the process; kFileCorrupt if a mapped
   //          file was cut.
-  Status Commit(size_t bytes);
+  Status Commit(uint64_t bytes);
 
   // Maps file bytes [offset, offset + bytes) copy-on-write over the beginning. Call before Commit.
   // The file must be that long. If the system's pages are larger than the alignment of `offset`,
   // the bytes are read instead.
-  Status MapFileCopy(const File& file, uint64_t offset, size_t bytes);
+  Status MapFileCopy(const File& file, uint64_t offset, uint64_t bytes);
 
   // Replaces the next part (at most kPromoteStep) of a mapped file by private memory with the same
   // bytes, in huge pages if possible: a random read of a 2 KB row then takes 214 instead of 365 ns

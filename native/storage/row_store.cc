@@ -116,7 +116,9 @@ Status RowStore::Write(const float* data, uint64_t rows, std::vector<uint32_t>* 
   *untouched = room.code() == StatusCode::kDiskFull;
   SL_RETURN_IF_ERROR(room);
   SL_RETURN_IF_ERROR(file_.WriteAt(OffsetOf(first), data, size));
-  return file_.SyncData();
+  SL_RETURN_IF_ERROR(file_.SyncData());
+  bytes_.Wrote(data, OffsetOf(first), size);
+  return Status::Ok();
 }
 
 void RowStore::Publish(uint64_t rows, const std::vector<uint32_t>& crcs) {
