@@ -50,7 +50,7 @@ export function withoutHalfType(value: unknown): unknown {
 /** @throws ERR_ARG_TYPE */
 export function checkInput(name: string, value: unknown): VectorInput {
   const input = withoutHalfType(value);
-  if (types.isFloat64Array(input)) return Float32Array.from(checkPresent(name, input));
+  if (types.isFloat64Array(input)) return roundedOf(checkPresent(name, input));
   if (Array.isArray(input)) return floatsOf(name, input);
   if (types.isFloat32Array(input) || types.isUint16Array(input) || types.isInt8Array(input)) {
     return checkPresent(name, input);
@@ -60,6 +60,12 @@ export function checkInput(name: string, value: unknown): VectorInput {
     'numbers: a Float32Array, a Uint16Array of float16 bits, an Int8Array or an array',
     value,
   );
+}
+
+function roundedOf(values: Float64Array): Float32Array {
+  const out = room(Float32Array, values.length);
+  out.set(values);
+  return out;
 }
 
 function floatsOf(name: string, values: readonly unknown[]): Float32Array {

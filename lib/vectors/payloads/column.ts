@@ -2,6 +2,7 @@
  * One field of the metadata of all rows, as a list of (row, value): a row without the field has no entry, one
  * whose value is an array has several.
  */
+import { room } from '../room';
 import type { Metadata } from '../types';
 import type { RangeOp, Scalar } from './expression';
 
@@ -141,9 +142,9 @@ export class Column {
   private append(row: number, kind: number, value: number): void {
     const at = this.size++;
     if (at === this.rows.length) {
-      this.rows = grown(this.rows, new Uint32Array(2 * at));
-      this.kinds = grown(this.kinds, new Uint8Array(2 * at));
-      this.values = grown(this.values, new Float64Array(2 * at));
+      this.rows = grown(this.rows, room(Uint32Array, 2 * at));
+      this.kinds = grown(this.kinds, room(Uint8Array, 2 * at));
+      this.values = grown(this.values, room(Float64Array, 2 * at));
     }
     this.rows[at] = row;
     this.kinds[at] = kind;

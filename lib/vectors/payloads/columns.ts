@@ -3,6 +3,7 @@
  * metadata of all rows when it is first named, and later from the rows that came since.
  */
 import type { IndexCore } from '../core';
+import { countFrom, room } from '../room';
 import { Column } from './column';
 import { fieldsOf, type Expression } from './expression';
 import { metadataIn, readPayloads } from './payload';
@@ -78,7 +79,7 @@ export class Columns {
       const behind = columns.filter(({ read }) => read === first);
       const next = Math.min(count, ...columns.map(({ read }) => read).filter((r) => r > first));
       const length = Math.min(STEP_ROWS, next - first);
-      const rows = Uint32Array.from({ length }, (_, i) => first + i);
+      const rows = countFrom(first, length);
       readPayloads(this.core, rows, (payload, i) => {
         const metadata = metadataIn(this.core, payload);
         for (const column of behind) {
@@ -95,7 +96,7 @@ function evaluate(
   columns: ReadonlyMap<string, Column>,
   count: number,
 ): Uint8Array {
-  const bits = new Uint8Array((count + 7) >> 3);
+  const bits = room(Uint8Array, (count + 7) >> 3);
   if ('and' in expression) {
     bits.fill(0xff);
     for (const part of expression.and) {

@@ -4,6 +4,7 @@
  */
 import { makeError } from '../../base/errors';
 import { attempt, type IndexCore } from '../core';
+import { room as arrayRoom } from '../room';
 import type { Metadata } from '../types';
 
 const HEAD = 2;
@@ -67,7 +68,7 @@ export function readPayloads(
   handle = core.handle,
 ): void {
   if (room.length === 0) room = Buffer.allocUnsafeSlow(SMALL_ROOM);
-  const lengths = new Uint32Array(rows.length);
+  const lengths = arrayRoom(Uint32Array, rows.length);
   for (let first = 0; first < rows.length;) {
     const wanted = rows.subarray(first);
     const done = attempt(() => core.binding.copyPayloads(handle, wanted, room, lengths));

@@ -7,6 +7,7 @@ import { types } from 'node:util';
 import { codeOf, makeError } from '../../base/errors';
 import { outOfRange, wrongType } from '../../base/options';
 import { attempt, type IndexCore } from '../core';
+import { countFrom } from '../room';
 import { keyIn, readPayloads } from './payload';
 
 export const MAX_KEY_BYTES = 1024;
@@ -92,7 +93,7 @@ export class StringKeys {
     try {
       for (let count = binding.count(handle); this.rows < count;) {
         const length = Math.min(STEP_ROWS, count - this.rows);
-        const rows = Uint32Array.from({ length }, (_, i) => this.rows + i);
+        const rows = countFrom(this.rows, length);
         const ids = new Float64Array(length);
         attempt(() => binding.copyKeys(handle, rows, ids));
         readPayloads(this.core, rows, (payload, i) => {
