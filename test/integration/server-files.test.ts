@@ -158,7 +158,7 @@ test('the page is served from memory with tags, and nothing beside it', async ()
     });
     assert.is(again.status, 304, name);
   }
-  assert.ok(script > 10_000 && script < 60_000, `the page's script has ${script} bytes`);
+  assert.ok(script > 10_000 && script < 80_000, `the page's script has ${script} bytes`);
 });
 
 const range = (value: string, more: Record<string, string> = {}): Promise<Answer> =>
