@@ -2,6 +2,7 @@
 # that CMakeLists.txt reads.
 {
   'variables': {
+    'version': '<!(node -p "require(\'./package.json\').version")',
     'node_addon_api': '<!(node -p "path.dirname(require.resolve(\'node-addon-api/package.json\'))")',
   },
   'targets': [
@@ -9,7 +10,8 @@
       'target_name': 'sightline',
       'sources': ['<!@(node tools/native-sources.mjs)'],
       'include_dirs': ['native'],
-      'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_CPP_EXCEPTIONS', 'NDEBUG'],
+      'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_CPP_EXCEPTIONS', 'NDEBUG',
+                  'SIGHTLINE_VERSION="<(version)"'],
       # Not include_dirs: warnings are errors in our code, not in theirs.
       'cflags_cc': [
         '-std=c++20', '-O3', '-fexceptions', '-fvisibility=hidden', '-fvisibility-inlines-hidden',

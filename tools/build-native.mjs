@@ -67,6 +67,7 @@ function stampOf(folders) {
     }
   }
   for (const name of ['node-addon-api', 'node-api-headers']) hash.update(versionOf(name));
+  hash.update(JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version);
   return hash.update(`${process.env.CXX ?? ''} ${has('--direct')} ${process.arch}`).digest('hex');
 }
 

@@ -21,6 +21,7 @@ const module = path.join(output, 'sightline.wasm');
 const nodeApi = path.join(output, 'node-api.cjs');
 const compiler = process.env.EMXX || 'em++';
 
+const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 const COMPILE = [
   '-std=c++20',
   '-O3',
@@ -33,6 +34,7 @@ const COMPILE = [
   '-Wextra',
   '-DNAPI_VERSION=8',
   '-DNODE_ADDON_API_CPP_EXCEPTIONS',
+  `-DSIGHTLINE_VERSION="${version}"`,
 ];
 const LINK = [
   '-O3',

@@ -22,9 +22,7 @@ export const HARNESSES = {
   threads: {
     build: 'tsan',
     options: [
-      // Compiled in half the time of -O2, and races are found at any.
       '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
-      '-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1',
       '-DSIGHTLINE_SANITIZE_THREADS=ON',
       '-DSIGHTLINE_YIELD_POINTS=ON',
     ],

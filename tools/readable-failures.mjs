@@ -3,8 +3,7 @@
 // happens after an error in a `before`. So tests and hooks throw what uvu can print, and hooks print it themselves.
 import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
-
-const uvu = createRequire(import.meta.url)('uvu');
+import { isMainThread } from 'node:worker_threads';
 
 function readable(error) {
   if (error instanceof Error && typeof error.details !== 'object') return error;
@@ -47,6 +46,10 @@ function withReadable(test) {
   });
 }
 
-uvu.test = withReadable(uvu.test);
-const { suite } = uvu;
-uvu.suite = (...args) => withReadable(suite(...args));
+// Threads and forked processes load this too.
+if (isMainThread && /\.test\.js$/.test(process.argv[1] ?? '')) {
+  const uvu = createRequire(import.meta.url)('uvu');
+  const { suite } = uvu;
+  uvu.test = withReadable(uvu.test);
+  uvu.suite = (...args) => withReadable(suite(...args));
+}

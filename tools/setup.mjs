@@ -1,22 +1,10 @@
-// Finds ffmpeg (a setting, `ffmpeg-static`, PATH) or, as root, installs it by the system's package manager.
-// Never fails: without ffmpeg pictures work, and videos are ERR_FFMPEG_MISSING with a remedy.
+// For a checkout: gets what npm cannot, ffmpeg. Order: a setting, PATH, then the system's package manager when
+// we are root. Never fails the build: without ffmpeg pictures still work, and everything that needs videos says
+// ERR_FFMPEG_MISSING with the remedy. (`sightline setup` is another thing: it never installs into the system.)
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-
-const require = createRequire(import.meta.url);
 
 function works(command) {
   return command ? spawnSync(command, ['-version'], { stdio: 'ignore' }).status === 0 : false;
-}
-
-function staticPath() {
-  try {
-    const file = require('ffmpeg-static');
-    return typeof file === 'string' && existsSync(file) ? file : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 const managers = [
@@ -41,7 +29,7 @@ function installWithSystem() {
   }
 }
 
-const candidates = [process.env.SIGHTLINE_FFMPEG, process.env.FFMPEG_PATH, staticPath(), 'ffmpeg'];
+const candidates = [process.env.SIGHTLINE_FFMPEG, process.env.FFMPEG_PATH, 'ffmpeg'];
 if (!candidates.some(works)) {
   installWithSystem();
   if (!works('ffmpeg')) {

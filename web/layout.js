@@ -6,6 +6,8 @@ export const CAPTION = 30;
 /** Aspect ratios outside this range are cropped to it. */
 const NARROWEST = 0.62;
 const WIDEST = 2.4;
+/** How much taller than the others the last row may be to fill the width. */
+const MOST_GROWTH = 1.3;
 
 /**
  * @typedef {{ index: number, x: number, y: number, width: number, height: number }} Box
@@ -45,8 +47,9 @@ export function layOut(sizes, width) {
     const room = width - GAP * (line.length - 1);
     if (shapes * target >= room) close(room / shapes);
   });
-  // The last row is not stretched: one picture would fill the whole width.
-  if (line.length > 0) close(Math.min(target, (width - GAP * (line.length - 1)) / shapes));
+  // The last row leaves no hole where little is missing; a single picture does not grow to the whole width.
+  if (line.length > 0)
+    close(Math.min(target * MOST_GROWTH, (width - GAP * (line.length - 1)) / shapes));
   return { rows, height: Math.max(0, y - GAP) };
 }
 

@@ -87,7 +87,7 @@ function actions(hit, isVideo, original, run, root) {
           href: videoAddress(hit),
           target: '_blank',
           rel: 'noopener',
-          text: 'Open the video',
+          text: 'Open video',
         })
       : undefined,
     el('a', {

@@ -17,7 +17,7 @@ const FOR_ALL = [
 
 /**
  * Where GPU libraries find their files and caches. Models are passed by path, so `HF_*` and `SIGHTLINE_*`
- * are left out: they may hold a token or a database password.
+ * are left out, as they may hold a token or a database password - but for the folder of the runtime.
  */
 const FOR_MODELS = [
   'APPDATA',
@@ -29,6 +29,7 @@ const FOR_MODELS = [
   'PROGRAMDATA',
   'PROGRAMFILES',
   'ROCR_VISIBLE_DEVICES',
+  'SIGHTLINE_SETUP_DIR',
   'USERPROFILE',
   'VK_DRIVER_FILES',
   'VK_ICD_FILENAMES',

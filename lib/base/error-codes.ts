@@ -66,6 +66,7 @@ export const ERROR_CODES = {
   ERR_MODEL_MISSING: { class: 'ModelError', http: 503 },
   ERR_MODEL_HASH: { class: 'ModelError', http: 503 },
   ERR_MODEL_INVALID: { class: 'ModelError', http: 503 },
+  ERR_MODEL_RUNTIME: { class: 'ModelError', http: 503 },
   ERR_MODEL_MISMATCH: { class: 'ModelError', http: 409 },
   ERR_ENCODE: { class: 'ModelError', http: 500 },
   ERR_TIMEOUT: { class: 'ResourceError', http: 504 },

@@ -8,36 +8,31 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { makeError } from './errors';
 
-const NAME = 'sightline';
+/** This code is published as the whole package and as the engine alone. */
+const NAMES = ['sightline', 'sightline-engine'] as const;
 
 /** From dist/lib/base to the package folder; in a bundle this is an arbitrary folder. */
 export const PACKAGE_ROOT = path.resolve(__dirname, '../../..');
 
-function manifestOf(root: string): { name?: unknown; version?: unknown } {
-  return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as object;
-}
-
-let version: string | undefined;
-
-/** The package folder of unbundled code. */
-export function packageVersion(): string {
-  version ??= String(manifestOf(PACKAGE_ROOT).version);
-  return version;
-}
-
-function isOurs(root: string): boolean {
+/** The package's name, where its folder is this code's; undefined in a bundle. */
+function nameIn(root: string): string | undefined {
   try {
-    return manifestOf(root).name === NAME;
+    const text = readFileSync(path.join(root, 'package.json'), 'utf8');
+    const { name } = JSON.parse(text) as { name?: unknown };
+    return NAMES.find((one) => one === name);
   } catch {
-    return false;
+    return undefined;
   }
 }
+
+/** The name under which this code is installed. */
+export const packageName = (): string => nameIn(PACKAGE_ROOT) ?? NAMES[0];
 
 let bundled: boolean | undefined;
 
 /** True when a bundler has moved this code out of its package. */
 export function isBundled(): boolean {
-  bundled ??= !isOurs(PACKAGE_ROOT);
+  bundled ??= nameIn(PACKAGE_ROOT) === undefined;
   return bundled;
 }
 
@@ -46,11 +41,12 @@ export function installedRoot(): string | undefined {
   const places = [__filename, process.argv[1], path.join(process.cwd(), 'x.js')];
   for (const place of places) {
     if (place === undefined || !path.isAbsolute(place)) continue;
-    try {
-      return path.dirname(createRequire(place).resolve(`${NAME}/package.json`));
-    } catch {
-      // Not resolvable from here: try the next.
-    }
+    for (const name of NAMES)
+      try {
+        return path.dirname(createRequire(place).resolve(`${name}/package.json`));
+      } catch {
+        // Not resolvable from here: try the next.
+      }
   }
   return undefined;
 }
@@ -60,7 +56,7 @@ export const BUNDLE_REMEDY =
   'package out of the bundle and install it beside it: esbuild --external:sightline or ' +
   "--packages=external; rollup external: [/^sightline/]; webpack externals: [/^sightline/] with externalsType 'commonjs'; Next.js " +
   "serverExternalPackages: ['sightline']; Vite ssr: { external: ['sightline'] }. The engine alone " +
-  'also works in a bundle when SIGHTLINE_ADDON names its file (.node)';
+  'also works in a bundle with its file sightline.node beside it, or named by SIGHTLINE_ADDON';
 
 /**
  * For parts that need files of the package other than the addon.

@@ -10,6 +10,7 @@ export const VERBS = [
   'verify',
   'backup',
   'doctor',
+  'setup',
   'models',
   'embed',
   'demo',

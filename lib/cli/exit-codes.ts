@@ -9,7 +9,7 @@ export const EXIT = {
   usage: 2,
   /** Some files failed, or a check found problems. */
   partial: 3,
-  /** A model or ffmpeg is missing or unusable. */
+  /** A model, its runtime or ffmpeg is missing or unusable. */
   missing: 4,
   interrupted: 130,
 } as const;
@@ -21,6 +21,7 @@ const MISSING_CODES = new Set([
   'ERR_MODEL_HASH',
   'ERR_MODEL_INVALID',
   'ERR_FFMPEG_MISSING',
+  'ERR_MODEL_RUNTIME',
 ]);
 
 /** True for errors that installing or downloading something cures. */

@@ -2,7 +2,7 @@
 /** The `sightline` command: routes the arguments, runs the verb, converts the result to an exit code. */
 import { CommanderError } from 'commander';
 import { isError, isLibraryError, messageOf } from '../base/errors';
-import { packageVersion } from '../base/package-root';
+import { VERSION } from '../base/version';
 import { routeArguments } from './arguments';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes';
 import { printable } from './output/format';
@@ -11,7 +11,7 @@ import { buildProgram, type ProgramResult } from './program';
 
 async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const result: ProgramResult = { exitCode: EXIT.ok };
-  const program = buildProgram(packageVersion(), result);
+  const program = buildProgram(VERSION, result);
   const routed = routeArguments(args);
   if ('meant' in routed) {
     const word = args[0] ?? '';

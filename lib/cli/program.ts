@@ -140,6 +140,9 @@ export function buildProgram(version: string, result: ProgramResult): Command {
       (await import('./verbs/doctor.js')).runDoctorVerb(first(w), f, io),
     ).addArgument(root),
   );
+  verb('setup', 'get what npm install leaves out: the model runtime', async (_w, _f, io) =>
+    (await import('./verbs/setup.js')).runSetupVerb(io),
+  );
   withProgress(
     verb('models', 'list, pull (download) and verify models', async (w, f, io) =>
       (await import('./verbs/models/models.js')).runModelsVerb(w, f, io),

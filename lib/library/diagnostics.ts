@@ -17,6 +17,7 @@ import { openClip } from '../encode';
 import { listModels } from '../models/store/list';
 import { BUILTIN_MODEL, hubCacheDir } from '../models/store/model-store';
 import { messageOf } from '../base/errors';
+import { findPart, MODEL_RUNTIME, remedyFor, SQLITE } from '../base/parts/parts';
 import { findFfmpeg } from '../media';
 import { whyPortable } from '../native';
 import { VectorIndex } from '../vectors';
@@ -67,11 +68,11 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
 const REMEDIES = {
   engine:
     'compile it: "node node_modules/sightline/tools/build-native.mjs", in a checkout "npm run build:native"',
-  sqlite: 'use Node 22.13 or later, or run "npm install better-sqlite3@12"',
+  sqlite: remedyFor(SQLITE),
   ffmpeg:
     'pictures work without it; for videos install ffmpeg (Debian/Ubuntu: apt install ffmpeg, macOS: brew install ffmpeg) or set SIGHTLINE_FFMPEG to its path',
   sharp: 'run "npm install" again for this platform, including optional packages',
-  onnxruntime: 'run "npm install" again; its own install script is not needed',
+  onnxruntime: remedyFor(MODEL_RUNTIME),
   model: 'run "sightline models pull NAME", or give --model a folder in the Hugging Face layout',
   disk: 'free some space: frames and vectors take about 50 KB for each frame',
 } as const;
@@ -126,8 +127,10 @@ async function checkSharp(): Promise<Finding> {
 }
 
 async function checkOnnxRuntime(): Promise<Finding> {
-  const { env } = await import('onnxruntime-node');
-  return { detail: `onnxruntime ${env.versions.node ?? env.versions.common}` };
+  const { env } = await import('../encode/towers/runtime.js');
+  return {
+    detail: `onnxruntime ${env.versions.node ?? env.versions.common}, ${findPart(MODEL_RUNTIME)}`,
+  };
 }
 
 async function checkModel(model: string): Promise<Finding> {

@@ -56,6 +56,8 @@ export interface NativeBatch {
 }
 
 export interface NativeBinding {
+  /** Of the package it was compiled for; absent in binaries from before there was a check. */
+  readonly version?: string;
   kernelName(): string;
   /** The process is about to exit: aborts long work, because exit waits for it. */
   endProcess(): void;

@@ -6,10 +6,17 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import { resolve as findBinary } from 'node-gyp-build';
 import { codeOfNativeStatus, isError, makeError, messageOf } from '../base/errors';
-import { BUNDLE_REMEDY, installedRoot, isBundled, PACKAGE_ROOT } from '../base/package-root';
+import {
+  BUNDLE_REMEDY,
+  installedRoot,
+  isBundled,
+  packageName,
+  PACKAGE_ROOT,
+} from '../base/package-root';
+import { VERSION } from '../base/version';
 import type { NativeBinding } from './binding';
+import { besideBundle, candidatesIn, misfitOf } from './candidates';
 import { loadWasm, wasmFileOf } from './wasm';
 
 export type {
@@ -41,7 +48,9 @@ export function native(): NativeBinding {
 function load(): NativeBinding {
   const file = process.env.SIGHTLINE_ADDON;
   if (file !== undefined && file !== '') return loadFile(path.resolve(file));
-  return loadFrom(isBundled() ? (installedRoot() ?? PACKAGE_ROOT) : PACKAGE_ROOT);
+  if (!isBundled()) return loadFrom(PACKAGE_ROOT);
+  const root = installedRoot();
+  return loadFirst([...besideBundle(), ...(root === undefined ? [] : candidatesIn(root))], root);
 }
 
 /** The binary that SIGHTLINE_ADDON names, or the module of the portable engine (.wasm). */
@@ -49,7 +58,7 @@ function loadFile(file: string): NativeBinding {
   try {
     return file.endsWith('.wasm')
       ? portable(file, 'SIGHTLINE_ADDON names it')
-      : requireBinary(file);
+      : ofVersion(requireBinary(file));
   } catch (cause) {
     throw makeError(
       'ERR_ADDON_LOAD',
@@ -62,14 +71,16 @@ function loadFile(file: string): NativeBinding {
 
 /** Not by `require`: a bundler may have made something else of it, and a file of JavaScript would be run. */
 function requireBinary(file: string): NativeBinding {
+  const misfit = misfitOf(file);
+  if (misfit !== undefined) throw new Error(misfit);
   const holder = { exports: {} };
   process.dlopen(holder, file);
   return holder.exports as NativeBinding;
 }
 
-const REMEDY =
-  'compile it (C++20): "npm run build:native" in a checkout, ' +
-  '"node node_modules/sightline/tools/build-native.mjs" in a project';
+const remedy = (): string =>
+  `reinstall the package for this system, or compile it (C++20): "npm run build:native" in a checkout, ` +
+  `"node node_modules/${packageName()}/tools/build-native.mjs" in a project`;
 
 let portableBecause: string | undefined;
 
@@ -77,25 +88,47 @@ let portableBecause: string | undefined;
 export const whyPortable = (): string | undefined => portableBecause;
 
 function portable(file: string, reason: string): NativeBinding {
-  const binding = loadWasm(file);
+  const binding = ofVersion(loadWasm(file));
   portableBecause = reason;
   return binding;
 }
 
 /** Loads the binary of the package in `root`, or the portable engine; exported for the tests. */
 export function loadFrom(root: string): NativeBinding {
-  try {
-    return requireBinary(findBinary(root));
-  } catch (cause) {
-    const file = wasmFileOf(root);
-    if (existsSync(file)) return portable(file, messageOf(cause));
-    throw makeError(
-      'ERR_ADDON_LOAD',
-      `the native engine could not be loaded on ${process.platform}-${process.arch} with Node ` +
-        `${process.versions.node}: ${isBundled() ? BUNDLE_REMEDY : REMEDY}. Reason: ${messageOf(cause)}`,
-      { cause, details: { platform: process.platform, arch: process.arch, root } },
-    );
+  return loadFirst(candidatesIn(root), root);
+}
+
+function loadFirst(files: readonly string[], root: string | undefined): NativeBinding {
+  const reasons: string[] = [];
+  let cause: unknown;
+  for (const file of files) {
+    try {
+      return ofVersion(requireBinary(file));
+    } catch (error) {
+      cause ??= error;
+      reasons.push(`${file}: ${messageOf(error)}`);
+    }
   }
+  const system = `${process.platform}-${process.arch} with Node ${process.versions.node}`;
+  if (reasons.length === 0) {
+    cause = new Error(`there is no file of it in ${root ?? 'reach'}`);
+    reasons.push(messageOf(cause));
+  }
+  const wasm = root === undefined ? undefined : wasmFileOf(root);
+  if (wasm !== undefined && existsSync(wasm)) return portable(wasm, reasons.join('; '));
+  throw makeError(
+    'ERR_ADDON_LOAD',
+    `the native engine could not be loaded on ${system}: ${isBundled() ? BUNDLE_REMEDY : remedy()}. ` +
+      `Reason: ${reasons.join('; ')}`,
+    { cause, details: { platform: process.platform, arch: process.arch, root } },
+  );
+}
+
+/** A binary left from another version would be called with arguments that it does not expect. */
+function ofVersion(binding: NativeBinding): NativeBinding {
+  const { version = 'unknown' } = binding;
+  if (version === VERSION) return binding;
+  throw new Error(`it is of version ${version}, and the package is of version ${VERSION}`);
 }
 
 /**

@@ -30,7 +30,7 @@ import type { FieldSchema } from './schemas/schemas';
 import { addSecurity, onBrokenRequest } from './guards/security';
 import { convertFields } from './schemas/strict-fields';
 import { COOKIE_NAME, TokenGuard } from './guards/token';
-import { packageVersion } from '../base/package-root';
+import { VERSION } from '../base/version';
 
 export interface ServerOptions {
   /** Address it will listen on, for the Host header rule; default 127.0.0.1. */
@@ -200,7 +200,7 @@ export function createServer(
       info: {
         title: 'Sightline',
         description: 'Semantic search over your own pictures and videos',
-        version: packageVersion(),
+        version: VERSION,
       },
       components: {
         securitySchemes: {
@@ -233,5 +233,8 @@ export function createServer(
 }
 
 /** Self-explanatory errors; a stack in the log would add nothing. */
-const EXPECTED = new Set(['ERR_POOL_FULL', 'ERR_CLOSED', 'ERR_ABORTED', 'ERR_MODEL_MISSING']);
+const EXPECTED = new Set([
+  ...['ERR_POOL_FULL', 'ERR_CLOSED', 'ERR_ABORTED'],
+  ...['ERR_MODEL_MISSING', 'ERR_MODEL_RUNTIME'],
+]);
 const isExpected = (error: unknown): boolean => isLibraryError(error) && EXPECTED.has(error.code);

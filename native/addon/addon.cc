@@ -80,6 +80,8 @@ Napi::Value Call(const Napi::CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitJobs(env);
+  // The loader refuses the binary of another version: its verbs may take other arguments.
+  exports.Set("version", Napi::String::New(env, SIGHTLINE_VERSION));
   for (const Export& entry : kExports) {
     void* data = const_cast<Export*>(&entry);
     exports.Set(entry.name, Napi::Function::New(env, Call, entry.name, data));

@@ -4,6 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { MODEL_RUNTIME, SQLITE } from '../../lib/base/parts/parts';
+import { VERSION } from '../../lib/base/version';
 
 const root = path.resolve(__dirname, '../../..');
 
@@ -58,6 +60,29 @@ test('require and import share one copy of everything', () => {
   }
 });
 
+test('the version in the code is that of package.json', () => {
+  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  assert.is(VERSION, version);
+});
+
+test('what setup installs is what its lock files pin, and what this checkout tests with', () => {
+  for (const part of [MODEL_RUNTIME, SQLITE]) {
+    const lock = (folder: string): Record<string, { version?: string; integrity?: string }> =>
+      (
+        JSON.parse(readFileSync(path.join(root, folder, 'package-lock.json'), 'utf8')) as {
+          packages: Record<string, { version?: string; integrity?: string }>;
+        }
+      ).packages;
+    const entry = `node_modules/${part.name}`;
+    const pinned = lock(`setup/${part.folder}`)[entry];
+    assert.is(pinned?.version, part.version);
+    assert.match(pinned?.integrity ?? '', /^sha512-/);
+    if (part === MODEL_RUNTIME) assert.is(lock('.')[entry]?.version, part.version);
+  }
+});
+
 test('every path that package.json names exists in the build', () => {
   const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
     main: string;
@@ -88,8 +113,7 @@ test('nothing in the dependency tree needs an install script to work', () => {
   const scripted = Object.entries(lock.packages)
     .filter(([, entry]) => entry.hasInstallScript === true && !entry.optional && !entry.dev)
     .map(([name]) => name);
-  // onnxruntime-node's script only fetches GPU files; its CPU binary is in the package.
-  assert.equal(scripted, ['node_modules/onnxruntime-node']);
+  assert.equal(scripted, []);
 });
 
 test.run();

@@ -38,9 +38,10 @@ function install(folder: string): void {
 
 test.before(() => {
   project = makeTempDir('package');
-  const packed = run('npm', ['pack', '--ignore-scripts', '--pack-destination', project], root);
+  const pack = path.join(root, 'tools', 'pack.mjs');
+  const packed = run(process.execPath, [pack, project, '--this-machine'], root);
   assert.is(packed.status, 0, packed.text);
-  tarball = path.join(project, readdirSync(project).find((name) => name.endsWith('.tgz')) ?? '');
+  tarball = path.join(project, 'sightline.tgz');
   install(project);
 });
 
@@ -204,15 +205,39 @@ test('the package loads through a link, from a path with spaces and signs, and t
   assert.equal(text.trim().split('\n'), ['found 0', 'found 0', 'ERR_ARG_RANGE true']);
 });
 
-test('the package contains no tests, and no sources except those of the addon', () => {
+test('what is packed holds no tests, no figures, no maps without sources, and no sources of ours but the addon', () => {
   const { text } = run('tar', ['-tzf', tarball], project);
   const names = text.trim().split('\n');
+  assert.not.ok(names.some((name) => /\.map$|\/bench\/.*\.js$|binding\.gyp$/.test(name)));
+  const code = readFileSync(path.join(project, 'node_modules/sightline/dist/lib/index.js'), 'utf8');
+  assert.not.match(code, /sourceMappingURL/);
   assert.ok(names.includes('package/dist/lib/engine.d.mts'));
   assert.not.ok(names.some((name) => /_test\.cc$|\/test\/|\.test\.js$/.test(name)));
   assert.match(
     readFileSync(path.join(project, 'node_modules/sightline/dist/lib/engine.d.mts'), 'utf8'),
     /engine\.js/,
   );
+});
+
+test('the engine alone has no dependency, and works with nothing beside it', () => {
+  const folder = makeTempDir('engine');
+  assert.is(run('tar', ['-xzf', path.join(project, 'sightline-engine.tgz')], folder).status, 0);
+  // The figures are read from where npm would unpack it.
+  const place = path.join(folder, 'package');
+  const own = path.join(folder, 'node_modules', 'sightline-engine');
+  cpSync(place, own, { recursive: true });
+  const manifest = JSON.parse(readFileSync(path.join(own, 'package.json'), 'utf8')) as object;
+  for (const key of ['dependencies', 'optionalDependencies', 'peerDependencies', 'scripts'])
+    assert.not.ok(key in manifest, key);
+  mkdirSync(path.join(own, 'build', 'Release'), { recursive: true });
+  cpSync(
+    path.join(root, 'build', 'Release', 'sightline.node'),
+    path.join(own, 'build', 'Release', 'sightline.node'),
+  );
+  writeFileSync(path.join(folder, 'app.cjs'), COMMONJS.replace('/engine', '-engine'));
+  writeFileSync(path.join(folder, 'app.mjs'), MODULE.replace('/engine', '-engine'));
+  for (const app of ['app.cjs', 'app.mjs'])
+    assert.match(run(process.execPath, [app], folder).text, /^found 0/, app);
 });
 
 test('every file that packed code loads is packed', () => {

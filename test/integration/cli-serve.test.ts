@@ -155,6 +155,16 @@ test('--watch finds what is new and what is gone, beside other syncs', async () 
   assert.is(stderr.match(/could not be looked for/g)?.length, 1, stderr);
 });
 
+test('a folder behind --watch is the folder, not the seconds', async () => {
+  const serve = startCli(['serve', '--port', '0', '--watch', root]);
+  const [, url = ''] = await serve.until(/frames? at (http:\/\/\S+)/);
+  const health = await healthWhen(url, isSynced);
+  assert.is(health.root, root);
+  assert.is((health.sync as { watch?: number }).watch, 10);
+  serve.child.kill('SIGTERM');
+  assert.is((await serve.ended).code, 0);
+});
+
 test('the line at the start has an address that other machines can open', async () => {
   const flags = ['--host', '0.0.0.0', '--token', 'a-token-of-some-length', '--no-sync'];
   const serve = startCli(['serve', root, '--port', '0', '--json', ...flags]);

@@ -1,9 +1,11 @@
 /** Changing the model of a library: by the command line, taken back, and refused where it cannot be done. */
-import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { VectorIndex } from '../../lib/engine';
 import { openLibrary, type Library } from '../../lib/library';
+import { assertRoom } from '../../lib/library/spaces/model-change';
 import type { LibraryStats, ModelChange, SearchResponse, SyncReport } from '../../lib/base/types';
 import { documentOf, errorOf, runCli } from '../helpers/cli';
 import { codeOf } from '../helpers/errors';
@@ -11,6 +13,7 @@ import { COLOURS, picture, writePictures } from '../helpers/media';
 import { answersOf, type Answers } from '../helpers/model-change';
 import { makeTempDir } from '../helpers/temp';
 import { copyTinyClip, TINY_CLIP } from '../helpers/tiny-clip';
+import { clipLike } from '../helpers/vectors';
 
 const QUERY = 'a white circle';
 
@@ -187,6 +190,22 @@ test('an undo is refused where the former vectors are gone or damaged, and nothi
   assert.equal(await answersOf(library), changed);
   await using reader = await openLibrary(root, { readOnly: true });
   assert.is(await codeOf(() => reader.undoModelChange()), 'ERR_READ_ONLY');
+});
+
+test('the room that a change asks for covers the files of its vectors, and less is refused', async () => {
+  const [rows, dim] = [4000, 64];
+  const folder = path.join(makeTempDir('room'), 'index');
+  const index = await VectorIndex.create({ dim, metric: 'cosine', path: folder, storage: 'i4' });
+  await index.add(clipLike(rows, dim, 20261202, 1));
+  await index.close();
+  const size = readdirSync(folder).reduce(
+    (sum, name) => sum + statSync(path.join(folder, name)).size,
+    0,
+  );
+  console.log(`${(size / rows).toFixed(0)} bytes a row of ${dim} values`);
+  const spare = 64 << 20;
+  assert.not.throws(() => assertRoom('here', rows, dim, 2 * size + spare));
+  assert.is(await codeOf(() => assertRoom('here', rows, dim, size + spare)), 'ERR_DISK_FULL');
 });
 
 test('a setting that names another model is no wish to change it', async () => {

@@ -133,8 +133,8 @@ inBrowser('a hint is shown until it was read', async () => {
     await page.waitForSelector('#hint:visible');
     await page.click('#hint button');
     await page.fill('#q', 'a green heart');
-    await page.waitForFunction(`location.search.endsWith('q=a+green+heart')`);
-    await page.waitForFunction(`document.querySelector('#grid').ariaBusy === 'false'`);
+    await until(page, `location.search.endsWith('q=a+green+heart')`);
+    await until(page, `document.querySelector('#grid').ariaBusy === 'false'`);
     assert.ok(await page.isHidden('#hint'));
   });
 });

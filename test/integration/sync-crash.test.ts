@@ -35,14 +35,14 @@ test('kill -9 at random moments loses and duplicates nothing', async () => {
 
   const random = randomOf(SEED);
   let kills = 0;
-  let rounds = 0;
+  let times = 0;
   while (kills < KILLS) {
     const finished = await syncInChild(root, { killAfterMs: 1 + random() * 900 });
     if (finished) {
       // Start over, so that kills also fall into the first seconds of a library's life.
       await using library = await openLibrary(root);
-      assert.equal(await fingerprint(library), expected, `round ${rounds}`);
-      rounds++;
+      assert.equal(await fingerprint(library), expected, `round ${times}`);
+      times++;
       await library.close();
       rmSync(path.join(root, '.sightline'), { recursive: true });
     } else {

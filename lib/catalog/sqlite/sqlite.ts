@@ -1,9 +1,11 @@
 /**
- * SQLite through `node:sqlite` (22.13 and later), else `better-sqlite3`. Both are used through the few
- * calls of `SqliteDatabase`; no other code knows which one it is.
+ * SQLite through `node:sqlite` (22.13 and later), else `better-sqlite3` if the project has it, else the part
+ * that `sightline setup` installs. All are used through the few calls of `SqliteDatabase`; no other code knows
+ * which one it is.
  */
 import { pathToFileURL } from 'node:url';
 import { makeError, messageOf, type ErrorCode } from '../../base/errors';
+import { loadPart, SQLITE } from '../../base/parts/parts';
 import { openWithoutWriting, type Upgrade } from './read-only';
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
@@ -22,7 +24,7 @@ export interface SqliteDatabase {
 }
 
 interface Driver {
-  readonly name: 'node:sqlite' | 'better-sqlite3';
+  readonly name: 'node:sqlite' | 'better-sqlite3' | '@photostructure/sqlite';
   open(file: string, readOnly: boolean): SqliteDatabase;
   /** Opens as immutable; undefined where the driver cannot. */
   readonly openImmutable: ((file: string) => SqliteDatabase) | undefined;
@@ -37,37 +39,41 @@ export function sqliteDriver(): Driver {
 }
 
 function findDriver(): Driver {
-  const builtin = loadNodeSqlite();
-  if (builtin !== undefined) return builtin;
+  return loadNodeSqlite() ?? loadBetterSqlite() ?? loadPackagedSqlite();
+}
+
+function loadBetterSqlite(): Driver | undefined {
+  let Database: new (file: string, options: object) => SqliteDatabase;
   try {
     // Loaded on demand: the engine must work without SQLite.
     // eslint-disable-next-line @typescript-eslint/no-require-imports
-    const Database = require('better-sqlite3') as new (
-      file: string,
-      options: object,
-    ) => SqliteDatabase;
-    return {
-      name: 'better-sqlite3',
-      // The driver enables SQLite's defensive mode itself.
-      open: (file, readOnly) => new Database(file, { readonly: readOnly, fileMustExist: readOnly }),
-      // The driver takes no URL, which immutable mode needs.
-      openImmutable: undefined,
-    };
-  } catch (cause) {
-    throw makeError(
-      'ERR_CATALOG',
-      'no SQLite was found: use Node 22.13 or later, or run `npm install better-sqlite3@12`',
-      { cause },
-    );
+    Database = require('better-sqlite3') as typeof Database;
+  } catch {
+    return undefined;
   }
+  return {
+    name: 'better-sqlite3',
+    // The driver enables SQLite's defensive mode itself.
+    open: (file, readOnly) => new Database(file, { readonly: readOnly, fileMustExist: readOnly }),
+    // The driver takes no URL, which immutable mode needs.
+    openImmutable: undefined,
+  };
+}
+
+interface SqliteModule {
+  readonly DatabaseSync: new (file: string | URL, options: object) => SqliteDatabase;
+}
+
+function immutable(module: SqliteModule, file: string): SqliteDatabase {
+  const url = pathToFileURL(file);
+  url.searchParams.set('immutable', '1');
+  return new module.DatabaseSync(url, { readOnly: true, defensive: true });
 }
 
 function loadNodeSqlite(): Driver | undefined {
   const module = withoutExperimentalWarning(
-    () =>
-      // Does not throw where the module does not exist.
-      process.getBuiltinModule?.('node:sqlite') as
-        { DatabaseSync: new (file: string | URL, options: object) => SqliteDatabase } | undefined,
+    // Does not throw where the module does not exist.
+    () => process.getBuiltinModule?.('node:sqlite') as SqliteModule | undefined,
   );
   if (module === undefined) return undefined;
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -75,15 +81,40 @@ function loadNodeSqlite(): Driver | undefined {
     name: 'node:sqlite',
     // Node 22 ignores `defensive`; the check of the schema makes up for it.
     open: (file, readOnly) => new module.DatabaseSync(file, { readOnly, defensive: true }),
-    openImmutable:
-      // URLs since 22.15.
-      major > 22 || minor >= 15
-        ? (file) => {
-            const url = pathToFileURL(file);
-            url.searchParams.set('immutable', '1');
-            return new module.DatabaseSync(url, { readOnly: true, defensive: true });
-          }
-        : undefined,
+    // URLs since 22.15.
+    openImmutable: major > 22 || minor >= 15 ? (file) => immutable(module, file) : undefined,
+  };
+}
+
+/** The interface of `node:sqlite`, for older Node. @throws ERR_CATALOG with the remedy */
+function loadPackagedSqlite(): Driver {
+  const module = loadPart(SQLITE) as SqliteModule;
+  return {
+    name: '@photostructure/sqlite',
+    open: (file, readOnly) => {
+      const db = new module.DatabaseSync(file, { readOnly, defensive: true });
+      return readOnly ? db : checkpointedAtClose(db);
+    },
+    openImmutable: (file) => immutable(module, file),
+  };
+}
+
+/**
+ * The package cannot finalize statements, so that a connection ends only with the process or when the
+ * collector finds it, and leaves its log: what that holds goes into the main file first, which is then whole.
+ */
+function checkpointedAtClose(db: SqliteDatabase): SqliteDatabase {
+  return {
+    exec: (sql) => db.exec(sql),
+    prepare: (sql) => db.prepare(sql),
+    close: () => {
+      try {
+        db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      } catch {
+        // Closing must not fail; the log is read by the next open.
+      }
+      db.close();
+    },
   };
 }
 

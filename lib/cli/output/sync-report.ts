@@ -52,10 +52,14 @@ export function describeNews(report: SyncReport): string | undefined {
     report;
   const forgotten = removed + ignored;
   const kept = heldBack + unreachable;
-  if (added + changed + moved + forgotten + indexed + failed + kept === 0) return undefined;
+  // A change that cannot go on is not said again before every search.
+  const change = report.modelChange?.isDone === true ? describeModelChange(report) : [];
+  if (added + changed + moved + forgotten + indexed + failed + kept + change.length === 0)
+    return undefined;
   const hasProblems = report.failed > 0 || report.skipped > 0;
   return [
     summaryOf(report),
+    ...change,
     ...describeAbsent(report),
     ...describeMissing(report.problems),
     ...(hasProblems ? ['  "sightline stats --problems" lists what was left out and why'] : []),

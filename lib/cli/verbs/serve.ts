@@ -17,10 +17,11 @@ export type Address = Pick<
 > & { readonly port: number };
 
 export async function runServeVerb(
-  root: string | undefined,
-  flags: Flags,
+  givenRoot: string | undefined,
+  givenFlags: Flags,
   io: Io,
 ): Promise<ExitCode> {
+  const { root, flags } = withoutFolder(givenRoot, givenFlags);
   const session = startSession(root, flags, io);
   warnOfProxy(session);
   if (flags.embedOnly === true) return serveEmbeddings(session);
@@ -42,6 +43,16 @@ export async function runServeVerb(
     await sync?.close();
   }
   return EXIT.ok;
+}
+
+/** In `--watch FOLDER` the parser of the command line takes the folder for the seconds. */
+function withoutFolder(
+  root: string | undefined,
+  flags: Flags,
+): { readonly root: string | undefined; readonly flags: Flags } {
+  const { watch } = flags;
+  const isFolder = root === undefined && typeof watch === 'string' && Number.isNaN(Number(watch));
+  return isFolder ? { root: watch, flags: { ...flags, watch: true } } : { root, flags };
 }
 
 async function serveEmbeddings(session: Session): Promise<ExitCode> {

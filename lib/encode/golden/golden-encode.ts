@@ -93,7 +93,7 @@ async function answersOf<Input>(
 }
 
 async function thisMachine(): Promise<Pick<Golden, 'provider' | 'runtime' | 'platform'>> {
-  const { env } = await import('onnxruntime-node');
+  const { env } = await import('../towers/runtime.js');
   const runtime = `onnxruntime ${env.versions.node ?? env.versions.common}`;
   return { provider: 'cpu', runtime, platform: `${process.platform}-${process.arch}` };
 }

@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import { makeError } from '../../base/errors';
+import { assertPart, MODEL_RUNTIME } from '../../base/parts/parts';
 import type { ModelIdentity } from '../../base/types';
 import { graphFile } from '../../models/dtype';
 import type { ClipModel, ImageEncoder, SentenceEncoder } from '../encoder';
@@ -28,7 +29,7 @@ import { fitTower } from '../tower-io';
  *
  * @param model `builtin` (default), a folder, or a repository id in the local hub cache
  * @param workerFile  another worker, through which tests bring faults in
- * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_INVALID | ERR_ARG_RANGE
+ * @throws ERR_MODEL_MISSING with the remedy | ERR_MODEL_RUNTIME | ERR_MODEL_INVALID | ERR_ARG_RANGE
  * Cost: hashes the weight files once per process, about a second per gigabyte.
  */
 export async function openClip(
@@ -37,6 +38,8 @@ export async function openClip(
   workerFile?: string,
 ): Promise<ClipModel> {
   const options = encoderOptions(given);
+  // Before anything is decoded for a model that cannot run.
+  assertPart(MODEL_RUNTIME);
   const found = await findModel(model, options.env, { dtype: options.dtype });
   const graphs = await inspectClip(found.folder, found.boundary, found.dtype);
   const config = await readClipConfig(found.folder, graphs.vision !== undefined);

@@ -1,5 +1,6 @@
 /** Shared by all kinds of models: identity, and the pool behind an encoder. */
 import { makeError } from '../../base/errors';
+import { assertPart, MODEL_RUNTIME } from '../../base/parts/parts';
 import type { ModelIdentity } from '../../base/types';
 import { graphFile } from '../../models/dtype';
 import type { ItemEncoder } from '../encoder';
@@ -37,7 +38,7 @@ export interface SingleModel {
 /**
  * Finds and checks a model of one graph, `onnx/model.onnx`.
  *
- * @throws ERR_MODEL_MISSING | ERR_MODEL_INVALID | ERR_ARG_RANGE
+ * @throws ERR_MODEL_MISSING | ERR_MODEL_RUNTIME | ERR_MODEL_INVALID | ERR_ARG_RANGE
  */
 export async function openSingle(
   model: string,
@@ -45,6 +46,7 @@ export async function openSingle(
   preprocessVersion: number,
   options: EncoderOptions,
 ): Promise<SingleModel> {
+  assertPart(MODEL_RUNTIME);
   const found = await findModel(model, options.env, { kind, dtype: options.dtype });
   const name = graphFile('model', found.dtype);
   const graph = await inspectGraph(found.folder, name, found.boundary);

@@ -2,10 +2,11 @@
  * Creates a session on the requested device, with the CPU as fallback. Loaded only in workers, like the
  * runtime itself.
  */
-import { env, InferenceSession, listSupportedBackends } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { messageOf } from '../../base/errors';
 import type { Device } from '../../base/types';
 import { fallbackNotice, providersToTry } from '../device';
+import { env, InferenceSession as Session, listSupportedBackends } from './runtime';
 
 // Failures become typed errors; the runtime's own log lines would repeat them.
 env.logLevel = 'fatal';
@@ -54,6 +55,6 @@ function create(
   options: InferenceSession.SessionOptions,
 ): Promise<InferenceSession> {
   return typeof file === 'string'
-    ? InferenceSession.create(file, options)
-    : InferenceSession.create(file, options);
+    ? Session.create(file, options)
+    : Session.create(file, options);
 }

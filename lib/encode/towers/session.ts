@@ -3,12 +3,13 @@
  * in worker threads, because `run` blocks its thread.
  */
 import { types } from 'node:util';
-import { Tensor, type InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { makeError, messageOf } from '../../base/errors';
 import type { TensorInfo } from '../../models/onnx/onnx-signature';
 import { withOutput } from '../../models/onnx/onnx-tap';
 import { poolStates } from './pooling';
 import { createSession, type ProvidedSession } from './providers';
+import { Tensor as NewTensor } from './runtime';
 import type { WorkerSetup } from '../task';
 import { fitTower, type TowerIo, type TowerWant } from '../tower-io';
 
@@ -91,7 +92,7 @@ export class TowerSession {
     const shape = this.setup.modality === 'video' ? [this.setup.frames, 3] : [3];
     return this.inBatches(count, (from, n) => {
       const values = pixels.subarray(from * each, (from + n) * each);
-      return { feeds: { pixel_values: new Tensor('float32', values, [n, ...shape, size, size]) } };
+      return { feeds: { pixel_values: new NewTensor('float32', values, [n, ...shape, size, size]) } };
     });
   }
 
@@ -124,7 +125,7 @@ export class TowerSession {
   runWave(samples: Float32Array): Promise<Float32Array> {
     return this.inBatches(1, () => {
       const shape = [1, samples.length];
-      const feeds: Feeds = { [this.io.main.name]: new Tensor('float32', samples, shape) };
+      const feeds: Feeds = { [this.io.main.name]: new NewTensor('float32', samples, shape) };
       for (const input of this.io.others) {
         feeds[input.name] = whole(input, new BigInt64Array(samples.length).fill(1n), shape);
       }
@@ -182,7 +183,7 @@ export class TowerSession {
     });
     const values = shape.reduce((product, size) => product * size, 1);
     return input.name === 'pixel_values'
-      ? new Tensor('float32', new Float32Array(values), shape)
+      ? new NewTensor('float32', new Float32Array(values), shape)
       : whole(input, new BigInt64Array(values).fill(1n), shape);
   }
 }
@@ -190,8 +191,8 @@ export class TowerSession {
 /** Whole numbers in the graph's integer type. */
 function whole(input: TensorInfo, values: BigInt64Array, shape: readonly number[]): Tensor {
   return input.type === 'int32'
-    ? new Tensor('int32', Int32Array.from(values, Number), shape)
-    : new Tensor('int64', values, shape);
+    ? new NewTensor('int32', Int32Array.from(values, Number), shape)
+    : new NewTensor('int64', values, shape);
 }
 
 function infoOf(item: InferenceSession.ValueMetadata): TensorInfo {

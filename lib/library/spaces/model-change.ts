@@ -130,16 +130,22 @@ async function spaceFor(
 /** @throws ERR_DISK_FULL */
 async function checkRoom(catalog: Catalog, place: LibraryPlace, dim: number): Promise<void> {
   if (place.choice !== undefined) return;
-  const frames = catalog.frameCount();
-  const needed = frames * (dim * 4 + BYTES_BESIDE_VECTOR) + SPARE_BYTES;
   const { bavail, bsize } = await statfs(place.dir);
-  const free = bavail * bsize;
+  assertRoom(place.dir, catalog.frameCount(), dim, bavail * bsize);
+}
+
+/**
+ * @param free  bytes
+ * @throws ERR_DISK_FULL where the vectors of so many frames would not fit
+ */
+export function assertRoom(dir: string, frames: number, dim: number, free: number): void {
+  const needed = frames * (dim * 4 + BYTES_BESIDE_VECTOR) + SPARE_BYTES;
   if (free >= needed) return;
   throw makeError(
     'ERR_DISK_FULL',
     `${frames} frames need about ${megabytes(needed)} more beside the vectors of today, and the disk of ` +
-      `${place.dir} has ${megabytes(free)} left: free some space, or sync with the model of today`,
-    { details: { needed, free, path: place.dir } },
+      `${dir} has ${megabytes(free)} left: free some space, or sync with the model of today`,
+    { details: { needed, free, path: dir } },
   );
 }
 

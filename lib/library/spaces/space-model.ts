@@ -97,7 +97,8 @@ export async function openModelOf(
       try {
         return await open();
       } catch (cause) {
-        throw isLibraryError(cause) ? withRemedy(cause, space.model) : cause;
+        const isModel = isLibraryError(cause) && cause.code !== 'ERR_MODEL_RUNTIME';
+        throw isModel ? withRemedy(cause, space.model) : cause;
       }
     });
   }

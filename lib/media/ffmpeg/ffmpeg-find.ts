@@ -65,7 +65,7 @@ async function search(): Promise<Ffmpeg> {
   throw makeError('ERR_FFMPEG_MISSING', `videos need ffmpeg and none was found: ${REMEDY}`);
 }
 
-/** The optional package's binary, if its download succeeded. */
+/** The binary of ffmpeg-static, which a project may install: an optional peer, because it is GPL and fetched by a script. */
 function packaged(): string | undefined {
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports

@@ -49,7 +49,7 @@ const STYLE = `
 body{margin:0;background:var(--ground);color:var(--text);font:15px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}
 main{max-width:920px;margin:0 auto;padding:40px 20px 80px}
 h1{margin:0 0 8px;font-size:32px;letter-spacing:-.02em}h2{margin:44px 0 12px;font-size:20px}
-h4{margin:18px 0 6px;font-size:13px;color:var(--quiet)}
+h3{margin:18px 0 6px;font-size:13px;color:var(--quiet)}
 p{margin:0 0 14px;max-width:70ch}a{color:var(--accent)}
 details{margin:10px 0;border:1px solid var(--line);border-radius:12px;background:var(--surface)}
 summary{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 12px;padding:12px 16px;cursor:pointer}
@@ -101,17 +101,17 @@ function endpoint(method: string, path: string, operation: Operation, origin: st
         description: description ?? schema.description,
       }),
     );
-    parts.push(`<h4>Parameters</h4><table>${rows.join('')}</table>`);
+    parts.push(`<h3>Parameters</h3><table>${rows.join('')}</table>`);
   }
   for (const [type, { schema = {} }] of bodies)
-    parts.push(`<h4>Body: ${esc(type)}</h4>${fields(schema)}`);
+    parts.push(`<h3>Body: ${esc(type)}</h3>${fields(schema)}`);
   for (const [status, { description, content = {} }] of Object.entries(responses)) {
     if (!/^[23]/.test(status)) continue;
     const what = Object.entries(content).map(([type, { schema = {} }]) => {
-      return `<h4>${esc(status)}: ${esc(type)}</h4>${fields(schema)}`;
+      return `<h3>${esc(status)}: ${esc(type)}</h3>${fields(schema)}`;
     });
     parts.push(
-      what.length > 0 ? what.join('') : `<h4>${esc(status)}: ${esc(description ?? '')}</h4>`,
+      what.length > 0 ? what.join('') : `<h3>${esc(status)}: ${esc(description ?? '')}</h3>`,
     );
   }
   return `<details id="${esc(operation.operationId ?? '')}"><summary><b>${method}</b><code>${esc(path)}</code><span>${esc(operation.summary ?? '')}</span></summary><div class="in">${parts.join('')}</div></details>`;

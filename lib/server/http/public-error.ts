@@ -25,6 +25,8 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
     'The model of this library cannot be used. Run `sightline doctor` on the machine that serves it.',
   ERR_MODEL_HASH:
     'The model is not the one this library was made with. Run `sightline doctor` on the machine that serves it.',
+  ERR_MODEL_RUNTIME:
+    'The machine that serves this library cannot run models. Run `sightline doctor` there to see what to do.',
   ERR_LIBRARY_MISSING: 'There is no library here yet. Run `sightline sync` in the folder.',
   ERR_POOL_FULL: 'Too many requests at once. Try again in a moment.',
   ERR_CLOSED: 'The server is shutting down.',

@@ -6,7 +6,7 @@ import type { ServiceContext } from '../context';
 import { largeJsonBytes } from '../http/embed-requests';
 import { MAX_EMBED_INPUTS } from '../limits';
 import { INFO } from '../schemas/embed-schemas';
-import { packageVersion } from '../../base/package-root';
+import { VERSION } from '../../base/version';
 
 /** @param library  undefined for a server that only embeds */
 export function metricsRoutes(
@@ -39,7 +39,7 @@ export function metricsRoutes(
   app.get('/info', { schema: INFO }, (_request, reply) => {
     reply.header('cache-control', 'no-store');
     return {
-      version: packageVersion(),
+      version: VERSION,
       models: {
         text: { ...embeddings.models.instruction, dim: embeddings.instructionDim },
         image: { ...embeddings.models.image, dim: embeddings.imageDim },

@@ -6,7 +6,7 @@ import { DOCS_POLICY, docsPage, type ApiDescription } from '../http/docs-page';
 import { toPublicError } from '../http/public-error';
 import { HEALTH, PROBE } from '../schemas/schemas';
 import { isAuthorized } from '../guards/security';
-import { packageVersion } from '../../base/package-root';
+import { VERSION } from '../../base/version';
 
 export function healthRoutes(app: FastifyInstance, context: ServerContext): void {
   const { library } = context;
@@ -22,7 +22,7 @@ export function healthRoutes(app: FastifyInstance, context: ServerContext): void
     const stats = library.stats();
     return {
       status,
-      version: packageVersion(),
+      version: VERSION,
       frames: stats.frames,
       images: stats.images,
       videos: stats.videos,
