@@ -7,15 +7,10 @@ import { noPortable, PORTABLE } from '../helpers/portable';
 import { testUnless } from '../helpers/skip';
 
 const FILES = [
+  'unit/native-lock',
   'unit/vectors-arguments',
   'unit/vectors-states',
-  'unit/vectors-update',
-  'unit/native-lock',
-  'integration/engine-files',
   'integration/engine-filters',
-  'integration/engine-removal',
-  'integration/engine-compact',
-  'integration/engine-log',
 ];
 
 for (const file of FILES) {

@@ -88,8 +88,12 @@ function unhurried(binding: NativeBinding): NativeBinding {
       });
     };
   };
-  const verbs = Object.entries(binding as unknown as Record<string, Verb>);
+  const exported = Object.entries(binding as unknown as Record<string, unknown>);
   return Object.fromEntries(
-    verbs.map(([name, verb]) => [name, later(verb)]),
+    // Not all are verbs: `version` is a text.
+    exported.map(([name, value]) => [
+      name,
+      typeof value === 'function' ? later(value as Verb) : value,
+    ]),
   ) as unknown as NativeBinding;
 }
