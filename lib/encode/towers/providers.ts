@@ -54,7 +54,5 @@ function create(
   file: string | Uint8Array,
   options: InferenceSession.SessionOptions,
 ): Promise<InferenceSession> {
-  return typeof file === 'string'
-    ? Session.create(file, options)
-    : Session.create(file, options);
+  return typeof file === 'string' ? Session.create(file, options) : Session.create(file, options);
 }

@@ -92,7 +92,9 @@ export class TowerSession {
     const shape = this.setup.modality === 'video' ? [this.setup.frames, 3] : [3];
     return this.inBatches(count, (from, n) => {
       const values = pixels.subarray(from * each, (from + n) * each);
-      return { feeds: { pixel_values: new NewTensor('float32', values, [n, ...shape, size, size]) } };
+      return {
+        feeds: { pixel_values: new NewTensor('float32', values, [n, ...shape, size, size]) },
+      };
     });
   }
 
