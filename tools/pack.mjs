@@ -35,7 +35,6 @@ export const PREBUILDS = [
   ...['linux-x64/sightline.glibc.node', 'linux-x64/sightline.musl.node'],
   ...['linux-arm64/sightline.glibc.node', 'linux-arm64/sightline.musl.node'],
   ...['darwin-x64/sightline.node', 'darwin-arm64/sightline.node'],
-  ...['win32-x64/sightline.node', 'win32-arm64/sightline.node'],
 ];
 
 function npm(parameters, cwd) {
