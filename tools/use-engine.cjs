@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-require-imports -- plain CommonJS, as a project may be */
 // Loads the engine of the package folder that is named, and finds a row by itself. Needs nothing but Node.
 const path = require('node:path');
 
