@@ -283,14 +283,14 @@ test('closing an encoder that never worked, or whose call was aborted, returns',
   await clip.close();
 });
 
-test('a tower that goes bad after opening is ERR_MODEL_INVALID; the other tower works', async () => {
+test('a tower that goes bad after opening is ERR_MODEL_HASH; the other tower works', async () => {
   const folder = copyTinyClip();
   await withClip(
     {},
     async (clip) => {
       writeFileSync(path.join(folder, 'onnx', 'vision_model.onnx'), 'no model');
-      assert.is(await codeOf(clip.image.encode([good()])), 'ERR_MODEL_INVALID');
-      assert.is(await codeOf(clip.image.encodeEach([good(), good()])), 'ERR_MODEL_INVALID');
+      assert.is(await codeOf(clip.image.encode([good()])), 'ERR_MODEL_HASH');
+      assert.is(await codeOf(clip.image.encodeEach([good(), good()])), 'ERR_MODEL_HASH');
       assertRow(await clip.text.encode([texts[0]?.text ?? '']), 0, texts[0]?.vector ?? []);
     },
     folder,
