@@ -93,7 +93,7 @@ ${sections.join('\n')}
 function endpoint(method: string, path: string, operation: Operation, origin: string): string {
   const { parameters = [], requestBody, responses = {} } = operation;
   const bodies = Object.entries(requestBody?.content ?? {});
-  const parts = [`<pre>${esc(example(method, path, operation, origin))}</pre>`];
+  const parts = [`<pre tabindex="0">${esc(example(method, path, operation, origin))}</pre>`];
   if (parameters.length > 0) {
     const rows = parameters.map(({ name, in: place, required, description, schema = {} }) =>
       row(`${name}${required === true ? ' *' : ''}`, `${place}, ${typeOf(schema)}`, {
