@@ -1,6 +1,7 @@
 /** A sync in a child that may be killed, and what a library must still be afterwards. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
+import * as assert from 'uvu/assert';
 import { VectorIndex } from '../../lib/engine';
 import type { SyncOptions } from '../../lib/base/types';
 import type { Library, OpenLibraryOptions } from '../../lib/library';
@@ -47,13 +48,16 @@ export function syncInChild(root: string, options: ChildSync = {}): Promise<bool
   });
 }
 
-/**
- * `path@timestamp vector` of every frame, sorted: the bits of the vector as the index holds them. A frame
- * that is there twice is there twice.
- */
-export async function fingerprint(library: Library): Promise<string[]> {
-  const vector = new Float32Array(library.stats().dim).fill(1);
-  const { results } = await library.search({ vector }, { k: 1000, exact: true });
+/** A frame's `path@timestamp`, and its vector as the index holds it. */
+export interface FrameVector {
+  readonly name: string;
+  readonly vector: Float32Array;
+}
+
+/** Every frame of a library with its vector, by name. A frame that is there twice is there twice. */
+export async function fingerprint(library: Library): Promise<FrameVector[]> {
+  const query = new Float32Array(library.stats().dim).fill(1);
+  const { results } = await library.search({ vector: query }, { k: 1000, exact: true });
   await using index = await VectorIndex.open(path.join(library.dir, 'spaces', 'clip'), {
     readOnly: true,
   });
@@ -61,10 +65,27 @@ export async function fingerprint(library: Library): Promise<string[]> {
     .map((hit) => {
       const row = index.rowOf(hit.frame_id);
       if (row === undefined) throw new Error(`frame ${hit.frame_id} has no row`);
-      const vector = Buffer.from(index.vectors([row]).buffer).toString('base64');
-      return `${hit.media_path}@${hit.timestamp} ${vector}`;
+      return { name: `${hit.media_path}@${hit.timestamp}`, vector: index.vectors([row]) };
     })
-    .sort();
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The last bits of a vector depend on the size of the batch in which it was encoded: 1e-6 here. */
+const SAME = 1e-4;
+
+/** The same frames, each once, with the vectors of the same pictures. */
+export function assertSameFrames(
+  actual: readonly FrameVector[],
+  expected: readonly FrameVector[],
+  where = '',
+): void {
+  const names = (frames: readonly FrameVector[]): string[] => frames.map(({ name }) => name);
+  assert.equal(names(actual), names(expected), where);
+  for (const [i, { name, vector }] of actual.entries()) {
+    const other = expected[i]?.vector ?? new Float32Array();
+    const far = vector.findIndex((value, at) => !(Math.abs(value - (other[at] ?? NaN)) < SAME));
+    assert.is(far, -1, `${where} ${name}: value ${far} differs`);
+  }
 }
 
 /** `path@timestamp` -> id of every frame that is stored, embedded or not. */

@@ -108,11 +108,11 @@ test('a model that cannot be loaded stops no ingestion; the next sync with a who
     for (let i = 0; i < 4; i++) {
       const report = await library.sync();
       assert.is(report.framesFailed, 2, 'every sync tries: it is not the fault of the frames');
-      assert.is(report.problems[0]?.code, 'ERR_MODEL_INVALID');
+      assert.is(report.problems[0]?.code, 'ERR_MODEL_HASH');
     }
     assert.is(library.stats().frames, 0);
     assert.is(library.stats().media.failed, 2);
-    assert.match(metadataOf(root)[0]?.embedding?.error ?? '', /^ERR_MODEL_INVALID: /);
+    assert.match(metadataOf(root)[0]?.embedding?.error ?? '', /^ERR_MODEL_HASH: /);
     assert.equal((await library.verify()).problems, []);
     cpSync(path.join(TINY_CLIP, 'onnx', 'vision_model.onnx'), weights);
     const healed = await library.sync();
