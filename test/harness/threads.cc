@@ -204,7 +204,8 @@ int Main(int count, char** arguments) {
   const double chance = 1.5 * std::sqrt(static_cast<double>(totals.neighbors));
   const uint64_t fewer = totals.neighbors / 200 + static_cast<uint64_t>(chance);
   if (totals.found + fewer < totals.found_serial) ++wrong;
-  if (totals.missed > 2 * totals.missed_serial + 6 + totals.probes / 500) ++wrong;
+  // Lost rows come in groups that hide each other: one group of a single round is chance as well.
+  if (totals.missed > 2 * totals.missed_serial + 16 + totals.probes / 500) ++wrong;
   std::printf(
       "threads: %llu rounds, %llu rows, %llu searches meanwhile; recall %.4f, built serially %.4f; "
       "rows not found by themselves %llu, built serially %llu of %llu; %llu wrong\n",
