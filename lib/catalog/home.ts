@@ -13,6 +13,7 @@
 import { statSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import { makeError, messageOf } from '../base/errors';
+import { FRAMES_FOLDER } from '../base/files/names';
 
 const REMEDY =
   'Nothing was written to the current folder; searches through this handle still work. Close the ' +
@@ -22,7 +23,6 @@ const OVERWRITTEN =
   'was written over by another program while it was open. Nothing was written to it since; close the ' +
   'library and open it again';
 
-const FRAMES = 'frames';
 /** Least time between two looks for reads: a statement takes some microseconds, a look as many. */
 const LOOK_MS = 1;
 
@@ -44,7 +44,7 @@ export class Home {
   ) {
     this.log = `${catalogFile}-wal`;
     if (isWriter) this.content = contentOf(catalogFile);
-    this.frames = path.join(dir, FRAMES);
+    this.frames = path.join(dir, FRAMES_FOLDER);
     this.always = [dir, catalogFile, ...(isWriter ? [this.log] : [])];
     for (const one of [...this.always, this.frames]) this.learn(one);
   }

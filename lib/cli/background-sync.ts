@@ -4,11 +4,11 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { resolveConfig, rulesOfLibrary } from '../config';
-import { isLibraryError, messageOf, type ErrorCode } from '../base/errors';
+import { isError, isLibraryError, makeError, messageOf, type ErrorCode } from '../base/errors';
 import type { ProgressEvent, SyncOptions } from '../base/types';
 import type { Library } from '../library/types';
 import { NO_SYNC, type SyncState } from '../server';
-import { printable } from './output/format';
+import { printableLines } from './output/format';
 import { makeProgress } from './output/progress';
 import type { ProgressStyle } from './output/progress-style';
 import { describeNews } from './output/sync-report';
@@ -130,11 +130,17 @@ export class BackgroundSync {
     return { ...syncOptionsOf(this.session, this.flags), ignore: rules };
   }
 
-  #failed(error: unknown): void {
-    if (!isLibraryError(error)) throw error;
+  /** Also a fault that has no code must not end the server, which answers from what is indexed. */
+  #failed(cause: unknown): void {
+    const error = isLibraryError(cause)
+      ? cause
+      : makeError('ERR_INTERNAL', messageOf(cause), { cause });
     const state = NOT_NOW[error.code] ?? 'failed';
     this.#set(state === 'failed' ? { state, error, finishedAt: now() } : { state });
-    const trouble = `new files could not be looked for: ${printable(messageOf(error))} (${error.code})`;
+    // Where a bug of ours happened helps whoever reports it.
+    const why =
+      isError(cause) && error !== cause ? (cause.stack ?? messageOf(cause)) : messageOf(error);
+    const trouble = `new files could not be looked for: ${printableLines(why)} (${error.code})`;
     if (state === 'failed' && trouble !== this.#lastTrouble) this.session.io.note(trouble);
     this.#lastTrouble = trouble;
   }

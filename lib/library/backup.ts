@@ -15,7 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { throwIfAborted } from '../base/abort';
 import { copyCatalog, framePath, openCatalog, type Catalog } from '../catalog';
 import { makeError } from '../base/errors';
-import { CATALOG_FILE, COMMIT_LOG } from '../base/files/names';
+import { CATALOG_FILE, COMMIT_LOG, SPACES_FOLDER } from '../base/files/names';
 import { FUNCTION, readOptions, SIGNAL, TEXT, type OptionRules } from '../base/options';
 import type { FrameId } from '../base/types';
 import { VectorIndex } from '../vectors';
@@ -118,7 +118,7 @@ async function copyMoment(
   }
 }
 
-const spaceFolder = (dir: string, space: string): string => path.join(dir, 'spaces', space);
+const spaceFolder = (dir: string, space: string): string => path.join(dir, SPACES_FOLDER, space);
 
 /** Identifies one state of a space's commit log. */
 async function logsOf(dir: string): Promise<Map<string, string>> {
@@ -153,13 +153,13 @@ async function fill(
       details: { problems },
     });
   }
-  await mkdir(path.join(to, 'spaces'));
+  await mkdir(path.join(to, SPACES_FOLDER));
   let vectors = 0;
   for (const [space, reader] of readers) {
     throwIfAborted(options.signal, ABORTED);
     vectors += (await reader.backup(spaceFolder(to, space))).liveRows;
   }
-  await syncFolder(path.join(to, 'spaces'));
+  await syncFolder(path.join(to, SPACES_FOLDER));
   const ids = [...copy.frames()].map((frame) => frame.frameId);
   const framesMissing = await copyFrames(dir, to, ids, options);
   return {

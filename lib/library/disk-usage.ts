@@ -1,6 +1,7 @@
 /** Bytes that a library takes on disk, by what they are for. */
 import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { FRAMES_FOLDER, SPACES_FOLDER } from '../base/files/names';
 
 /** Sizes of the files in the library's folder in bytes. */
 export interface DiskUsage {
@@ -15,8 +16,8 @@ export interface DiskUsage {
 
 /** What a folder in the library's folder counts as. */
 const PARTS: Readonly<Record<string, 'frames' | 'vectors'>> = {
-  frames: 'frames',
-  spaces: 'vectors',
+  [FRAMES_FOLDER]: 'frames',
+  [SPACES_FOLDER]: 'vectors',
 };
 
 /** Looks at every file. What vanishes meanwhile counts nothing. @throws what the system says */

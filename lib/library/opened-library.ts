@@ -140,11 +140,19 @@ export class OpenedLibrary implements Library {
       const ignore = asked.ignore ?? rulesOfLibrary(this.dir);
       const options = { ...asked, ignore, signal, onProgress };
       const report = await this.syncNow(options, halvesOf(options), rebuild);
-      const { clip, name } = this.space;
-      if (clip.isBuiltin && !report.dryRun) await lookForPhotographs(this.catalog, this.dir, name);
+      await this.lookAtPictures(report);
       this.events.emit('sync', report);
       return report;
     });
+  }
+
+  /** For a hint alone: what fails here must not fail a sync that is done. */
+  private async lookAtPictures(report: SyncReport): Promise<void> {
+    const { clip, name: space } = this.space;
+    if (!clip.isBuiltin || report.dryRun) return;
+    const hasChanged = report.framesAdded + report.removed + report.ignored > 0;
+    const look = { dir: this.dir, space, hasChanged };
+    await lookForPhotographs(this.catalog, look).catch(() => undefined);
   }
 
   private async syncNow(

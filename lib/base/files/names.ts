@@ -4,6 +4,10 @@
 export const LIBRARY_FOLDER = '.sightline';
 /** The file that marks a folder as a library. */
 export const CATALOG_FILE = 'catalog.sqlite';
+/** Pictures of the frames, in the library's folder. */
+export const FRAMES_FOLDER = 'frames';
+/** Vectors, in the library's folder; one folder a space. */
+export const SPACES_FOLDER = 'spaces';
 /** A library's settings file. */
 export const CONFIG_FILE = 'config.json';
 /** One line per frame, for other programs. */

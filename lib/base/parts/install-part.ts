@@ -38,7 +38,10 @@ export async function installPart(part: Part): Promise<string> {
     await fetchInto(part, beside);
     await prune(part, beside);
     await rm(target, { recursive: true, force: true });
-    await rename(beside, target);
+    await rename(beside, target).catch((error: unknown) => {
+      // Another setup was faster: it has put the same files there.
+      if (!isNotEmpty(error)) throw error;
+    });
   } catch (error) {
     throw asWriteError(error, target);
   } finally {
@@ -106,9 +109,12 @@ async function prune(part: Part, folder: string): Promise<void> {
     if (name !== below) await rm(path.join(root, top, name), { recursive: true });
 }
 
+const isNotEmpty = (error: unknown): boolean =>
+  ['ENOTEMPTY', 'EEXIST'].includes(String((error as { code?: unknown }).code));
+
 function asWriteError(error: unknown, target: string): unknown {
   const code = String((error as { code?: unknown }).code);
-  if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', 'EEXIST'].includes(code)) return error;
+  if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR'].includes(code)) return error;
   const isFull = code === 'ENOSPC';
   return makeError(
     isFull ? 'ERR_DISK_FULL' : 'ERR_IO',

@@ -21,14 +21,18 @@ interface Look {
   readonly photographs: number;
 }
 
-/** Looks at frames evenly over the library, again when it has doubled or halved since. */
+/**
+ * Looks at frames evenly over the library, again when it has doubled or halved since.
+ *
+ * @param hasChanged  whether frames came or went: after a sync without news the question costs nothing
+ */
 export async function lookForPhotographs(
   catalog: Catalog,
-  dir: string,
-  space: string,
+  { dir, space, hasChanged }: { dir: string; space: string; hasChanged: boolean },
 ): Promise<void> {
-  const ids = catalog.framesOfSpace(space);
   const last = lastLook(catalog);
+  if (!hasChanged && last !== undefined) return;
+  const ids = catalog.framesOfSpace(space);
   const isSimilar =
     last !== undefined && ids.length < 2 * last.frames && ids.length > last.frames / 2;
   if (ids.length === 0 || isSimilar) return;

@@ -10,7 +10,7 @@ import type { Catalog, SpaceRecord } from '../../catalog';
 import type { ClipOptions } from '../../encode';
 import { EmbeddedVectors } from './embedded-vectors';
 import { makeError } from '../../base/errors';
-import { COMMIT_LOG } from '../../base/files/names';
+import { COMMIT_LOG, SPACES_FOLDER } from '../../base/files/names';
 import { objectOf } from '../../base/options';
 import { lockFile } from '../../native/lock';
 import { PgVectorStore, type PgVectorStoreOptions, type VectorStore } from '../../stores/vectors';
@@ -116,7 +116,7 @@ const OURS = /^clip(-\d+)?(\.old-\d+)?$/;
 
 /** Removes folders of spaces that the catalog no longer has. One that is in use stays until the next time. */
 export async function sweepFolders(catalog: Catalog, { dir }: LibraryPlace): Promise<void> {
-  const folder = path.join(dir, 'spaces');
+  const folder = path.join(dir, SPACES_FOLDER);
   const names = await readdir(folder).catch(() => []);
   const known = new Set(catalog.spaces().map(({ name }) => name));
   for (const name of names.filter((one) => OURS.test(one) && !known.has(one))) {
@@ -191,7 +191,7 @@ const STORAGE = 'i4';
 const engineFolder = (
   { dir }: Pick<LibraryPlace, 'dir'>,
   { name }: Pick<VectorsOf, 'name'>,
-): string => path.join(dir, 'spaces', name);
+): string => path.join(dir, SPACES_FOLDER, name);
 
 async function openEngine(place: LibraryPlace, of: VectorsOf): Promise<EmbeddedVectors> {
   const folder = engineFolder(place, of);
