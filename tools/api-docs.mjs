@@ -48,8 +48,9 @@ function exportsOf(name) {
   return found;
 }
 
+const HIDDEN = new Set([ts.SyntaxKind.PrivateKeyword, ts.SyntaxKind.ProtectedKeyword]);
 const isPrivate = (member) =>
-  member.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword) ||
+  member.modifiers?.some(({ kind }) => HIDDEN.has(kind)) ||
   (member.name !== undefined && ts.isPrivateIdentifier(member.name));
 
 /** The text of a declaration, without private and internal members. */

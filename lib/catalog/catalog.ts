@@ -1,12 +1,5 @@
 /** The catalog as the layers above use it: composes the tables and sets transaction boundaries. */
-import {
-  asFrameId,
-  type FrameId,
-  type FrameRecord,
-  type MediaId,
-  type ModelIdentity,
-  type Row,
-} from '../base/types';
+import { asFrameId, type FrameId, type FrameRecord, type MediaId, type Row } from '../base/types';
 import { checkCatalog } from './check';
 import { EncodingTable } from './tables/encoding-table';
 import { exportMetadata } from './export-metadata';
@@ -14,26 +7,23 @@ import { FormerTable, type Content } from './tables/former-table';
 import { FrameTable } from './tables/frame-table';
 import type { Home } from './home';
 import { MediaTable } from './tables/media-table';
-import { markAllMetadata, markMetadata } from './tables/metadata-mark';
+import { markMetadata } from './tables/metadata-mark';
 import type {
   CatalogCounts,
   EmbeddingMetadata,
   EncodeFailure,
   EncodeRun,
   FormerMedia,
-  FrameFailure,
   FrameRow,
   IngestedItem,
   MediaLocation,
   MediaRow,
-  RowEpoch,
   RowFilter,
-  SpaceRecord,
-  SpaceState,
   StoredFrame,
 } from './records';
 import { framesThatPass, raiseRowGeneration, RowMap } from './tables/row-map';
-import { SpaceTable, type NewSpace } from './tables/space-table';
+import { Spaces } from './spaces';
+import { SpaceTable } from './tables/space-table';
 import type { SqliteDatabase } from './sqlite/sqlite';
 import { Statements } from './sqlite/statements';
 
@@ -49,6 +39,7 @@ export class Catalog {
   private readonly encodingTable: EncodingTable;
   private readonly formerTable: FormerTable;
   private readonly rowMaps = new Map<string, RowMap>();
+  readonly spaces: Spaces;
   private nextId: number;
   private closed = false;
 
@@ -67,6 +58,8 @@ export class Catalog {
     this.frameTable = new FrameTable(this.sql);
     this.encodingTable = new EncodingTable(this.sql);
     this.formerTable = new FormerTable(this.sql);
+    const { sql, spaceTable, mediaTable, frameTable } = this;
+    this.spaces = new Spaces(sql, this, spaceTable, mediaTable, frameTable);
     this.nextId = Number(this.meta('next_frame_id') ?? 0);
   }
 
@@ -80,94 +73,6 @@ export class Catalog {
       key,
       value,
     );
-  }
-
-  // --- spaces
-
-  space(name: string): SpaceRecord | undefined {
-    return this.spaceTable.byName(name);
-  }
-
-  spaces(): SpaceRecord[] {
-    return this.spaceTable.all();
-  }
-
-  spaceInState(state: SpaceState): SpaceRecord | undefined {
-    return this.spaceTable.inState(state);
-  }
-
-  /**
-   * Creates a space and queues every frame for it.
-   *
-   * @returns false if there is one of that name or in that state: another process created it first
-   */
-  createSpace(name: string, model: ModelIdentity, dim: number, more: NewSpace = {}): boolean {
-    return this.sql.transaction(() => {
-      const { state = 'active' } = more;
-      if (this.space(name) !== undefined || this.spaceInState(state) !== undefined) return false;
-      this.spaceTable.add(name, model, dim, more);
-      if (state === 'active') markAllMetadata(this.sql);
-      return true;
-    });
-  }
-
-  /** A name that no space has had: of a new folder, a new row epoch. */
-  nextSpaceName(): string {
-    const number = Number(this.meta('spaces_made') ?? 1) + 1;
-    this.setMeta('spaces_made', String(number));
-    return `clip-${number}`;
-  }
-
-  /** Removes a space with its rows and queues; frames stay. */
-  dropSpace(name: string): void {
-    this.sql.transaction(() => this.spaceTable.remove(name));
-  }
-
-  /** Drops a space's rows, for a rebuild: every frame waits again. */
-  emptySpace(name: string): void {
-    this.sql.transaction(() => {
-      this.spaceTable.empty(name);
-      markAllMetadata(this.sql);
-    });
-  }
-
-  setModelName(space: string, modelName: string): void {
-    this.spaceTable.setModelName(space, modelName);
-  }
-
-  setVectorTable(space: string, table: string): void {
-    this.spaceTable.setVectorTable(space, table);
-  }
-
-  /** The space of the former model is filled again, to become the active one. */
-  reviveFormerSpace(name: string): void {
-    this.spaceTable.setState(name, 'building');
-  }
-
-  /**
-   * The commit point of a change of the model: from now on searches use the space, and the active one is
-   * kept as the former. What media files lack is what they lack in this space.
-   *
-   * @param name the space being built, or the former one while none is being built
-   */
-  activateSpace(name: string): void {
-    this.sql.transaction(() => {
-      const active = this.spaceInState('active');
-      if (active?.name === name) return;
-      // One step at a time: no two spaces may be in one state.
-      if (active !== undefined) {
-        const isBack = this.space(name)?.state === 'former';
-        this.spaceTable.setState(active.name, isBack ? 'building' : 'former');
-        this.spaceTable.setState(name, 'active');
-        this.spaceTable.setState(active.name, 'former');
-      }
-      for (const mediaId of this.frameTable.mediaToSettle(name)) {
-        if (this.frameTable.isWaiting(name, mediaId)) this.mediaTable.setState(mediaId, 'pending');
-        else this.settleMedia(name, mediaId);
-      }
-      raiseRowGeneration(this.sql);
-      markAllMetadata(this.sql);
-    });
   }
 
   // --- media
@@ -359,9 +264,9 @@ export class Catalog {
       const settled = this.frameTable.settle(space, rows, failures, encodingId, run);
       this.spaceTable.setCommittedRows(space, committedRows);
       // The states of media files are those of the active space.
-      if (this.space(space)?.state !== 'active') return [];
+      if (this.spaces.byName(space)?.state !== 'active') return [];
       for (const mediaId of settled) {
-        const hasFailure = this.settleMedia(space, mediaId);
+        const hasFailure = this.spaces.settleMedia(space, mediaId);
         const media = hasFailure ? this.mediaTable.byId(mediaId) : undefined;
         if (media !== undefined) troubled.push(media);
       }
@@ -374,26 +279,6 @@ export class Catalog {
   }
 
   /**
-   * What keeps a space from taking the place of the active one although no frame waits: its encoder failed
-   * as a whole, or all frames did.
-   */
-  obstacleOf(space: string): FrameFailure | undefined {
-    const { frames } = this.counts(space);
-    return (
-      this.frameTable.failureOf(space, { ofEncoder: true }) ??
-      (frames > 0 ? undefined : this.frameTable.failureOf(space))
-    );
-  }
-
-  /** None of its frames waits: it is `indexed`, or `failed` if none could be encoded. */
-  private settleMedia(space: string, mediaId: MediaId): boolean {
-    const { rows, failure } = this.frameTable.outcomeOf(space, mediaId);
-    this.mediaTable.setState(mediaId, rows > 0 ? 'indexed' : 'failed');
-    this.mediaTable.setEncodeReason(mediaId, failure);
-    return failure !== undefined;
-  }
-
-  /**
    * Requeues frames that could not be encoded: those that failed less than three times by their own fault,
    * or with `all` every one.
    */
@@ -403,7 +288,7 @@ export class Catalog {
 
   /** The embedding metadata of spec 003; undefined while the frame waits. */
   embeddingOf(space: string, frameId: FrameId): EmbeddingMetadata | undefined {
-    const record = this.space(space);
+    const record = this.spaces.byName(space);
     return record && this.encodingTable.metadataOf(record, frameId);
   }
 
@@ -416,50 +301,14 @@ export class Catalog {
     });
   }
 
-  /**
-   * How often rows were renumbered. Row numbers of catalog and engine agree if this was equal before and
-   * after the engine was opened, and still is.
-   */
-  rowEpoch(space: string): RowEpoch {
-    return this.spaceTable.rowEpoch(space);
-  }
-
-  /** Call before the engine renumbers; after a crash `renumber` repairs the catalog. */
-  beginRenumbering(space: string): void {
-    this.spaceTable.beginRenumbering(space);
-  }
-
-  /** Takes over the rows that the engine gave to frames; frames without one wait again. */
-  renumber(
-    space: string,
-    rowOf: (frameId: FrameId) => Row | undefined,
-    committedRows: number,
-  ): void {
-    this.sql.transaction(() => {
-      this.frameTable.renumber(space, rowOf);
-      this.spaceTable.setCommittedRows(space, committedRows);
-      this.spaceTable.raiseRowEpoch(space);
-      markAllMetadata(this.sql);
-    });
-  }
-
-  /** Frames that were removed here and may still have a row in the engine. */
-  tombstones(space: string): FrameId[] {
-    return this.spaceTable.tombstones(space);
-  }
-
-  clearTombstones(space: string): void {
-    this.spaceTable.clearTombstones(space);
-  }
-
   /** The slow part of `filterRows`, in steps that let other work run. */
   prepareFilter(space: string, filter: RowFilter): Promise<void> {
-    return this.rowMap(space).prepare(this.space(space)?.committedRows ?? 0, filter);
+    return this.rowMap(space).prepare(this.spaces.byName(space)?.committedRows ?? 0, filter);
   }
 
   /** Bit `row & 7` of byte `row >> 3` is set if the row's media file passes the filter. */
   filterRows(space: string, filter: RowFilter): Uint8Array {
-    return this.rowMap(space).bitset(this.space(space)?.committedRows ?? 0, filter);
+    return this.rowMap(space).bitset(this.spaces.byName(space)?.committedRows ?? 0, filter);
   }
 
   private rowMap(space: string): RowMap {
@@ -476,24 +325,8 @@ export class Catalog {
   // --- the whole
 
   counts(space: string): CatalogCounts {
-    const { states, images, videos } = this.mediaTable.counts();
-    const count = (table: string, where = ''): number =>
-      Number(
-        this.sql.get(`SELECT count(*) AS n FROM ${table} t WHERE space = ? ${where}`, space)?.n ??
-          0,
-      );
-    return {
-      media: states,
-      images,
-      videos,
-      frames: count('frame_rows'),
-      pendingFrames: count('pending_frames'),
-      failedFrames: count(
-        'failed_frames',
-        `AND NOT EXISTS (SELECT 1 FROM pending_frames p
-           WHERE p.space = t.space AND p.frame_id = t.frame_id)`,
-      ),
-    };
+    const { states: media, images, videos } = this.mediaTable.counts();
+    return { media, images, videos, ...this.spaceTable.counts(space) };
   }
 
   /**
@@ -503,7 +336,7 @@ export class Catalog {
    * @throws ERR_DISK_FULL | ERR_IO; the next call tries again; ERR_FILE_REPLACED | ERR_FILE_MISSING
    */
   exportMetadata(file: string, space?: string): Promise<void> {
-    const record = space === undefined ? undefined : this.space(space);
+    const record = space === undefined ? undefined : this.spaces.byName(space);
     return exportMetadata(this.sql, file, record, () => this.home.assertOurs());
   }
 

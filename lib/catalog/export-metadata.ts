@@ -14,7 +14,7 @@ import { syncFolder } from '../base/files/safe-file';
 import type { FrameRecord } from '../base/types';
 import { EMBEDDING_COLUMNS, EMBEDDING_JOINS, EncodingTable } from './tables/encoding-table';
 import { framePath } from './frame-path';
-import { frameQuery, toFrame } from './tables/frame-table';
+import { frameQuery, toFrame } from './tables/frame-columns';
 import { dirtyFrom, metadataIsWritten, writtenMetadata } from './tables/metadata-mark';
 import type { EmbeddingMetadata, SpaceRecord } from './records';
 import type { Statements } from './sqlite/statements';

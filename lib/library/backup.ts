@@ -125,7 +125,7 @@ async function logsOf(dir: string): Promise<Map<string, string>> {
   const catalog = await openCatalog(dir, { readOnly: true });
   const logs = new Map<string, string>();
   try {
-    for (const { name: space } of catalog.spaces()) {
+    for (const { name: space } of catalog.spaces.all()) {
       const file = path.join(spaceFolder(dir, space), COMMIT_LOG);
       const info = await stat(file).catch(() => undefined);
       if (info !== undefined) logs.set(space, `${info.ino} ${info.size}`);

@@ -81,7 +81,7 @@ export async function openLibrary(root: string, given: OpenLibraryOptions = {}):
         throw error;
       }
       space = await OpenSpace.open(catalog, place, active, clip);
-      if (catalog.spaceInState('active')?.name === space.name) break;
+      if (catalog.spaces.inState('active')?.name === space.name) break;
       // Another process has changed the model meanwhile.
       await space.close();
     }

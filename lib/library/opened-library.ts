@@ -31,13 +31,13 @@ import { diskUsage, type DiskUsage } from './disk-usage';
 import { CurrentSpace } from './spaces/current-space';
 import { beginChange, openFormer, runChange } from './spaces/model-change';
 import type { OpenSpace } from './spaces/open-space';
+import { problemsOf, statsOf } from './figures';
 import { hintOf, lookForPhotographs } from './spaces/suitability';
 import { discardSpace, type LibraryPlace } from './spaces/vectors';
 import { openOriginal, type OriginalFile } from '../media';
 import type { EmbeddingService } from '../service';
 import { readOptions, type OptionRules } from '../base/options';
 import {
-  recallScan,
   repairLibrary,
   runSync,
   verifyLibrary,
@@ -180,7 +180,7 @@ export class OpenedLibrary implements Library {
     if (this.readOnly) throw makeError('ERR_READ_ONLY', 'the library was opened read-only');
     return this.inTurn(async () => {
       const { catalog } = this;
-      const from = catalog.spaceInState('building')?.model ?? this.model;
+      const from = catalog.spaces.inState('building')?.model ?? this.model;
       const former = await openFormer(catalog, this.place);
       if (former !== undefined) await this.current.adopt(former);
       const { frames, pendingFrames: framesWaiting } = catalog.counts(this.space.name);
@@ -191,7 +191,7 @@ export class OpenedLibrary implements Library {
   /** The vectors of the former model do not fit a library that has changed since. */
   private async dropFormer(report: SyncReport): Promise<void> {
     const { framesAdded, indexed, removed, ignored, moved } = report;
-    const former = this.catalog.spaceInState('former');
+    const former = this.catalog.spaces.inState('former');
     if (former === undefined || framesAdded + indexed + removed + ignored + moved === 0) return;
     await discardSpace(this.catalog, this.place, former);
   }
@@ -299,17 +299,7 @@ export class OpenedLibrary implements Library {
 
   problems(): MediaProblem[] {
     this.assertOpen();
-    const list: MediaProblem[] = [...recallScan(this.catalog).problems];
-    for (const { path: file, state, code, reason, fault, note } of this.catalog.media()) {
-      if (code !== null && state !== 'pending') {
-        const isFound = state === 'indexed';
-        const shown = !isFound ? state : fault === 'decode' ? 'damaged' : 'failed';
-        list.push({ path: file, state: shown, code, reason: reason ?? '' });
-      }
-      if (note !== null)
-        list.push({ path: file, state: 'damaged', code: 'ERR_MEDIA_DECODE', reason: note });
-    }
-    return list.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+    return problemsOf(this.catalog);
   }
 
   warm(): Promise<void> {
@@ -323,36 +313,7 @@ export class OpenedLibrary implements Library {
 
   stats(): LibraryStats {
     this.assertOpen();
-    const { name, clip, store, lacking } = this.space;
-    const counts = this.catalog.counts(name);
-    const engine = store.figures();
-    const scan = recallScan(this.catalog);
-    return {
-      root: this.root,
-      dir: this.dir,
-      model: clip.identity,
-      dim: clip.dim,
-      spaces: this.catalog.spaces().map((space) => {
-        const { frames, pendingFrames: framesPending } = this.catalog.counts(space.name);
-        const { name, state, modality, model, metric, dim } = space;
-        return { name, state, modality, model, metric, dim, frames, framesPending };
-      }),
-      media: counts.media,
-      images: counts.images,
-      videos: counts.videos,
-      notTaken: scan.problems.length + scan.problemsLeftOut,
-      heldBack: scan.heldBack,
-      unreachable: scan.unreachable,
-      frames: counts.frames - lacking,
-      framesPending: counts.pendingFrames + lacking,
-      framesFailed: counts.failedFrames,
-      hnswNodes: engine.indexedRows,
-      maxLevel: engine.maxLevel,
-      kernel: engine.kernel,
-      bytesOnDisk: engine.bytesOnDisk,
-      vectorStore: engine.where,
-      ...(engine.recovered === undefined ? {} : { recovered: engine.recovered }),
-    };
+    return statsOf(this.catalog, this.place, this.space);
   }
 
   diskUsage(): Promise<DiskUsage> {

@@ -39,7 +39,7 @@ export async function reclaim(parts: ReclaimParts, signal?: AbortSignal): Promis
 export async function compactRows(parts: ReclaimParts, signal?: AbortSignal): Promise<void> {
   const { catalog, index, space } = parts;
   if (index.compact === undefined) return;
-  catalog.beginRenumbering(space);
+  catalog.spaces.beginRenumbering(space);
   try {
     await index.compact(signal ? { signal } : {});
   } finally {
@@ -56,5 +56,5 @@ export async function takeOverRows({ catalog, index, space }: ReclaimParts): Pro
     const row = rows[i];
     rowOf.set(frameId, row === undefined ? undefined : asRow(row));
   }
-  catalog.renumber(space, (frameId) => rowOf.get(frameId), index.count);
+  catalog.spaces.renumber(space, (frameId) => rowOf.get(frameId), index.count);
 }

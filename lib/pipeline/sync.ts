@@ -158,10 +158,10 @@ function rememberPlan(catalog: Catalog, { absent, problems, volumes }: SyncPlan)
 export async function sweepTombstones(
   parts: Pick<SyncParts, 'catalog' | 'index' | 'space'>,
 ): Promise<void> {
-  const tombstones = parts.catalog.tombstones(parts.space);
+  const tombstones = parts.catalog.spaces.tombstones(parts.space);
   if (tombstones.length === 0) return;
   await parts.index.remove(tombstones);
-  parts.catalog.clearTombstones(parts.space);
+  parts.catalog.spaces.clearTombstones(parts.space);
 }
 
 /** Makes engine and catalog agree; called after every open for writing. */
@@ -170,8 +170,8 @@ export async function reconcile(
 ): Promise<void> {
   const { catalog, index, space } = parts;
   await index.refresh();
-  if (!catalog.rowEpoch(space).isSettled) await takeOverRows(parts);
-  const committed = catalog.space(space)?.committedRows ?? 0;
+  if (!catalog.spaces.rowEpoch(space).isSettled) await takeOverRows(parts);
+  const committed = catalog.spaces.byName(space)?.committedRows ?? 0;
   const isCopy = index.figures().recovered !== undefined;
   if (index.count > committed && (await holdsAcknowledged(parts, committed))) {
     // Crash between commit log and catalog: these rows were never acknowledged.

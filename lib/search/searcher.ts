@@ -114,7 +114,7 @@ function filterOf(options: SearchOptions): RowFilter | undefined {
 /** As rows if engine and catalog number them alike, else as frames. */
 function compileFilter(parts: SearcherParts, wants: RowFilter): StoreFilter {
   const { catalog, space } = parts;
-  const now = catalog.rowEpoch(space);
+  const now = catalog.spaces.rowEpoch(space);
   const isInStep = now.isSettled && now.number === parts.rowEpoch;
   return isInStep
     ? { rows: catalog.filterRows(space, wants) }

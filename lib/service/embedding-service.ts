@@ -6,7 +6,7 @@ import { types } from 'node:util';
 import { throwIfAborted, untilAborted } from '../base/abort';
 import { isLibraryError, makeError, type LibraryError } from '../base/errors';
 import { debug } from '../base/debug';
-import type { ImageEncoder, ItemEncoder, SentenceEncoder } from '../encode';
+import type { ImageEncoder, SentenceEncoder } from '../encode';
 import {
   ANYTHING,
   BOOLEAN,
@@ -35,6 +35,7 @@ import {
   type Picture,
 } from './inputs';
 import type * as Metrics from './metrics';
+import { encodeEach, first, whole, type Computed, type Outcome } from './outcomes';
 
 export interface EmbeddingServiceParts {
   readonly instruction: SentenceEncoder;
@@ -86,16 +87,6 @@ export interface BatchOutput {
 
 /** Most calls whose vectors are being written to the cache; further ones are not cached. */
 const MAX_KEEPING = 256;
-
-/** The result of one input. */
-type Outcome = Float32Array | LibraryError;
-
-interface Computed {
-  /** One per input, in order. */
-  readonly outcomes: readonly Outcome[];
-  /** Tokens that the model read. */
-  readonly tokens: number;
-}
 
 interface Embedded {
   readonly vectors: Float32Array[];
@@ -378,33 +369,4 @@ export class EmbeddingService implements AsyncDisposable {
     );
     return { outcomes, tokens: 0 };
   }
-}
-
-async function encodeEach<T>(
-  encoder: ItemEncoder<T>,
-  inputs: readonly T[],
-  signal: AbortSignal | undefined,
-): Promise<Computed> {
-  const { vectors, errors, tokens } = await encoder.encodeEach(inputs, { signal });
-  const { dim } = encoder;
-  return {
-    outcomes: inputs.map((_, i) => errors[i] ?? vectors.slice(i * dim, (i + 1) * dim)),
-    tokens: tokens.reduce((sum, count) => sum + count, 0),
-  };
-}
-
-/** All vectors. @throws the first failure, with `details.index` */
-function whole(outcomes: readonly Outcome[]): Float32Array[] {
-  const index = outcomes.findIndex((outcome) => isLibraryError(outcome));
-  if (index < 0) return outcomes as Float32Array[];
-  const error = outcomes[index] as LibraryError;
-  const where = outcomes.length === 1 ? '' : `input ${index} of ${outcomes.length}: `;
-  throw makeError(error.code, `${where}${error.message}`, {
-    details: { ...error.details, index },
-    cause: error,
-  });
-}
-
-function first(vectors: readonly Float32Array[]): Float32Array {
-  return vectors[0] as Float32Array;
 }

@@ -3,6 +3,7 @@
  * knows nothing of media, catalogs or encoders. May use `lib/native` and `lib/base`.
  */
 export { VectorIndex } from './vector-index';
+export type { IndexReader } from './index-reader';
 export type { BackupOptions, BackupReport } from './write/backup';
 export type {
   AddOptions,

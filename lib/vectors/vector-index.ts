@@ -5,8 +5,8 @@ import { checkAnyKeys, checkAppend, checkUpdate } from './write/append-job';
 import { backup, checkBackup, type BackupOptions, type BackupReport } from './write/backup';
 import { checkCompact, compact } from './write/compact';
 import { checkSetMetadata, setMetadata } from './write/set-metadata';
-import { assertOpen, assertWritable, attempt, inBackground, rethrow, type IndexCore } from './core';
-import { statsOf, verify } from './figures';
+import { assertOpen, assertWritable, inBackground, rethrow, type IndexCore } from './core';
+import { verify } from './figures';
 import { addFile, checkAddFile, type AddFileOptions } from './files/add-file';
 import {
   checkExport,
@@ -15,37 +15,26 @@ import {
   type ExportReport,
 } from './files/export-file';
 import { importIndex, type ImportOptions } from './files/indexes/import-index';
-import { compileFilter } from './search/filters';
+import { IndexReader } from './index-reader';
 import { createCore, keepTuning, openCore, openOrCreateCore } from './open-core';
-import { copyAnyKeys, copyKeys, copyVectors, knownIds, metadataOf, rollBack, rowOf } from './rows';
-import { searchBatch, searchOne, searchSync } from './search/search';
+import { knownIds, rollBack } from './rows';
 import { checkTune, tune } from './search/tune';
 import type {
   AddOptions,
-  BatchHits,
-  BatchOptions,
   CompactOptions,
   CompactReport,
   CreateOptions,
-  Filter,
-  Hits,
-  IndexStats,
   IndexVerifyReport,
   Key,
   KeysFor,
-  KeysOf,
-  KeyType,
   Metadata,
-  Metric,
   OpenOptions,
   OpenOrCreateOptions,
-  SearchOptions,
   TuneOptions,
   TuneReport,
   UpdateOptions,
   VectorsInput,
 } from './types';
-import type { OneVectorInput } from './arguments/input';
 import { unlinkIfDue } from './write/unlink';
 import { MAX_ROWS } from './arguments/validate';
 import { checkWarm, warm, type WarmOptions } from './warm';
@@ -62,24 +51,12 @@ const NO_OPTIONS = {};
  *
  * @typeParam K  `string` for an index made with `keyType: 'string'`, else `number`
  */
-export class VectorIndex<K extends Key = number> implements AsyncDisposable {
-  readonly dim: number;
-  readonly metric: Metric;
-  /** Folder, absolute; undefined in memory. */
-  readonly path: string | undefined;
-  readonly isReadOnly: boolean;
-  readonly keyType: KeyType;
+export class VectorIndex<K extends Key = number> extends IndexReader<K> implements AsyncDisposable {
   private readonly writes = new WriteQueue();
   private closing: Promise<void> | undefined;
-  private readonly core: IndexCore;
 
   private constructor(core: IndexCore) {
-    this.core = core;
-    this.dim = core.dim;
-    this.metric = core.metric;
-    this.isReadOnly = core.info.readOnly;
-    this.path = core.path;
-    this.keyType = core.strings === undefined ? 'integer' : 'string';
+    super(core);
     // In the background: codes only speed up searches, so a failure to make them is ignored.
     core.asWriter = (work) => this.writes.run(work);
     core.warmUp = () => inBackground(core, () => warm(core));
@@ -145,15 +122,6 @@ export class VectorIndex<K extends Key = number> implements AsyncDisposable {
    */
   static importFrom(file: string, options: ImportOptions = NO_OPTIONS): Promise<VectorIndex> {
     return importIndex(VectorIndex, file, options);
-  }
-
-  /** Rows, including removed ones. */
-  get count(): number {
-    return this.core.binding.count(this.core.handle);
-  }
-
-  get liveCount(): number {
-    return this.core.binding.liveCount(this.core.handle);
   }
 
   /** True once `close()` was called. */
@@ -249,111 +217,6 @@ export class VectorIndex<K extends Key = number> implements AsyncDisposable {
   }
 
   /**
-   * Finds the k nearest live rows through the graph; a small index or a narrow filter is scanned instead.
-   * Returns `min(k, matches)` results, fewer only with `threshold`. Blocks for some hundred microseconds.
-   *
-   * @param query  dim values, any length > 0
-   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE | ERR_DIM_MISMATCH | ERR_VECTOR_INVALID | ERR_FILE_CORRUPT
-   */
-  search(query: OneVectorInput, k: number, options: SearchOptions<K> = NO_OPTIONS): Hits<K> {
-    const found = searchSync(this.core, query, k, options as SearchOptions, false);
-    return found as Hits<never>;
-  }
-
-  /** The same by linear scan: ground truth. Blocks for milliseconds. */
-  searchExact(query: OneVectorInput, k: number, options: SearchOptions<K> = NO_OPTIONS): Hits<K> {
-    const found = searchSync(this.core, query, k, options as SearchOptions, true);
-    return found as Hits<never>;
-  }
-
-  /** `search` off the main thread. */
-  async searchAsync(
-    query: OneVectorInput,
-    k: number,
-    options: SearchOptions<K> = NO_OPTIONS,
-  ): Promise<Hits<K>> {
-    const found = await searchOne(this.core, query, k, options as SearchOptions, false);
-    return found as Hits<never>;
-  }
-
-  /** `searchExact` off the main thread. */
-  async searchExactAsync(
-    query: OneVectorInput,
-    k: number,
-    options: SearchOptions<K> = NO_OPTIONS,
-  ): Promise<Hits<K>> {
-    const found = await searchOne(this.core, query, k, options as SearchOptions, true);
-    return found as Hits<never>;
-  }
-
-  /**
-   * Many queries at once, off the main thread.
-   *
-   * @param queries  shape [q, dim]
-   * @returns shape [q, k]
-   * @throws as `search`, and ERR_ABORTED
-   */
-  async searchBatch(
-    queries: VectorsInput,
-    k: number,
-    options: BatchOptions<K> = NO_OPTIONS,
-  ): Promise<BatchHits<K>> {
-    const found = await searchBatch(this.core, queries, k, options as BatchOptions);
-    return found as BatchHits<never>;
-  }
-
-  /**
-   * Compiles keys, a predicate on keys or a metadata filter to a bitset over rows, for many searches of this index. It stays
-   * valid: searches rebuild it when rows are added, keys get other rows or `compact` renumbers. A bitset of
-   * your own over the current rows is valid until rows are renumbered.
-   *
-   * @throws ERR_ARG_TYPE (also: the predicate returns neither true nor false, for example a promise) |
-   * ERR_ARG_RANGE, and what the predicate throws
-   */
-  compileFilter(filter: Filter<K>): Uint8Array {
-    assertOpen(this.core);
-    return attempt(() => compileFilter(this.core, filter as Filter));
-  }
-
-  /**
-   * Copies of rows as stored, including removed ones.
-   *
-   * @returns shape [rows.length, dim]
-   * @throws ERR_ARG_RANGE for a row that does not exist
-   */
-  vectors(rows: ArrayLike<number>): Float32Array {
-    return copyVectors(this.core, rows);
-  }
-
-  /**
-   * Keys the rows were added with, including removed ones; NaN for keys beyond 2^53 - 1.
-   *
-   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE for a row that does not exist
-   */
-  keysOf(rows: ArrayLike<number>): KeysOf<K> {
-    return copyAnyKeys(this.core, rows) as KeysOf<K>;
-  }
-
-  /**
-   * Metadata of rows, including removed ones; undefined for rows without.
-   *
-   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE for a row that does not exist
-   */
-  metadataOf(rows: ArrayLike<number>): (Metadata | undefined)[] {
-    return metadataOf(this.core, rows);
-  }
-
-  /** Integer keys with all 64 bits. @throws ERR_ARG_TYPE (string keys), and as `keysOf` */
-  keys64Of(rows: ArrayLike<number>): BigInt64Array {
-    return copyKeys(this.core, rows, BigInt64Array);
-  }
-
-  /** The live row of a key. */
-  rowOf(key: K extends string ? string : number | bigint): number | undefined {
-    return rowOf(this.core, key);
-  }
-
-  /**
    * Removes keys, durably. Their rows stay in the files until `compact` but are never returned.
    *
    * @returns the number of keys removed
@@ -444,17 +307,6 @@ export class VectorIndex<K extends Key = number> implements AsyncDisposable {
     assertOpen(this.core);
     const job = checkWarm(options);
     return this.queued(() => warm(this.core, job));
-  }
-
-  /** Whether the codes of the storage are made, see `warm`; always true for `f32`. */
-  get isWarm(): boolean {
-    assertOpen(this.core);
-    return this.core.binding.uncoded(this.core.handle) === 0;
-  }
-
-  stats(): IndexStats {
-    assertOpen(this.core);
-    return statsOf(this.core);
   }
 
   /** Reads every byte on disk, checks every link, and measures the recall if all is sound. */

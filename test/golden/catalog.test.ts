@@ -54,7 +54,7 @@ test('what failed in version 1 is retried, and its reason is cleared when it suc
 test('version 3 becomes a catalog with a list of spaces, and keeps the name of its model', async () => {
   const catalog = await openCopy('catalog-3');
   assert.equal(catalog.integrityCheck(), []);
-  assert.equal(catalog.spaces(), [
+  assert.equal(catalog.spaces.all(), [
     {
       name: 'clip',
       state: 'active',
@@ -71,7 +71,7 @@ test('version 3 becomes a catalog with a list of spaces, and keeps the name of i
   assert.is(catalog.rowOfFrame('clip', asFrameId(3)), 3);
   catalog.close();
   const old = await openCopy('catalog-1');
-  const [space] = old.spaces();
+  const [space] = old.spaces.all();
   assert.equal([space?.state, space?.modelName, space?.vectorTable], ['active', 'builtin', undefined]);
   old.close();
 });

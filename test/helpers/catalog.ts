@@ -33,7 +33,7 @@ export function picture(catalog: Catalog, name: string, frames = 1): IngestedIte
 /** A catalog with the space `clip` and a row for every frame of the files named. */
 export async function filled(dir: string, names: readonly string[]): Promise<Catalog> {
   const catalog = await openCatalog(dir);
-  catalog.createSpace('clip', { id: 'm', revision: '1', sha256: 'ab', preprocessVersion: 1 }, 4);
+  catalog.spaces.create('clip', { id: 'm', revision: '1', sha256: 'ab', preprocessVersion: 1 }, 4);
   add(catalog, names);
   return catalog;
 }
@@ -42,7 +42,7 @@ export async function filled(dir: string, names: readonly string[]): Promise<Cat
 export function add(catalog: Catalog, names: readonly string[]): void {
   const items = names.map((name) => picture(catalog, name, name.endsWith('.mp4') ? 3 : 1));
   catalog.recordIngested(items);
-  const first = catalog.space('clip')?.committedRows ?? 0;
+  const first = catalog.spaces.byName('clip')?.committedRows ?? 0;
   const ids = items.flatMap((item) => item.frames.map((frame) => frame.frameId));
   catalog.recordRows(
     'clip',

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Check } from '../../lib/library/diagnostics';
+import type { Check } from '../../lib/library/diagnose/diagnostics';
 import type { LibraryStats, SearchResponse, SyncReport, VerifyReport } from '../../lib/base/types';
 import { SAMPLE_PICTURES, SAMPLE_VIDEOS } from '../../lib/library/sample-library';
 import { renderPicture, samplePlan } from '../../sample';

@@ -140,7 +140,7 @@ test('a relative name means the same folder from everywhere, also where one was 
     }
     // As it was remembered once, by a command that ran in the folder above the root.
     const catalog = await openCatalog(path.join(root, '.sightline'), { readOnly: false });
-    catalog.setModelName('clip', './model');
+    catalog.spaces.setModelName('clip', './model');
     catalog.close();
     await using old = await openLibrary(root);
     assert.is(await hitsOf(old, { text: 'a red circle' }), 1);

@@ -199,7 +199,7 @@ async function booksOf(count: number, dim = DIM): Promise<{ dir: string; parts: 
   const dir = makeTempDir('books');
   const catalog = await openCatalog(dir);
   const model = { id: 'm', revision: '1', sha256: 'ab', preprocessVersion: 1 };
-  catalog.createSpace('clip', model, dim);
+  catalog.spaces.create('clip', model, dim);
   const folder = path.join(dir, 'spaces/clip');
   mkdirSync(path.dirname(folder), { recursive: true });
   const index = new EmbeddedVectors(
@@ -228,7 +228,7 @@ async function removeThird({ catalog, index, space }: Parts): Promise<void> {
   const gone = [...catalog.media()].filter((_, i) => i % 3 === 1).map(({ mediaId }) => mediaId);
   const buried = catalog.removeMedia(gone);
   await index.remove(buried);
-  catalog.clearTombstones(space);
+  catalog.spaces.clearTombstones(space);
 }
 
 async function assertAgree({ catalog, index, space }: Parts): Promise<void> {
@@ -238,7 +238,7 @@ async function assertAgree({ catalog, index, space }: Parts): Promise<void> {
     ids.map((id) => catalog.rowOfFrame(space, id)),
     rows,
   );
-  assert.is(catalog.space(space)?.committedRows, index.count);
+  assert.is(catalog.spaces.byName(space)?.committedRows, index.count);
   assert.equal(catalog.integrityCheck(), []);
   for (const id of ids.slice(-20)) {
     const { keys } = await index.searchExact(axis(id, index.dim), 1);
@@ -275,16 +275,16 @@ test('a crash on either side of the renumbering is put right by the next open', 
   for (const isCompacted of [false, true]) {
     const { dir, parts } = await booksOf(700);
     await removeThird(parts);
-    parts.catalog.beginRenumbering('clip');
+    parts.catalog.spaces.beginRenumbering('clip');
     if (isCompacted) await parts.index.compact({});
     await parts.index.close();
     parts.catalog.close();
     const catalog = await openCatalog(dir);
-    assert.is(catalog.rowEpoch('clip').isSettled, false);
+    assert.is(catalog.spaces.rowEpoch('clip').isSettled, false);
     const index = new EmbeddedVectors(await VectorIndex.open(path.join(dir, 'spaces/clip')));
     const again = { catalog, index, space: 'clip' };
     await reconcile(again);
-    assert.is(catalog.rowEpoch('clip').isSettled, true);
+    assert.is(catalog.spaces.rowEpoch('clip').isSettled, true);
     assert.is(catalog.framesOfSpace('clip').length, 467);
     assert.equal(catalog.framesWithoutRow('clip', 10), []);
     await assertAgree(again);

@@ -166,7 +166,7 @@ interface Parts {
 async function withParts(root: string, body: (parts: Parts) => Promise<void>): Promise<void> {
   const dir = path.join(root, '.sightline');
   const catalog = await openCatalog(dir);
-  catalog.createSpace(
+  catalog.spaces.create(
     'clip',
     { id: 't', revision: '1', sha256: 'a', preprocessVersion: 1 },
     TINY_DIM,

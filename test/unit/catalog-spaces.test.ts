@@ -15,15 +15,17 @@ async function library(): Promise<Catalog> {
 }
 
 function build(catalog: Catalog): string {
-  const name = catalog.nextSpaceName();
-  assert.ok(catalog.createSpace(name, other, 8, { state: 'building', modelName: '/models/other' }));
+  const name = catalog.spaces.nextName();
+  assert.ok(
+    catalog.spaces.create(name, other, 8, { state: 'building', modelName: '/models/other' }),
+  );
   return name;
 }
 
 /** Gives every waiting frame the next row, except those that fail. */
 function fill(catalog: Catalog, space: string, failing: readonly number[] = []): void {
   const ids = catalog.framesWithoutRow(space, 100);
-  const first = catalog.space(space)?.committedRows ?? 0;
+  const first = catalog.spaces.byName(space)?.committedRows ?? 0;
   const good = ids.filter((frame) => !failing.includes(frame));
   catalog.recordRows(
     space,
@@ -37,7 +39,7 @@ function fill(catalog: Catalog, space: string, failing: readonly number[] = []):
 const statesOf = (catalog: Catalog): Record<string, string> =>
   Object.fromEntries([...catalog.media()].map(({ path, state }) => [path, state]));
 const spacesOf = (catalog: Catalog): string[] =>
-  catalog.spaces().map(({ name, state }) => `${name} ${state}`);
+  catalog.spaces.all().map(({ name, state }) => `${name} ${state}`);
 
 test('media files keep the state of the active space while another one is filled', async () => {
   const catalog = await library();
@@ -52,9 +54,9 @@ test('media files keep the state of the active space while another one is filled
   });
   assert.is(catalog.mediaByPath('a.jpg')?.code, null);
   assert.equal(catalog.integrityCheck(), []);
-  assert.is(catalog.obstacleOf(name), undefined, 'what fails by itself is no obstacle');
+  assert.is(catalog.spaces.obstacleOf(name), undefined, 'what fails by itself is no obstacle');
 
-  catalog.activateSpace(name);
+  catalog.spaces.activate(name);
   assert.equal(spacesOf(catalog), ['clip former', 'clip-2 active']);
   assert.equal(statesOf(catalog), {
     'a.jpg': 'failed',
@@ -66,7 +68,7 @@ test('media files keep the state of the active space while another one is filled
   assert.is(catalog.mediaByPath('d.mp4')?.code, 'ERR_ENCODE', 'two of its frames lack a vector');
   assert.equal(catalog.integrityCheck(), []);
 
-  catalog.activateSpace('clip');
+  catalog.spaces.activate('clip');
   assert.equal(spacesOf(catalog), ['clip active', 'clip-2 former']);
   for (const media of catalog.media())
     assert.equal([media.state, media.code, media.reason], ['indexed', null, null], media.path);
@@ -78,14 +80,14 @@ test('new and removed files are queued and buried in every space, and wait after
   const catalog = await library();
   const name = build(catalog);
   fill(catalog, name);
-  catalog.activateSpace(name);
+  catalog.spaces.activate(name);
   catalog.recordIngested([picture(catalog, 'e.jpg')]);
   assert.equal(catalog.framesWithoutRow('clip', 10), [6]);
   fill(catalog, name);
   assert.is(catalog.mediaByPath('e.jpg')?.state, 'indexed', 'the former space does not count');
   catalog.removeMedia([catalog.mediaByPath('b.jpg')?.mediaId ?? ('' as never)]);
-  assert.equal([catalog.tombstones(name), catalog.tombstones('clip')], [[1], [1]]);
-  catalog.activateSpace('clip');
+  assert.equal([catalog.spaces.tombstones(name), catalog.spaces.tombstones('clip')], [[1], [1]]);
+  catalog.spaces.activate('clip');
   assert.is(catalog.mediaByPath('e.jpg')?.state, 'pending');
   assert.equal(catalog.framesInSpace('clip', [id(1), id(6)]), [undefined, undefined]);
   assert.equal(catalog.integrityCheck(), []);
@@ -109,34 +111,34 @@ test('an encoder that fails as a whole, or for every frame, is an obstacle', asy
   const catalog = await library();
   const name = build(catalog);
   fill(catalog, name, [0, 1, 2, 3, 4, 5]);
-  assert.is(catalog.obstacleOf(name)?.code, 'ERR_ENCODE');
-  catalog.emptySpace(name);
+  assert.is(catalog.spaces.obstacleOf(name)?.code, 'ERR_ENCODE');
+  catalog.spaces.empty(name);
   fill(catalog, name, [5]);
-  assert.is(catalog.obstacleOf(name), undefined);
+  assert.is(catalog.spaces.obstacleOf(name), undefined);
   const lost = { frameId: id(4), reason: 'gone', code: 'ERR_MODEL_MISSING', isEncoderFault: true };
   catalog.recordRows(name, [], [lost], 5);
-  assert.is(catalog.obstacleOf(name)?.code, 'ERR_MODEL_MISSING');
+  assert.is(catalog.spaces.obstacleOf(name)?.code, 'ERR_MODEL_MISSING');
   catalog.close();
 });
 
 test('there is one space in each state, and no name is used twice', async () => {
   const catalog = await library();
   const name = build(catalog);
-  assert.not(catalog.createSpace('more', other, 8, { state: 'building' }));
-  assert.not(catalog.createSpace('more', other, 8));
-  assert.is(catalog.spaceInState('building')?.modelName, '/models/other');
-  catalog.dropSpace(name);
+  assert.not(catalog.spaces.create('more', other, 8, { state: 'building' }));
+  assert.not(catalog.spaces.create('more', other, 8));
+  assert.is(catalog.spaces.inState('building')?.modelName, '/models/other');
+  catalog.spaces.drop(name);
   assert.equal(spacesOf(catalog), ['clip active']);
-  assert.is.not(catalog.nextSpaceName(), name);
+  assert.is.not(catalog.spaces.nextName(), name);
   catalog.close();
 });
 
 test('two processes that make the first space at once get one', async () => {
   const dir = makeTempDir('spaces');
   const [first, second] = [await openCatalog(dir), await openCatalog(dir)];
-  assert.ok(first.createSpace('clip', other, 8));
-  assert.not(second.createSpace('clip', { ...other, sha256: 'ef' }, 8));
-  assert.is(second.spaceInState('active')?.model.sha256, 'cd');
+  assert.ok(first.spaces.create('clip', other, 8));
+  assert.not(second.spaces.create('clip', { ...other, sha256: 'ef' }, 8));
+  assert.is(second.spaces.inState('active')?.model.sha256, 'cd');
   first.close();
   second.close();
 });

@@ -46,7 +46,7 @@ function item(
 async function fresh(): Promise<{ dir: string; catalog: Catalog }> {
   const dir = makeTempDir('catalog');
   const catalog = await openCatalog(dir);
-  catalog.createSpace('clip', model, 4);
+  catalog.spaces.create('clip', model, 4);
   return { dir, catalog };
 }
 
@@ -71,7 +71,7 @@ test('a media file becomes indexed when its last frame has a row', async () => {
   assert.equal(catalog.framesWithoutRow('clip', 10), []);
   catalog.retryFailedFrames('clip');
   assert.equal(catalog.framesWithoutRow('clip', 10), [3]);
-  assert.is(catalog.space('clip')?.committedRows, 3);
+  assert.is(catalog.spaces.byName('clip')?.committedRows, 3);
   const frame = catalog.framesInSpace('clip', [asFrameId(2), asFrameId(7)]);
   assert.is(frame[0]?.timestamp, 0.5);
   assert.is(frame[0]?.mediaPath, 'b.mp4');
@@ -111,10 +111,10 @@ test('removing media leaves tombstones for rows that the engine still has', asyn
   catalog.recordRows('clip', [{ frameId: asFrameId(0), row: asRow(0) }], [], 1);
   const gone = catalog.removeMedia([mediaIdOf(catalog, 'a.jpg'), mediaIdOf(catalog, 'b.jpg')]);
   assert.equal(gone, [0, 1]);
-  assert.equal(catalog.tombstones('clip'), [0]);
+  assert.equal(catalog.spaces.tombstones('clip'), [0]);
   assert.equal(catalog.framesWithoutRow('clip', 10), []);
-  catalog.clearTombstones('clip');
-  assert.equal(catalog.tombstones('clip'), []);
+  catalog.spaces.clearTombstones('clip');
+  assert.equal(catalog.spaces.tombstones('clip'), []);
   catalog.close();
 });
 

@@ -8,9 +8,9 @@ import {
   type MediaId,
   type Row,
 } from '../../base/types';
-import { assertChecksum, checksumOf, type Column } from '../sqlite/checksum';
+import { checksumOf } from '../sqlite/checksum';
 import { assertFrameRow, frameRowColumns } from './encoding-table';
-import { toIdentity } from './media-table';
+import { columnsOf, frameQuery, toFrame } from './frame-columns';
 import type {
   EncodeFailure,
   EncodeRun,
@@ -25,12 +25,6 @@ import type { Statements } from '../sqlite/statements';
 /** After this many attempts a frame is no longer encoded. */
 const MAX_ENCODE_ATTEMPTS = 3;
 
-/** Frames with their media files, `more` columns and `joins`, which follow `frames f`. */
-export const frameQuery = (more?: string, joins = ''): string =>
-  `SELECT f.frame_id, f.media_id, f.timestamp, f.width, f.height, f.jpeg_crc, f.checksum, m.kind,
-     m.path, m.identity_checksum${more === undefined ? '' : `, ${more}`}
-   FROM frames f JOIN media m ON m.media_id = f.media_id ${joins}`;
-
 const SELECT_FRAME = frameQuery();
 const SELECT_WITH_ROW = frameQuery(
   'r.row, r.encoding_id, r.checksum AS row_checksum',
@@ -39,30 +33,6 @@ const SELECT_WITH_ROW = frameQuery(
 
 /** The keys of these tables begin with the space: without it SQLite scans the whole table. */
 const IN_ANY_SPACE = 'space IN (SELECT name FROM spaces) AND frame_id = ?';
-
-/** Version 2 kept no checksum of the picture. */
-const columnsOf = (frame: IngestedFrame, mediaId: MediaId): Column[] => [
-  frame.frameId,
-  mediaId,
-  frame.timestamp,
-  frame.width,
-  frame.height,
-  ...(frame.crc === undefined ? [] : [frame.crc]),
-];
-
-/** Of a row of `frameQuery`. @throws ERR_CATALOG when a checksum does not fit the columns */
-export function toFrame(row: SqlRow): FrameRecord {
-  const { mediaId, path, kind } = toIdentity(row);
-  const frame: IngestedFrame = {
-    frameId: asFrameId(Number(row.frame_id)),
-    timestamp: row.timestamp as number | null,
-    width: Number(row.width),
-    height: Number(row.height),
-  };
-  const crc = row.jpeg_crc === null ? {} : { crc: Number(row.jpeg_crc) };
-  assertChecksum(columnsOf({ ...frame, ...crc }, mediaId), row.checksum, `frame ${frame.frameId}`);
-  return { ...frame, ...crc, mediaId, kind, mediaPath: path };
-}
 
 const toStored = (row: SqlRow): StoredFrame => ({
   frameId: asFrameId(Number(row.frame_id)),
@@ -164,6 +134,10 @@ export class FrameTable {
     return this.sql
       .all('SELECT frame_id FROM frames WHERE media_id = ? ORDER BY frame_id', mediaId)
       .map((row) => asFrameId(Number(row.frame_id)));
+  }
+
+  hasRows(space: string): boolean {
+    return this.sql.get('SELECT 1 FROM frame_rows WHERE space = ? LIMIT 1', space) !== undefined;
   }
 
   idsInSpace(space: string): FrameId[] {

@@ -1,6 +1,6 @@
 /** Spaces: the model, state, committed rows and row epoch of each. */
 import { asFrameId, type FrameId, type ModelIdentity } from '../../base/types';
-import type { RowEpoch, SpaceRecord, SpaceState } from '../records';
+import type { CatalogCounts, RowEpoch, SpaceRecord, SpaceState } from '../records';
 import { raiseRowGeneration } from './row-map';
 import type { SqlRow } from '../sqlite/sqlite';
 import type { Statements } from '../sqlite/statements';
@@ -133,6 +133,22 @@ export class SpaceTable {
 
   clearTombstones(name: string): void {
     this.sql.run('DELETE FROM graves WHERE space = ?', name);
+  }
+
+  counts(space: string): Pick<CatalogCounts, 'frames' | 'pendingFrames' | 'failedFrames'> {
+    const count = (table: string, where = ''): number => {
+      const query = `SELECT count(*) AS n FROM ${table} t WHERE space = ? ${where}`;
+      return Number(this.sql.get(query, space)?.n ?? 0);
+    };
+    return {
+      frames: count('frame_rows'),
+      pendingFrames: count('pending_frames'),
+      failedFrames: count(
+        'failed_frames',
+        `AND NOT EXISTS (SELECT 1 FROM pending_frames p
+           WHERE p.space = t.space AND p.frame_id = t.frame_id)`,
+      ),
+    };
   }
 }
 

@@ -1,5 +1,5 @@
 /** `doctor`: checks the installation and suggests remedies. */
-import { diagnose } from '../../library/diagnostics';
+import { diagnose } from '../../library/diagnose/diagnostics';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { printable } from '../output/format';
 import type { Io } from '../output/io';

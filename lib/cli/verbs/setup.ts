@@ -1,5 +1,5 @@
 /** `setup`: gets what `npm install` leaves out. */
-import { setup } from '../../library/setup';
+import { setup } from '../../library/diagnose/setup';
 import { EXIT, type ExitCode } from '../exit-codes';
 import { printable } from '../output/format';
 import type { Io } from '../output/io';

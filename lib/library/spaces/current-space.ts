@@ -57,7 +57,7 @@ export class CurrentSpace {
 
   /** A writer's own space is dropped by nobody else. */
   private isGone({ name }: OpenSpace): boolean {
-    return this.place.readOnly && !this.isClosed && this.catalog.space(name) === undefined;
+    return this.place.readOnly && !this.isClosed && this.catalog.spaces.byName(name) === undefined;
   }
 
   /** A reader picks up commits of a writer in another process; a failed check is repeated. */
@@ -76,7 +76,7 @@ export class CurrentSpace {
   /** A reader takes over a change of the model. */
   private async follow(): Promise<void> {
     const { catalog, place, current } = this;
-    const active = catalog.spaceInState('active');
+    const active = catalog.spaces.inState('active');
     if (active === undefined || active.name === current.name) return;
     try {
       const clip = await openModelOf(catalog, place, active);
@@ -90,7 +90,7 @@ export class CurrentSpace {
   /** Makes the space the active one of the library: the commit of a change of the model. */
   async adopt(next: OpenSpace): Promise<void> {
     await next.store.save();
-    this.catalog.activateSpace(next.name);
+    this.catalog.spaces.activate(next.name);
     await this.moveTo(next);
     await this.catalog.exportMetadata(path.join(this.place.dir, METADATA_FILE), next.name);
   }

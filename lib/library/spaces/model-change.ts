@@ -55,9 +55,9 @@ export async function beginChange(
   place: LibraryPlace,
   { model, resume }: ChangeRequest,
 ): Promise<RunningChange | StuckChange | undefined> {
-  const from = catalog.spaceInState('active') as SpaceRecord;
+  const from = catalog.spaces.inState('active') as SpaceRecord;
   if (model !== undefined) return beginNamed(catalog, place, from, model);
-  const building = catalog.spaceInState('building');
+  const building = catalog.spaces.inState('building');
   if (building === undefined || !resume) return undefined;
   try {
     const clip = await openModelOf(catalog, place, building);
@@ -77,11 +77,11 @@ async function beginNamed(
   name: string,
 ): Promise<RunningChange | undefined> {
   const { clip, modelName } = await openNamed(name, place);
-  const unfinished = catalog.spaceInState('building');
+  const unfinished = catalog.spaces.inState('building');
   if (isSameModel(from.model, clip.identity)) {
     await clip.close();
     // The model has moved, or an unfinished change is taken back.
-    if (modelName !== from.modelName) catalog.setModelName(from.name, modelName);
+    if (modelName !== from.modelName) catalog.spaces.setModelName(from.name, modelName);
     if (unfinished !== undefined) await discardSpace(catalog, place, unfinished);
     return undefined;
   }
@@ -112,19 +112,19 @@ async function spaceFor(
   clip: ClipModel,
   modelName: string,
 ): Promise<SpaceRecord> {
-  const unfinished = catalog.spaceInState('building');
+  const unfinished = catalog.spaces.inState('building');
   if (isSameModel(unfinished?.model, clip.identity)) return unfinished as SpaceRecord;
   if (unfinished !== undefined) await discardSpace(catalog, place, unfinished);
-  const former = catalog.spaceInState('former');
+  const former = catalog.spaces.inState('former');
   if (isSameModel(former?.model, clip.identity)) {
-    catalog.reviveFormerSpace((former as SpaceRecord).name);
-    return catalog.spaceInState('building') as SpaceRecord;
+    catalog.spaces.reviveFormer((former as SpaceRecord).name);
+    return catalog.spaces.inState('building') as SpaceRecord;
   }
   await checkRoom(catalog, place, clip.dim);
   if (former !== undefined) await discardSpace(catalog, place, former);
   const options = { modelName, state: 'building' } as const;
-  catalog.createSpace(catalog.nextSpaceName(), clip.identity, clip.dim, options);
-  return catalog.spaceInState('building') as SpaceRecord;
+  catalog.spaces.create(catalog.spaces.nextName(), clip.identity, clip.dim, options);
+  return catalog.spaces.inState('building') as SpaceRecord;
 }
 
 /** @throws ERR_DISK_FULL */
@@ -187,7 +187,7 @@ export async function runChange(
     const report = await sync({ ...halves, embed });
     const { name, store: index, clip } = space;
     await fillSpace({ root, dir, catalog, space: name, index, encoder: clip.image }, options);
-    const modelChange = describeChange(catalog, from, name, catalog.obstacleOf(name));
+    const modelChange = describeChange(catalog, from, name, catalog.spaces.obstacleOf(name));
     if (modelChange.isDone) await current.adopt(space);
     const framesTotal = catalog.counts(current.space.name).frames;
     const elapsedMs = Math.round(performance.now() - started);
@@ -206,7 +206,7 @@ function describeChange(
   const { frames, pendingFrames, failedFrames } = catalog.counts(name);
   return {
     from: from.model.id,
-    to: catalog.space(name)?.model.id ?? name,
+    to: catalog.spaces.byName(name)?.model.id ?? name,
     isDone: problem === undefined && pendingFrames === 0,
     frames,
     framesWaiting: pendingFrames + (problem === undefined ? 0 : failedFrames),
@@ -224,12 +224,12 @@ export async function openFormer(
   catalog: Catalog,
   place: LibraryPlace,
 ): Promise<OpenSpace | undefined> {
-  const unfinished = catalog.spaceInState('building');
+  const unfinished = catalog.spaces.inState('building');
   if (unfinished !== undefined) {
     await discardSpace(catalog, place, unfinished);
     return undefined;
   }
-  const former = catalog.spaceInState('former');
+  const former = catalog.spaces.inState('former');
   if (former === undefined) {
     throw makeError(
       'ERR_NOT_FOUND',

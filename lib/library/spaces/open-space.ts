@@ -62,7 +62,7 @@ export class OpenSpace {
 
   /** Row epoch of the catalog; undefined while rows are being renumbered. */
   settledEpoch(): number | undefined {
-    const { number, isSettled } = this.catalog.rowEpoch(this.name);
+    const { number, isSettled } = this.catalog.spaces.rowEpoch(this.name);
     return isSettled ? number : undefined;
   }
 
@@ -70,7 +70,7 @@ export class OpenSpace {
   async refresh(): Promise<void> {
     const before = this.settledEpoch();
     this.rowEpoch = undefined;
-    await this.store.refresh(this.catalog.space(this.name)?.committedRows);
+    await this.store.refresh(this.catalog.spaces.byName(this.name)?.committedRows);
     await this.lookForLack();
     // A copied index may be of another history than its catalog: their row numbers are not compared.
     const isCopy = this.store.figures().recovered !== undefined;
@@ -100,7 +100,7 @@ export class OpenSpace {
   async startAfresh(): Promise<void> {
     // Before anything is dropped: without its model the library would lose its vectors.
     await this.clip.image.warm();
-    await this.vectors.startAfresh(() => this.catalog.emptySpace(this.name));
+    await this.vectors.startAfresh(() => this.catalog.spaces.empty(this.name));
   }
 
   /** Fails when the vectors' folder was replaced and rows could not be saved. */

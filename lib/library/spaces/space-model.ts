@@ -31,7 +31,7 @@ export async function openActiveModel(
   place: LibraryPlace,
   named: string | undefined,
 ): Promise<SpaceModel> {
-  const known = catalog.spaceInState('active');
+  const known = catalog.spaces.inState('active');
   if (known !== undefined)
     return { space: known, clip: await openModelOf(catalog, place, known, named) };
   const { clip, modelName } = await openNamed(named ?? 'builtin', place);
@@ -39,8 +39,8 @@ export async function openActiveModel(
     await clip.close();
     throw makeError('ERR_LIBRARY_MISSING', 'another process is creating the library: try again');
   }
-  catalog.createSpace(FIRST_SPACE, clip.identity, clip.dim, { modelName });
-  const made = catalog.spaceInState('active');
+  catalog.spaces.create(FIRST_SPACE, clip.identity, clip.dim, { modelName });
+  const made = catalog.spaces.inState('active');
   if (isSameModel(made?.model, clip.identity)) return { space: made as SpaceRecord, clip };
   // Another process made it first, with another model.
   await clip.close();
@@ -73,13 +73,13 @@ export async function openModelOf(
   named?: string,
 ): Promise<ClipModel> {
   const open = async (): Promise<ClipModel> => {
-    const remembered = catalog.space(space.name)?.modelName ?? space.modelName;
+    const remembered = catalog.spaces.byName(space.name)?.modelName ?? space.modelName;
     let first: unknown;
     for (const name of candidates(place, named, remembered)) {
       try {
         const clip = await openChecked(name, space.model, place.encoder);
         // A folder given anew, or a relative path of an older version.
-        if (name !== remembered && !place.readOnly) catalog.setModelName(space.name, name);
+        if (name !== remembered && !place.readOnly) catalog.spaces.setModelName(space.name, name);
         return clip;
       } catch (error) {
         first ??= error;

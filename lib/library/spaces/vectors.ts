@@ -107,7 +107,7 @@ export async function discardSpace(
       await store.close();
     }
   }
-  catalog.dropSpace(name);
+  catalog.spaces.drop(name);
   await sweepFolders(catalog, place);
 }
 
@@ -118,7 +118,7 @@ const OURS = /^clip(-\d+)?(\.old-\d+)?$/;
 export async function sweepFolders(catalog: Catalog, { dir }: LibraryPlace): Promise<void> {
   const folder = path.join(dir, SPACES_FOLDER);
   const names = await readdir(folder).catch(() => []);
-  const known = new Set(catalog.spaces().map(({ name }) => name));
+  const known = new Set(catalog.spaces.all().map(({ name }) => name));
   for (const name of names.filter((one) => OURS.test(one) && !known.has(one))) {
     catalog.home.assertOurs();
     await rm(path.join(folder, name), { recursive: true, force: true }).catch(() => undefined);
@@ -143,7 +143,7 @@ function checkChoice(catalog: Catalog, { choice }: LibraryPlace): void {
       "this library's vectors are in PostgreSQL: say where with SIGHTLINE_VECTOR_STORE or --vector-store",
     );
   }
-  const hasRows = catalog.spaces().some(({ committedRows }) => committedRows > 0);
+  const hasRows = catalog.spaces.all().some(({ committedRows }) => committedRows > 0);
   if (!isPostgres && choice !== undefined && hasRows) {
     throw makeError(
       'ERR_ARG_RANGE',
@@ -218,14 +218,14 @@ async function openPostgres(
   of: VectorsOf,
   choice: VectorStoreChoice,
 ): Promise<LibraryVectors> {
-  const known = catalog.space(of.name)?.vectorTable;
+  const known = catalog.spaces.byName(of.name)?.vectorTable;
   if (readOnly && known === undefined)
     throw makeError('ERR_LIBRARY_MISSING', `${dir} has no vectors yet: run a sync first`);
   // One table per space, so that many libraries can share a database.
   const name = `sightline_${of.name.replace('-', '_')}_${randomBytes(6).toString('hex')}`;
   const table = known ?? name;
   // Record the name first: after a crash the next open creates this table and no other.
-  if (known === undefined) catalog.setVectorTable(of.name, table);
+  if (known === undefined) catalog.spaces.setVectorTable(of.name, table);
   const store = await PgVectorStore.open(tableOptions(choice, table, of, readOnly));
   if (!readOnly) catalog.setMeta(KIND, 'postgres');
   return new PostgresPlace(store);

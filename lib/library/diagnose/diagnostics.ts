@@ -4,7 +4,7 @@
  */
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { sqliteDriver, openSqlite } from '../catalog/sqlite/sqlite';
+import { sqliteDriver, openSqlite } from '../../catalog/sqlite/sqlite';
 import {
   diagnoseDecoder,
   diagnoseEncoders,
@@ -12,15 +12,15 @@ import {
   type Check,
   type CheckState,
   type Finding,
-} from './diagnose-encoders';
-import { openClip } from '../encode';
-import { listModels } from '../models/store/list';
-import { BUILTIN_MODEL, hubCacheDir } from '../models/store/model-store';
-import { messageOf } from '../base/errors';
-import { findPart, MODEL_RUNTIME, remedyFor, SQLITE } from '../base/parts/parts';
-import { findFfmpeg } from '../media';
-import { whyPortable } from '../native';
-import { VectorIndex } from '../vectors';
+} from './encoders';
+import { openClip } from '../../encode';
+import { listModels } from '../../models/store/list';
+import { BUILTIN_MODEL, hubCacheDir } from '../../models/store/model-store';
+import { messageOf } from '../../base/errors';
+import { findPart, MODEL_RUNTIME, remedyFor, SQLITE } from '../../base/parts/parts';
+import { findFfmpeg } from '../../media';
+import { whyPortable } from '../../native';
+import { VectorIndex } from '../../vectors';
 
 export type { Check, CheckState };
 
@@ -127,7 +127,7 @@ async function checkSharp(): Promise<Finding> {
 }
 
 async function checkOnnxRuntime(): Promise<Finding> {
-  const { env } = await import('../encode/towers/runtime.js');
+  const { env } = await import('../../encode/towers/runtime.js');
   return {
     detail: `onnxruntime ${env.versions.node ?? env.versions.common}, ${findPart(MODEL_RUNTIME)}`,
   };

@@ -1,8 +1,8 @@
 /** What `sightline setup` does: gets the parts that `npm install` leaves out. */
-import { installPart, partLoads } from '../base/parts/install-part';
-import { findPart, lacksSqlite, MODEL_RUNTIME, SQLITE, type Part } from '../base/parts/parts';
-import { messageOf } from '../base/errors';
-import { findFfmpeg } from '../media';
+import { installPart, partLoads } from '../../base/parts/install-part';
+import { findPart, lacksSqlite, MODEL_RUNTIME, SQLITE, type Part } from '../../base/parts/parts';
+import { messageOf } from '../../base/errors';
+import { findFfmpeg } from '../../media';
 
 export interface SetupPart {
   readonly name: string;

@@ -2,9 +2,9 @@
  * The part of a diagnosis that does what a sync does: decodes a picture in a real child process, and embeds
  * it and a text in real encoder processes. Parts that load one by one may still fail together.
  */
-import { openClip, type ClipModel } from '../encode';
-import { codeOf } from '../base/errors';
-import { closeImageDecoder, decodeImage } from '../media';
+import { openClip, type ClipModel } from '../../encode';
+import { codeOf } from '../../base/errors';
+import { closeImageDecoder, decodeImage } from '../../media';
 
 export type CheckState = 'ok' | 'missing' | 'warning';
 
