@@ -23,7 +23,7 @@ const SEED = 20;
 const FILES = 200;
 /** So many files are read at once: a call waits for the system four times. */
 const AT_ONCE = 8;
-const ROUNDS = 300;
+const ROUNDS = 10;
 
 /** Milliseconds of processor time, all threads together, a call. */
 async function cpuMs(calls: number, work: () => unknown): Promise<number> {

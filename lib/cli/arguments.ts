@@ -14,6 +14,7 @@ export const VERBS = [
   'models',
   'embed',
   'demo',
+  'exr',
   'bench',
   'config',
 ] as const;

@@ -4,6 +4,7 @@
  */
 import { Argument, Command, Option } from 'commander';
 import type { ExitCode } from './exit-codes';
+import { declareExr, type DeclareVerb } from './exr-commands';
 import { printableLines } from './output/format';
 import { Io } from './output/io';
 import { PROGRESS_STYLES } from './output/progress-style';
@@ -12,8 +13,6 @@ import type { Flags } from './session';
 export interface ProgramResult {
   exitCode: ExitCode;
 }
-
-type Action = (words: readonly string[], flags: Flags, io: Io) => Promise<ExitCode>;
 
 const RESAMPLE_HELP = 'sample files again that were indexed with other sampling options';
 
@@ -39,8 +38,8 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .configureOutput({ writeErr: (text) => process.stderr.write(printableLines(text)) })
     .showSuggestionAfterError();
 
-  const verb = (name: string, description: string, action: Action): Command => {
-    const command = program
+  const verb: DeclareVerb = (name, description, action, parent = program) => {
+    const command = parent
       .command(name)
       .description(description)
       .option('--json', 'one JSON document on stdout')
@@ -177,6 +176,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <number>', 'port to listen on (default: 8000, or the next free one)')
     .option('--no-serve', 'exit after the searches');
+  declareExr(program, verb);
   const config = verb('config', 'print the settings in force', async (w, f, io) =>
     (await import('./verbs/config.js')).runConfigVerb(w, f, io),
   )
