@@ -218,9 +218,7 @@ std::vector<Case> Cases(Storage storage) {
        [replaced](Target* target) { return AddRows(target->index.get(), replaced, 2, true, 2); },
        Replaced(replaced, 2), nullptr},
       {"setPayloads",
-       [live](Target* target) {
-         return target->index->SetPayloads(live, PayloadsOf(live, 3));
-       },
+       [live](Target* target) { return target->index->SetPayloads(live, PayloadsOf(live, 3)); },
        [live](const Content& before) {
          return After(before, {Verb::kSetPayloads, 0, live, 3});
        },
