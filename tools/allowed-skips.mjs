@@ -14,6 +14,7 @@ export const ALLOWED_SKIPS = {
       'integration/library-real-media',
       'integration/media-audio',
       'integration/media-bombs',
+      'integration/media-exr',
       'integration/media-real-files',
       'unit/exr-embeddings',
     ],

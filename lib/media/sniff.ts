@@ -21,6 +21,8 @@ export type ImageFormat =
   /** Decoded in JavaScript; an icon contains a PNG or a BMP. */
   | 'bmp'
   | 'ico'
+  /** Decoded by ffmpeg, which is told what to take of it. */
+  | 'exr'
   /** Decoded by ffmpeg, see `PIPE_DEMUXERS`. */
   | PipeFormat;
 
@@ -195,6 +197,7 @@ function sniffPicture(head: Uint8Array, has: Has): Sniffed | undefined {
   if (isIcon && (head[4] ?? 0) > 0 && head[5] === 0 && head[9] === 0) return image('ico');
   if (has('8BPS\0\x01')) return image('psd');
   if (has('qoif')) return image('qoi');
+  if (has('\x76\x2f\x31\x01')) return image('exr');
   if (has('DDS \x7c\0\0\0')) return image('dds');
   const start = String.fromCharCode(...head.subarray(0, 16));
   if (/^P[1-6]\s+(#|\d)/.test(start))
@@ -207,7 +210,6 @@ function sniffPicture(head: Uint8Array, has: Has): Sniffed | undefined {
 function sniffRefused(head: Uint8Array, has: Has): Sniffed {
   if (has('8BPS\0\x02')) return otherPicture('large Photoshop (PSB)');
   if (has('%PDF')) return unsupported('PDF');
-  if (has('\x76\x2f\x31\x01')) return otherPicture('OpenEXR');
   if (has('#?RADIANCE') || has('#?RGBE')) return otherPicture('Radiance HDR');
   const text = String.fromCharCode(...head.subarray(0, 1024)).trimStart();
   if (/^#EXTM3U|^ffconcat|^v=0\r?\n|^\[playlist\]/i.test(text)) return unsupported('a playlist');

@@ -267,8 +267,8 @@ if (base === undefined) {
   });
 
   test('files that are no media by name are not walked', () => {
-    const outside = ['exr', 'audio'].flatMap((dir) => readdirSync(path.join(base, dir)));
-    assert.ok(outside.length > 30);
+    const outside = readdirSync(path.join(base, 'audio'));
+    assert.ok(outside.length > 5);
     assert.equal(
       outside.filter((name) => kindOfName(name) !== undefined),
       [],

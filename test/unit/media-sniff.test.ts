@@ -86,8 +86,8 @@ test('playlists, scripts, vector pictures and archives are never handed to a dec
 });
 
 test('a refusal has a reason that a person can use', () => {
-  const sniffed = sniff(bytes('\x76\x2f\x31\x01'));
-  assert.match(sniffed.type === 'unsupported' ? sniffed.reason : '', /OpenEXR.*convert/);
+  const sniffed = sniff(bytes('#?RADIANCE\n'));
+  assert.match(sniffed.type === 'unsupported' ? sniffed.reason : '', /Radiance HDR.*convert/);
 });
 
 test('random bytes get a verdict and nothing else', () => {

@@ -34,17 +34,52 @@ function jsonOf(value: unknown, depth: number): string {
         ? 'payload is nested too deeply'
         : `payload holds a ${typeof value}`,
     );
-  if (Array.isArray(value)) {
-    let text = '[';
-    for (let i = 0; i < value.length; i++)
-      text += `${i === 0 ? '' : ','}${jsonOf(value[i] ?? null, depth + 1)}`;
-    return `${text}]`;
+  return Array.isArray(value) ? arrayOf(value, depth + 1) : objectOf(value, depth + 1, NO_SHAPE);
+}
+
+/** Names of an object as it has them, and sorted: the members of a list mostly have the same, and sorting is what costs. */
+interface Shape {
+  names: readonly string[];
+  sorted: readonly string[];
+}
+
+const NO_SHAPE: Shape = Object.freeze({ names: [], sorted: [] });
+
+function arrayOf(values: readonly unknown[], depth: number): string {
+  const shape: Shape = { ...NO_SHAPE };
+  let text = '[';
+  for (let i = 0; i < values.length; i++) {
+    const value: unknown = values[i] ?? null;
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    const item =
+      isObject && depth < MAX_DEPTH ? objectOf(value, depth + 1, shape) : jsonOf(value, depth);
+    text += i === 0 ? item : `,${item}`;
   }
-  let text = '{';
-  for (const name of Object.keys(value).sort()) {
+  return `${text}]`;
+}
+
+function objectOf(value: object, depth: number, shape: Shape): string {
+  const names = Object.keys(value);
+  let sorted = shape.sorted;
+  if (!isSameList(names, shape.names)) {
+    sorted = [...names].sort();
+    if (shape !== NO_SHAPE) {
+      shape.names = names;
+      shape.sorted = sorted;
+    }
+  }
+  let text = '';
+  for (const name of sorted) {
     const member = (value as Record<string, unknown>)[name];
     if (member === undefined) continue;
-    text += `${text === '{' ? '' : ','}${quoted(name)}:${jsonOf(member, depth + 1)}`;
+    const pair = `${quoted(name)}:${jsonOf(member, depth)}`;
+    text += text === '' ? pair : `,${pair}`;
   }
-  return `${text}}`;
+  return `{${text}}`;
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -7,13 +7,14 @@
 /** Places per word: a collision of two words then costs a third of their weight. */
 const PLACES = 3;
 
-/** FNV-1a over UTF-16 units with a final mix of MurmurHash3; the same in every engine, since all of it is 32-bit arithmetic. */
-export function hash32(text: string, seed: number): number {
-  let hash = 0x811c9dc5 ^ seed;
+/** FNV-1a over UTF-16 units, continued; the same in every engine, since all of it is 32-bit arithmetic. */
+function fnv1a(text: string, start = 0x811c9dc5): number {
+  let hash = start;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return mix(hash);
+  return hash;
 }
 
+/** The final mix of MurmurHash3. */
 function mix(value: number): number {
   let hash = value;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
@@ -25,11 +26,15 @@ function mix(value: number): number {
 export class Group {
   readonly #weights = new Map<number, number>();
 
-  constructor(readonly name: string) {}
+  readonly #start: number;
+
+  constructor(name: string) {
+    this.#start = fnv1a(`${name}\0`);
+  }
 
   /** Adds a word; words of other groups do not meet it. */
   word(text: string, weight = 1): void {
-    const hash = hash32(`${this.name}\0${text}`, 0);
+    const hash = mix(fnv1a(text, this.#start));
     this.#weights.set(hash, (this.#weights.get(hash) ?? 0) + weight);
   }
 

@@ -5,6 +5,7 @@ import { needsMapping, type ColorSignal } from '../color/signal';
 import { checkPicture, type PictureLimits } from '../limits';
 import { primaryItem } from './formats/bmff';
 import { bmpSize, decodeBmp } from './formats/bmp';
+import { decodeExr } from './formats/exr';
 import { decodeByFfmpeg } from './formats/ffmpeg-picture';
 import { decodeHeic } from './formats/heic';
 import { largestOfIcon } from './formats/ico';
@@ -61,6 +62,8 @@ export async function openPicture(
         ? openByVips('png', inside.bytes, context, failOn)
         : openBmp(inside.bytes, context, true);
     }
+    case 'exr':
+      return openExr(bytes, context);
     case 'jpeg':
     case 'png':
     case 'webp':
@@ -155,6 +158,10 @@ function exifOfHeic(bytes: Uint8Array): Uint8Array | undefined {
   const starts = ['MM\0*', 'II*\0'].map((magic) => all.indexOf(magic, 0, 'latin1'));
   const [start] = starts.filter((at) => at >= 0).sort((a, b) => a - b);
   return start === undefined ? undefined : bytes.subarray(start);
+}
+
+async function openExr(bytes: Uint8Array, { maxSize, limits }: Context): Promise<Opened> {
+  return ofRaw(await decodeExr(bytes, maxSize, limits));
 }
 
 async function openByFfmpeg(

@@ -19,6 +19,9 @@ export interface FfmpegPictureOptions {
   readonly name: string;
   readonly maxSize: number;
   readonly limits: PictureLimits;
+  /** Options of the decoder, and filters before the picture is scaled. */
+  readonly decoder?: readonly string[];
+  readonly filters?: readonly string[];
 }
 
 /** ffmpeg scales down to this many times the wanted size; libvips, whose filter is better, does the rest. */
@@ -85,6 +88,14 @@ export async function decodeByFfmpeg(
       'ERR_MEDIA_UNSUPPORTED',
       `this ffmpeg has no decoder for ${name}: install a full build of ffmpeg, or convert the picture to JPEG`,
     );
+  const missing = log.complaints.find((line) =>
+    /not yet implemented|patches welcome|missing \w+ attribute/i.test(line),
+  );
+  if (missing !== undefined)
+    throw makeError(
+      'ERR_MEDIA_UNSUPPORTED',
+      `ffmpeg cannot decode this kind of ${name} file (${missing}): convert it to another format`,
+    );
   if (child.signalCode === 'SIGXCPU' || child.signalCode === 'SIGKILL')
     throw makeError('ERR_MEDIA_LIMIT', `this ${name} file needs more time or memory than it may`);
   throw makeError(
@@ -95,18 +106,20 @@ export async function decodeByFfmpeg(
 
 function argumentsFor(
   length: number,
-  { demuxer, maxSize, limits }: FfmpegPictureOptions,
+  { demuxer, maxSize, limits, decoder = [], filters = [] }: FfmpegPictureOptions,
 ): string[] {
   const side = OVERSIZE * maxSize;
   const shrink = `min(1\\,${side}/max(iw\\,ih))`;
+  const scale = `scale=w=max(1\\,round(iw*${shrink})):h=max(1\\,round(ih*${shrink})):flags=area`;
   return [
     ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info', '-threads', '1'],
     ...['-max_pixels', String(limits.pixels)],
     ...['-f', demuxer, '-format_whitelist', demuxer, '-protocol_whitelist', 'pipe'],
     // One packet holds the whole file: some formats have no parser that finds the end.
+    ...decoder,
     ...['-frame_size', String(Math.max(1, length)), '-i', 'pipe:0'],
     ...['-map', '0:v:0', '-frames:v', '1', '-an', '-sn', '-dn', '-map_metadata', '-1'],
-    ...['-vf', `scale=w=max(1\\,round(iw*${shrink})):h=max(1\\,round(ih*${shrink})):flags=area`],
+    ...['-vf', [...filters, scale].join(',')],
     ...['-pix_fmt', 'rgba', '-c:v', 'pam', '-f', 'image2pipe', 'pipe:1'],
   ];
 }

@@ -1,0 +1,107 @@
+/** OpenEXR files as pictures: what is shown of them, and why where nothing is. */
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import sharp from 'sharp';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { closeImageDecoder, decodeImage } from '../../lib/media';
+import { codeOf, errorOf } from '../helpers/errors';
+import { everyKind, EXR_FLAGS, exrHeader, exrPicture, half } from '../helpers/exr-files';
+import { noFfmpeg } from '../helpers/media';
+import { sharedData } from '../helpers/shared-data';
+import { testUnless } from '../helpers/skip';
+
+const [WIDTH, HEIGHT] = [64, 48];
+const real = sharedData('media', 'exr');
+
+test.after(() => closeImageDecoder());
+
+async function colorAt(bytes: Uint8Array, x: number, y: number): Promise<number[]> {
+  const { jpeg } = await decodeImage({ bytes });
+  const { data, info } = await sharp(jpeg).raw().toBuffer({ resolveWithObject: true });
+  assert.equal([info.width, info.height], [WIDTH, HEIGHT]);
+  const at = (y * WIDTH + x) * info.channels;
+  return [...data.subarray(at, at + 3)];
+}
+
+function isNear(color: readonly number[], expected: readonly number[], what: string): void {
+  const off = Math.max(...color.map((value, i) => Math.abs(value - (expected[i] ?? 0))));
+  assert.ok(off < 12, `${what}: ${color.join(' ')}, expected ${expected.join(' ')}`);
+}
+
+/** Left: linear 0.2 of red; right: over the range, in one channel not a number. */
+const value = (channel: string, x: number): number => {
+  const color = channel.slice(channel.lastIndexOf('.') + 1);
+  if (color === 'A') return half(0.5);
+  if (x < WIDTH / 2) return half(color === 'R' ? 0.2 : 0);
+  if (color === 'R') return half(Infinity);
+  return half(color === 'G' ? 40 : 1);
+};
+
+testUnless(noFfmpeg)(
+  'linear light becomes sRGB, what is brighter than 1 is white, alpha is left out',
+  async () => {
+    const bytes = exrPicture(WIDTH, HEIGHT, ['R', 'G', 'B', 'A'], value);
+    // 0.2 of linear light is 124 on the curve of sRGB.
+    isNear(await colorAt(bytes, 16, 24), [124, 0, 0], 'left');
+    isNear(await colorAt(bytes, 48, 24), [255, 255, 255], 'right');
+  },
+);
+
+testUnless(noFfmpeg)('a file that has colours in layers only shows the first of them', async () => {
+  const bytes = exrPicture(WIDTH, HEIGHT, ['beauty.R', 'beauty.G', 'beauty.B', 'N.X'], value);
+  isNear(await colorAt(bytes, 16, 24), [124, 0, 0], 'left');
+});
+
+testUnless(noFfmpeg)('luminance alone is grey', async () => {
+  const bytes = exrPicture(WIDTH, HEIGHT, ['Y'], () => half(0.2));
+  isNear(await colorAt(bytes, 16, 24), [124, 124, 124], 'grey');
+});
+
+test('what has no flat picture is unsupported, with the reason', async () => {
+  const deep = await errorOf(decodeImage({ bytes: everyKind().deep ?? Buffer.alloc(0) }));
+  assert.is(deep.code, 'ERR_MEDIA_UNSUPPORTED');
+  assert.match(deep.message, /deep data only/);
+  const mask = exrPicture(4, 4, ['mask']);
+  assert.match(
+    (await errorOf(decodeImage({ bytes: mask }))).message,
+    /no part with the channels R, G and B/,
+  );
+});
+
+test('damaged headers and pictures over the limit are refused before ffmpeg sees them', async () => {
+  const rgb = ['B', 'G', 'R'].map((name) => ({ name }));
+  const large = exrHeader({ parts: [{ channels: rgb, dataWindow: [0, 0, 99_999, 99_999] }] });
+  assert.is(await codeOf(decodeImage({ bytes: large })), 'ERR_MEDIA_LIMIT');
+  const cut = exrHeader({ flags: EXR_FLAGS.tiled, parts: [{ channels: rgb }] });
+  assert.is(await codeOf(decodeImage({ bytes: cut })), 'ERR_MEDIA_DECODE');
+});
+
+/** Kinds that ffmpeg 5 does not know, and files without colours. */
+const WITHOUT_PICTURE = [
+  '11.deep.exr',
+  'Rec709_YC.exr',
+  'WideFloatRange.exr',
+  'compression/u16_mixed_zips.exr',
+  'cryptoasset.exr',
+  'tinydeep.exr',
+  'v1.7.test.tiled.exr',
+];
+
+testUnless(noFfmpeg ?? (real === undefined ? 'no shared media' : undefined))(
+  'real files are pictures, and those that are not say that they are unsupported, not damaged',
+  async () => {
+    const outcomes = new Map<string, string>();
+    for (const file of readdirSync(real ?? '', { recursive: true, encoding: 'utf8' }))
+      if (file.endsWith('.exr'))
+        outcomes.set(file, await codeOf(decodeImage({ absPath: path.join(real ?? '', file) })));
+    const refused = [...outcomes].filter(([, code]) => code !== 'ok');
+    assert.equal(
+      refused.sort(([a], [b]) => (a < b ? -1 : 1)),
+      WITHOUT_PICTURE.map((file) => [file, 'ERR_MEDIA_UNSUPPORTED']),
+    );
+    assert.ok(outcomes.size >= 30);
+  },
+);
+
+test.run();
