@@ -4,7 +4,7 @@
 //
 // zig is clang with the headers and C libraries of every target, so that one machine makes all four, glibc
 // binaries run on systems older than the machine, and the C++ runtime travels inside. Its official builds are
-// on PyPI (`pip install ziglang`). macOS and Windows are built on their own systems with `npm run prebuild:package`.
+// on PyPI (`pip install ziglang`); built with 0.16. macOS and Windows are built on their own systems with `npm run prebuild:package`.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -19,7 +19,6 @@ const TARGETS = {
   'linux-arm64-glibc': 'aarch64-linux-gnu.2.28',
   'linux-arm64-musl': 'aarch64-linux-musl',
 };
-const LINK = ['-s', '-Wl,--gc-sections'];
 /**
  * zig switches off what it was not asked for, also where a function asks for the instruction set that
  * includes it (sse4.2, avx512f). Both only permit intrinsics: the compiler makes no such instruction itself.
@@ -27,6 +26,9 @@ const LINK = ['-s', '-Wl,--gc-sections'];
 const FLAGS = { x64: ['-mcpu=baseline+evex512+crc32'], arm64: [] };
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+// The C++ runtime inside would be found by other addons.
+const exported = path.join(root, 'tools/prebuild.map');
+const LINK = ['-s', '-Wl,--gc-sections', `-Wl,--version-script=${exported}`];
 const zig = process.env.ZIG || 'zig';
 const version = spawnSync(zig, ['version'], { encoding: 'utf8' });
 if (version.status !== 0) {

@@ -47,12 +47,15 @@ const WAYS = {
     add: ['install', '--no-audit', '--no-fund', '--ignore-scripts'],
   },
   'pnpm@10': { program: 'pnpm/bin/pnpm.cjs', add: ['add'] },
-  'yarn@1': { program: 'yarn/bin/yarn.js', add: ['add', '--no-progress'] },
+  // Refuses cookie 2 on Node 20, which says it wants 22 and runs on 20; the others only warn.
+  'yarn@1': { program: 'yarn/bin/yarn.js', add: ['add', '--no-progress', '--ignore-engines'] },
   '@yarnpkg/cli-dist@4': { program: '@yarnpkg/cli-dist/bin/yarn.js', add: ['add'], isBerry: true },
 };
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'sightline-try-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+const keep = (name) => (process.env[name] === undefined ? {} : { [name]: process.env[name] });
 
 /** What a system has without a compiler. */
 const TOOLS = [
@@ -231,6 +234,10 @@ async function tryWay(way, node, { tarballs, manager, pictures, setupDir }) {
     NO_COLOR: '1',
     npm_config_cache: isShort ? manager.cache : path.join(home, 'npm'),
     npm_config_store_dir: path.join(home, 'pnpm'),
+    // What this machine says of its network.
+    ...keep('NODE_EXTRA_CA_CERTS'),
+    // The others take the registry from npm's settings.
+    ...(isBerry ? { YARN_NPM_REGISTRY_SERVER: manager.registry } : {}),
     YARN_CACHE_FOLDER: path.join(home, 'yarn'),
     YARN_NODE_LINKER: 'node-modules',
     YARN_ENABLE_GLOBAL_CACHE: 'false',
@@ -347,6 +354,9 @@ await drawPictures(pictures, isShort ? 4 : 12);
 const tarballs = tarballsOf();
 const npm = ownNpm();
 const cache = spawnSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8' }).stdout.trim();
+const registry = spawnSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' })
+  .stdout.trim()
+  .replace(/\/$/, '');
 const nodes = [process.execPath, ...(option('nodes')?.split(',').filter(Boolean) ?? [])];
 const ways = isShort ? ['npm'] : (option('ways')?.split(',') ?? [...Object.keys(WAYS), 'compiled']);
 const rows = [];
@@ -365,7 +375,7 @@ for (const node of nodes) {
         ? path.resolve(npm, '../../..')
         : fetchManager(way === 'compiled' ? 'npm@11' : way);
       const tryIt = way === 'compiled' ? tryCompiled : tryWay;
-      const manager = { npm, modules, cache };
+      const manager = { npm, modules, cache, registry };
       const row = await tryIt(way, node, { tarballs, pictures, setupDir, manager });
       rows.push(row);
       console.log(`ok   ${way} on ${row.node}`);

@@ -168,6 +168,8 @@ export interface SpaceStats {
 }
 
 export interface SyncReport {
+  /** As `SearchResponse.hint`. */
+  readonly hint?: string;
   readonly scanned: number;
   readonly added: number;
   readonly changed: number;

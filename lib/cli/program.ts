@@ -65,7 +65,8 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--retry-failed', 'retry files that failed before')
     .option('--confirm-removals', 'remove missing files even if all or very many are missing')
     .option('--no-embed', 'store frames only; "sightline index" embeds them later')
-    .option('--undo', 'undo the last change of the model, and nothing else');
+    .option('--undo', 'undo the last change of the model, and nothing else')
+    .option('-y, --yes', YES_HELP);
   withSampling(
     withModel(
       verb('ingest', 'first half of sync: read files, store frames', async (w, f, io) =>
@@ -202,6 +203,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
   return program;
 }
 
+const YES_HELP = 'get a model of photographs where the pictures ask for one, as --model auto does';
 const DEVICE_HELP = 'where the model runs: auto, cpu, cuda, coreml, dml, webgpu (default: cpu)';
 const CACHE_HELP = 'embedding cache: none, memory, disk, disk:FOLDER or redis://HOST:PORT';
 
@@ -253,6 +255,7 @@ function withSearch(command: Command): Command {
     .option('--ndjson', 'one JSON line per hit')
     .option('--paths', 'only paths, one per line')
     .option('-0, --null', 'only paths, each ended by a NUL')
+    .option('-y, --yes', YES_HELP)
     .option('--fail-empty', 'exit with 1 if nothing is found');
 }
 

@@ -58,6 +58,10 @@ function settle(root: string, flags: Flags): ResolvedConfig {
   return resolveConfig({ ...sources, file });
 }
 
+/** `auto` is no name: `photographs.ts` decides once there are pictures. */
+const isNamed = ({ config }: Session): boolean =>
+  config.origins.model.from !== 'default' && config.settings.model !== 'auto';
+
 /** The folder of the library, if it exists. */
 export const existingLibrary = (session: Session): string | undefined =>
   findLibrary(session.root, session.config.settings.library);
@@ -77,7 +81,7 @@ export async function openSession(
     readonly named?: boolean;
   } = {},
 ): Promise<Library> {
-  const { settings, origins } = session.config;
+  const { settings } = session.config;
   const create = options.create ?? options.readOnly !== true;
   if (!create && existingLibrary(session) === undefined)
     throw makeError(
@@ -91,7 +95,7 @@ export async function openSession(
     vectorStore: settings.vectorStore,
     textModel: options.textModel,
     cache: settings.cache,
-    model: origins.model.from === 'default' || options.named === false ? undefined : settings.model,
+    model: isNamed(session) && options.named !== false ? settings.model : undefined,
     readOnly: options.readOnly,
     create,
   });

@@ -7,6 +7,7 @@ import type { PullOptions, PullReport } from '../models/hub/pull-types';
 import type { ModelVerification, VerifyOptions } from '../encode/golden/verify';
 
 export { listModels, type InstalledModel, type ModelState };
+export { hubCacheDir } from '../models/settings';
 export type { Dtype } from '../models/dtype';
 export type { Drift, ModelVerification, VerifyOptions } from '../encode/golden/verify';
 export type { PulledFile, PullOptions, PullProgress, PullReport } from '../models/hub/pull-types';

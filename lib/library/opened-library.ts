@@ -141,9 +141,16 @@ export class OpenedLibrary implements Library {
       const options = { ...asked, ignore, signal, onProgress };
       const report = await this.syncNow(options, halvesOf(options), rebuild);
       await this.lookAtPictures(report);
-      this.events.emit('sync', report);
-      return report;
+      const { hint } = this;
+      const told = hint === undefined ? report : { ...report, hint };
+      this.events.emit('sync', told);
+      return told;
     });
+  }
+
+  /** What to say of the model and the pictures, if anything. */
+  private get hint(): string | undefined {
+    return this.space.clip.isBuiltin ? hintOf(this.catalog) : undefined;
   }
 
   /** For a hint alone: what fails here must not fail a sync that is done. */
@@ -231,7 +238,7 @@ export class OpenedLibrary implements Library {
     options: SearchOptions,
   ): Promise<SearchResponse> {
     const { name, store: index, clip, rowEpoch } = space;
-    const hint = clip.isBuiltin ? hintOf(this.catalog) : undefined;
+    const { hint } = this;
     const encodeText = (text: string): Promise<Float32Array> => this.encodeText(text, space);
     const parts = { catalog: this.catalog, index, clip, encodeText, space: name, rowEpoch, hint };
     return search(parts, query, options);

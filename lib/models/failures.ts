@@ -98,7 +98,8 @@ export function diskError(file: string, cause: unknown): unknown {
       { details: { file }, cause },
     );
   }
-  return makeError('ERR_IO', `${file} could not be written: ${cause.message}`, {
+  const remedy = 'let HF_HUB_CACHE name a folder that you may write';
+  return makeError('ERR_IO', `${file} could not be written: ${cause.message}; ${remedy}`, {
     details: { file, errno: cause.code },
     cause,
   });

@@ -1,5 +1,5 @@
 /** Photographs and drawn pictures are told apart, and a hint says where the built-in model finds little. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
@@ -7,29 +7,11 @@ import * as assert from 'uvu/assert';
 import { openLibrary } from '../../lib/library';
 import { isPhotograph } from '../../lib/media';
 import { writePictures } from '../helpers/media';
+import { writeNoisy } from '../helpers/photographs';
 import { drawPictures } from '../helpers/media-folder';
 import { sharedData } from '../helpers/shared-data';
 import { testUnless } from '../helpers/skip';
 import { makeTempDir } from '../helpers/temp';
-
-/** Light that falls off, and the noise of a sensor. */
-async function writeNoisy(file: string, seed: number): Promise<void> {
-  const side = 128;
-  const pixels = Buffer.alloc(side * side * 3);
-  let state = seed + 1;
-  for (let i = 0; i < pixels.length; i++) {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    const x = (i / 3) % side;
-    pixels[i] = 40 + x + (seed % 30) + ((state >> 16) % 60);
-  }
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(
-    file,
-    await sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
-      .jpeg()
-      .toBuffer(),
-  );
-}
 
 const hintIn = async (root: string): Promise<string | undefined> => {
   await using library = await openLibrary(root);

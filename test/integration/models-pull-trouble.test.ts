@@ -266,6 +266,7 @@ test('an unwritable cache is ERR_IO, and two pulls of one model exclude each oth
     writeFileSync(blocked, '');
     const error = await errorOf(pull({ env: { ...env, HF_HUB_CACHE: blocked } }));
     assert.is(error.code, 'ERR_IO');
+    assert.match(error.message, /let HF_HUB_CACHE name a folder that you may write/);
     hub.faults.push({ path: /^\/store\//, times: 1, stalls: true });
     const stop = new AbortController();
     const first = errorOf(pull({ signal: stop.signal }));

@@ -8,6 +8,7 @@ import { EXIT, type ExitCode } from '../exit-codes';
 import { count, formatTimestamp, printable, type Column } from '../output/format';
 import type { Io } from '../output/io';
 import type { ProgressStyle } from '../output/progress-style';
+import { offerModel } from '../photographs';
 import { rememberRules } from '../remembered-rules';
 import { isFolder, openForSearch, openSession, startSession, syncOptionsOf } from '../session';
 import type { Flags, Session } from '../session';
@@ -148,9 +149,14 @@ async function readyLibrary(
     rememberRules(session, flags, library.dir);
     if (library.isEmpty)
       session.io.note(`indexing ${printable(session.root)} (once; Ctrl-C is safe)`);
+    const isFirst = library.isEmpty;
     const style = flags.progress as ProgressStyle;
-    const outcome = await syncFirst(session.io, library, syncOptionsOf(session, flags), style);
-    return { library, isInterrupted: outcome.isInterrupted };
+    const options = syncOptionsOf(session, flags);
+    const { report, isInterrupted } = await syncFirst(session.io, library, options, style);
+    if (isInterrupted) return { library, isInterrupted };
+    const offer = { hint: report?.hint, isFirst };
+    const taken = await offerModel(session.io, library, flags, options, offer);
+    return { library, isInterrupted: taken?.isInterrupted === true };
   } catch (error) {
     await library.close();
     throw error;

@@ -5,6 +5,7 @@ import { EXIT, type ExitCode } from '../exit-codes';
 import { count, printable } from '../output/format';
 import type { Io } from '../output/io';
 import type { ProgressStyle } from '../output/progress-style';
+import { offerModel } from '../photographs';
 import { rememberRules } from '../remembered-rules';
 import { openSession, startSession, syncOptionsOf, type Flags, type Session } from '../session';
 import { describeReport } from '../output/sync-report';
@@ -23,12 +24,18 @@ export async function runSyncVerb(
   if (flags.undo === true) return undo(session);
   await using library = await openToSync(session, verb, flags);
   rememberRules(session, flags, library.dir);
-  const model = flags.model as string | undefined;
-  const outcome = await runSync(io, options, flags.progress as ProgressStyle, (o) => {
+  const model = flags.model === 'auto' ? undefined : (flags.model as string | undefined);
+  const isFirst = library.isEmpty;
+  let outcome = await runSync(io, options, flags.progress as ProgressStyle, (o) => {
     if (verb === 'ingest') return library.ingest(o);
     if (verb === 'index') return library.index({ ...o, model, rebuild: flags.rebuild === true });
     return library.sync({ ...o, model });
   });
+  const { report: first, isInterrupted } = outcome;
+  if (verb === 'sync' && first !== undefined && !isInterrupted) {
+    const offer = { hint: first.hint, isFirst };
+    outcome = (await offerModel(io, library, flags, options, offer)) ?? outcome;
+  }
   const { report } = outcome;
   if (report === undefined) {
     io.note('interrupted; what was finished is kept, and the next sync resumes here');
@@ -36,7 +43,10 @@ export async function runSyncVerb(
     return EXIT.interrupted;
   }
   if (io.isJson) io.json({ ...report, interrupted: outcome.isInterrupted });
-  else io.note(describeReport(report));
+  else {
+    io.note(describeReport(report));
+    if (report.hint !== undefined) io.note(`note: ${report.hint}`);
+  }
   if (verb === 'sync' && options.embed === false)
     io.note('frames were stored and wait for their embeddings: run "sightline index"');
   return exitCodeOfSync(outcome);

@@ -9,12 +9,23 @@ import type { ProgressStyle } from '../../output/progress-style';
 import type { ModelsFlags } from './models';
 
 export async function runModelsPull(name: string, options: ModelsFlags, io: Io): Promise<ExitCode> {
+  const startedAt = performance.now();
+  const report = await pullWithProgress(name, options, io);
+  if (io.isJson) io.json(report);
+  else if (options.ndjson !== true) show(report, io, performance.now() - startedAt);
+  return EXIT.ok;
+}
+
+/** Pulls with a bar on standard error; Ctrl-C stops it. Prints nothing else. */
+export async function pullWithProgress(
+  name: string,
+  options: ModelsFlags,
+  io: Io,
+): Promise<PullReport> {
   const { dtype, revision, dryRun, ndjson } = options;
   const progress = makeProgress((options.progress ?? 'auto') as ProgressStyle, io.isQuiet);
-  const startedAt = performance.now();
-  let report: PullReport;
   try {
-    report = await untilInterrupted(
+    return await untilInterrupted(
       io,
       'stopping (Ctrl-C again stops at once); the next pull resumes here',
       (signal) =>
@@ -40,9 +51,6 @@ export async function runModelsPull(name: string, options: ModelsFlags, io: Io):
   } finally {
     progress.end();
   }
-  if (io.isJson) io.json(report);
-  else if (ndjson !== true) show(report, io, performance.now() - startedAt);
-  return EXIT.ok;
 }
 
 function show(report: PullReport, io: Io, ms: number): void {
