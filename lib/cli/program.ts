@@ -110,6 +110,11 @@ export function buildProgram(version: string, result: ProgramResult): Command {
       'answer to this name too, for example of a proxy; may be repeated',
       collect,
     )
+    .option(
+      '--trust-proxy <address>',
+      'believe X-Forwarded-For of this address or network; may be repeated',
+      collect,
+    )
     .option('--cors-origin <origin>', 'pages of this origin may ask; may be repeated', collect)
     .option('--watch [seconds]', 'look for new and changed files again and again (default: 10)')
     .option('--cache <name>', CACHE_HELP)
