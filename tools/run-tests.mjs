@@ -26,6 +26,8 @@ const args = process.argv.slice(2);
 const filters = args.filter((arg) => !arg.startsWith('--'));
 /** On a machine that does nothing else; a loaded one gets as much more as it has too much work. */
 const FILE_TIMEOUT_MS = 5 * 60_000;
+/** A failed test may leave a server or a process open, which would keep its file from ending. */
+const END_AFTER_FAILURE_MS = 10_000;
 /** CPU seconds of each job when it ran last. The longest go first, so that none is left alone at the end. */
 const TIMES = path.join(root, 'build/test-times.json');
 /** Before there are times. */
@@ -104,12 +106,20 @@ function runOne(job) {
     const child = start(job);
     let output = '';
     let cpu = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
+    let ending;
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+      const [total, passed] = ['Total', 'Passed'].map((word) => numberOf(output, word));
+      // Its last line: before, a number may be cut.
+      if (/Duration:/.test(output) && passed < total)
+        ending ??= setTimeout(() => child.kill('SIGKILL'), END_AFTER_FAILURE_MS);
+    });
     child.stderr.on('data', (chunk) => (output += chunk));
     child.stdio[3].on('data', (chunk) => (cpu += chunk));
     const unwatch = watch(child);
     child.on('close', (code, signal) => {
       unwatch();
+      clearTimeout(ending);
       const seconds = cpu === '' ? undefined : Number(cpu);
       const result = { file: job, output, code, signal, cpu: seconds, ms: Date.now() - started };
       resolve({ ...result, ...countsOf(result) });
@@ -117,11 +127,17 @@ function runOne(job) {
   });
 }
 
+/** Of the summary that uvu prints at the end; undefined before. */
+function numberOf(output, word) {
+  const found = new RegExp(`${word}:\\s+(\\d+)`).exec(output);
+  return found === null ? undefined : Number(found[1]);
+}
+
 /** uvu counts a test that skips as passed. */
 function countsOf({ file, output, code }) {
   if (CHECKS.includes(file))
     return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skips: [], refused: [] };
-  const number = (word) => Number(new RegExp(`${word}:\\s+(\\d+)`).exec(output)?.[1] ?? 0);
+  const number = (word) => numberOf(output, word) ?? 0;
   const skips = [...output.matchAll(/^skip: (.*)$/gm)].map((found) => found[1].trim());
   const isCi = !['', '0', 'false', undefined].includes(process.env.CI);
   const refused = isCi ? skips.filter((reason) => !isAllowedSkip(file, reason)) : [];

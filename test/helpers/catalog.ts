@@ -26,6 +26,7 @@ export function picture(catalog: Catalog, name: string, frames = 1): IngestedIte
       timestamp: isVideo ? i / 3 : null,
       width: 20,
       height: 10,
+      crc: 1000 + i,
     })),
   };
 }

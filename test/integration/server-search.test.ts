@@ -43,7 +43,7 @@ test('GET /search answers in the words of the specification', async () => {
       'cosine',
     ]);
     assert.ok(hit.frame_url.startsWith(`/frame/${hit.frame_id}/`));
-    assert.ok(hit.similarity >= 0 && hit.similarity <= 1);
+    assert.is(hit.similarity, Math.min(1, Math.max(0, hit.cosine)));
     assert.ok(i === 0 || hit.cosine <= (found.results[i - 1]?.cosine ?? 1), 'best first');
     assert.is(hit.video_id === null, hit.type === 'image');
     assert.is(hit.timestamp === null, hit.type === 'image');
