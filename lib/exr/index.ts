@@ -1,0 +1,33 @@
+/**
+ * OpenEXR files by their headers: what is in them (`inspectExr`), and two vectors that say how alike two files are built
+ * (`computeMetadataEmbedding`, `computeChannelFingerprint`). Reads no pixels, runs no model, knows no catalog and no index; uses
+ * `lib/base` only.
+ */
+export {
+  CHANNELS_DIM,
+  computeChannelFingerprint,
+  computeMetadataEmbedding,
+  EXR_EMBEDDING_VERSIONS,
+  METADATA_DIM,
+  type ExrEmbeddingOptions,
+  type ExrEmbeddingVersion,
+} from './embed/embed';
+export { canonicalJson } from './embed/canonical';
+export type { ChannelLike, PartLike, PayloadLike } from './embed/input';
+export type { ExrLimits } from './header/limits';
+export { parseExrHeader, type ParseExrOptions } from './header/parse';
+export { inspectExr, type InspectExrOptions } from './inspect';
+export {
+  INSPECTOR_VERSION,
+  SCHEMA_VERSION,
+  type ExrAttribute,
+  type ExrBox,
+  type ExrChannel,
+  type ExrChannelType,
+  type ExrFileFacts,
+  type ExrNumber,
+  type ExrPart,
+  type ExrPayload,
+  type ExrTiles,
+  type ExrValue,
+} from './payload';
