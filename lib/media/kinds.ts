@@ -7,7 +7,7 @@ import type { MediaKind } from '../base/types';
 /** Included by name; decoding reports what is wrong with the content. */
 const IMAGE_EXTENSIONS =
   'jpg jpeg jpe jfif mpo png apng webp gif avif ' +
-  'heic heif hif tif tiff bmp dib ico cur jp2 j2k jpf jxl jxr wdp psd psb tga pcx qoi insp ' +
+  'heic heif hif tif tiff bmp dib ico cur jp2 j2k jpf jxl jxr wdp psd psb tga pcx qoi insp exr ' +
   'dng cr2 cr3 crw nef nrw arw srf sr2 orf rw2 rwl raf pef srw iiq 3fr fff erf kdc dcr mef mos mrw x3f gpr';
 
 const VIDEO_EXTENSIONS =
