@@ -1,6 +1,6 @@
 /** Reads the headers of a file from disk, and nothing behind them: a file of 2 GB costs what one of 2 kB costs. */
-import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import { promisify } from 'node:util';
 import { throwIfAborted } from '../base/abort';
 import { isLibraryError, makeError, messageOf } from '../base/errors';
 import { isMissing } from '../base/files/system-errors';
@@ -30,10 +30,16 @@ const INSPECT_OPTIONS: OptionRules<InspectExrOptions> = {
   signal: SIGNAL,
 };
 
+// Plain descriptors: a `FileHandle` costs as much as all the rest of a file.
+const open = promisify(fs.open);
+const fstat = promisify(fs.fstat);
+const read = promisify(fs.read);
+const close = promisify(fs.close);
+
 /** Most headers are shorter. */
 const FIRST_READ = 8192;
 /** A FIFO must not block. */
-const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+const FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
 
 /**
  * The facts of an OpenEXR file, from its headers alone: single-part, multipart, tiled, deep, multi-view, with names of any length.
@@ -50,17 +56,17 @@ export async function inspectExr(
   const { as = path, limits, signal } = readOptions('options', options, INSPECT_OPTIONS);
   if (typeof path !== 'string') throw wrongType('path', 'a string', path);
   throwIfAborted(signal);
-  const handle = await openFile(path);
+  const file = await openFile(path);
   try {
-    return await readHeaders(handle, as, { ...DEFAULT_EXR_LIMITS, ...limits }, signal);
+    return await readHeaders(file, as, { ...DEFAULT_EXR_LIMITS, ...limits }, signal);
   } catch (error) {
     throw withPath(error, path);
   } finally {
-    await handle.close();
+    await close(file);
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
+async function openFile(path: string): Promise<number> {
   try {
     return await open(path, FLAGS);
   } catch (cause) {
@@ -75,19 +81,19 @@ async function openFile(path: string): Promise<FileHandle> {
 }
 
 async function readHeaders(
-  handle: FileHandle,
+  file: number,
   path: string,
   limits: Required<ExrLimits>,
   signal: AbortSignal | undefined,
 ): Promise<ExrPayload> {
-  const stats = await handle.stat();
+  const stats = await fstat(file);
   if (!stats.isFile()) throw makeError('ERR_MEDIA_UNSUPPORTED', 'not a regular file');
   const context = { path, fileSize: stats.size };
   let bytes: Buffer = Buffer.alloc(Math.min(FIRST_READ, stats.size));
   let filled = 0;
   for (;;) {
     throwIfAborted(signal);
-    filled += await fill(handle, bytes, filled);
+    filled += await fill(file, bytes, filled);
     try {
       return parseBytes(bytes.subarray(0, filled), context, limits);
     } catch (error) {
@@ -108,10 +114,10 @@ function grown(bytes: Buffer, needed: number, most: number): Buffer {
   return larger;
 }
 
-async function fill(handle: FileHandle, bytes: Buffer, from: number): Promise<number> {
+async function fill(file: number, bytes: Buffer, from: number): Promise<number> {
   let at = from;
   while (at < bytes.length) {
-    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, at);
+    const { bytesRead } = await read(file, bytes, at, bytes.length - at, at);
     if (bytesRead === 0) break;
     at += bytesRead;
   }

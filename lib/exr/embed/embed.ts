@@ -3,6 +3,7 @@ import { MAX_DIM } from '../../base/limits';
 import { checkInteger, outOfRange, readOptions, type OptionRules } from '../../base/options';
 import { checkChannels, checkPayload, type ChannelLike, type PayloadLike } from './input';
 import { channelsV1, metadataV1 } from './v1';
+import { channelsV2, metadataV2 } from './v2';
 
 /** 1: features and a digest. 2: every field for itself. Vectors of two versions are not to be compared. */
 export type ExrEmbeddingVersion = 1 | 2;
@@ -18,8 +19,8 @@ export interface ExrEmbeddingOptions {
 
 const OPTIONS: OptionRules<ExrEmbeddingOptions> = {
   version: (name, value) => {
-    if (value === 1) return value;
-    throw outOfRange(name, '1', value);
+    if (value === 1 || value === 2) return value;
+    throw outOfRange(name, '1 or 2', value);
   },
 };
 
@@ -39,10 +40,10 @@ export function computeMetadataEmbedding(
   dim = METADATA_DIM,
   options: ExrEmbeddingOptions = {},
 ): Float32Array {
-  readOptions('options', options, OPTIONS);
+  const { version = 1 } = readOptions('options', options, OPTIONS);
   checkInteger('dim', dim, 1, MAX_DIM);
   checkPayload(payload);
-  return metadataV1(payload, dim);
+  return (version === 1 ? metadataV1 : metadataV2)(payload, dim);
 }
 
 /**
@@ -58,8 +59,8 @@ export function computeChannelFingerprint(
   dim = CHANNELS_DIM,
   options: ExrEmbeddingOptions = {},
 ): Float32Array {
-  readOptions('options', options, OPTIONS);
+  const { version = 1 } = readOptions('options', options, OPTIONS);
   checkInteger('dim', dim, 1, MAX_DIM);
   checkChannels('channels', channels);
-  return channelsV1(channels, dim);
+  return (version === 1 ? channelsV1 : channelsV2)(channels, dim);
 }

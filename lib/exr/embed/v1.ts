@@ -15,6 +15,7 @@ import { createHash } from 'node:crypto';
 import { COMPRESSIONS } from '../payload';
 import type { ChannelLike, PayloadLike } from './input';
 import { canonicalJson } from './canonical';
+import { unitVector } from './hashing';
 
 /** Numbers of compressions in files, over the largest that one byte of four bits could hold; none and unknown ones differ. */
 function compressionValue(name: string | undefined): number {
@@ -82,15 +83,7 @@ function digestValues(digest: Buffer): number[] {
 function finish(values: readonly number[], dim: number): Float32Array {
   const n = values.length;
   const vector = new Float64Array(dim);
-  let squares = 0;
-  for (let i = 0; i < dim; i++) {
-    const value = n === 0 ? 0 : (values[i % n] as number) / (1 + Math.floor(i / n));
-    vector[i] = value;
-    squares += value * value;
-  }
-  const length = Math.sqrt(squares);
-  if (length < 1e-9) return new Float32Array(dim).fill(1 / Math.sqrt(dim));
-  const unit = new Float32Array(dim);
-  for (let i = 0; i < dim; i++) unit[i] = (vector[i] as number) / length;
-  return unit;
+  for (let i = 0; n > 0 && i < dim; i++)
+    vector[i] = (values[i % n] as number) / (1 + Math.floor(i / n));
+  return unitVector(vector);
 }
