@@ -6,6 +6,7 @@ import { Argument, Command, Option } from 'commander';
 import type { ExitCode } from './exit-codes';
 import { printableLines } from './output/format';
 import { Io } from './output/io';
+import { ROW_FORMATS } from './output/row-formats';
 import { PROGRESS_STYLES } from './output/progress-style';
 import type { Flags } from './session';
 
@@ -135,6 +136,24 @@ export function buildProgram(version: string, result: ProgramResult): Command {
         .addArgument(root),
     ),
   );
+  withLibrary(
+    verb('sql', 'ask a library in SQL: one SELECT over its views', async (w, f, io) =>
+      (await import('./verbs/sql.js')).runSqlVerb(w, f, io),
+    )
+      .argument('<query>', 'the statement, in quotes')
+      .addArgument(root),
+  )
+    .option(
+      '--param <value>',
+      'value of the next ?: @FILE.exr, file:ID, frame:ID, JSON or text',
+      collect,
+    )
+    .addOption(new Option('--format <name>', 'table, json, csv or parquet').choices(ROW_FORMATS))
+    .option('--output <file>', 'write to this file instead of standard output')
+    .option('--limit <number>', 'most rows (default: 1000)')
+    .option('--timeout <seconds>', 'end the statement after this time (default: 30)')
+    .option('--exact', 'compare every row: no index')
+    .option('--fail-empty', 'exit with 1 if there are no rows');
   withModel(
     verb('doctor', 'check the installation and suggest remedies', async (w, f, io) =>
       (await import('./verbs/doctor.js')).runDoctorVerb(first(w), f, io),

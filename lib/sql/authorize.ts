@@ -3,7 +3,13 @@ import type { SqliteDatabase } from '../catalog/sqlite/sqlite';
 
 interface Authorized {
   setAuthorizer?(
-    work: (action: number, a: string | null, b: string | null, schema: string | null, within: string | null) => number,
+    work: (
+      action: number,
+      a: string | null,
+      b: string | null,
+      schema: string | null,
+      within: string | null,
+    ) => number,
   ): void;
 }
 

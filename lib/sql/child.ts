@@ -14,7 +14,10 @@ function replyTo(request: SqlRequest): SqlReply {
     if (isLibraryError(ours) && ours.code !== 'ERR_CATALOG' && !isMemory)
       return { id: request.id, code: ours.code, message: ours.message };
     // SQLite's own words: what is wrong with the statement.
-    const { code, message } = makeError(isMemory ? 'ERR_NO_MEMORY' : 'ERR_ARG_RANGE', `SQL: ${said}`);
+    const { code, message } = makeError(
+      isMemory ? 'ERR_NO_MEMORY' : 'ERR_ARG_RANGE',
+      `SQL: ${said}`,
+    );
     return { id: request.id, code, message };
   }
 }

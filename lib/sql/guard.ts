@@ -32,7 +32,14 @@ const NOT_READS = [
 ];
 
 /** Functions that reach outside the library, or tell of its files. */
-const REFUSED_NAMES = new Set(['load_extension', 'readfile', 'writefile', 'edit', 'dbstat', 'fts3_tokenizer']);
+const REFUSED_NAMES = new Set([
+  'load_extension',
+  'readfile',
+  'writefile',
+  'edit',
+  'dbstat',
+  'fts3_tokenizer',
+]);
 
 /**
  * @param internal  the catalog's own tables and indexes, in lower case
@@ -51,7 +58,8 @@ export function checkStatement(tokens: readonly Token[], internal: ReadonlySet<s
     if (isWord(token, ...NOT_READS) && !isColumn && !isMark(after, '('))
       throw refused('the library is only read', token.text);
     // `replace(text, ...)` is a function of texts.
-    if (isWord(token, 'replace') && !isMark(after, '(')) throw refused('the library is only read', token.text);
+    if (isWord(token, 'replace') && !isMark(after, '('))
+      throw refused('the library is only read', token.text);
     const name = nameOf(token);
     if (name === undefined) continue;
     if (REFUSED_NAMES.has(name) || /^(sqlite|pragma)_/.test(name))

@@ -31,13 +31,25 @@ export class SqlProcess {
   private isClosed = false;
 
   /** @throws ERR_TIMEOUT | ERR_ABORTED | ERR_POOL_FULL | ERR_CLOSED, and what `runSql` throws */
-  run(request: Omit<SqlRequest, 'id'>, timeoutMs: number, signal?: AbortSignal): Promise<SqlAnswer> {
+  run(
+    request: Omit<SqlRequest, 'id'>,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<SqlAnswer> {
     return new Promise((resolve, reject) => {
       if (this.isClosed) return reject(closed());
       if (signal?.aborted === true) return reject(aborted());
       if (this.queue.length >= MOST_WAITING)
-        return reject(makeError('ERR_POOL_FULL', `${MOST_WAITING} SQL statements are waiting already`));
-      this.queue.push({ request: { ...request, id: this.nextId++ }, timeoutMs, signal, resolve, reject });
+        return reject(
+          makeError('ERR_POOL_FULL', `${MOST_WAITING} SQL statements are waiting already`),
+        );
+      this.queue.push({
+        request: { ...request, id: this.nextId++ },
+        timeoutMs,
+        signal,
+        resolve,
+        reject,
+      });
       this.next();
     });
   }
@@ -66,9 +78,13 @@ export class SqlProcess {
     this.timer = setTimeout(
       () =>
         this.stop(
-          makeError('ERR_TIMEOUT', `the SQL statement took longer than ${timeoutMs / 1000} s and was ended`, {
-            details: { timeoutMs },
-          }),
+          makeError(
+            'ERR_TIMEOUT',
+            `the SQL statement took longer than ${timeoutMs / 1000} s and was ended`,
+            {
+              details: { timeoutMs },
+            },
+          ),
         ),
       timeoutMs,
     );
@@ -106,7 +122,11 @@ export class SqlProcess {
     });
     child.on('error', (cause) => {
       if (this.child === child)
-        this.stop(makeError('ERR_NO_MEMORY', `no process for SQL can be started: ${cause.message}`, { cause }));
+        this.stop(
+          makeError('ERR_NO_MEMORY', `no process for SQL can be started: ${cause.message}`, {
+            cause,
+          }),
+        );
     });
     return child;
   }

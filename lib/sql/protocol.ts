@@ -13,6 +13,8 @@ export interface SqlRequest {
   readonly id: number;
   /** The catalog's file. */
   readonly file: string;
+  /** As the user wrote it: what is checked. */
+  readonly written: string;
   readonly sql: string;
   /** The same with references in place of vectors; undefined: none. */
   readonly fastSql: string | undefined;

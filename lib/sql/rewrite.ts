@@ -80,7 +80,10 @@ function placesOf(tokens: readonly Token[]): Map<Token, number> {
   const places = new Map<Token, number>();
   for (const token of tokens.filter(({ kind }) => kind === 'param')) {
     if (token.text !== '?')
-      throw makeError('ERR_ARG_RANGE', `SQL: "${token.text}" is refused: parameters are question marks, in their order`);
+      throw makeError(
+        'ERR_ARG_RANGE',
+        `SQL: "${token.text}" is refused: parameters are question marks, in their order`,
+      );
     places.set(token, places.size);
   }
   return places;
@@ -124,8 +127,17 @@ function readNearest(
   const [space, vector, k] = args;
   const end = tokens[at + 7];
   const before = tokens[at - 1];
-  if (space === undefined || vector === undefined || k === undefined || end === undefined || !(isWord(before, 'from', 'join') || isMark(before, ',')))
-    throw makeError('ERR_ARG_RANGE', "SQL: nearest('space', vector, k) is a table: after FROM or JOIN, each argument a literal or ?");
+  if (
+    space === undefined ||
+    vector === undefined ||
+    k === undefined ||
+    end === undefined ||
+    !(isWord(before, 'from', 'join') || isMark(before, ','))
+  )
+    throw makeError(
+      'ERR_ARG_RANGE',
+      "SQL: nearest('space', vector, k) is a table: after FROM or JOIN, each argument a literal or ?",
+    );
   return { call: { space, vector, k }, end: end.end };
 }
 

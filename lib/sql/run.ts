@@ -28,8 +28,10 @@ export function runSql(request: SqlRequest): SqlAnswer {
   const vectors = new VectorReader(request);
   try {
     const db = ('connection' in opened ? opened.connection : opened) as Connection;
-    const internal = db.prepare('SELECT lower(name) AS name FROM sqlite_schema').all() as { name: string }[];
-    checkStatement(tokensOf(request.sql), new Set(internal.map(({ name }) => name)));
+    const internal = db.prepare('SELECT lower(name) AS name FROM sqlite_schema').all() as {
+      name: string;
+    }[];
+    checkStatement(tokensOf(request.written), new Set(internal.map(({ name }) => name)));
     prepareConnection(db, request, vectors.read);
     return answer(db, request);
   } finally {
@@ -45,11 +47,18 @@ function prepareConnection(db: Connection, request: SqlRequest, read: ReadVector
   );
   const refs = new VectorRefs(read, vectors);
   const pure = { deterministic: true };
-  const define = (name: string, work: (a: Uint8Array, b: Uint8Array, metric: unknown) => number, metric?: string): void =>
+  const define = (
+    name: string,
+    work: (a: Uint8Array, b: Uint8Array, metric: unknown) => number,
+    metric?: string,
+  ): void =>
     db.function(name, { ...pure, varargs: true }, (...given: unknown[]) => {
       const most = metric === undefined ? 3 : 2;
       if (given.length < 2 || given.length > most)
-        throw makeError('ERR_ARG_RANGE', `${name} takes two vectors${most === 3 ? ' and a metric' : ''}`);
+        throw makeError(
+          'ERR_ARG_RANGE',
+          `${name} takes two vectors${most === 3 ? ' and a metric' : ''}`,
+        );
       const a = refs.resolve(given[0]);
       const b = refs.resolve(given[1]);
       if (a === undefined || b === undefined) return null;
@@ -57,9 +66,13 @@ function prepareConnection(db: Connection, request: SqlRequest, read: ReadVector
       return Number.isNaN(distance) ? null : distance;
     });
   define('DISTANCE', distanceOf);
-  define('DOT_PRODUCT', distanceOf, 'dot');
-  db.function('fold_path', pure, (path: unknown) => (path === null ? null : foldPath(String(path))));
-  db.exec(`PRAGMA temp_store=MEMORY; PRAGMA hard_heap_limit=${HEAP_BYTES}; PRAGMA cache_size=-65536`);
+  define('DOT_PRODUCT', (a, b, metric) => -distanceOf(a, b, metric), 'dot');
+  db.function('fold_path', pure, (path: unknown) =>
+    path === null ? null : foldPath(String(path)),
+  );
+  db.exec(
+    `PRAGMA temp_store=MEMORY; PRAGMA hard_heap_limit=${HEAP_BYTES}; PRAGMA cache_size=-65536`,
+  );
   fill(db, '__candidates', request.candidates, undefined);
   request.nearest.forEach(({ ids, distances }, i) => fill(db, `__nearest_${i}`, ids, distances));
   db.exec(viewsOf(version, request.candidates === undefined ? undefined : 'files'));
@@ -67,7 +80,12 @@ function prepareConnection(db: Connection, request: SqlRequest, read: ReadVector
   authorize(db);
 }
 
-function fill(db: Connection, table: string, ids: Float64Array | undefined, distances: Float32Array | undefined): void {
+function fill(
+  db: Connection,
+  table: string,
+  ids: Float64Array | undefined,
+  distances: Float32Array | undefined,
+): void {
   if (ids === undefined) return;
   db.exec(`CREATE TEMP TABLE ${table} (rank INTEGER PRIMARY KEY, id INTEGER, distance REAL)`);
   const insert = db.prepare(`INSERT INTO ${table} VALUES (?, ?, ?)`);
@@ -108,14 +126,17 @@ function answer(db: Connection, request: SqlRequest): SqlAnswer {
   const bound = params.map((value, place) =>
     vectorPlaces.includes(place) ? -1 - place : typeof value === 'boolean' ? Number(value) : value,
   );
-  const statement = (fastSql === undefined ? undefined : prepared(db, fastSql)) ?? (db.prepare(sql) as Cursor);
-  const columns = statement.columns?.().map(({ name }) => name);
+  const statement =
+    (fastSql === undefined ? undefined : prepared(db, fastSql)) ?? (db.prepare(sql) as Cursor);
+  // A reference is no column of an answer.
+  const shown = (all: readonly string[]): string[] => all.filter((name) => !name.startsWith('__'));
+  const columns = statement.columns && shown(statement.columns().map(({ name }) => name));
   const rows: SqlValue[][] = [];
   let names = columns;
   let isTruncated = false;
   let bytes = 0;
   for (const row of statement.iterate(...bound)) {
-    names ??= Object.keys(row);
+    names ??= shown(Object.keys(row));
     if (rows.length >= limit) {
       isTruncated = true;
       break;
@@ -123,7 +144,10 @@ function answer(db: Connection, request: SqlRequest): SqlAnswer {
     const values = names.map((name) => row[name] ?? null);
     bytes += values.reduce((sum: number, value) => sum + sizeOf(value), 0);
     if (bytes > RESULT_BYTES)
-      throw makeError('ERR_NO_MEMORY', `the result takes more than ${RESULT_BYTES >> 20} MB: ask for fewer rows or columns`);
+      throw makeError(
+        'ERR_NO_MEMORY',
+        `the result takes more than ${RESULT_BYTES >> 20} MB: ask for fewer rows or columns`,
+      );
     rows.push(values);
   }
   return { columns: names ?? [], rows, isTruncated };

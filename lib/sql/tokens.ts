@@ -33,7 +33,7 @@ export function tokensOf(sql: string): Token[] {
     );
   }
   const tokens: Token[] = [];
-  for (let at = 0; at < sql.length; ) {
+  for (let at = 0; at < sql.length;) {
     const [kind, raw] = next(sql, at);
     if (kind !== 'blank') {
       if (kind === 'mark' && /["'`[]/.test(raw))

@@ -18,7 +18,11 @@ export const VECTOR_COLUMNS: ReadonlySet<string> = new Set([
 export const SQL_METRICS = ['cosine', 'euclidean', 'dot'] as const;
 
 /** Reads vectors of files from `first` on, in the order of their ids. */
-export type ReadVectors = (which: number, first: number, limit: number) => Iterable<{ id: number; bytes: Uint8Array }>;
+export type ReadVectors = (
+  which: number,
+  first: number,
+  limit: number,
+) => Iterable<{ id: number; bytes: Uint8Array }>;
 
 /** A scan asks for one after another. */
 const READ_AHEAD = 64;
@@ -43,7 +47,10 @@ export class VectorRefs {
     }
     if (value instanceof Uint8Array) return value;
     if (typeof value === 'string') return bytesOfJson(value);
-    throw makeError('ERR_ARG_TYPE', 'DISTANCE: a vector is a vector column, a parameter or a JSON array');
+    throw makeError(
+      'ERR_ARG_TYPE',
+      'DISTANCE: a vector is a vector column, a parameter or a JSON array',
+    );
   }
 
   private load(ref: number): Uint8Array | undefined {
@@ -82,8 +89,16 @@ export const bytesOf = (vector: Float32Array): Uint8Array =>
 export function distanceOf(a: Uint8Array, b: Uint8Array, metric: unknown): number {
   const number = SQL_METRICS.indexOf(metric as 'cosine');
   if (number < 0)
-    throw makeError('ERR_ARG_RANGE', `DISTANCE: the metric is one of ${SQL_METRICS.join(', ')}, received ${String(metric)}`);
+    throw makeError(
+      'ERR_ARG_RANGE',
+      `DISTANCE: the metric is one of ${SQL_METRICS.join(', ')}, received ${String(metric)}`,
+    );
   if (a.byteLength !== b.byteLength || a.byteLength % 4 !== 0 || a.byteLength === 0)
-    throw makeError('ERR_DIM_MISMATCH', `DISTANCE: vectors of ${a.byteLength / 4} and ${b.byteLength / 4} values`);
-  return native().pairDistance(a, b, number);
+    throw makeError(
+      'ERR_DIM_MISMATCH',
+      `DISTANCE: vectors of ${a.byteLength / 4} and ${b.byteLength / 4} values`,
+    );
+  const value = native().pairDistance(a, b, number);
+  // A distance is smaller for what is closer.
+  return metric === 'dot' ? -value : value;
 }
