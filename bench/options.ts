@@ -19,6 +19,7 @@ export const SUITES = [
   'loop',
   'overhead',
   'service',
+  'exr',
   'query',
 ] as const;
 export type SuiteName = (typeof SUITES)[number];

@@ -17,6 +17,7 @@ const LOADERS: Readonly<Record<SuiteName, () => Promise<Suite>>> = {
   loop: async () => (await import('./suites/loop.js')).loopSuite,
   overhead: async () => (await import('./suites/overhead.js')).overheadSuite,
   service: async () => (await import('./suites/service.js')).serviceSuite,
+  exr: async () => (await import('./suites/exr.js')).exrSuite,
   query: async () => (await import('./suites/query.js')).querySuite,
 };
 

@@ -39,6 +39,32 @@ export {
   type OpenServiceOptions,
   type Picture,
 } from './service';
+export {
+  computeChannelFingerprint,
+  computeMetadataEmbedding,
+  inspectExr,
+  INSPECTOR_VERSION,
+  parseExrHeader,
+  SCHEMA_VERSION,
+  type ChannelLike,
+  type ExrAttribute,
+  type ExrBox,
+  type ExrChannel,
+  type ExrChannelType,
+  type ExrEmbeddingOptions,
+  type ExrEmbeddingVersion,
+  type ExrFileFacts,
+  type ExrLimits,
+  type ExrNumber,
+  type ExrPart,
+  type ExrPayload,
+  type ExrTiles,
+  type ExrValue,
+  type InspectExrOptions,
+  type ParseExrOptions,
+  type PartLike,
+  type PayloadLike,
+} from './exr';
 export type { RawPixels } from './media';
 export {
   DiskCache,

@@ -29,7 +29,7 @@ const SECTIONS = [
 
 const LABELS = { returns: 'Returns', throws: 'Throws' };
 
-const program = ts.createProgram([entry('index'), entry('engine')], {
+const program = ts.createProgram([entry('index'), entry('engine'), entry('server/index')], {
   module: ts.ModuleKind.Node16,
   moduleResolution: ts.ModuleResolutionKind.Node16,
   skipLibCheck: true,
@@ -96,6 +96,7 @@ function section(title, names, all) {
 
 const engine = exportsOf('engine');
 const all = exportsOf('index');
+const server = exportsOf('server/index');
 // The entries have different types named `SearchOptions`.
 const rest = new Set([...all.keys()].filter((name) => all.get(name)[0] !== engine.get(name)?.[0]));
 const text = [HEAD];
@@ -108,6 +109,7 @@ for (const [title, folder] of SECTIONS) {
   text.push(section(`${title} (\`sightline\`)`, names, all));
 }
 text.push(
+  section('Server in a program (`sightline/server`)', server.keys(), server),
   section('Vector engine (`sightline/engine`, also in `sightline`)', engine.keys(), engine),
 );
 

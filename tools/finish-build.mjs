@@ -3,6 +3,7 @@
 // itself, because `import sightline from 'sightline'` type-checks with `esModuleInterop`.
 import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
@@ -11,14 +12,22 @@ const dist = fileURLToPath(new URL('../dist/lib/', import.meta.url));
 /** Marks added text: `tsc --incremental` does not rewrite unchanged files. */
 const MARK = '// The module itself, by tools/finish-build.mjs.';
 
-for (const name of ['index', 'engine']) {
-  const file = `${dist}${name}`;
+/** Files of dist/lib, and the names under which `exports` of package.json gives them. */
+const ENTRIES = [
+  ['index', 'sightline'],
+  ['engine', 'sightline/engine'],
+  ['server/index', 'sightline/server'],
+];
+
+for (const [entry, specifier] of ENTRIES) {
+  const file = `${dist}${entry}`;
+  const name = path.basename(entry);
   if (!existsSync(`${file}.js`)) continue;
   const names = Object.keys(require(`${file}.js`)).filter((key) => key !== 'default');
   append(`${file}.js`, `Object.defineProperty(exports, 'default', { value: module.exports });`);
   append(`${file}.d.ts`, `declare const self: typeof import('./${name}');\nexport default self;`);
   const body = names.map((key) => `export const ${key} = cjs.${key};`).join('\n');
-  writeFileSync(`${file}.mjs`, `${door(name)}export default cjs;\n${body}\n`);
+  writeFileSync(`${file}.mjs`, `${door(entry, specifier)}export default cjs;\n${body}\n`);
   writeFileSync(
     `${file}.d.mts`,
     `import * as cjs from './${name}.js';\nexport * from './${name}.js';\nexport default cjs;\n`,
@@ -30,16 +39,15 @@ if (existsSync(`${dist}cli/main.js`)) chmodSync(`${dist}cli/main.js`, 0o755);
  * Not `import cjs from './index.js'`: a bundler would follow it and produce an ES module that cannot
  * `require`. Instead the package is resolved at run time, beside this file or, from a bundle, by its name.
  */
-function door(name) {
-  const specifier = name === 'index' ? 'sightline' : `sightline/${name}`;
+function door(entry, specifier) {
   return `import { createRequire } from 'node:module';
 // A CommonJS bundle has __filename instead of import.meta.url.
 const here = import.meta.url ?? (typeof __filename === 'string' ? __filename : process.argv[1]);
 const load = createRequire(here);
 function open() {
-  if (here.endsWith('/dist/lib/${name}.mjs')) {
+  if (here.endsWith('/dist/lib/${entry}.mjs')) {
     try {
-      return load('./${name}.js');
+      return load('./${path.basename(entry)}.js');
     } catch (error) {
       // Some bundlers store the path at build time.
       if (error.code !== 'MODULE_NOT_FOUND') throw error;

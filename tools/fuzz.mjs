@@ -30,7 +30,7 @@ export function missing() {
 
 function build(target, source) {
   const folder = path.join(source, 'build/fuzz');
-  const options = ['-DCMAKE_CXX_COMPILER=clang++', '-DSIGHTLINE_FUZZ=ON'];
+  const options = ['-DCMAKE_CXX_COMPILER=clang++', '-DSIGHTLINE_FUZZ=ON', '-DSIGHTLINE_UNITY=ON'];
   const type = '-DCMAKE_BUILD_TYPE=RelWithDebInfo';
   for (const command of [
     ['-S', source, '-B', folder, ...options, type],

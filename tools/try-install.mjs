@@ -3,10 +3,10 @@
 //   node tools/try-install.mjs              every package manager on every Node below; minutes, needs the registry
 //   node tools/try-install.mjs --short      the npm of this machine on this Node; for CI, about a minute
 //   --nodes=/opt/node22/.../bin/node,...    more Nodes than the one that runs this
-//   --ways=npm@10,pnpm@10                   some of the managers only
+//   --ways=npm@10,pnpm@10                   some of the managers only; `compiled`: binaries deleted, as README says
 //   --packed=FOLDER                         tarballs of tools/pack.mjs; packed anew if absent
 //
-// Each way has an empty project, an empty home, caches of its own, and a PATH without compiler, make and Python.
+// `compiled` is the one way with a compiler on the PATH. Each way has an empty project, an empty home, caches of its own, and a PATH without compiler, make and Python.
 // It ends with 1 if anything failed, and prints a table of sizes and times.
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -174,6 +174,51 @@ async function serve(project, env) {
   }
 }
 
+/** No binary fits: README's two commands make one. Without the portable engine, which would hide a failure. */
+function compile(name, tarball, node, manager) {
+  const home = mkdtempSync(path.join(scratch, 'home-'));
+  const project = mkdtempSync(path.join(scratch, 'compiled-'));
+  const env = { ...process.env, NODE: node, HOME: home, npm_config_cache: manager.cache };
+  env.PATH = `${path.dirname(node)}:${env.PATH}`;
+  const npmCli = path.join(manager.modules, WAYS['npm@11'].program);
+  const npmRun = (what, ...words) => must(what, node, [npmCli, ...words], { cwd: project, env });
+  writeFileSync(path.join(project, 'package.json'), '{ "name": "stranger", "private": true }\n');
+  npmRun(`installing ${name}`, 'install', '--no-audit', '--no-fund', `file:${tarball}`);
+  const folder = path.join(project, 'node_modules', name);
+  rmSync(path.join(folder, 'prebuilds'), { recursive: true });
+  writeFileSync(
+    path.join(project, 'without.cjs'),
+    `require('${name === 'sightline' ? 'sightline/engine' : name}').VectorIndex.create({ dim: 2 })`,
+  );
+  const without = spawnSync(node, ['without.cjs'], { cwd: project, env, encoding: 'utf8' });
+  const commands = [
+    'npm install --no-save node-addon-api node-api-headers',
+    `node node_modules/${name}/tools/build-native.mjs`,
+  ];
+  for (const command of commands)
+    if (!without.stderr.includes(command))
+      throw new Failure(`without a binary the error does not name "${command}": ${without.stderr}`);
+  const started = performance.now();
+  npmRun('the headers', ...commands[0].split(' ').slice(1), '--no-audit', '--no-fund');
+  must(commands[1], node, commands[1].split(' ').slice(1), { cwd: project, env });
+  const seconds = (performance.now() - started) / 1000;
+  useEngine(name === 'sightline' ? 'sightline/engine' : name, project, env);
+  return seconds;
+}
+
+/** @returns the row of the table. The headers differ between Nodes, the packages only in their name. */
+function tryCompiled(way, node, { tarballs, manager }) {
+  const isOwn = node === process.execPath;
+  const seconds = isOwn
+    ? compile('sightline', tarballs.whole, node, manager)
+    : compile('sightline-engine', tarballs.engine, node, manager);
+  return {
+    way,
+    node: must('node', node, ['--version'], {}).trim(),
+    'compile s': seconds.toFixed(1),
+  };
+}
+
 /** @returns the row of the table */
 async function tryWay(way, node, { tarballs, manager, pictures, setupDir }) {
   const { program, add, isBerry } = WAYS[way] ?? WAYS['npm@11'];
@@ -303,7 +348,7 @@ const tarballs = tarballsOf();
 const npm = ownNpm();
 const cache = spawnSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8' }).stdout.trim();
 const nodes = [process.execPath, ...(option('nodes')?.split(',').filter(Boolean) ?? [])];
-const ways = isShort ? ['npm'] : (option('ways')?.split(',') ?? Object.keys(WAYS));
+const ways = isShort ? ['npm'] : (option('ways')?.split(',') ?? [...Object.keys(WAYS), 'compiled']);
 const rows = [];
 let failed = 0;
 for (const node of nodes) {
@@ -316,13 +361,12 @@ for (const node of nodes) {
   for (const way of ways) {
     if (line < (WAYS[way]?.least ?? 0)) continue;
     try {
-      const modules = isShort ? path.resolve(npm, '../../..') : fetchManager(way);
-      const row = await tryWay(way, node, {
-        tarballs,
-        pictures,
-        setupDir,
-        manager: { npm, modules, cache },
-      });
+      const modules = isShort
+        ? path.resolve(npm, '../../..')
+        : fetchManager(way === 'compiled' ? 'npm@11' : way);
+      const tryIt = way === 'compiled' ? tryCompiled : tryWay;
+      const manager = { npm, modules, cache };
+      const row = await tryIt(way, node, { tarballs, pictures, setupDir, manager });
       rows.push(row);
       console.log(`ok   ${way} on ${row.node}`);
     } catch (error) {

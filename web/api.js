@@ -1,4 +1,5 @@
 // Requests to the server. A failure is an ApiError with the server's code and message.
+import { at } from './dom.js';
 
 export class ApiError extends Error {
   constructor(status, code, message) {
@@ -11,7 +12,7 @@ export class ApiError extends Error {
 async function ask(path, options) {
   let response;
   try {
-    response = await fetch(path, { headers: { accept: 'application/json' }, ...options });
+    response = await fetch(at(path), { headers: { accept: 'application/json' }, ...options });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new ApiError(

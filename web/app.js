@@ -2,7 +2,7 @@
 // and the server's answer; the other modules do not import each other's state.
 
 import { ApiError, health as askHealth, search } from './api.js';
-import { byId, el } from './dom.js';
+import { at, byId, el } from './dom.js';
 import { count } from './format.js';
 import { Grid } from './grid.js';
 import { listenToKeys } from './keys.js';
@@ -314,7 +314,9 @@ function showControls() {
   const blob = state.image === '' ? undefined : pictureOf(state.image);
   if (blob !== undefined) drawPicture(blob, canvas).catch(() => undefined);
   chip.append(
-    state.like === undefined ? canvas : el('img', { src: `/frame/${state.like}?w=96`, alt: '' }),
+    state.like === undefined
+      ? canvas
+      : el('img', { src: at(`/frame/${state.like}?w=96`), alt: '' }),
     el('span', { text: state.like === undefined ? 'Your picture' : 'Similar frames' }),
     el('button', {
       type: 'button',

@@ -1,5 +1,13 @@
 // Builds elements. Text is set with textContent, so markup cannot be injected.
 
+/**
+ * An address of the server, for the page: the page may lie below a folder of its host, where a program or a
+ * proxy has put the server.
+ *
+ * @param {string} address  as the server names it, from its own root: `/frame/1`
+ */
+export const at = (address) => `.${address}`;
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**

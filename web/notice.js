@@ -57,7 +57,7 @@ export function notices(place, handlers) {
       const frames = health?.frames === undefined ? '' : count(health.frames, 'searchable frame');
       show(
         'start',
-        el('img', { src: '/icon.svg', alt: '', width: 76, height: 76 }),
+        el('img', { src: './icon.svg', alt: '', width: 76, height: 76 }),
         el('h2', { text: 'Find the moment' }),
         el('p', {
           text: 'Say what it looks like, or paste, drop or choose a picture that resembles it. Nothing leaves this machine.',

@@ -1,6 +1,6 @@
 // What the large view says of a result, and what can be done with it.
 
-import { el, icon } from './dom.js';
+import { at, el, icon } from './dom.js';
 import { bytes, count, day, exactClock, fileName, similarity, wholePath } from './format.js';
 import { videoAddress } from './stage.js';
 
@@ -92,7 +92,7 @@ function actions(hit, isVideo, original, run, root) {
       : undefined,
     el('a', {
       class: 'action',
-      href: `${hit.media_url}?download=1`,
+      href: at(`${hit.media_url}?download=1`),
       download: '',
       text: 'Download',
       title: wholePath(hit.media_path, root),
@@ -120,7 +120,7 @@ export function moments(hit, shown, onMoment) {
           'aria-current': isShown ? 'true' : undefined,
           on: { click: () => onMoment(moment.frame_id) },
         },
-        el('img', { src: `${moment.frame_url}?w=160`, alt: '', loading: 'lazy' }),
+        el('img', { src: at(`${moment.frame_url}?w=160`), alt: '', loading: 'lazy' }),
         el('span', { text: exactClock(moment.timestamp), 'aria-hidden': 'true' }),
       );
     }),

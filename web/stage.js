@@ -1,6 +1,6 @@
 // What the large view shows: a frame, its original, or the playing video.
 
-import { el } from './dom.js';
+import { at, el } from './dom.js';
 import { describe } from './format.js';
 import { Zoom } from './zoom.js';
 
@@ -20,7 +20,7 @@ export class Stage {
     this.hit = hit;
     this.original = '';
     const image = el('img', {
-      src: hit.frame_url,
+      src: at(hit.frame_url),
       alt: describe(hit),
       width: hit.width,
       height: hit.height,
@@ -57,7 +57,7 @@ export class Stage {
     image.addEventListener('error', () => {
       if (isCurrent()) this.#say('failed');
     });
-    image.src = hit.media_url;
+    image.src = at(hit.media_url);
   }
 
   /** Plays the video from the moment shown, or pauses and goes on. */
@@ -72,7 +72,7 @@ export class Stage {
     }
     const video = el('video', {
       src: videoAddress(hit),
-      poster: hit.frame_url,
+      poster: at(hit.frame_url),
       controls: true,
       playsInline: true,
       preload: 'auto',
@@ -83,7 +83,7 @@ export class Stage {
     video.addEventListener('error', () => {
       const gone = el('p', { class: 'trouble', role: 'alert' });
       gone.textContent = 'This browser cannot play the file. Its frame is shown instead.';
-      video.replaceWith(el('img', { src: hit.frame_url, alt: describe(hit) }), gone);
+      video.replaceWith(el('img', { src: at(hit.frame_url), alt: describe(hit) }), gone);
     });
     this.zoom.attach(undefined);
     this.node.replaceChildren(video);
@@ -111,4 +111,5 @@ export class Stage {
 }
 
 /** The video at the hit's moment. */
-export const videoAddress = (hit) => `/video/${hit.video_id}#t=${Number(hit.timestamp.toFixed(3))}`;
+export const videoAddress = (hit) =>
+  at(`/video/${hit.video_id}#t=${Number(hit.timestamp.toFixed(3))}`);

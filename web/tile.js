@@ -1,6 +1,6 @@
 // One result in the grid.
 
-import { el, icon } from './dom.js';
+import { at, el, icon } from './dom.js';
 import { clock, fileName, nameParts, similarity } from './format.js';
 
 const PLAY = 'M6 4.5v11l9-5.5z';
@@ -88,6 +88,6 @@ export function placeTile(item, box, hit) {
   item.hitFrame.style.height = `${box.height.toFixed(1)}px`;
   // Only two sizes, so that resizing the window is served from the browser's cache.
   const isSmall = Math.max(box.width, box.height) * devicePixelRatio <= 256;
-  const source = isSmall ? `${hit.frame_url}?w=256` : hit.frame_url;
+  const source = at(isSmall ? `${hit.frame_url}?w=256` : hit.frame_url);
   if (item.hitImage.getAttribute('src') !== source) item.hitImage.src = source;
 }

@@ -28,6 +28,11 @@ function nameIn(root: string): string | undefined {
 /** The name under which this code is installed. */
 export const packageName = (): string => nameIn(PACKAGE_ROOT) ?? NAMES[0];
 
+/** How to get a binary that fits where none was published; `tools/try-install.mjs` runs these commands. */
+export const compileRemedy = (): string =>
+  'compile it (C++20): in a project "npm install --no-save node-addon-api node-api-headers", then ' +
+  `"node node_modules/${packageName()}/tools/build-native.mjs"; in a checkout "npm run build:native"`;
+
 let bundled: boolean | undefined;
 
 /** True when a bundler has moved this code out of its package. */

@@ -15,6 +15,7 @@ export const VERBS = [
   'models',
   'embed',
   'demo',
+  'exr',
   'bench',
   'config',
 ] as const;

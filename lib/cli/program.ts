@@ -4,6 +4,7 @@
  */
 import { Argument, Command, Option } from 'commander';
 import type { ExitCode } from './exit-codes';
+import { declareExr, type DeclareVerb } from './exr-commands';
 import { printableLines } from './output/format';
 import { Io } from './output/io';
 import { ROW_FORMATS } from './output/row-formats';
@@ -13,8 +14,6 @@ import type { Flags } from './session';
 export interface ProgramResult {
   exitCode: ExitCode;
 }
-
-type Action = (words: readonly string[], flags: Flags, io: Io) => Promise<ExitCode>;
 
 const RESAMPLE_HELP = 'sample files again that were indexed with other sampling options';
 
@@ -40,8 +39,8 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .configureOutput({ writeErr: (text) => process.stderr.write(printableLines(text)) })
     .showSuggestionAfterError();
 
-  const verb = (name: string, description: string, action: Action): Command => {
-    const command = program
+  const verb: DeclareVerb = (name, description, action, parent = program) => {
+    const command = parent
       .command(name)
       .description(description)
       .option('--json', 'one JSON document on stdout')
@@ -109,6 +108,11 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option(
       '--allow-host <name>',
       'answer to this name too, for example of a proxy; may be repeated',
+      collect,
+    )
+    .option(
+      '--trust-proxy <address>',
+      'believe X-Forwarded-For of this address or network; may be repeated',
       collect,
     )
     .option('--cors-origin <origin>', 'pages of this origin may ask; may be repeated', collect)
@@ -196,6 +200,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <number>', 'port to listen on (default: 8000, or the next free one)')
     .option('--no-serve', 'exit after the searches');
+  declareExr(program, verb);
   const config = verb('config', 'print the settings in force', async (w, f, io) =>
     (await import('./verbs/config.js')).runConfigVerb(w, f, io),
   )

@@ -1,5 +1,5 @@
 /** Parsers of settings: text from flags and environment, or typed values from the file. */
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { asTruth } from '../base/environment';
 import { messageOf } from '../base/errors';
 import { parsePattern, splitPatterns } from '../base/patterns';
@@ -64,6 +64,21 @@ export function hostNames(value: unknown): readonly string[] {
   if (names.some((name) => !/^([a-z0-9_-]+\.)*[a-z0-9_-]+\.?$/.test(name) && !isIPv6(name)))
     throw new Expected('host names such as photos.example, without scheme and port');
   return names;
+}
+
+/** `10.0.0.1`, `10.0.0.0/8`, `fd00::/8`; not `/0`, which is everybody. */
+export function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : 0;
+  const length = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : 0;
+  return more.length === 0 && length >= 1 && length <= most;
+}
+
+export function networks(value: unknown): readonly string[] {
+  const addresses = listOf(value);
+  if (!addresses.every(isNetwork))
+    throw new Expected('addresses or networks such as 127.0.0.1 or 10.0.0.0/8');
+  return addresses;
 }
 
 export function origins(value: unknown): readonly string[] {

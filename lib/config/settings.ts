@@ -7,6 +7,7 @@ import {
   globs,
   hostNames,
   integer,
+  networks,
   number,
   oneOf,
   origins,
@@ -56,6 +57,8 @@ export interface Settings {
   readonly token: string | undefined;
   /** Further host names that the server answers to. */
   readonly allowHost: readonly string[];
+  /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
+  readonly trustProxy: readonly string[];
   /** Origins of other sites whose pages may ask the server. */
   readonly corsOrigin: readonly string[];
   /** Seconds between two looks of `serve` at the folder; 0: one look only. */
@@ -203,6 +206,12 @@ export const ROWS: { readonly [Name in SettingName]: SettingRow<Settings[Name]> 
     env: ['SIGHTLINE_ALLOW_HOST'],
     default: [],
     parse: hostNames,
+  },
+  trustProxy: {
+    flag: '--trust-proxy',
+    env: ['SIGHTLINE_TRUST_PROXY'],
+    default: [],
+    parse: networks,
   },
   corsOrigin: {
     flag: '--cors-origin',

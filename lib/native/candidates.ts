@@ -21,6 +21,10 @@ export function candidatesIn(root: string): string[] {
   ].filter((file) => existsSync(file));
 }
 
+/** The portable engine's module in a package or a checkout. */
+export const wasmFileOf = (root: string): string =>
+  path.join(root, 'prebuilds', 'wasm32', 'sightline.wasm');
+
 /** For code in a bundle: the addon's file, copied beside it. */
 export function besideBundle(): string[] {
   const folders = [__dirname, path.dirname(process.argv[1] ?? '')];

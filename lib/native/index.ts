@@ -5,19 +5,18 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { isMainThread } from 'node:worker_threads';
 import { codeOfNativeStatus, isError, makeError, messageOf } from '../base/errors';
 import {
   BUNDLE_REMEDY,
+  compileRemedy,
   installedRoot,
   isBundled,
-  packageName,
   PACKAGE_ROOT,
 } from '../base/package-root';
 import { VERSION } from '../base/version';
 import type { NativeBinding } from './binding';
-import { besideBundle, candidatesIn, misfitOf } from './candidates';
-import { loadWasm, wasmFileOf } from './wasm';
+import { besideBundle, candidatesIn, misfitOf, wasmFileOf } from './candidates';
+import type * as Portable from './wasm';
 
 export type {
   NativeBatch,
@@ -38,6 +37,7 @@ let loaded: NativeBinding | undefined;
 export function native(): NativeBinding {
   if (loaded === undefined) {
     const binding = load();
+    const { isMainThread } = process.getBuiltinModule('node:worker_threads');
     // In a worker this event is of the worker's end, and the process goes on.
     if (isMainThread) process.once('exit', () => binding.endProcess());
     loaded = binding;
@@ -78,9 +78,7 @@ function requireBinary(file: string): NativeBinding {
   return holder.exports as NativeBinding;
 }
 
-const remedy = (): string =>
-  `reinstall the package for this system, or compile it (C++20): "npm run build:native" in a checkout, ` +
-  `"node node_modules/${packageName()}/tools/build-native.mjs" in a project`;
+const remedy = (): string => `reinstall the package for this system, or ${compileRemedy()}`;
 
 let portableBecause: string | undefined;
 
@@ -88,6 +86,9 @@ let portableBecause: string | undefined;
 export const whyPortable = (): string | undefined => portableBecause;
 
 function portable(file: string, reason: string): NativeBinding {
+  // Where the binary loads, none of this is needed.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { loadWasm } = require('./wasm') as typeof Portable;
   const binding = ofVersion(loadWasm(file));
   portableBecause = reason;
   return binding;

@@ -4,7 +4,9 @@ import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isError, isLibraryError, makeError, type ErrorCode } from '../base/errors';
+import { outOfRange } from '../base/options';
 import type { Library } from '../library/types';
+import { isNetwork } from '../config/parsers';
 import { EmbeddingService } from '../service';
 import { isLoopbackBind } from './guards/access';
 import { watchBodies } from './guards/body-progress';
@@ -39,6 +41,11 @@ export interface ServerOptions {
   readonly allowedHosts?: readonly string[];
   /** Origins of other sites whose pages may ask, for example `https://app.example`; default: none. */
   readonly corsOrigins?: readonly string[];
+  /**
+   * Addresses and networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed; default: none.
+   * Clients that send wrong tokens are then told apart.
+   */
+  readonly trustedProxies?: readonly string[];
   /** What to say of a sync that the caller runs behind the server. */
   readonly sync?: () => SyncState;
   /** Secret that clients must send, at least 16 characters; undefined: none. */
@@ -46,6 +53,12 @@ export interface ServerOptions {
   /** Receives log entries; default: none. */
   readonly log?: Log;
   readonly limits?: Partial<ServerLimits>;
+}
+
+/** A program that answers requests by this server, and listens itself. */
+export interface HostProgram {
+  /** Where it has put the server; empty: at its root, or unknown. */
+  readonly prefix: string;
 }
 
 /**
@@ -57,6 +70,7 @@ export interface ServerOptions {
 export function createServer(
   served: Library | EmbeddingService,
   options: ServerOptions = {},
+  host?: HostProgram,
 ): FastifyInstance {
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const library = served instanceof EmbeddingService ? undefined : served;
@@ -101,7 +115,7 @@ export function createServer(
   const app = fastify({
     logger: false,
     genReqId: () => randomUUID(),
-    trustProxy: false,
+    trustProxy: proxiesOf(options.trustedProxies ?? []),
     bodyLimit: limits.jsonBytes,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
@@ -209,6 +223,7 @@ export function createServer(
           cookie: { type: 'apiKey', in: 'cookie', name: COOKIE_NAME, description: 'See /session' },
         },
       },
+      ...(host === undefined || host.prefix === '' ? {} : { servers: [{ url: host.prefix }] }),
       // Any of them; none where the server has no token.
       security: [{}, { bearer: [] }, { header: [] }, { cookie: [] }],
     },
@@ -220,7 +235,11 @@ export function createServer(
     probeRoutes(routes, context);
     if (library === undefined) return;
     const searches = new Gate(limits.activeSearches, limits.queuedSearches);
-    const isLocal = isLoopbackBind(options.host ?? '127.0.0.1') && !options.allowedHosts?.length;
+    const isLocal =
+      host === undefined &&
+      isLoopbackBind(options.host ?? '127.0.0.1') &&
+      !options.allowedHosts?.length &&
+      !options.trustedProxies?.length;
     const sync = options.sync ?? ((): SyncState => NO_SYNC);
     const whole: ServerContext = { ...context, library, searches, sync, isLocal };
     healthRoutes(routes, whole);
@@ -230,6 +249,14 @@ export function createServer(
     pageRoutes(routes, whole);
   });
   return app;
+}
+
+/** @throws ERR_ARG_RANGE for what is neither an address nor a network: believing anybody would end the count */
+function proxiesOf(addresses: readonly string[]): string[] | false {
+  const wrong = addresses.find((address) => !isNetwork(address));
+  if (wrong !== undefined)
+    throw outOfRange('trustedProxies', 'addresses or networks such as 10.0.0.0/8', wrong);
+  return addresses.length === 0 ? false : [...addresses];
 }
 
 /** Self-explanatory errors; a stack in the log would add nothing. */

@@ -7,14 +7,10 @@ import { checkCompact, compact } from './write/compact';
 import { checkSetMetadata, setMetadata } from './write/set-metadata';
 import { assertOpen, assertWritable, inBackground, rethrow, type IndexCore } from './core';
 import { verify } from './figures';
-import { addFile, checkAddFile, type AddFileOptions } from './files/add-file';
-import {
-  checkExport,
-  exportFile,
-  type ExportOptions,
-  type ExportReport,
-} from './files/export-file';
-import { importIndex, type ImportOptions } from './files/indexes/import-index';
+import type { AddFileOptions } from './files/add-file';
+import type { ExportOptions, ExportReport } from './files/export-file';
+import type { ImportOptions } from './files/indexes/import-index';
+import type * as FileVerbs from './file-verbs';
 import { IndexReader } from './index-reader';
 import { createCore, keepTuning, openCore, openOrCreateCore } from './open-core';
 import { knownIds, rollBack } from './rows';
@@ -41,6 +37,10 @@ import { checkWarm, warm, type WarmOptions } from './warm';
 import { WriteQueue } from './write/write-queue';
 
 const NO_OPTIONS = {};
+
+/** Loaded when asked for: seven files that most programs never use. At once, as writers queue in the order of the calls. */
+// eslint-disable-next-line @typescript-eslint/no-require-imports
+const fileVerbs = (): typeof FileVerbs => require('./file-verbs') as typeof FileVerbs;
 
 /**
  * Vectors with keys and metadata, searched by a graph (HNSW) or a linear scan, in a folder or in memory.
@@ -121,7 +121,7 @@ export class VectorIndex<K extends Key = number> extends IndexReader<K> implemen
    *   ERR_IO. Nothing is left behind then.
    */
   static importFrom(file: string, options: ImportOptions = NO_OPTIONS): Promise<VectorIndex> {
-    return importIndex(VectorIndex, file, options);
+    return fileVerbs().importIndex(VectorIndex, file, options);
   }
 
   /** True once `close()` was called. */
@@ -161,6 +161,7 @@ export class VectorIndex<K extends Key = number> extends IndexReader<K> implemen
     options: AddFileOptions = NO_OPTIONS,
   ): Promise<{ firstRow: number; rows: number }> {
     assertWritable(this.core);
+    const { addFile, checkAddFile } = fileVerbs();
     const job = checkAddFile(file, options);
     return this.queued(() => addFile(this.core, job));
   }
@@ -174,6 +175,7 @@ export class VectorIndex<K extends Key = number> extends IndexReader<K> implemen
    */
   async exportFile(file: string, options: ExportOptions = NO_OPTIONS): Promise<ExportReport> {
     assertOpen(this.core);
+    const { checkExport, exportFile } = fileVerbs();
     const job = checkExport(file, options);
     return this.queued(() => exportFile(this.core, job));
   }

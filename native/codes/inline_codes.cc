@@ -10,7 +10,7 @@ namespace {
 
 // Groups of 4 values are processed in pairs.
 constexpr size_t kMultiple = 8;
-constexpr size_t kCentreSample = 4096;
+constexpr size_t kMeanSample = 4096;
 
 void Fetch(const void* at, size_t bytes) {
   for (size_t i = 0; i < bytes; i += kCacheLine) {
@@ -70,7 +70,7 @@ Status InlineCodes::Grow(uint64_t nodes) {
 }
 
 void InlineCodes::Centre(const VectorView& rows) {
-  centre_ = MeanOf(rows, kCentreSample);
+  centre_ = MeanOf(rows, kMeanSample);
   turned_centre_.assign(rotation_.padded(), 0.0f);
   std::copy(centre_.begin(), centre_.end(), turned_centre_.begin());
   rotation_.Apply(turned_centre_.data());

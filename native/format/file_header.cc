@@ -6,6 +6,10 @@
 
 namespace sightline {
 
+Status Corrupt(const std::string& name, const std::string& what) {
+  return Status(StatusCode::kFileCorrupt, name + ": " + what);
+}
+
 void PutFileHeader(const Magic& magic, unsigned char* bytes) {
   std::memcpy(bytes, magic.data(), magic.size());
   PutLe<uint32_t>(bytes, 8, kByteOrder);

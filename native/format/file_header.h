@@ -22,6 +22,9 @@ inline constexpr Magic kGraphMagic = {0x89, 'S', 'L', 'G', '\r', '\n', 0x1a, '\n
 
 using Uuid = std::array<unsigned char, 16>;
 
+// kFileCorrupt, about the file `name`.
+Status Corrupt(const std::string& name, const std::string& what);
+
 // Fills bytes 0..39 of a zeroed header.
 void PutFileHeader(const Magic& magic, unsigned char* bytes);
 

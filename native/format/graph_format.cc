@@ -14,10 +14,6 @@ constexpr size_t kCrcOffset = kGraphBlock - 4;
 
 uint64_t Padded(uint64_t bytes) { return (bytes + kGraphBlock - 1) / kGraphBlock * kGraphBlock; }
 
-Status Corrupt(const std::string& name, const std::string& what) {
-  return Status(StatusCode::kFileCorrupt, name + ": " + what);
-}
-
 }  // namespace
 
 GraphLayout LayoutOf(const GraphHeader& header) {

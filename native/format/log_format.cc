@@ -19,7 +19,7 @@ constexpr uint32_t kLengthMark = uint32_t{1} << 31;
 constexpr uint32_t kRecordMagic = 0x31434c53;
 constexpr unsigned char kPadding = 0xff;
 constexpr size_t kSector = 512;
-constexpr size_t kCrcOffset = 56;
+constexpr size_t kRecordCrcOffset = 56;
 constexpr size_t kHeadCrcOffset = 60;
 constexpr size_t kLabelOffset = 96;
 constexpr size_t kLabelRoom = 256;
@@ -27,10 +27,6 @@ constexpr size_t kCompactionsOffset = kLabelOffset + kLabelRoom;
 constexpr size_t kKeyTypeOffset = kCompactionsOffset + 4;
 constexpr size_t kReservedOffset = kKeyTypeOffset + 4;
 constexpr size_t kHeaderCrcOffset = kLogPage - 4;
-
-Status Corrupt(const std::string& name, const std::string& what) {
-  return Status(StatusCode::kFileCorrupt, name + ": " + what);
-}
 
 uint64_t ExtentsOf(uint64_t rows, uint32_t rows_per_extent) {
   return (rows + rows_per_extent - 1) / rows_per_extent;
@@ -43,7 +39,7 @@ size_t PaddedLength(uint64_t payload) {
 
 uint32_t RecordCrc(const unsigned char* bytes, size_t length) {
   const unsigned char zeros[8] = {};
-  uint32_t crc = Crc32c(bytes, kCrcOffset);
+  uint32_t crc = Crc32c(bytes, kRecordCrcOffset);
   crc = Crc32c(zeros, sizeof(zeros), crc);
   return Crc32c(bytes + kLogRecordHeader, length - kLogRecordHeader, crc);
 }
@@ -188,7 +184,7 @@ std::vector<unsigned char> EncodeRecord(LogRecord* record) {
   }
   if (!payloads.bytes.empty()) std::memcpy(at, payloads.bytes.data(), payloads.bytes.size());
   record->crc = RecordCrc(b, bytes.size());
-  PutLe<uint32_t>(b, kCrcOffset, record->crc);
+  PutLe<uint32_t>(b, kRecordCrcOffset, record->crc);
   PutLe<uint32_t>(b, kHeadCrcOffset, Crc32c(b, kHeadCrcOffset));
   return bytes;
 }
@@ -227,7 +223,7 @@ RecordState DecodeRecord(const unsigned char* b, size_t available, uint32_t rows
   if (GetLe<uint64_t>(b, 16) != expected) return RecordState::kDamaged;
   *length = expected;
   if (expected > available) return RecordState::kTorn;
-  record->crc = GetLe<uint32_t>(b, kCrcOffset);
+  record->crc = GetLe<uint32_t>(b, kRecordCrcOffset);
   if (!CrcMatches(RecordCrc(b, expected), record->crc)) return TornOrDamaged(b, expected);
 
   record->type = static_cast<RecordType>(type);

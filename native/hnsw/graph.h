@@ -25,6 +25,12 @@ inline void StoreLink(uint32_t* link, uint32_t id) { __atomic_store_n(link, id, 
 struct LinkList {
   uint32_t* ids;
   uint32_t capacity;
+  // For who holds the lock of the list: links that others write meanwhile are read with LoadLink.
+  uint32_t Count() const {
+    uint32_t count = 0;
+    while (count < capacity && ids[count] != kNoRow) ++count;
+    return count;
+  }
 };
 
 struct EntryPoint {

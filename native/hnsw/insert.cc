@@ -46,12 +46,6 @@ bool Price(const Space& exact, const float* row, size_t at, size_t end, Estimate
   return true;
 }
 
-uint32_t CountOf(const LinkList& list) {
-  uint32_t count = 0;
-  while (count < list.capacity && list.ids[count] != kNoRow) ++count;
-  return count;
-}
-
 }  // namespace
 
 Walk Inserter::Insert(const Space& space, uint32_t node, Scratch* scratch) {
@@ -185,7 +179,7 @@ bool Inserter::LinkBack(const Space& space, uint32_t from, const Neighbor& to, u
                         Scratch* scratch) {
   const std::lock_guard<std::mutex> lock(LockOf(from));
   const LinkList list = graph_->Links(from, level);
-  const uint32_t count = CountOf(list);
+  const uint32_t count = list.Count();
   for (uint32_t i = 0; i < count; ++i) {
     if (list.ids[i] == to.row) return true;
   }
@@ -229,7 +223,7 @@ void Inserter::Splice(const Space&, uint32_t node, uint32_t nearest) {
   {
     const std::lock_guard<std::mutex> lock(LockOf(nearest));
     const LinkList list = graph_->Links(nearest, 0);
-    const uint32_t count = CountOf(list);
+    const uint32_t count = list.Count();
     const uint32_t place = count < list.capacity ? count : count - 1;
     last = list.ids[place];
     graph_->Touch(nearest);
@@ -239,7 +233,7 @@ void Inserter::Splice(const Space&, uint32_t node, uint32_t nearest) {
   if (last == kNoRow || last == node) return;
   const std::lock_guard<std::mutex> lock(LockOf(node));
   const LinkList list = graph_->Links(node, 0);
-  const uint32_t count = CountOf(list);
+  const uint32_t count = list.Count();
   for (uint32_t i = 0; i < count; ++i) {
     if (list.ids[i] == last) return;
   }

@@ -126,6 +126,25 @@ void FewLinksTo(const Graph& graph, uint32_t nodes, uint32_t few, std::vector<ui
   }
 }
 
+uint32_t StepsToLeave(const Graph& graph, uint32_t node, Scratch* scratch) {
+  const uint32_t nodes = graph.size();
+  SmallSet& seen = scratch->inline_walk.expanded;
+  std::vector<uint32_t>& reached = scratch->ids;
+  seen.Begin(kReachedFew);
+  seen.Add(node);
+  reached.assign(1, node);
+  for (uint32_t step = 0; step < reached.size(); ++step) {
+    if (reached.size() >= kReachedFew) return step;
+    const LinkList list = graph.Links(reached[step], 0);
+    for (uint32_t i = 0; i < list.capacity; ++i) {
+      const uint32_t id = LoadLink(&list.ids[i]);
+      if (id >= nodes) break;
+      if (seen.Add(id)) reached.push_back(id);
+    }
+  }
+  return kReachedFew;
+}
+
 Walk LookFor(const Graph& graph, const Space& space, uint32_t node, Scratch* scratch, bool* is_lost,
              LostNode* lost) {
   *is_lost = false;

@@ -31,6 +31,13 @@ Walk Reconnect(Graph* graph, const Space& space, Scratch* scratch, uint64_t* rec
 // Reconnect's.
 void FewLinksTo(const Graph& graph, uint32_t nodes, uint32_t few, std::vector<uint32_t>* out);
 
+// How many nodes' links have to be followed from `node` on level 0, breadth first, until
+// kReachedFew nodes are reached; kReachedFew if there are no more. Many in a group of nodes that
+// link to each other, with few links to the rest.
+// Threads  many at once, each with its own scratch.
+constexpr uint32_t kReachedFew = 128;
+uint32_t StepsToLeave(const Graph& graph, uint32_t node, Scratch* scratch);
+
 // A node that a search for its own row does not find.
 struct LostNode {
   uint32_t node = 0;

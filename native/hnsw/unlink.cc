@@ -11,12 +11,6 @@ namespace {
 // Most removed nodes to follow for one list, where rows were removed together with their neighbors.
 constexpr size_t kMostBehind = 64;
 
-uint32_t CountOf(const LinkList& list) {
-  uint32_t count = 0;
-  while (count < list.capacity && list.ids[count] != kNoRow) ++count;
-  return count;
-}
-
 // Splits `list` into removed nodes (scratch->others) and live ones (scratch->ids); marks both.
 void Part(const LinkList& list, const LiveRows& kept, Scratch* scratch) {
   scratch->others.clear();
@@ -45,7 +39,7 @@ void LookBehind(const Graph& graph, const LiveRows& kept, uint32_t level, size_t
 Walk MendList(Graph* graph, const Space& space, uint32_t node, uint32_t level, Scratch* scratch,
               bool* changed) {
   const LinkList list = graph->Links(node, level);
-  const uint32_t count = CountOf(list);
+  const uint32_t count = list.Count();
   bool due = false;
   for (uint32_t i = 0; i < count; ++i) due |= space.kept.Removed(list.ids[i]);
   if (!due) return Walk::kOk;
@@ -110,7 +104,7 @@ void MoveEntry(Graph* graph, const LiveRows& kept) {
   }
   for (uint32_t level = 0; level <= best.level; ++level) {
     const LinkList list = graph->Links(entry.node, level);
-    const uint32_t count = CountOf(list);
+    const uint32_t count = list.Count();
     const uint32_t* end = list.ids + count;
     if (std::find(static_cast<const uint32_t*>(list.ids), end, best.node) != end) continue;
     if (level == 0) graph->Touch(entry.node);

@@ -40,12 +40,18 @@ class LostRows {
   };
   static Status Find(const Job& job, const std::vector<uint32_t>& nodes,
                      std::vector<LostNode>* lost);
+  // Whether the rows that hidden ones link to are searched for as well.
+  enum class Near { kNot, kToo };
   // Searches for the nodes and links those that are lost; empties *nodes.
-  static Status LinkLostOf(Job* job, std::vector<uint32_t>* nodes, Counted* counted);
+  static Status LinkLostOf(Job* job, Near near, std::vector<uint32_t>* nodes, Counted* counted);
   // Sets *hides if so many are hidden that all rows must be searched for.
   Status LookAtFew(Job* job, uint64_t first, uint64_t rows, bool* hides);
   Status LookAtSample(Job* job, uint64_t first, uint64_t rows, bool* hides);
+  // Searches for the rows that are in groups with few links to the rest.
+  Status LookAtEnclosed(Job* job, uint64_t first, uint64_t rows);
   Status LookAtAll(Job* job, uint64_t first, uint64_t rows);
+
+  static Status FindEnclosed(const Job& job, std::vector<uint32_t>* nodes);
 
   Counted few_;                   // of rows with few links to them
   Counted sampled_;               // of a sample of all

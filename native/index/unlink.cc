@@ -12,10 +12,10 @@ namespace sightline {
 namespace {
 
 // Nodes per call, at most about 20 us each.
-constexpr uint64_t kNodesPerCall = 4096;
+constexpr uint64_t kUnlinkedPerCall = 4096;
 // Unlinking is due at one removed node per this many live ones: until then walks are at most an
 // eighth slower. Mending costs a third of adding the removed rows.
-constexpr uint64_t kLinkedPart = 8;
+constexpr uint64_t kRemovedPart = 8;
 constexpr uint64_t kFewest = 64;
 
 }  // namespace
@@ -29,7 +29,7 @@ uint64_t Index::removed_in_graph() const {
 
 bool Index::UnlinkIsDue() const {
   const uint64_t removed = removed_in_graph();
-  return removed >= kFewest && removed * kLinkedPart >= keys_.live();
+  return removed >= kFewest && removed * kRemovedPart >= keys_.live();
 }
 
 Status Index::Unlink(uint64_t first, size_t threads, uint64_t* next) {
@@ -44,7 +44,7 @@ Status Index::Unlink(uint64_t first, size_t threads, uint64_t* next) {
   if (!unlinked_.GoesOnFrom(first)) return Status::Ok();
   Space space = MakeSpace();
   space.live = space.kept = now.kept();
-  const uint64_t end = std::min<uint64_t>(nodes, first + kNodesPerCall);
+  const uint64_t end = std::min<uint64_t>(nodes, first + kUnlinkedPerCall);
   std::atomic<uint64_t> at{first};
   std::atomic<bool> changed{false};
   std::atomic<bool> damaged{false};

@@ -11,6 +11,8 @@ import { DEFAULTS, SETTING_NAMES, sourcesOf } from '../../lib/config';
 const text = readFileSync(path.resolve(__dirname, '../../../docs/reference/CLI.md'), 'utf8');
 const program = buildProgram('0', { exitCode: EXIT.ok });
 const commands = program.commands;
+/** With those of groups, such as `exr inspect`. */
+const allCommands = commands.flatMap((command) => [command, ...command.commands]);
 
 test('the routed verbs are the verbs of the program, and all are documented', () => {
   const names = commands.map((command) => command.name()).sort();
@@ -20,7 +22,7 @@ test('the routed verbs are the verbs of the program, and all are documented', ()
 
 test('every option of every verb is documented, and every documented option exists', () => {
   const options = new Set(
-    commands.flatMap((command) => command.options.map((option) => option.long ?? '')),
+    allCommands.flatMap((command) => command.options.map((option) => option.long ?? '')),
   );
   const documented = new Set(
     [...text.matchAll(/`[^`\n]*?(--[a-z][a-z-]*)/g)].map((match) => match[1]),
@@ -36,7 +38,7 @@ test('every option of every verb is documented, and every documented option exis
 });
 
 test('every setting is documented with its variables and its default, and its flag exists', () => {
-  const flags = new Set(commands.flatMap((c) => c.options.flatMap((o) => [o.long, o.short])));
+  const flags = new Set(allCommands.flatMap((c) => c.options.flatMap((o) => [o.long, o.short])));
   for (const name of SETTING_NAMES) {
     const row = text.split('\n').find((line) => line.startsWith(`| \`${name}\``)) ?? '';
     const { flag, env } = sourcesOf(name);

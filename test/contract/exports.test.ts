@@ -60,6 +60,15 @@ test('require and import share one copy of everything', () => {
   }
 });
 
+test('the server is an entry of its own, with the same libraries behind it', () => {
+  const script = `
+    import server, { createHandler, sightlinePlugin, startServer } from 'sightline/server';
+    import { createRequire } from 'node:module';
+    const cjs = createRequire(process.cwd() + '/package.json')('sightline/server');
+    console.log([createHandler, sightlinePlugin, startServer].every((one) => one === cjs[one.name]), server === cjs);`;
+  assert.is(run(script, 'module'), 'true true');
+});
+
 test('the version in the code is that of package.json', () => {
   const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
     version: string;

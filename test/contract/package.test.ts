@@ -58,6 +58,13 @@ const SOURCES: Readonly<Record<string, string>> = {
     void openLibrary('.', { model: 'builtin' });`,
   'whole.mts': `import sightline, { type Hits } from 'sightline';
     const { VectorIndex } = sightline;${BODY}`,
+  'server.mts': `import { openLibrary } from 'sightline';
+    import { createHandler, sightlinePlugin } from 'sightline/server';
+    import fastify from 'fastify';
+    import { createServer } from 'node:http';
+    const library = await openLibrary('.');
+    createServer(createHandler(library, { prefix: '/photos' }));
+    await fastify().register(sightlinePlugin, { library, prefix: '/photos' });`,
   'named.cts': `import { VectorIndex, type Hits } from 'sightline/engine';
     void (async () => {${BODY}})();`,
   'require.cts': `import engine = require('sightline/engine');

@@ -35,7 +35,8 @@ const char* NameOf(Fault fault) {
 }
 
 bool IsMutation(Verb verb) {
-  return verb == Verb::kAdd || verb == Verb::kRemove || verb == Verb::kRollback;
+  return verb == Verb::kAdd || verb == Verb::kSetPayloads || verb == Verb::kRemove ||
+         verb == Verb::kRollback;
 }
 
 // One run. Returns what went wrong, or nothing.
@@ -45,6 +46,10 @@ std::string Run(const std::vector<Operation>& script, const FaultPlan& plan,
   std::vector<Content> possible(1);  // [0]: acknowledged; others: with an operation that failed
   std::shared_ptr<Index> index;
   bool poisoned = false;
+  // Before the first payload the log is written anew. A failure of that leaves the writer usable,
+  // one behind it does not.
+  bool has_payloads = false;
+  bool perhaps = false;  // poisoned
   Arm(plan);
   for (size_t i = 0; i < script.size(); ++i) {
     const Operation& operation = script[i];
@@ -60,13 +65,14 @@ std::string Run(const std::vector<Operation>& script, const FaultPlan& plan,
         if (plan.for_ever) break;
         return name + "cannot go on after the fault: " + again.message();
       }
-      poisoned = false;
+      poisoned = perhaps = false;
     }
     const bool replaces = operation.verb == Verb::kReopen;
     const Status status = Do(operation, folder, &index);
     if (status.ok()) {
-      if (poisoned && !replaces) return name + "succeeded on a poisoned writer";
-      poisoned = poisoned && !replaces;
+      if (poisoned && !perhaps && !replaces) return name + "succeeded on a poisoned writer";
+      poisoned = perhaps = false;
+      has_payloads |= operation.payload > 0;
       if (!replaces && operation.verb != Verb::kSave) possible.resize(1);
       Operation done = operation;
       possible[0] = After(possible[0], done);
@@ -89,9 +95,12 @@ std::string Run(const std::vector<Operation>& script, const FaultPlan& plan,
     if (!typed)
       return name + "code " + std::to_string(static_cast<int>(code)) + ": " + status.message();
     if (IsMutation(operation.verb)) {
-      if (!poisoned) possible.push_back(After(possible[0], operation));
+      if (!poisoned || perhaps) possible.push_back(After(possible[0], operation));
       // Only a full disk that was noticed before anything was written leaves the writer usable.
-      if (code == StatusCode::kIo) poisoned = true;
+      if (code == StatusCode::kIo && !poisoned) {
+        poisoned = true;
+        perhaps = operation.payload > 0 && !has_payloads;
+      }
       const std::string differs = Compare(*index, possible[0]);
       if (!differs.empty()) return name + "after the failure the index " + differs;
     }

@@ -41,7 +41,7 @@ class Maker {
     Must(OpenFolder(folder_, false, &index), "open");
   }
 
-  void Add(size_t n, bool rising) {
+  void Add(size_t n, bool rising, uint32_t payload = 0) {
     std::vector<int64_t> keys;
     std::vector<float> vectors;
     for (size_t i = 0; i < n; ++i) {
@@ -49,9 +49,20 @@ class Maker {
       next_key_ += 3;
       keys.push_back(rising ? next_key_ : 1'000'000 - next_key_);
       Push(keys.back(), &vectors);
+      truth_.rows.back().payload = payload;
     }
     AddResult ignored;
-    Must(index->Add(&vectors, keys, 1, &ignored), "add");
+    Must(index->Add(&vectors, keys, 1, &ignored, false, PayloadsOf(keys, payload)), "add");
+    Note();
+  }
+
+  void SetPayloads(size_t n, uint32_t payload) {
+    std::vector<int64_t> keys;
+    for (const size_t row : LiveRows(n)) {
+      truth_.rows[row].payload = payload;
+      keys.push_back(truth_.rows[row].key);
+    }
+    Must(index->SetPayloads(keys, PayloadsOf(keys, payload)), "set payloads");
     Note();
   }
 
@@ -111,9 +122,20 @@ class Maker {
   std::shared_ptr<Index> index;
 
  private:
+  static Payloads PayloadsOf(const std::vector<int64_t>& keys, uint32_t payload) {
+    Payloads payloads;
+    if (payload == 0) return payloads;
+    for (const int64_t key : keys) {
+      const std::vector<unsigned char> one = FixturePayload(key, payload);
+      payloads.lengths.push_back(static_cast<uint32_t>(one.size()));
+      payloads.bytes.insert(payloads.bytes.end(), one.begin(), one.end());
+    }
+    return payloads;
+  }
+
   void Push(int64_t key, std::vector<float>* vectors) {
     const Vector vector = RandomVector(&rng_);
-    truth_.rows.push_back({key, true, vector});
+    truth_.rows.push_back({key, true, vector, 0});
     vectors->insert(vectors->end(), vector.begin(), vector.end());
   }
 
@@ -159,14 +181,16 @@ Fixture MakeFixture(const std::string& folder, Snapshot snapshot, uint64_t seed)
   std::filesystem::remove_all(folder);
   Maker maker(folder, seed, &fixture);
   maker.Create();
-  maker.Add(600, true);
+  // The first payload of an index makes its log anew; here before anything is in it.
+  maker.Add(600, true, 1);
   maker.Add(330, true);
   maker.Remove(30);
   maker.Update(40);
   maker.Rollback(7);
   maker.Add(250, false);
   if (snapshot == Snapshot::kBehind) maker.Save();
-  maker.Add(25, false);
+  maker.Add(25, false, 2);
+  maker.SetPayloads(15, 3);
   maker.Remove(12);
   maker.Update(9);
   maker.Rollback(5);

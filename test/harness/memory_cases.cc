@@ -16,24 +16,26 @@ std::vector<int64_t> Keys(int64_t first, int64_t n, int64_t step) {
   return keys;
 }
 
-Status AddRows(Index* index, const std::vector<int64_t>& keys, size_t threads, bool update) {
+Status AddRows(Index* index, const std::vector<int64_t>& keys, size_t threads, bool update,
+               uint32_t payload = 0) {
   std::vector<float> vectors;
   for (const int64_t key : keys) {
     const std::vector<float> vector = VectorOf(key);
     vectors.insert(vectors.end(), vector.begin(), vector.end());
   }
   AddResult result;
-  return update ? index->Update(&vectors, keys, true, threads, &result)
-                : index->Add(&vectors, keys, threads, &result);
+  Payloads payloads = PayloadsOf(keys, payload);
+  return update ? index->Update(&vectors, keys, true, threads, &result, false, std::move(payloads))
+                : index->Add(&vectors, keys, threads, &result, false, std::move(payloads));
 }
 
-std::function<Content(const Content&)> Appended(std::vector<int64_t> keys) {
-  return [keys](const Content& before) { return After(before, {Verb::kAdd, 0, keys}); };
+std::function<Content(const Content&)> Appended(std::vector<int64_t> keys, uint32_t payload = 0) {
+  return [=](const Content& before) { return After(before, {Verb::kAdd, 0, keys, payload}); };
 }
 
-std::function<Content(const Content&)> Replaced(std::vector<int64_t> keys) {
-  return [keys](const Content& before) {
-    return After(After(before, {Verb::kRemove, 0, keys}), {Verb::kAdd, 0, keys});
+std::function<Content(const Content&)> Replaced(std::vector<int64_t> keys, uint32_t payload = 0) {
+  return [=](const Content& before) {
+    return After(After(before, {Verb::kRemove, 0, keys}), {Verb::kAdd, 0, keys, payload});
   };
 }
 
@@ -44,7 +46,9 @@ std::function<Content(const Content&)> Kept(uint64_t rows) {
 Content WithoutRemoved(const Content& before) {
   Content kept;
   for (size_t row = 0; row < before.keys.size(); ++row) {
-    if (before.live[row]) kept.keys.push_back(before.keys[row]);
+    if (!before.live[row]) continue;
+    kept.keys.push_back(before.keys[row]);
+    kept.payloads.push_back(before.payloads[row]);
   }
   kept.live.assign(kept.keys.size(), true);
   return kept;
@@ -130,6 +134,12 @@ std::string MakeFirst(const std::string& folder, Storage storage, Content* conte
   if (status.ok()) status = index->Save();
   if (status.ok()) status = index->Remove(taken_out, &removed);
   *content = After(After({}, {Verb::kAdd, 0, keys}), {Verb::kRemove, 0, taken_out});
+  // The first payloads of some storages are those of a case, and those of others are there.
+  const std::vector<int64_t> described = Keys(10, 80, 13);
+  if (status.ok() && storage != Storage::kFloat32) {
+    status = index->SetPayloads(described, PayloadsOf(described, 9));
+    *content = After(*content, {Verb::kSetPayloads, 0, described, 9});
+  }
   return status.ok() ? "" : status.message();
 }
 
@@ -138,6 +148,7 @@ std::vector<Case> Cases(Storage storage) {
   const std::vector<int64_t> falling = Keys(kFresh + 400, 300, -1);
   const std::vector<int64_t> replaced = Keys(100, 60, 7);
   const std::vector<int64_t> removed = Keys(101, 60, 7);
+  const std::vector<int64_t> live = Keys(10, 60, 13);
   const std::vector<uint32_t> some = {5, 6, 7};
   return {
       {"create",
@@ -200,6 +211,27 @@ std::vector<Case> Cases(Storage storage) {
       {"update",
        [replaced](Target* target) { return AddRows(target->index.get(), replaced, 2, true); },
        Replaced(replaced), nullptr},
+      {"add with payloads",
+       [falling](Target* target) { return AddRows(target->index.get(), falling, 2, false, 1); },
+       Appended(falling, 1), nullptr},
+      {"update with payloads",
+       [replaced](Target* target) { return AddRows(target->index.get(), replaced, 2, true, 2); },
+       Replaced(replaced, 2), nullptr},
+      {"setPayloads",
+       [live](Target* target) { return target->index->SetPayloads(live, PayloadsOf(live, 3)); },
+       [live](const Content& before) {
+         return After(before, {Verb::kSetPayloads, 0, live, 3});
+       },
+       nullptr},
+      {"copyPayloads",
+       [some](Target* target) {
+         std::vector<unsigned char> bytes(1000);
+         uint32_t lengths[3];
+         size_t done = 0;
+         return target->index->CopyPayloads(some.data(), 3, bytes.data(), bytes.size(), lengths,
+                                            &done);
+       },
+       nullptr, nullptr},
       {"remove",
        [removed](Target* target) {
          uint64_t count = 0;

@@ -55,6 +55,16 @@ std::string CompareRows(const Index& index, const Truth& truth, bool may_fail) {
     if (!status.ok()) return name + ": " + status.message();
     if (key != expected.key) return name + " has another key";
     if ((found == row) != expected.live) return name + " is found by its key wrongly";
+    if (!expected.live) continue;  // its payload goes when the log is folded
+    unsigned char payload[8];
+    uint32_t length = 0;
+    size_t done = 0;
+    status = index.CopyPayloads(&row, 1, payload, sizeof(payload), &length, &done);
+    if (!status.ok()) return name + ": " + status.message();
+    const std::vector<unsigned char> bytes = FixturePayload(key, expected.payload);
+    if (done != 1 || length != bytes.size() || !std::equal(bytes.begin(), bytes.end(), payload)) {
+      return name + " has another payload";
+    }
   }
   return "";
 }
@@ -86,6 +96,14 @@ Vector RandomVector(Rng* rng) {
   Vector vector;
   for (float& value : vector) value = static_cast<float>(rng->Normal());
   return vector;
+}
+
+std::vector<unsigned char> FixturePayload(int64_t key, uint32_t payload) {
+  if (payload == 0) return {};
+  Rng rng(static_cast<uint64_t>(key) * 7919 + payload);
+  std::vector<unsigned char> bytes(rng.Next() % 8);
+  for (unsigned char& byte : bytes) byte = static_cast<unsigned char>(rng.Next());
+  return bytes;
 }
 
 void Finish(Truth* truth) {

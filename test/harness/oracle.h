@@ -22,7 +22,11 @@ struct FixtureRow {
   int64_t key;
   bool live;
   Vector vector;
+  uint32_t payload = 0;  // which one; 0: none
 };
+
+// Up to seven bytes.
+std::vector<unsigned char> FixturePayload(int64_t key, uint32_t payload);
 
 // What an index holds after some commit.
 struct Truth {

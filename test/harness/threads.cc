@@ -59,6 +59,7 @@ std::unique_ptr<World> MakeWorld(uint64_t seed, uint64_t round, Storage storage,
   p.m = round % 2 == 0 ? 4 : 8;
   p.ef_construction = 16 + rng.Below(40);
   p.metric = rng.Below(2) == 0 ? Metric::kCosine : Metric::kEuclidean;
+  world->described = round % 2 == 0;
   world->folder = rng.Below(2) == 0 ? "" : folder + "/" + std::to_string(round);
   return world;
 }

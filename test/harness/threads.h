@@ -29,6 +29,8 @@ class World {
   std::string folder;  // empty: in memory
   // Few rows are removed, so that one append brings more rows than ever went.
   bool calm = false;
+  // Every row has a payload that names its key.
+  bool described = false;
   IndexParameters parameters;
   Storage storage = Storage::kFloat32;
   std::shared_ptr<Index> index;
@@ -47,6 +49,8 @@ class World {
   std::vector<float> Vector(int64_t key, uint32_t version) const {
     return VectorOf(seed, parameters.dim, key, version);
   }
+  // None where rows have none.
+  Payloads PayloadsOf(const std::vector<int64_t>& keys, uint64_t number) const;
   void AddSome(size_t owner, size_t n);
   // That a key is where and what was acknowledged. No rollback may be under way.
   void CheckKey(int64_t key);

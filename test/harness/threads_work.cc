@@ -1,5 +1,7 @@
 // What the threads of a round do.
+#include <array>
 #include <cmath>
+#include <cstring>
 #include <thread>
 
 #include "core/rng.h"
@@ -39,10 +41,37 @@ void UpdateSome(World* world, size_t owner, Rng* rng) {
     vectors.insert(vectors.end(), vector.begin(), vector.end());
   }
   AddResult added;
-  const Status status = world->index->Update(&vectors, keys, false, 1 + rng->Below(3), &added);
+  const Status status = world->index->Update(&vectors, keys, false, 1 + rng->Below(3), &added,
+                                             false, world->PayloadsOf(keys, rng->Next()));
   if (!status.ok()) return world->Wrong("update: " + status.message());
   world->ledger.Updated(keys, added.first_row);
   if (!keys.empty()) world->CheckKey(keys[0]);
+}
+
+// Key, a number, and what they make together: a mixture of two payloads does not fit.
+using Payload = std::array<uint64_t, 3>;
+
+Payload PayloadOf(int64_t key, uint64_t number) {
+  const auto own = static_cast<uint64_t>(key);
+  return {own, number, own * 0x9e3779b97f4a7c15u ^ number};
+}
+
+void DescribeSome(World* world, size_t owner, Rng* rng) {
+  if (!world->described) return;
+  const std::vector<int64_t> keys = Some(world->ledger.owned(owner), 1 + rng->Below(20), rng);
+  const Status status = world->index->SetPayloads(keys, world->PayloadsOf(keys, rng->Next()));
+  if (!status.ok()) return world->Wrong("set payloads: " + status.message());
+}
+
+Status ReadPayload(const World& world, uint32_t row, Payload* out) {
+  unsigned char bytes[64];
+  uint32_t length = 0;
+  size_t done = 0;
+  SL_RETURN_IF_ERROR(world.index->CopyPayloads(&row, 1, bytes, sizeof(bytes), &length, &done));
+  if (length != sizeof(Payload)) return Status(StatusCode::kInternal, "a payload is missing");
+  std::memcpy(out->data(), bytes, sizeof(Payload));
+  if (*out == PayloadOf(static_cast<int64_t>((*out)[0]), (*out)[1])) return Status::Ok();
+  return Status(StatusCode::kInternal, "a payload is torn");
 }
 
 void RemoveSome(World* world, size_t owner, Rng* rng) {
@@ -166,10 +195,29 @@ void AskOnce(World* world, Rng* rng) {
       world->Wrong("asking: " + status.message());
     }
   }
+  Payload payload;
+  if (world->described) {
+    const Status status = ReadPayload(*world, row, &payload);
+    if (!status.ok() && status.code() != StatusCode::kInvalidRange) {
+      world->Wrong(status.message());
+    }
+  }
   if (stats.live_count > stats.count + kMostKeys) world->Wrong("figures make no sense");
 }
 
 }  // namespace
+
+Payloads World::PayloadsOf(const std::vector<int64_t>& keys, uint64_t number) const {
+  Payloads payloads;
+  if (!described) return payloads;
+  for (const int64_t key : keys) {
+    const Payload one = PayloadOf(key, number);
+    const auto* bytes = reinterpret_cast<const unsigned char*>(one.data());
+    payloads.lengths.push_back(sizeof(Payload));
+    payloads.bytes.insert(payloads.bytes.end(), bytes, bytes + sizeof(Payload));
+  }
+  return payloads;
+}
 
 void World::AddSome(size_t owner, size_t n) {
   const std::vector<int64_t> keys = ledger.NewKeys(n);
@@ -179,7 +227,8 @@ void World::AddSome(size_t owner, size_t n) {
     vectors.insert(vectors.end(), vector.begin(), vector.end());
   }
   AddResult added;
-  const Status status = index->Add(&vectors, keys, 1 + n % 3, &added);
+  const Status status =
+      index->Add(&vectors, keys, 1 + n % 3, &added, false, PayloadsOf(keys, added.first_row));
   if (!status.ok()) return Wrong("add: " + status.message());
   ledger.Added(owner, keys, added.first_row);
   if (!keys.empty()) CheckKey(keys.back());
@@ -199,6 +248,11 @@ void World::CheckKey(int64_t key) {
   if (!status.ok()) return Wrong(name + status.message());
   if (own != key) Wrong(name + "its row has another key");
   if (DistanceOf(Metric::kEuclidean, vector, expected) > kSame) Wrong(name + "has other bytes");
+  if (!described) return;
+  Payload payload;
+  status = ReadPayload(*this, row, &payload);
+  if (!status.ok()) return Wrong(name + status.message());
+  if (payload[0] != static_cast<uint64_t>(key)) Wrong(name + "has another key's payload");
 }
 
 void Write(World* world, size_t owner) {
@@ -214,8 +268,10 @@ void Write(World* world, size_t owner) {
     const std::shared_lock<std::shared_mutex> changing(world->rolling);
     if (dice < 60) {
       world->AddSome(owner, 1 + rng.Below(dice < 5 ? 200 : 20));
-    } else if (dice < 75) {
+    } else if (dice < 70) {
       UpdateSome(world, owner, &rng);
+    } else if (dice < 75) {
+      DescribeSome(world, owner, &rng);
     } else if (dice < 95) {
       RemoveSome(world, owner, &rng);
     } else if (dice < 97) {

@@ -13,6 +13,25 @@ std::vector<float> VectorOf(int64_t key) {
   return vector;
 }
 
+std::vector<unsigned char> PayloadOf(int64_t key, uint32_t payload) {
+  if (payload == 0) return {};
+  Rng rng(static_cast<uint64_t>(key) * 7919 + payload);
+  std::vector<unsigned char> bytes(rng.Next() % 60);
+  for (unsigned char& byte : bytes) byte = static_cast<unsigned char>(rng.Next());
+  return bytes;
+}
+
+Payloads PayloadsOf(const std::vector<int64_t>& keys, uint32_t payload) {
+  Payloads payloads;
+  if (payload == 0) return payloads;
+  for (const int64_t key : keys) {
+    const std::vector<unsigned char> one = PayloadOf(key, payload);
+    payloads.lengths.push_back(static_cast<uint32_t>(one.size()));
+    payloads.bytes.insert(payloads.bytes.end(), one.begin(), one.end());
+  }
+  return payloads;
+}
+
 IndexParameters SmallParameters() {
   IndexParameters parameters;
   parameters.dim = kDim;
@@ -29,14 +48,16 @@ std::vector<Operation> MakeScript(uint64_t seed, size_t length) {
   Content content;
   int64_t next_key = 1;
   // The first operations are fixed, so that every verb is there whatever the seed.
-  constexpr Verb kFirst[] = {Verb::kAdd, Verb::kSave, Verb::kRemove, Verb::kAdd, Verb::kRollback,
-                             Verb::kAdd, Verb::kSave, Verb::kReopen, Verb::kAdd, Verb::kSave};
+  constexpr Verb kFirst[] = {Verb::kAdd, Verb::kSave,   Verb::kRemove,      Verb::kAdd,
+                             Verb::kAdd, Verb::kSave,   Verb::kSetPayloads, Verb::kRollback,
+                             Verb::kAdd, Verb::kReopen, Verb::kSave};
   while (script.size() < length) {
     Operation operation;
     const uint64_t dice = rng.Next() % 10;
     const size_t number = script.size() - 1;
     operation.verb = number < std::size(kFirst) ? kFirst[number]
-                     : dice < 5                 ? Verb::kAdd
+                     : dice < 4                 ? Verb::kAdd
+                     : dice < 5                 ? Verb::kSetPayloads
                      : dice < 6                 ? Verb::kRemove
                      : dice < 7                 ? Verb::kRollback
                      : dice < 9                 ? Verb::kSave
@@ -45,7 +66,10 @@ std::vector<Operation> MakeScript(uint64_t seed, size_t length) {
       // 600 keys and more take two pages of the log, a few take one.
       operation.rows = rng.Next() % 3 == 0 ? 600 + rng.Next() % 500 : 1 + rng.Next() % 40;
       for (uint64_t i = 0; i < operation.rows; ++i) operation.keys.push_back(next_key++);
-    } else if (operation.verb == Verb::kRemove) {
+      // Either an append or a change brings the first payloads, which the header has to say first.
+      if (seed % 2 == 0 ? number >= 3 : number >= 8) operation.payload = rng.Next() % 3;
+    } else if (operation.verb == Verb::kRemove || operation.verb == Verb::kSetPayloads) {
+      if (operation.verb == Verb::kSetPayloads) operation.payload = 3 + rng.Next() % 5;
       for (size_t row = rng.Next() % 3; row < content.keys.size(); row += 1 + rng.Next() % 9) {
         if (content.live[row]) operation.keys.push_back(content.keys[row]);
       }
@@ -63,14 +87,21 @@ Content After(Content content, const Operation& operation) {
   if (operation.verb == Verb::kAdd) {
     content.keys.insert(content.keys.end(), operation.keys.begin(), operation.keys.end());
     content.live.resize(content.keys.size(), true);
+    content.payloads.resize(content.keys.size(), operation.payload);
   } else if (operation.verb == Verb::kRollback) {
     const size_t rows = std::min<size_t>(operation.rows, content.keys.size());
     content.keys.resize(rows);
     content.live.resize(rows);
-  } else if (operation.verb == Verb::kRemove) {
+    content.payloads.resize(rows);
+  } else if (operation.verb == Verb::kRemove || operation.verb == Verb::kSetPayloads) {
     for (size_t row = 0; row < content.keys.size(); ++row) {
-      if (std::binary_search(operation.keys.begin(), operation.keys.end(), content.keys[row])) {
+      if (!std::binary_search(operation.keys.begin(), operation.keys.end(), content.keys[row])) {
+        continue;
+      }
+      if (operation.verb == Verb::kRemove) {
         content.live[row] = false;
+      } else if (content.live[row]) {
+        content.payloads[row] = operation.payload;
       }
     }
   }
@@ -89,7 +120,19 @@ Status Do(const Operation& operation, const std::string& folder, std::shared_ptr
         const std::vector<float> vector = VectorOf(key);
         vectors.insert(vectors.end(), vector.begin(), vector.end());
       }
-      return (*index)->Add(&vectors, operation.keys, 1, &added);
+      return (*index)->Add(&vectors, operation.keys, 1, &added, false,
+                           PayloadsOf(operation.keys, operation.payload));
+    }
+    case Verb::kSetPayloads: {
+      // Rows may be missing, when an operation before failed.
+      std::vector<uint32_t> rows(operation.keys.size());
+      const Status found = (*index)->RowsOf(operation.keys.data(), rows.size(), rows.data());
+      if (!found.ok()) return found;
+      std::vector<int64_t> keys;
+      for (size_t i = 0; i < rows.size(); ++i) {
+        if (rows[i] != kNoRow) keys.push_back(operation.keys[i]);
+      }
+      return (*index)->SetPayloads(keys, PayloadsOf(keys, operation.payload));
     }
     case Verb::kRemove:
       return (*index)->Remove(operation.keys, &removed);
@@ -138,6 +181,18 @@ std::string Compare(const Index& index, const Content& content) {
     if (!status.ok()) return name + ": " + status.message();
     if (key != content.keys[row]) return name + " has another key";
     if (!std::equal(got, got + kDim, VectorOf(key).begin())) return name + " has other bytes";
+    unsigned char bytes[64];
+    uint32_t length = 0;
+    size_t done = 0;
+    status = index.CopyPayloads(&row, 1, bytes, sizeof(bytes), &length, &done);
+    if (!status.ok()) return name + ": " + status.message();
+    // Those of removed rows are left behind when the log is folded.
+    if (content.live[row]) {
+      const std::vector<unsigned char> payload = PayloadOf(key, content.payloads[row]);
+      if (length != payload.size() || !std::equal(payload.begin(), payload.end(), bytes)) {
+        return name + " has another payload";
+      }
+    }
     // The key of a row that was replaced is another's by now.
     const bool moved = !content.live[row] && found < rows && content.live[found];
     const bool right =

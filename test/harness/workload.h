@@ -14,22 +14,28 @@ namespace sightline::harness {
 
 inline constexpr uint32_t kDim = 6;
 
-enum class Verb { kCreate, kAdd, kRemove, kRollback, kSave, kReopen };
+enum class Verb { kCreate, kAdd, kSetPayloads, kRemove, kRollback, kSave, kReopen };
 
 struct Operation {
   Verb verb = Verb::kSave;
   uint64_t rows = 0;          // add: how many; rollback: how many stay
-  std::vector<int64_t> keys;  // add, remove
+  std::vector<int64_t> keys;  // add, remove, set payloads
+  // Add, set payloads: which one each of the rows gets; 0: none.
+  uint32_t payload = 0;
 };
 
 // What an index holds. The vector of a row follows from its key: keys are never used twice.
 struct Content {
   std::vector<int64_t> keys;
   std::vector<bool> live;
+  std::vector<uint32_t> payloads;  // which one; 0: none
   bool operator==(const Content&) const = default;
 };
 
 std::vector<float> VectorOf(int64_t key);
+// Its length depends on the key as well.
+std::vector<unsigned char> PayloadOf(int64_t key, uint32_t payload);
+Payloads PayloadsOf(const std::vector<int64_t>& keys, uint32_t payload);
 IndexParameters SmallParameters();
 
 // Starts with kCreate. `length` operations; large: some appends need several pages of the log.

@@ -5,6 +5,7 @@ import path from 'node:path';
 import ts from 'typescript';
 import { CLI, cleanEnv, type CliResult } from './cli';
 import { scaled } from './deadline';
+import { freePort } from './free-port';
 import { makeTempDir } from './temp';
 import { textOf, typeErrors } from './typescript';
 
@@ -64,19 +65,18 @@ function writeScript(file: string, body: string): void {
 }
 
 /** Runs the example; for `ts` its type errors come first, as a result with exit code 1. */
-export function runExample(
+export async function runExample(
   example: Example,
   { dir, env }: { dir: string; env: NodeJS.ProcessEnv },
 ): Promise<CliResult> {
   if (example.language === 'bash')
-    return run('bash', ['-euo', 'pipefail', '-c', example.code], dir, env);
+    return run('bash', ['-euo', 'pipefail', '-c', await onFreePorts(example.code)], dir, env);
   const isModule = /^\s*import\s/m.test(example.code);
   const file = path.join(dir, `example.${isModule ? 'm' : 'c'}js`);
   let { code } = example;
   if (example.language === 'ts') {
     const problems = typeErrorsIn(code, dir, isModule);
-    if (problems !== '')
-      return Promise.resolve({ code: 1, signal: null, stdout: '', stderr: problems });
+    if (problems !== '') return { code: 1, signal: null, stdout: '', stderr: problems };
     code = ts.transpileModule(code, {
       compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
     }).outputText;
@@ -84,6 +84,14 @@ export function runExample(
   // A CommonJS example may use await at its top, as a REPL allows.
   writeFileSync(file, isModule ? code : `(async () => {\n${code}\n})();\n`);
   return run(process.execPath, [file], dir, env);
+}
+
+/** Each port that a server is started on is exchanged for a free one: it may be in use here. */
+async function onFreePorts(code: string): Promise<string> {
+  let changed = code;
+  for (const port of new Set(Array.from(code.matchAll(/--port (\d+)/g), ([, number]) => number)))
+    changed = changed.replaceAll(`${port}`, String(await freePort()));
+  return changed;
 }
 
 function typeErrorsIn(code: string, dir: string, isModule: boolean): string {

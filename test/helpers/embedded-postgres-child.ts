@@ -7,9 +7,9 @@ import { vector } from '@electric-sql/pglite-pgvector';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 
 async function main(): Promise<void> {
-  const [dataDir, port, kind] = process.argv.slice(2);
+  const [dataDir = '', port, kind] = process.argv.slice(2);
   const db = await PGlite.create({
-    ...(dataDir === '' || dataDir === undefined ? {} : { dataDir }),
+    dataDir,
     extensions: kind === 'plain' ? {} : { vector },
   });
   const server = new PGLiteSocketServer({
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   });
   await server.start();
   process.stdout.write(`${server.getServerConn().split(':').at(-1)}\n`);
-  process.stdin.on('end', () => process.exit()).resume();
+  process.stdin.on('end', () => void db.close().finally(() => process.exit())).resume();
 }
 
 void main();

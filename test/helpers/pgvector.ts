@@ -18,7 +18,7 @@ export function usePostgres(test: Test): PostgresOfTests {
   let server: TestPostgres | undefined;
   let tables = 0;
   test.before(async () => {
-    server = await startPostgres({ isDurable: true });
+    server = await startPostgres();
   });
   test.after(() => server?.stop());
   const running = (): TestPostgres => {

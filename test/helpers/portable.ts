@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { PACKAGE_ROOT } from '../../lib/base/package-root';
-import { wasmFileOf } from '../../lib/native/wasm';
+import { wasmFileOf } from '../../lib/native/candidates';
 import type { VectorIndex } from '../../lib/engine';
 import { clipLike } from './vectors';
 

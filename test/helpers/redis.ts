@@ -1,7 +1,8 @@
 /** A real redis-server on a port of its own, to be killed, stopped and started again. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { scaled } from './deadline';
+import { freePort } from './free-port';
 import { makeTempDir } from './temp';
 
 /** For `testUnless`. */
@@ -56,18 +57,6 @@ export class RedisServer {
     this.child?.kill('SIGCONT');
   }
 }
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}
-
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.end('PING\r\n'));

@@ -194,7 +194,10 @@ test('names of a proxy are flags, and a wrong one says how it is written', async
   assert.match(wrong.stderr, /--allow-host takes host names such as photos\.example/);
   const origin = await runCli(['serve', root, '--no-sync', '--cors-origin', 'app.example']);
   assert.match(origin.stderr, /--cors-origin takes origins such as https:\/\/app\.example/);
+  const proxy = await runCli(['serve', root, '--no-sync', '--trust-proxy', '0.0.0.0/0']);
+  assert.match(proxy.stderr, /--trust-proxy takes addresses or networks such as 127\.0\.0\.1/);
   const names = ['--allow-host', 'photos.example', '--cors-origin', 'https://app.example'];
+  names.push('--trust-proxy', '127.0.0.1');
   const serve = startCli(['serve', root, '--port', '0', '--no-sync', ...names]);
   const [, url = ''] = await serve.until(/frames at (http:\/\/\S+)/);
   const { port } = new URL(url);

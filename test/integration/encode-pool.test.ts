@@ -37,8 +37,21 @@ async function withClip(
   }
 }
 
+/** Pools for tests that are not about starting and ending: what they break is a worker, which is replaced. */
+const kept = new Map<number, Promise<ClipModel>>();
+async function onKept(workers: number, body: (clip: ClipModel) => Promise<void>): Promise<void> {
+  const clip = kept.get(workers) ?? openClip(TINY_CLIP, { workers }, FAULTY);
+  kept.set(workers, clip);
+  await body(await clip);
+}
+const onOne = (body: (clip: ClipModel) => Promise<void>): Promise<void> => onKept(1, body);
+const onTwo = (body: (clip: ClipModel) => Promise<void>): Promise<void> => onKept(2, body);
+test.after(async () => {
+  for (const clip of kept.values()) await (await clip).close();
+});
+
 test('both towers give the vectors that numpy computed, as unit rows', async () => {
-  await withClip({}, async (clip) => {
+  await onTwo(async (clip) => {
     assert.is(clip.dim, TINY_DIM);
     assert.ok(Math.abs(clip.logitScale - 20) < 1e-9);
     const images = await clip.image.encode(pictures.map((item) => item.bytes));
@@ -52,7 +65,7 @@ test('both towers give the vectors that numpy computed, as unit rows', async () 
 });
 
 test('order is kept over many tasks and many calls at once', async () => {
-  await withClip({}, async (clip) => {
+  await onTwo(async (clip) => {
     const calls = Array.from({ length: 12 }, async (_, call) => {
       const which = Array.from({ length: 5 + 13 * call }, (_, i) => (i * 7 + call) % 6);
       const vectors = await clip.image.encode(which.map(good));
@@ -81,7 +94,7 @@ test('pictures that fail are reported alone, and encode() names the first', asyn
     Buffer.from('GIF8 no'),
     new Uint8Array(0),
   ];
-  await withClip({}, async (clip) => {
+  await onTwo(async (clip) => {
     const { vectors, errors } = await clip.image.encodeEach(batch);
     assert.equal(
       errors.map((error) => error?.code),
@@ -107,7 +120,7 @@ test('pictures that fail are reported alone, and encode() names the first', asyn
 });
 
 test('wrong arguments are refused before any worker sees them', async () => {
-  await withClip({}, async (clip) => {
+  await onTwo(async (clip) => {
     assert.is(await codeOf(clip.text.encode('text' as unknown as string[])), 'ERR_ARG_TYPE');
     assert.is(await codeOf(clip.text.encode([7 as unknown as string])), 'ERR_ARG_TYPE');
     const error = await errorOf(clip.image.encode([good(), 'x' as unknown as Uint8Array]));
@@ -117,7 +130,7 @@ test('wrong arguments are refused before any worker sees them', async () => {
 });
 
 test('the bytes of the caller stay usable', async () => {
-  await withClip({}, async (clip) => {
+  await onTwo(async (clip) => {
     const bytes = Buffer.from(good(2));
     await clip.image.encode([bytes]);
     assertRow(await clip.image.encode([bytes]), 0, vectorOf(2));
@@ -152,7 +165,7 @@ test('a worker that hangs is replaced: ERR_TIMEOUT, and the next call works', as
 
 for (const fault of ['#exit', '#crash', '#throw', '#garbage']) {
   test(`a worker that fails by ${fault} gives ERR_ENCODE once, and the next call works`, async () => {
-    await withClip({ workers: 1 }, async (clip) => {
+    await onOne(async (clip) => {
       let settled = 0;
       const call = clip.image.encode([order(fault)]);
       const count = (): void => void settled++;
@@ -165,7 +178,7 @@ for (const fault of ['#exit', '#crash', '#throw', '#garbage']) {
 }
 
 test('an input that kills its worker costs the others of its task nothing', async () => {
-  await withClip({}, async (clip) => {
+  await onTwo(async (clip) => {
     const batch = [good(0), good(1), order('#exit'), good(3), good(4), good(5)];
     const { vectors, errors } = await clip.image.encodeEach(batch);
     assert.equal(

@@ -4,9 +4,13 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { rounds } from '../helpers/campaign';
 import { scaled } from '../helpers/deadline';
 import { skip } from '../helpers/skip';
 import { TINY_CLIP } from '../helpers/tiny-clip';
+
+const ROUNDS = rounds(4, 8);
+const BATCH = rounds(750, 1500);
 
 const encode = path.resolve(__dirname, '../../lib/encode/index.js');
 const resident = path.resolve(__dirname, '../../bench/resident.js');
@@ -154,30 +158,32 @@ test('opening and closing many times neither crashes nor grows without bound', (
       ]);
       await clip.close();
     };
-    for (let i = 0; i < 3; i++) await round();
+    for (let i = 0; i < 2; i++) await round();
     const before = residentBytes();
-    for (let i = 0; i < 8; i++) await round();
+    for (let i = 0; i < ${ROUNDS}; i++) await round();
     say((residentBytes() - before) / 2 ** 20);`);
   assert.is(signal, null);
   assert.is(status, 0);
   console.log(
-    `8 rounds of open, encode, close: resident memory ${Number(said).toFixed(1)} MiB more`,
+    `${ROUNDS} rounds of open, encode, close: resident memory ${Number(said).toFixed(1)} MiB more`,
   );
-  // A leaked encoder process would cost about 40 MiB, that is 900 MiB here.
+  // A leaked encoder process would cost about 40 MiB, and a round has three.
   assert.ok(Number(said) < 80, `grew by ${String(said)} MiB`);
 });
 
-test('a long run does not grow: 9,000 pictures through one pool', () => {
+test(`a long run does not grow: ${6 * BATCH} pictures through one pool`, () => {
   const { said, status } = child(`
     const clip = await openTiny();
-    const batch = Array.from({ length: 1500 }, (_, i) => pictures[i % 6].bytes);
+    const batch = Array.from({ length: ${BATCH} }, (_, i) => pictures[i % 6].bytes);
     for (let i = 0; i < 2; i++) await clip.image.encode(batch);
     const before = residentBytes();
     for (let i = 0; i < 4; i++) await clip.image.encode(batch);
     say((residentBytes() - before) / 2 ** 20);
     await clip.close();`);
   assert.is(status, 0);
-  console.log(`6,000 pictures after a warm-up of 3,000: ${Number(said).toFixed(1)} MiB more`);
+  console.log(
+    `${4 * BATCH} pictures after a warm-up of ${2 * BATCH}: ${Number(said).toFixed(1)} MiB more`,
+  );
   assert.ok(Number(said) < 60, `grew by ${String(said)} MiB`);
 });
 

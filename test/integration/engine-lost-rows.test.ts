@@ -17,12 +17,12 @@ function independent(seed: number): Float32Array {
 }
 
 /** Cluster after cluster, as frames of one scene after another. */
-function clusters(seed: number, dim: number): Float32Array {
+function clusters(seed: number, dim: number, count = 100, spread = 0.15): Float32Array {
   const random = randomOf(seed);
-  const centres = Float32Array.from({ length: 100 * dim }, () => normalOf(random));
+  const centres = Float32Array.from({ length: count * dim }, () => normalOf(random));
   return Float32Array.from({ length: ROWS * dim }, (_, i) => {
-    const cluster = Math.floor((Math.floor(i / dim) * 100) / ROWS);
-    return (centres[cluster * dim + (i % dim)] ?? 0) + 0.15 * normalOf(random);
+    const cluster = Math.floor((Math.floor(i / dim) * count) / ROWS);
+    return (centres[cluster * dim + (i % dim)] ?? 0) + spread * normalOf(random);
   });
 }
 
@@ -46,6 +46,16 @@ for (const storage of STORAGES) {
     }
   });
 }
+
+test('groups of rows that link to each other are found, however threads happened to link them', async () => {
+  for (let round = 0; round < rounds(2, 40); round += 1) {
+    const rows = clusters(9 + round, 64, 5, 0.02);
+    await using index = await VectorIndex.create({ dim: 64, metric: 'euclidean', storage: 'i4' });
+    await index.add(rows);
+    const lost = await lostOf(index, rows);
+    assert.ok(lost <= AT_MOST, `round ${round}: ${lost} lost`);
+  }
+});
 
 test('an add that is aborted ends soon, and what it left is linked by the next save', async () => {
   const rows = independent(5);

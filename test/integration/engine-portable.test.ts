@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { test } from 'uvu';
 import { VectorIndex } from '../../lib/engine';
 import { loadFrom, whyPortable } from '../../lib/native';
-import { wasmFileOf } from '../../lib/native/wasm';
+import { wasmFileOf } from '../../lib/native/candidates';
 import { codeOf } from '../helpers/errors';
 import {
   DIM,

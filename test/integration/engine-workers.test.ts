@@ -6,12 +6,13 @@ import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VectorIndex } from '../../lib/engine';
+import { rounds } from '../helpers/campaign';
 import { scaled } from '../helpers/deadline';
 import { makeTempDir } from '../helpers/temp';
 import { noise, randomOf } from '../helpers/vectors';
 
 const SEED = 23;
-const CYCLES = Number(process.env['SIGHTLINE_TEST_WORKERS'] ?? 128);
+const CYCLES = Number(process.env['SIGHTLINE_TEST_WORKERS'] ?? rounds(40, 1000));
 const AT_ONCE = 16;
 const DIM = 16;
 const HANG_MS = 180_000;

@@ -63,6 +63,12 @@ test('embed-a-library: the app answers searches, serves pictures and refuses an 
   assert.match(out, /no question: 400 ERR_ARG/);
 });
 
+test('mount-the-server: the page and the search lie below a folder of the program', async () => {
+  const out = await run('mount-the-server.mjs', '--once');
+  assert.match(out, /the program: Home\nthe page: Sightline/);
+  assert.match(out, /a red circle: (picture-\d{3}\.png ?){3}/);
+});
+
 test('the README of the examples names every program, and nothing is left behind', () => {
   const readme = readFileSync(path.join(folder, 'README.md'), 'utf8');
   const programs = readdirSync(folder).filter((name) => name.endsWith('.mjs'));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/rng.h"
+#include "hnsw/reconnect.h"
 #include "runner.h"
 
 namespace sightline {
@@ -355,6 +356,34 @@ SL_TEST(validator_names_each_broken_rule) {
                 g.SetEntry(low, g.LevelOf(low));
               }),
               "highest level"));
+}
+
+SL_TEST(a_group_with_few_links_to_the_rest_takes_many_steps_to_leave) {
+  constexpr uint32_t kNodes = 1000;
+  constexpr uint32_t kGroup = 24;
+  Graph graph(8, 42);
+  CHECK(graph.Reserve(kNodes).ok());
+  CHECK(graph.Prepare(kNodes).ok());
+  Rng rng(7);
+  for (uint32_t node = 0; node < kNodes; ++node) {
+    const LinkList list = graph.Links(node, 0);
+    for (uint32_t i = 0; i < list.capacity; ++i) {
+      list.ids[i] = node < kGroup ? (node + 1 + i) % kGroup
+                                  : kGroup + static_cast<uint32_t>(rng.Below(kNodes - kGroup));
+    }
+  }
+  graph.Links(kGroup - 1, 0).ids[0] = 500;  // the only way out
+  Scratch scratch;
+  CHECK(StepsToLeave(graph, 0, &scratch) >= kGroup);
+  uint32_t most = 0;
+  for (uint32_t node = kGroup; node < kNodes; ++node) {
+    most = std::max(most, StepsToLeave(graph, node, &scratch));
+  }
+  CHECK(most <= 11);  // 16 links each, few of them to the same nodes
+  graph.Links(kGroup - 1, 0).ids[0] = 0;
+  CHECK_EQ(StepsToLeave(graph, 0, &scratch), kReachedFew);
+  graph.Links(0, 0).ids[0] = kNodes;  // not read behind it, nor followed
+  CHECK_EQ(StepsToLeave(graph, 0, &scratch), kReachedFew);
 }
 
 }  // namespace sightline

@@ -109,6 +109,20 @@ test('SIGHTLINE_KERNEL forces a kernel; one that is unknown is ERR_CPU_UNSUPPORT
   assert.is(run(''), native().kernelName());
 });
 
+test('requiring the engine loads nothing that only a first use needs', () => {
+  // Each of these costs some milliseconds of a start that should take 40.
+  const engine = path.resolve(__dirname, '../../lib/engine.js');
+  const program = `
+    const before = new Set(process.moduleLoadList);
+    require(${JSON.stringify(engine)});
+    console.log(process.moduleLoadList.filter((name) => !before.has(name)).join('\\n'));
+    console.log(Object.keys(require.cache).join('\\n'));`;
+  const { stdout } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
+  assert.match(stdout, /lib.native.index/);
+  assert.not.match(stdout, /NativeModule (crypto|worker_threads|child_process|net|http)$/m);
+  assert.not.match(stdout, /native.wasm|vectors.files.(add-file|export-file|indexes)/);
+});
+
 test('the engine alone loads neither sharp nor onnxruntime nor SQLite', () => {
   const engine = path.resolve(__dirname, '../../lib/engine.js');
   const program = `

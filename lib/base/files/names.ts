@@ -14,3 +14,7 @@ export const CONFIG_FILE = 'config.json';
 export const METADATA_FILE = 'metadata.jsonl';
 /** An engine folder's commit log. Created last, so a folder without it is no engine folder yet. */
 export const COMMIT_LOG = 'embeddings.idx';
+
+/** Eight digits that make a temporary name unique. Loads crypto with the first: few programs come here. */
+export const randomSuffix = (): string =>
+  process.getBuiltinModule('node:crypto').randomBytes(4).toString('hex');

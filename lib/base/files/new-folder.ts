@@ -2,10 +2,10 @@
  * A folder that appears whole or not at all: filled under a temporary name, then renamed once complete and
  * durable. After a crash a folder `NAME.partial-...` may remain and can be deleted.
  */
-import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { makeError } from '../errors';
+import { randomSuffix } from './names';
 import { syncFolder } from './safe-file';
 import { fileError, isNotPermitted } from './system-errors';
 
@@ -27,7 +27,7 @@ export async function newFolder(target: string, ...outside: string[]): Promise<N
   const full = path.resolve(target);
   await checkEmpty(full);
   for (const source of outside) await checkOutside(full, source);
-  const beside = `${full}.partial-${randomBytes(4).toString('hex')}`;
+  const beside = `${full}.partial-${randomSuffix()}`;
   await mkdir(beside).catch((error: unknown) => {
     throw writeError(full, error);
   });

@@ -1,7 +1,7 @@
 /** Files that appear whole or not at all: written to a temporary file, flushed, renamed, folder flushed. */
-import { randomBytes } from 'node:crypto';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { randomSuffix } from './names';
 import { fileError } from './system-errors';
 
 /** A complete, durable file under a temporary name. */
@@ -24,7 +24,7 @@ export async function writeBeside(
   asError = (error: unknown): unknown => fileError(target, 'written', error),
 ): Promise<Prepared> {
   // A unique name, so that two concurrent writers of one target cannot mix: the last rename wins.
-  const beside = `${target}.${randomBytes(4).toString('hex')}.tmp`;
+  const beside = `${target}.${randomSuffix()}.tmp`;
   const discard = (): Promise<void> => rm(beside, { force: true }).catch(() => undefined);
   try {
     const handle = await open(beside, 'wx');

@@ -13,7 +13,7 @@ import type { Flags, Session } from '../session';
 
 export type Address = Pick<
   StartOptions,
-  'host' | 'token' | 'allowedHosts' | 'corsOrigins' | 'sync'
+  'host' | 'token' | 'allowedHosts' | 'corsOrigins' | 'trustedProxies' | 'sync'
 > & { readonly port: number };
 
 export async function runServeVerb(
@@ -92,8 +92,9 @@ export function invitation({ url, addresses }: RunningServer, frames: number): s
 }
 
 function addressOf(session: Session): Address {
-  const { host, port, token, allowHost, corsOrigin } = session.config.settings;
-  return { host, port, token, allowedHosts: allowHost, corsOrigins: corsOrigin };
+  const { host, port, token, allowHost, corsOrigin, trustProxy } = session.config.settings;
+  const names = { allowedHosts: allowHost, corsOrigins: corsOrigin, trustedProxies: trustProxy };
+  return { host, port, token, ...names };
 }
 
 export interface ServeOptions {

@@ -8,12 +8,12 @@ import { Group, unitVector } from './hashing';
 
 /** Length of each group's part of a vector. */
 const METADATA_WEIGHTS = {
-  channels: 1,
-  layers: 0.9,
+  channels: 0.8,
+  layers: 0.6,
   structure: 0.8,
-  windows: 0.7,
-  attributes: 0.7,
-  values: 0.5,
+  windows: 0.9,
+  attributes: 0.8,
+  values: 0.6,
   size: 0.15,
 } as const;
 

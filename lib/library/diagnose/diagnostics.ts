@@ -17,6 +17,7 @@ import { openClip } from '../../encode';
 import { listModels } from '../../models/store/list';
 import { BUILTIN_MODEL, hubCacheDir } from '../../models/store/model-store';
 import { messageOf } from '../../base/errors';
+import { compileRemedy } from '../../base/package-root';
 import { findPart, MODEL_RUNTIME, remedyFor, SQLITE } from '../../base/parts/parts';
 import { findFfmpeg } from '../../media';
 import { whyPortable } from '../../native';
@@ -66,8 +67,7 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
 }
 
 const REMEDIES = {
-  engine:
-    'compile it: "node node_modules/sightline/tools/build-native.mjs", in a checkout "npm run build:native"',
+  engine: compileRemedy(),
   sqlite: remedyFor(SQLITE),
   ffmpeg:
     'pictures work without it; for videos install ffmpeg (Debian/Ubuntu: apt install ffmpeg, macOS: brew install ffmpeg) or set SIGHTLINE_FFMPEG to its path',

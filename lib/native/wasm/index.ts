@@ -5,7 +5,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import path from 'node:path';
 import { types } from 'node:util';
 import type { NativeBinding } from '../binding';
 import { arrayImports } from './arrays';
@@ -32,10 +31,6 @@ interface LastError {
 /** Bytes of `napi_extended_error_info`: message, reserved, engine_error_code, error_code. */
 const ERROR_INFO = 16;
 const GENERIC_FAILURE = 9;
-
-/** Where the module is in a package or a checkout. */
-export const wasmFileOf = (root: string): string =>
-  path.join(root, 'prebuilds', 'wasm32', 'sightline.wasm');
 
 /** Loads the module of that name; the Node-API has to be beside it. */
 export function loadWasm(file: string): NativeBinding {

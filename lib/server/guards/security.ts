@@ -63,7 +63,7 @@ function strangeHost(header: string | undefined): string {
   if (name === undefined) return 'the request has no valid Host header';
   return (
     `this server does not answer to the name "${name}": use the address it printed, ` +
-    `or start it with --allow-host ${name}`
+    `or start it with --allow-host ${name} (in a program: allowedHosts)`
   );
 }
 

@@ -35,7 +35,8 @@ export class TokenGuard {
 
   /** Set-Cookie value for a client that sent the token. */
   get setCookie(): string {
-    return `${COOKIE_NAME}=${this.#cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000`;
+    // Without a path: it holds below the folder where the server lies, as the browser sees it.
+    return `${COOKIE_NAME}=${this.#cookie}; HttpOnly; SameSite=Strict; Max-Age=2592000`;
   }
 
   /** True when `token` is the secret. Compares digests in constant time. */

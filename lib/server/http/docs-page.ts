@@ -84,7 +84,7 @@ export function docsPage(api: ApiDescription, origin: string): string {
   const sections = [...groups].map(([tag, list]) => `<h2>${esc(tag)}</h2>${list.join('')}`);
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${esc(api.info.title)}: HTTP API</title><style>${STYLE}</style></head><body><main>
 <h1>HTTP API</h1>
-<p>${esc(api.info.description ?? '')}. For programs: <a href="/openapi.json">openapi.json</a>.</p>
+<p>${esc(api.info.description ?? '')}. For programs: <a href="openapi.json">openapi.json</a>.</p>
 <p>A server with a token takes it as <code>Authorization: Bearer TOKEN</code>. An error is <code>{"error": {"code", "message", "request_id"}}</code>; codes are permanent.</p>
 ${sections.join('\n')}
 </main></body></html>`;

@@ -101,7 +101,9 @@ export function probeRoutes(app: FastifyInstance, { readiness }: ServiceContext)
 
   // Public: it says what every server of this version can do, nothing of this one.
   app.get('/docs', { schema: { hide: true }, config: { isPublic: true } }, (request, reply) => {
-    const origin = `http://${request.headers.host ?? 'localhost'}`;
+    const [address = ''] = request.originalUrl.split('?', 1);
+    const folder = address.slice(0, -'/docs'.length);
+    const origin = `http://${request.headers.host ?? 'localhost'}${folder}`;
     return reply
       .header('cache-control', 'no-cache')
       .header('content-security-policy', DOCS_POLICY)
