@@ -1,15 +1,6 @@
 /** The commands below `exr` that ask a library. Declares only; see `exr-commands.ts`. */
 import { Argument, Option, type Command } from 'commander';
-import type { ExitCode } from './exit-codes';
-import type { Io } from './output/io';
-import type { Flags } from './session';
-
-type DeclareVerb = (
-  name: string,
-  description: string,
-  action: (words: readonly string[], flags: Flags, io: Io) => Promise<ExitCode>,
-  parent?: Command,
-) => Command;
+import type { DeclareVerb } from './exr-commands';
 
 export function declareExrLibrary(
   group: Command,

@@ -5,6 +5,7 @@
 import { Argument, Command, Option } from 'commander';
 import type { ExitCode } from './exit-codes';
 import { declareExr, type DeclareVerb } from './exr-commands';
+import { declareExrLibrary } from './exr-library-commands';
 import { printableLines } from './output/format';
 import { Io } from './output/io';
 import { ROW_FORMATS } from './output/row-formats';
@@ -200,7 +201,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <number>', 'port to listen on (default: 8000, or the next free one)')
     .option('--no-serve', 'exit after the searches');
-  declareExr(program, verb);
+  declareExrLibrary(declareExr(program, verb), verb, withLibrary);
   const config = verb('config', 'print the settings in force', async (w, f, io) =>
     (await import('./verbs/config.js')).runConfigVerb(w, f, io),
   )
