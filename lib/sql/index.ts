@@ -2,6 +2,7 @@
  * SQL over a library: read-only views, DISTANCE and DOT_PRODUCT by the native kernels, nearest() and `ORDER BY DISTANCE LIMIT` by
  * the engine (ADR 26). Knows the catalog's tables; what is searched in the engine is given to it.
  */
+import { types } from 'node:util';
 import { makeError } from '../base/errors';
 import { MAX_HITS } from '../base/limits';
 import { BOOLEAN, integer, SIGNAL, type OptionRules } from '../base/options';
@@ -200,6 +201,6 @@ function belowOf({ below, place }: TopK, params: readonly SqlValue[]): number | 
 
 function floatsOf(value: SqlValue | undefined): Float32Array | undefined {
   const bytes = typeof value === 'string' ? bytesOfJson(value) : value;
-  if (!(bytes instanceof Uint8Array) || bytes.byteLength % 4 !== 0) return undefined;
+  if (!types.isUint8Array(bytes) || bytes.byteLength % 4 !== 0) return undefined;
   return new Float32Array(bytes.slice().buffer);
 }

@@ -1,4 +1,5 @@
 /** Runs one statement on a connection of its own: read-only, with the views, the functions and nothing else. */
+import { types } from 'node:util';
 import { foldPath } from '../base/patterns';
 import { makeError } from '../base/errors';
 import { openSqlite, type SqliteDatabase, type SqliteStatement } from '../catalog/sqlite/sqlite';
@@ -43,7 +44,7 @@ export function runSql(request: SqlRequest): SqlAnswer {
 function prepareConnection(db: Connection, request: SqlRequest, read: ReadVectors): void {
   const { params, vectorPlaces, version } = request;
   const vectors = params.map((value, place) =>
-    vectorPlaces.includes(place) && value instanceof Uint8Array ? value : undefined,
+    vectorPlaces.includes(place) && types.isUint8Array(value) ? value : undefined,
   );
   const refs = new VectorRefs(read, vectors);
   const pure = { deterministic: true };
@@ -164,5 +165,5 @@ function prepared(db: Connection, sql: string): Cursor | undefined {
 
 function sizeOf(value: SqlValue): number {
   if (typeof value === 'string') return value.length * 2;
-  return value instanceof Uint8Array ? value.byteLength : 8;
+  return types.isUint8Array(value) ? value.byteLength : 8;
 }

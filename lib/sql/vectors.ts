@@ -3,6 +3,7 @@
  * and wrapped for every call (20 to 35 us); a number costs a tenth of that. So inside DISTANCE a column of a view is its reference
  * (`file_id * 4` and which vector), and a parameter is the negative of its place.
  */
+import { types } from 'node:util';
 import { makeError } from '../base/errors';
 import { native } from '../native';
 
@@ -45,7 +46,7 @@ export class VectorRefs {
       if (value < 0) return this.params[-1 - value];
       return this.kept.has(value) ? this.kept.get(value) : this.load(value);
     }
-    if (value instanceof Uint8Array) return value;
+    if (types.isUint8Array(value)) return value;
     if (typeof value === 'string') return bytesOfJson(value);
     throw makeError(
       'ERR_ARG_TYPE',

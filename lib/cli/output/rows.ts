@@ -1,11 +1,12 @@
 /** Rows of a query as a table, JSON, CSV or parquet. Pure, but for the writer of parquet, which is loaded when needed. */
+import { types } from 'node:util';
 import { makeError } from '../../base/errors';
 import type { SqlResult, SqlValue } from '../../library';
 import { printable } from './format';
 
 /** A vector as its numbers; other blobs as hex; whole numbers beyond 2^53 as text. */
 export function plain(value: SqlValue): string | number | boolean | null | number[] {
-  if (value instanceof Uint8Array) {
+  if (types.isUint8Array(value)) {
     if (value.byteLength === 0 || value.byteLength % 4 !== 0)
       return Buffer.from(value).toString('hex');
     return [...new Float32Array(value.slice().buffer)];
@@ -57,7 +58,7 @@ export async function parquetOf({ columns, rows }: SqlResult): Promise<Uint8Arra
 
 function typeOf(values: readonly SqlValue[]): Basic {
   const given = values.filter((value) => value !== null);
-  if (given.some((value) => value instanceof Uint8Array)) return 'JSON';
+  if (given.some((value) => types.isUint8Array(value))) return 'JSON';
   if (
     given.length > 0 &&
     given.every((value) => typeof value === 'bigint' || Number.isInteger(value))

@@ -1,5 +1,6 @@
 /** `library.sql`: parameters from files, frames and arrays; spaces of the library for nearest(). */
 import path from 'node:path';
+import { types } from 'node:util';
 import { CATALOG_FILE } from '../../base/files/names';
 import { makeError } from '../../base/errors';
 import { outOfRange, readOptions, STRING, wrongType } from '../../base/options';
@@ -57,8 +58,8 @@ export class SqlOfLibrary {
     const name = `params[${place}]`;
     if (param === null || ['string', 'number', 'bigint', 'boolean'].includes(typeof param))
       return param as SqlValue;
-    if (param instanceof Float32Array) return bytesOf(param);
-    if (param instanceof Uint8Array) return param;
+    if (types.isFloat32Array(param)) return bytesOf(param);
+    if (types.isUint8Array(param)) return param;
     if (Array.isArray(param)) {
       if (param.length > 0 && param.every((one) => typeof one === 'number'))
         return bytesOf(Float32Array.from(param));
