@@ -202,5 +202,5 @@ function belowOf({ below, place }: TopK, params: readonly SqlValue[]): number | 
 function floatsOf(value: SqlValue | undefined): Float32Array | undefined {
   const bytes = typeof value === 'string' ? bytesOfJson(value) : value;
   if (!types.isUint8Array(bytes) || bytes.byteLength % 4 !== 0) return undefined;
-  return new Float32Array(bytes.slice().buffer);
+  return new Float32Array(new Uint8Array(bytes).buffer);
 }

@@ -9,7 +9,7 @@ export function plain(value: SqlValue): string | number | boolean | null | numbe
   if (types.isUint8Array(value)) {
     if (value.byteLength === 0 || value.byteLength % 4 !== 0)
       return Buffer.from(value).toString('hex');
-    return [...new Float32Array(value.slice().buffer)];
+    return [...new Float32Array(new Uint8Array(value).buffer)];
   }
   return typeof value === 'bigint' ? String(value) : value;
 }
