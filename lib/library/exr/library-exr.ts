@@ -339,4 +339,5 @@ export class ExrOfLibrary implements LibraryExr {
   }
 }
 
-const floatsOf = (bytes: Uint8Array): Float32Array => new Float32Array(new Uint8Array(bytes).buffer);
+const floatsOf = (bytes: Uint8Array): Float32Array =>
+  new Float32Array(new Uint8Array(bytes).buffer);
