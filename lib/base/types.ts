@@ -323,6 +323,13 @@ export interface LibraryStats {
   readonly kernel: string;
   /** Of vectors and graph; `Library.diskUsage` counts everything. */
   readonly bytesOnDisk: number;
+  /** OpenEXR files: those with an entry, those that could not be inspected, the version of their embeddings. */
+  readonly exr: {
+    readonly files: number;
+    readonly failed: number;
+    readonly version: 1 | 2;
+    readonly embedded: number;
+  };
   /** Where the vectors are: `embedded`, or which pgvector, server and table. */
   readonly vectorStore: string;
   /**

@@ -3,6 +3,7 @@ import { asFrameId, type FrameId, type FrameRecord, type MediaId, type Row } fro
 import { checkCatalog } from './check';
 import { EncodingTable } from './tables/encoding-table';
 import { exportMetadata } from './export-metadata';
+import { ExrTable } from './tables/exr-table';
 import { FormerTable, type Content } from './tables/former-table';
 import { FrameTable } from './tables/frame-table';
 import type { Home } from './home';
@@ -40,6 +41,7 @@ export class Catalog {
   private readonly formerTable: FormerTable;
   private readonly rowMaps = new Map<string, RowMap>();
   readonly spaces: Spaces;
+  readonly exr: ExrTable;
   private nextId: number;
   private closed = false;
 
@@ -58,6 +60,7 @@ export class Catalog {
     this.frameTable = new FrameTable(this.sql);
     this.encodingTable = new EncodingTable(this.sql);
     this.formerTable = new FormerTable(this.sql);
+    this.exr = new ExrTable(this.sql);
     const { sql, spaceTable, mediaTable, frameTable } = this;
     this.spaces = new Spaces(sql, this, spaceTable, mediaTable, frameTable);
     this.nextId = Number(this.meta('next_frame_id') ?? 0);
@@ -347,6 +350,7 @@ export class Catalog {
       frames: this.frameTable,
       encodings: this.encodingTable,
       former: this.formerTable,
+      exr: this.exr,
     });
   }
 

@@ -3,6 +3,7 @@
  * tables.
  */
 import type { EncodingTable } from './tables/encoding-table';
+import type { ExrTable } from './tables/exr-table';
 import type { FormerTable } from './tables/former-table';
 import type { FrameTable } from './tables/frame-table';
 import type { MediaTable } from './tables/media-table';
@@ -66,6 +67,7 @@ export interface CheckedTables {
   readonly frames: FrameTable;
   readonly encodings: EncodingTable;
   readonly former: FormerTable;
+  readonly exr: ExrTable;
 }
 
 /** Each finding names the entry; empty when all is well. Reads everything. */
@@ -82,7 +84,7 @@ export function checkCatalog(sql: Statements, tables: CheckedTables): string[] {
 
 function* allFindings(
   sql: Statements,
-  { media, frames, encodings, former }: CheckedTables,
+  { media, frames, encodings, former, exr }: CheckedTables,
 ): Generator<string> {
   let isReadable = true;
   for (const row of sql.all('PRAGMA integrity_check')) {
@@ -98,6 +100,7 @@ function* allFindings(
   yield* frames.damage();
   yield* encodings.damage();
   yield* former.damage();
+  yield* exr.damage();
   for (const [finding, query] of RULES) {
     for (const row of sql.all(`${query} LIMIT ${MOST_FINDINGS}`))
       yield finding.replace('{}', () => String(Object.values(row)[0]));

@@ -7,6 +7,14 @@ export { copyCatalog } from './sqlite/copy';
 export { framePath } from './frame-path';
 export type { Home } from './home';
 export { openCatalog } from './open';
+export type {
+  ExrCounts,
+  ExrFacts,
+  ExrFailure,
+  ExrFileRow,
+  ExrToInspect,
+  ExrVectors,
+} from './tables/exr-table';
 export { passes } from './tables/row-map';
 export type {
   CatalogCounts,

@@ -9,6 +9,7 @@ export const VERBS = [
   'stats',
   'verify',
   'backup',
+  'sql',
   'doctor',
   'setup',
   'models',

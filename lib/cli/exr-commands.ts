@@ -12,8 +12,11 @@ export type DeclareVerb = (
   parent?: Command,
 ) => Command;
 
-export function declareExr(program: Command, verb: DeclareVerb): void {
-  const group = program.command('exr').description('OpenEXR files: inspect, embed');
+/** @returns the group, for the commands that ask a library */
+export function declareExr(program: Command, verb: DeclareVerb): Command {
+  const group = program
+    .command('exr')
+    .description('OpenEXR files: inspect, embed, similar, anomalies, migrate');
   verb(
     'inspect',
     'print what the headers of OpenEXR files say; reads no pixels',
@@ -41,4 +44,5 @@ export function declareExr(program: Command, verb: DeclareVerb): void {
         .default('metadata'),
     )
     .option('--npy <file>', 'write the vectors to this .npy file and print the row of each file');
+  return group;
 }

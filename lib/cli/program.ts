@@ -5,8 +5,10 @@
 import { Argument, Command, Option } from 'commander';
 import type { ExitCode } from './exit-codes';
 import { declareExr, type DeclareVerb } from './exr-commands';
+import { declareExrLibrary } from './exr-library-commands';
 import { printableLines } from './output/format';
 import { Io } from './output/io';
+import { ROW_FORMATS } from './output/row-formats';
 import { PROGRESS_STYLES } from './output/progress-style';
 import type { Flags } from './session';
 
@@ -140,6 +142,24 @@ export function buildProgram(version: string, result: ProgramResult): Command {
         .addArgument(root),
     ),
   );
+  withLibrary(
+    verb('sql', 'ask a library in SQL: one SELECT over its views', async (w, f, io) =>
+      (await import('./verbs/sql.js')).runSqlVerb(w, f, io),
+    )
+      .argument('<query>', 'the statement, in quotes')
+      .addArgument(root),
+  )
+    .option(
+      '--param <value>',
+      'value of the next ?: @FILE.exr, file:ID, frame:ID, JSON or text',
+      collect,
+    )
+    .addOption(new Option('--format <name>', 'table, json, csv or parquet').choices(ROW_FORMATS))
+    .option('--output <file>', 'write to this file instead of standard output')
+    .option('--limit <number>', 'most rows (default: 1000)')
+    .option('--timeout <seconds>', 'end the statement after this time (default: 30)')
+    .option('--exact', 'compare every row: no index')
+    .option('--fail-empty', 'exit with 1 if there are no rows');
   withModel(
     verb('doctor', 'check the installation and suggest remedies', async (w, f, io) =>
       (await import('./verbs/doctor.js')).runDoctorVerb(first(w), f, io),
@@ -182,7 +202,7 @@ export function buildProgram(version: string, result: ProgramResult): Command {
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <number>', 'port to listen on (default: 8000, or the next free one)')
     .option('--no-serve', 'exit after the searches');
-  declareExr(program, verb);
+  declareExrLibrary(declareExr(program, verb), verb, withLibrary);
   const config = verb('config', 'print the settings in force', async (w, f, io) =>
     (await import('./verbs/config.js')).runConfigVerb(w, f, io),
   )

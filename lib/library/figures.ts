@@ -9,7 +9,7 @@ export function statsOf(
   catalog: Catalog,
   { root, dir }: LibraryPlace,
   { name, clip, store, lacking }: OpenSpace,
-): LibraryStats {
+): Omit<LibraryStats, 'exr'> {
   const counts = catalog.counts(name);
   const engine = store.figures();
   const scan = recallScan(catalog);

@@ -7,6 +7,23 @@ export { findLibrary, openLibrary } from './open';
 export type { Library, LibraryEvents, MediaFileLocation, OpenLibraryOptions } from './types';
 export type { ContentsFilter, FramesFilter, MediaFilter, MediaItem } from './contents';
 export type { DiskUsage } from './disk-usage';
+export type {
+  ExrAnomaly,
+  ExrBy,
+  ExrDifference,
+  ExrMigrateOptions,
+  ExrPairFiles,
+  ExrPairsRequest,
+  ExrSimilarFile,
+  ExrSimilarOptions,
+  ExrStats,
+  LibraryExr,
+  SqlOptions,
+  SqlParam,
+  SqlResult,
+  SqlValue,
+  SqlVector,
+} from './exr';
 export { backupLibrary, type LibraryBackupOptions, type LibraryBackupReport } from './backup';
 export type { VectorStoreChoice } from './spaces/vectors';
 export {

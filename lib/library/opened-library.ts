@@ -28,6 +28,14 @@ import {
   type MediaItem,
 } from './contents';
 import { diskUsage, type DiskUsage } from './disk-usage';
+import {
+  exrPartsOf,
+  type ExrParts,
+  type LibraryExr,
+  type SqlOptions,
+  type SqlParam,
+  type SqlResult,
+} from './exr';
 import { CurrentSpace } from './spaces/current-space';
 import { beginChange, openFormer, runChange } from './spaces/model-change';
 import type { OpenSpace } from './spaces/open-space';
@@ -72,6 +80,7 @@ export class OpenedLibrary implements Library {
   private running: Promise<unknown> | undefined;
   private readonly stop = new AbortController();
   private readonly current: CurrentSpace;
+  private readonly ofExr: ExrParts;
   readonly root: string;
   readonly dir: string;
   private readonly readOnly: boolean;
@@ -92,6 +101,24 @@ export class OpenedLibrary implements Library {
     this.current = new CurrentSpace(place, catalog, space, embeddings, () =>
       this.events.emit('change'),
     );
+    this.ofExr = exrPartsOf(place, catalog, this.current, {
+      assertOpen: () => this.assertOpen(),
+      inTurn: (work) => this.inTurn(work),
+    });
+  }
+
+  get exr(): LibraryExr {
+    return this.ofExr.exr;
+  }
+
+  async sql(
+    text: string,
+    params: readonly SqlParam[] = [],
+    options: SqlOptions = {},
+  ): Promise<SqlResult> {
+    this.assertOpen();
+    await this.current.refresh();
+    return this.ofExr.sql.run(text, params, options);
   }
 
   private get space(): OpenSpace {
@@ -139,7 +166,9 @@ export class OpenedLibrary implements Library {
       };
       const ignore = asked.ignore ?? rulesOfLibrary(this.dir);
       const options = { ...asked, ignore, signal, onProgress };
-      const report = await this.syncNow(options, halvesOf(options), rebuild);
+      const halves = halvesOf(options);
+      const report = await this.syncNow(options, halves, rebuild);
+      if (!report.dryRun) await this.ofExr.exr.sync(halves, signal);
       await this.lookAtPictures(report);
       const { hint } = this;
       const told = hint === undefined ? report : { ...report, hint };
@@ -217,6 +246,13 @@ export class OpenedLibrary implements Library {
       const { space } = this;
       if (!this.readOnly && !this.isClosed) space.rowEpoch = space.settledEpoch();
     }
+  }
+
+  /** All of it: media and frames, and what is known of EXR files. */
+  private async check(parts: Parameters<typeof verifyLibrary>[0]): Promise<VerifyOutcome> {
+    const outcome = await verifyLibrary(parts);
+    const problems = [...outcome.problems, ...(await this.ofExr.exr.verify())];
+    return { ...outcome, ok: problems.length === 0, problems };
   }
 
   private parts(): SyncParts {
@@ -320,7 +356,7 @@ export class OpenedLibrary implements Library {
 
   stats(): LibraryStats {
     this.assertOpen();
-    return statsOf(this.catalog, this.place, this.space);
+    return { ...statsOf(this.catalog, this.place, this.space), exr: this.exr.stats() };
   }
 
   diskUsage(): Promise<DiskUsage> {
@@ -338,11 +374,12 @@ export class OpenedLibrary implements Library {
     }
     return this.inTurn(async () => {
       const { signal } = this.stop;
-      const check = (): Promise<VerifyOutcome> => verifyLibrary({ ...this.parts(), signal });
+      const check = (): Promise<VerifyOutcome> => this.check({ ...this.parts(), signal });
       let outcome = await check();
       if (options.repair !== true || outcome.ok) return outcome;
       const ignore = rulesOfLibrary(this.dir);
       await repairLibrary(this.parts(), outcome, { ignore, signal });
+      await this.ofExr.exr.repair(signal);
       outcome = await check();
       if (outcome.isIndexSound && outcome.rowsAgree) return outcome;
       // The engine has rows that nothing refers to: rebuild it from the stored frames.
@@ -358,7 +395,7 @@ export class OpenedLibrary implements Library {
       await this.current.refresh(true);
       const before = this.catalog.foreignVersion();
       const parts = { ...this.parts(), signal: this.stop.signal };
-      const outcome = await this.space.use(() => verifyLibrary(parts));
+      const outcome = await this.space.use(() => this.check(parts));
       if (outcome.ok || this.catalog.foreignVersion() === before) return outcome;
     }
     throw makeError(
@@ -379,6 +416,7 @@ export class OpenedLibrary implements Library {
     await this.running?.catch(() => undefined);
     await this.embeddings.cleanup();
     try {
+      await this.ofExr.close();
       await this.current.close();
     } finally {
       this.catalog.close();

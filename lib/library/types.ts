@@ -6,6 +6,7 @@ import type { EventEmitter } from 'node:events';
 import type { LibraryBackupOptions, LibraryBackupReport } from './backup';
 import type { FramesFilter, MediaFilter, MediaItem } from './contents';
 import type { DiskUsage } from './disk-usage';
+import type { LibraryExr, SqlOptions, SqlParam, SqlResult } from './exr';
 import type { VectorStoreChoice } from './spaces/vectors';
 import type { OriginalFile } from '../media';
 import type { CacheName, EmbeddingService } from '../service';
@@ -121,6 +122,19 @@ export interface Library extends AsyncDisposable {
    *   and model and media errors
    */
   search(query: SearchQuery, options?: SearchOptions): Promise<SearchResponse>;
+
+  /** OpenEXR files: what is like what, and what departs from its sequence. */
+  readonly exr: LibraryExr;
+  /**
+   * Runs one SQL statement that reads, over the views `files`, `parts`, `channels`, `embeddings`, `frames` and `media`, with
+   * `DISTANCE(vector, ?, 'cosine' | 'euclidean' | 'dot')`, `DOT_PRODUCT(a, b)` and the table `nearest(space, vector, k)`. In a process
+   * of its own, with limits; docs/guide/SQL.md.
+   *
+   * @param params  one for each question mark; vectors as arrays, or `{ exr: path }`, `{ file: id }`, `{ frame: id }`
+   * @throws ERR_ARG_TYPE | ERR_ARG_RANGE (also: a statement that writes, or that SQLite refuses) | ERR_DIM_MISMATCH | ERR_NOT_FOUND |
+   *   ERR_TIMEOUT | ERR_NO_MEMORY | ERR_POOL_FULL | ERR_ABORTED | ERR_CLOSED
+   */
+  sql(text: string, params?: readonly SqlParam[], options?: SqlOptions): Promise<SqlResult>;
 
   /** Vectors of texts and pictures by this library's model, through its cache. */
   readonly embeddings: EmbeddingService;

@@ -190,6 +190,11 @@ export interface NativeBinding {
   ): Promise<number>;
   adopt(handle: NativeHandle, fresh: NativeHandle): Promise<NativeHandle>;
   abandon(handle: NativeHandle, fresh: NativeHandle): Promise<void>;
+  /**
+   * Of two vectors of float32, as bytes of any alignment. NaN for a cosine with a vector of length zero. For
+   * dot the product itself.
+   */
+  pairDistance(a: Uint8Array, b: Uint8Array, metric: number): number;
   /** `native/image/resize.h`. Fills `out`. */
   resizeRgb(
     rgb: Uint8Array,

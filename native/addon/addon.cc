@@ -58,6 +58,7 @@ constexpr Export kExports[] = {
     {"adopt", Adopt},
     {"abandon", Abandon},
     {"resizeRgb", ResizeRgb},
+    {"pairDistance", PairDistance},
 };
 
 // Every verb runs in here: copying its arguments may find no memory, which must not end the

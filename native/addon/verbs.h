@@ -53,6 +53,9 @@ Napi::Value CopyLive(const Napi::CallbackInfo& info);
 Napi::Value Adopt(const Napi::CallbackInfo& info);
 Napi::Value Abandon(const Napi::CallbackInfo& info);
 
+// verbs_distance.cc
+Napi::Value PairDistance(const Napi::CallbackInfo& info);
+
 // verbs_image.cc
 Napi::Value ResizeRgb(const Napi::CallbackInfo& info);
 

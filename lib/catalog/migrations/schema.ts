@@ -173,6 +173,46 @@ const MIGRATIONS: readonly Migration[] = [
   DELETE FROM meta WHERE key IN ('model', 'vector_table');
   `,
   },
+  {
+    sql: `
+  -- Facts of OpenEXR files, from their headers. Ids are never used again: vectors elsewhere go by them.
+  CREATE TABLE exr_files (
+    file_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    media_id TEXT NOT NULL UNIQUE REFERENCES media (media_id) ON DELETE CASCADE,
+    -- What was inspected: the entry is out of date when the media file has another path, size or time.
+    path TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ms REAL NOT NULL,
+    inspector_version TEXT NOT NULL,
+    -- Why there are no facts; null: there are.
+    code TEXT,
+    reason TEXT,
+    -- JSON of lib/exr; the columns after it are taken from it, because queries ask for them often.
+    payload TEXT,
+    multipart_count INTEGER,
+    channel_count INTEGER,
+    is_tiled INTEGER,
+    is_deep INTEGER,
+    is_multiview INTEGER,
+    -- CRC-32 of file, path and payload.
+    checksum INTEGER NOT NULL
+  ) STRICT;
+
+  -- The vectors of a file in each version: they can be computed from the payload.
+  CREATE TABLE exr_vectors (
+    version INTEGER NOT NULL,
+    file_id INTEGER NOT NULL REFERENCES exr_files (file_id) ON DELETE CASCADE,
+    schema_version TEXT NOT NULL,
+    metadata_embedding BLOB NOT NULL,
+    channel_fingerprint BLOB NOT NULL,
+    -- 1: the engine's spaces have them.
+    is_indexed INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (version, file_id)
+  ) STRICT;
+  CREATE INDEX exr_vectors_of_file ON exr_vectors (file_id);
+  CREATE INDEX exr_vectors_waiting ON exr_vectors (version, file_id) WHERE is_indexed = 0;
+  `,
+  },
 ];
 
 /**

@@ -69,6 +69,11 @@ class StandIn implements SqliteDatabase {
     this.db = this.open();
   }
 
+  /** The database itself, for a short use: a change of the files does not reach it. */
+  get connection(): SqliteDatabase {
+    return this.current();
+  }
+
   exec(sql: string): unknown {
     return this.current().exec(sql);
   }
