@@ -42,17 +42,11 @@ import type { OpenSpace } from './spaces/open-space';
 import { problemsOf, statsOf } from './figures';
 import { hintOf, lookForPhotographs } from './spaces/suitability';
 import { discardSpace, type LibraryPlace } from './spaces/vectors';
+import { verifyAsReader, verifyAsWriter, type Verifiable } from './verification';
 import { openOriginal, type OriginalFile } from '../media';
 import type { EmbeddingService } from '../service';
 import { readOptions, type OptionRules } from '../base/options';
-import {
-  repairLibrary,
-  runSync,
-  verifyLibrary,
-  type Halves,
-  type SyncParts,
-  type VerifyOutcome,
-} from '../pipeline';
+import { runSync, type Halves, type SyncParts } from '../pipeline';
 import { frameVersion, search } from '../search';
 import {
   asFrameId,
@@ -70,9 +64,6 @@ import {
   type SyncReport,
   type VerifyReport,
 } from '../base/types';
-
-/** Attempts of a reader to check the library while another process keeps writing. */
-const VERIFY_ATTEMPTS = 3;
 
 export class OpenedLibrary implements Library {
   readonly events = new EventEmitter<LibraryEvents>();
@@ -248,11 +239,10 @@ export class OpenedLibrary implements Library {
     }
   }
 
-  /** All of it: media and frames, and what is known of EXR files. */
-  private async check(parts: Parameters<typeof verifyLibrary>[0]): Promise<VerifyOutcome> {
-    const outcome = await verifyLibrary(parts);
-    const problems = [...outcome.problems, ...(await this.ofExr.exr.verify())];
-    return { ...outcome, ok: problems.length === 0, problems };
+  private verifiable(): Verifiable {
+    const { dir, catalog, current } = this;
+    const { signal } = this.stop;
+    return { dir, catalog, current, exr: this.ofExr.exr, signal, parts: () => this.parts() };
   }
 
   private parts(): SyncParts {
@@ -370,38 +360,9 @@ export class OpenedLibrary implements Library {
     if (this.readOnly) {
       if (options.repair === true)
         throw makeError('ERR_READ_ONLY', 'repair needs the library opened for writing');
-      return this.verifyBeside();
+      return verifyAsReader(this.verifiable());
     }
-    return this.inTurn(async () => {
-      const { signal } = this.stop;
-      const check = (): Promise<VerifyOutcome> => this.check({ ...this.parts(), signal });
-      let outcome = await check();
-      if (options.repair !== true || outcome.ok) return outcome;
-      const ignore = rulesOfLibrary(this.dir);
-      await repairLibrary(this.parts(), outcome, { ignore, signal });
-      await this.ofExr.exr.repair(signal);
-      outcome = await check();
-      if (outcome.isIndexSound && outcome.rowsAgree) return outcome;
-      // The engine has rows that nothing refers to: rebuild it from the stored frames.
-      await this.space.startAfresh();
-      await runSync(this.parts(), { signal }, { ingest: false, embed: true });
-      return check();
-    });
-  }
-
-  /** As a reader: changes by a writer in between would look like damage. */
-  private async verifyBeside(): Promise<VerifyReport> {
-    for (let attempt = 0; attempt < VERIFY_ATTEMPTS; attempt++) {
-      await this.current.refresh(true);
-      const before = this.catalog.foreignVersion();
-      const parts = { ...this.parts(), signal: this.stop.signal };
-      const outcome = await this.space.use(() => this.check(parts));
-      if (outcome.ok || this.catalog.foreignVersion() === before) return outcome;
-    }
-    throw makeError(
-      'ERR_BUSY',
-      'another process is changing the library: verify it when its sync is done',
-    );
+    return this.inTurn(() => verifyAsWriter(this.verifiable(), options.repair === true));
   }
 
   async backup(target: string, options: LibraryBackupOptions = {}): Promise<LibraryBackupReport> {

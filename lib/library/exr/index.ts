@@ -44,13 +44,14 @@ export function exrPartsOf(
       const hits = await (exact ? store.searchExact(vector, k) : store.search(vector, k));
       return { ids: Float64Array.from(hits.keys), distances: hits.distances };
     });
-  const firstFrame = (mediaId: string): number | undefined =>
-    catalog.framesOfMedia(mediaId as never)[0];
   const exr = new ExrOfLibrary({
-    ...{ root, dir, readOnly, catalog },
+    root,
+    dir,
+    readOnly,
+    catalog,
     ...how,
     lookOf: async (mediaId) => {
-      const frame = firstFrame(mediaId);
+      const [frame] = catalog.framesOfMedia(mediaId);
       return frame === undefined ? undefined : frameVector(frame);
     },
     searchLook: async (vector, k) => {

@@ -15,6 +15,7 @@ import {
 } from '../../analyze/exr';
 import { makeError } from '../../base/errors';
 import { readOptions } from '../../base/options';
+import type { MediaId } from '../../base/types';
 import type { Catalog, ExrFileRow, ExrVectors } from '../../catalog';
 import { inspectExr, type ExrEmbeddingVersion, type ExrPayload } from '../../exr';
 import { native } from '../../native';
@@ -89,9 +90,9 @@ export interface ExrHost {
   /** One operation at a time that changes the library. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
   /** The vector of the file's picture. */
-  lookOf(mediaId: string): Promise<Float32Array | undefined>;
+  lookOf(mediaId: MediaId): Promise<Float32Array | undefined>;
   /** Media files by the distance of their pictures. */
-  searchLook(vector: Float32Array, k: number): Promise<{ mediaId: string; distance: number }[]>;
+  searchLook(vector: Float32Array, k: number): Promise<{ mediaId: MediaId; distance: number }[]>;
 }
 
 const CANDIDATES = 1000;
@@ -174,16 +175,14 @@ export class ExrOfLibrary implements LibraryExr {
     });
   }
 
-  private async byLook(mediaId: string | undefined, k: number): Promise<ExrSimilarFile[]> {
+  private async byLook(mediaId: MediaId | undefined, k: number): Promise<ExrSimilarFile[]> {
     const look = mediaId === undefined ? undefined : await this.host.lookOf(mediaId);
     if (look === undefined)
       throw makeError(
         'ERR_NOT_FOUND',
         'the file has no picture in the library: sync it, or compare by metadata or channels',
       );
-    const ids = new Map(
-      [...this.host.catalog.exr.all()].map((file) => [String(file.mediaId), file]),
-    );
+    const ids = new Map([...this.host.catalog.exr.all()].map((file) => [file.mediaId, file]));
     const found = await this.host.searchLook(look, Math.max(k, CANDIDATES));
     return found.flatMap(({ mediaId: media, distance }) => {
       const file = ids.get(media);
@@ -194,7 +193,7 @@ export class ExrOfLibrary implements LibraryExr {
   /** The mean of the distances there are, each from 0 to 2, over what any of them finds. */
   private async mixed(
     vectors: ExrVectors,
-    mediaId: string | undefined,
+    mediaId: MediaId | undefined,
     version: ExrEmbeddingVersion,
   ): Promise<ExrSimilarFile[]> {
     const how = { k: CANDIDATES, exact: false, version };
@@ -232,7 +231,7 @@ export class ExrOfLibrary implements LibraryExr {
   async vectorsOfTarget(
     target: string | number,
     version: ExrEmbeddingVersion = this.spaces.version,
-  ): Promise<{ vectors: ExrVectors; mediaId: string | undefined }> {
+  ): Promise<{ vectors: ExrVectors; mediaId: MediaId | undefined }> {
     const { catalog, root } = this.host;
     const name = typeof target === 'string' ? this.nameOf(target) : undefined;
     const file: ExrFileRow | undefined =
