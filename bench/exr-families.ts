@@ -233,6 +233,20 @@ export function familiesOf(
   );
 }
 
+/** Frames of one shot. */
+const SHOT = 40;
+
+/** Payloads of shots of 40 frames each, one set-up a shot. */
+export function* drawnShots(files: number, seed: number): Generator<ExrPayload> {
+  const generator = new Random(seed);
+  const random: Draw = () => generator.unit();
+  for (let shot = 0; shot * SHOT < files; shot++) {
+    const base = baseOf(random, `s${whole(random, 1, 99)}/shot${shot}`);
+    const frames = Math.min(SHOT, files - shot * SHOT);
+    for (let i = 0; i < frames; i++) yield changed(base, 'sequence', i, random);
+  }
+}
+
 /** Mean share of the five nearest, by cosine and without itself, that are of the same family. */
 export function familyRecall(
   members: readonly Member[],

@@ -20,6 +20,7 @@ export const SUITES = [
   'overhead',
   'service',
   'exr',
+  'exr-search',
   'query',
 ] as const;
 export type SuiteName = (typeof SUITES)[number];

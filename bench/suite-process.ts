@@ -18,6 +18,7 @@ const LOADERS: Readonly<Record<SuiteName, () => Promise<Suite>>> = {
   overhead: async () => (await import('./suites/overhead.js')).overheadSuite,
   service: async () => (await import('./suites/service.js')).serviceSuite,
   exr: async () => (await import('./suites/exr.js')).exrSuite,
+  'exr-search': async () => (await import('./suites/exr-search.js')).exrSearchSuite,
   query: async () => (await import('./suites/query.js')).querySuite,
 };
 

@@ -122,7 +122,6 @@ class Joined {
     const [x, y] = [this.root(a), this.root(b)];
     this.parent.set(x, x);
     this.parent.set(y, x);
-    this.parent.set(x, x);
   }
 
   groups(): number[][] {
