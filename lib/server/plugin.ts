@@ -22,14 +22,11 @@ const METHODS: HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
  * @throws what `createHandler` throws, when the app gets ready
  */
 export const sightlinePlugin: FastifyPluginAsync<PluginOptions> = async (app, options) => {
-  const { library, prefix: _, ...rest } = options;
+  const { library, ...rest } = options;
   if (typeof library !== 'object' || library === null)
     throw wrongType('library', 'an open library or embedding service', library);
   // The prefix of the apps around is in it.
-  const handler = createHandler(library, {
-    ...rest,
-    ...(app.prefix === '' ? {} : { prefix: app.prefix }),
-  });
+  const handler = createHandler(library, { ...rest, prefix: app.prefix });
   app.addHook('onClose', () => handler.close());
   for (const url of app.prefix === '' ? ['/*'] : ['', '/*'])
     app.route({
