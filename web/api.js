@@ -58,6 +58,11 @@ export function search(state, picture, signal) {
 
 export const health = () => ask('/health');
 
+/** The model for photographs: its name, and the bytes to download. */
+export const offeredModel = () => ask('/model');
+
+export const changeModel = () => ask('/model', { method: 'POST' });
+
 export const openSession = (token) =>
   ask('/session', {
     method: 'POST',

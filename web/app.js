@@ -1,10 +1,11 @@
 // The state of the page and everything that changes it. What is visible follows from the address
 // and the server's answer; the other modules do not import each other's state.
 
-import { ApiError, health as askHealth, search } from './api.js';
+import { ApiError, changeModel, health as askHealth, search } from './api.js';
 import { at, byId, el } from './dom.js';
 import { count } from './format.js';
 import { Grid } from './grid.js';
+import { Hint } from './hint.js';
 import { listenToKeys } from './keys.js';
 import { notices } from './notice.js';
 import { drawPicture, keepPicture, pictureIn, pictureOf } from './picture.js';
@@ -38,7 +39,9 @@ const notice = notices(byId('notice'), {
 const syncLine = new SyncLine(byId('sync'), {
   onHealth: (news) => noteHealth(news),
   onSearchAgain: () => void run({ isFresh: true }),
+  onTakeModel: () => void takeModel(),
 });
+const hint = new Hint(byId('hint'), { onTake: () => void takeModel() });
 
 let state = readState();
 /** `k` of a new query: `Show more` applies to one query only. */
@@ -50,8 +53,6 @@ let shown = { key: '', hits: [] };
 const answers = new Map();
 let running;
 let isTypingStep = false;
-/** The hint that was dismissed; it may appear again after a reload. */
-let dismissedHint;
 /** Debounce timer of the search box. */
 let pause;
 
@@ -119,7 +120,7 @@ function showAnswer(key, answer) {
     hits.length === 0
       ? 'Nothing found'
       : `${count(hits.length, 'result')}${hits.length >= MAX_K ? ', the most that one search gives,' : ''} in ${answer.took_ms < 10 ? answer.took_ms.toFixed(1) : Math.round(answer.took_ms)} ms`;
-  showHint(answer.hint);
+  hint.show(answer.hint, health);
   byId('more').hidden = hits.length < state.k || state.k >= MAX_K;
   showCap(hits.length);
   showEach(hits);
@@ -146,24 +147,17 @@ function showEach(hits) {
     : `Show every moment (${others.toLocaleString('en')} more)`;
 }
 
-/** Shows the server's hint until it is dismissed. */
-function showHint(text) {
-  const hint = byId('hint');
-  hint.hidden = text === undefined || text === dismissedHint;
-  hint.replaceChildren(
-    el('span', { text: text ?? '' }),
-    el('button', {
-      type: 'button',
-      text: '×',
-      'aria-label': 'Hide this note',
-      on: {
-        click: () => {
-          dismissedHint = text;
-          hint.hidden = true;
-        },
-      },
-    }),
-  );
+/** Gets the model that the note offers; the line of the sync says how far it is. */
+async function takeModel() {
+  try {
+    await changeModel();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    syncLine.refused(error);
+    return;
+  }
+  await refreshHealth();
+  hint.show(hint.text, health);
 }
 
 function showHits(key, hits) {
@@ -175,7 +169,7 @@ function showHits(key, hits) {
   byId('more').hidden = true;
   byId('cap').hidden = true;
   byId('each').hidden = true;
-  byId('hint').hidden = true;
+  hint.hide();
   if (hits.length === 0) viewer.hide();
 }
 
@@ -199,16 +193,20 @@ async function refreshHealth() {
 
 /** What the server says of itself while it reads files. */
 function noteHealth(news) {
-  const hasMore = news.frames !== health?.frames;
+  const isOtherModel = news.model !== health?.model;
+  const hasMore = news.frames !== health?.frames || isOtherModel;
   const wasEmpty = health?.status === 'empty';
+  const isOffered = news.offered_model !== health?.offered_model;
   health = news;
+  if (isOffered && !byId('hint').hidden) hint.show(hint.text, health);
   // Other frames, other answers; what is on the page stays until somebody asks.
   if (hasMore) answers.clear();
   if (!hasQuery(state) && (hasMore || wasEmpty)) {
     if (news.status === 'empty') notice.emptyLibrary(news);
     else notice.start(news);
     syncLine.settle(news.frames);
-  } else if (hasQuery(state) && shown.hits.length === 0 && hasMore) void run({ isFresh: true });
+  } else if (hasQuery(state) && (isOtherModel || (shown.hits.length === 0 && hasMore)))
+    void run({ isFresh: true });
 }
 
 // ---------------------------------------------------------------- changing the state

@@ -1,8 +1,8 @@
-// The line that says how far the server's sync is. Asks as long as there is something to wait for.
+// The line that says how far the server's sync is, or its change of the model. Asks as long as there is something to wait for.
 
 import { health as askHealth } from './api.js';
 import { el } from './dom.js';
-import { count } from './format.js';
+import { bytes, count } from './format.js';
 
 const WHILE_RUNNING_MS = 1000;
 const WHILE_WATCHED_MS = 15_000;
@@ -10,7 +10,7 @@ const WHILE_WATCHED_MS = 15_000;
 export class SyncLine {
   /**
    * @param {HTMLElement} place
-   * @param {{ onHealth: (health: object) => void, onSearchAgain: () => void }} handlers
+   * @param {{ onHealth: (health: object) => void, onSearchAgain: () => void, onTakeModel: () => void }} handlers
    */
   constructor(place, handlers) {
     this.place = place;
@@ -42,8 +42,20 @@ export class SyncLine {
     if (this.place.classList.contains('news')) this.place.hidden = true;
   }
 
+  /** A change of the model was refused. */
+  refused(error) {
+    this.#noModel(error);
+    this.place.hidden = false;
+  }
+
   #draw({ sync, frames }, isRunning) {
     const { place } = this;
+    if (sync.phase !== undefined) {
+      place.hidden = false;
+      if (isRunning) this.#change(sync);
+      else this.#noModel(sync.error);
+      return;
+    }
     // A look that finds nothing new is over before anybody could read of it.
     const isAtWork = isRunning && (sync.total === 0 || sync.done < sync.total || sync.frames > 0);
     place.hidden = false;
@@ -66,6 +78,29 @@ export class SyncLine {
     const share = isCounted
       ? (sync.done / sync.total + (sync.frames_total > 0 ? sync.frames / sync.frames_total : 1)) / 2
       : 0;
+    this.#bar(what, share);
+  }
+
+  #change({ phase, done, total }) {
+    const isDownload = phase === 'download';
+    const what = isDownload
+      ? 'Getting the model for photographs'
+      : 'Making your frames searchable with it';
+    const form = isDownload ? bytes : (n) => n.toLocaleString('en');
+    const isCounted = total > 0;
+    this.#bar(
+      isCounted ? `${what}: ${form(done)} of ${form(total)}` : what,
+      isCounted ? done / total : 0,
+    );
+  }
+
+  #noModel(error) {
+    const why = error === undefined ? '' : `: ${error.message} (${error.code})`;
+    this.#say('trouble', `The model was not changed${why}`);
+    this.#button('Try again', () => this.handlers.onTakeModel());
+  }
+
+  #bar(what, share) {
     this.place.className = 'sync';
     this.place.replaceChildren(
       el('span', { text: what }),
@@ -79,13 +114,11 @@ export class SyncLine {
         ? `${count(added, 'new frame')} can be found`
         : `${count(-added, 'frame')} less than before`;
     this.#say('news', text);
-    this.place.append(
-      el('button', {
-        type: 'button',
-        text: 'Search again',
-        on: { click: () => this.handlers.onSearchAgain() },
-      }),
-    );
+    this.#button('Search again', () => this.handlers.onSearchAgain());
+  }
+
+  #button(text, click) {
+    this.place.append(el('button', { type: 'button', text, on: { click } }));
   }
 
   #say(kind, text) {

@@ -32,6 +32,11 @@ export class BackgroundSync {
   #writer: Library | undefined;
   /** Said once, not at every look. */
   #lastTrouble = '';
+  /** A round, or the library lent: one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  #stopped: AbortSignal | undefined;
+  /** Another model than the one that was named at the start. */
+  #isModelChanged = false;
 
   private constructor(
     private readonly session: Session,
@@ -70,16 +75,41 @@ export class BackgroundSync {
 
   /** Syncs, and with `watch` again after each pause, until the signal fires. Failures are the state's. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#stopped = signal;
     const { watch } = this.session.config.settings;
     // What keeps others from writing was said when it was opened.
     if (this.#writer === undefined && watch === 0) return;
     for (let round = 0; !signal.aborted; round++) {
       const started = performance.now();
-      await this.#round(round, signal);
+      await this.#inTurn(() => this.#round(round, signal));
       if (watch === 0) return;
       const pause = Math.max(watch * 1000, PAUSE_SHARE * (performance.now() - started));
       await delay(pause, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  /**
+   * Opens the library for writing between two rounds, for what the page changes: the model.
+   *
+   * @throws what opening throws, and what `work` throws
+   */
+  lend(work: (sync: Library['sync']) => Promise<void>): Promise<void> {
+    return this.#inTurn(async () => {
+      await using library = await openSession(this.session, { create: false, named: false });
+      await work(async (options = {}) => {
+        const signals = [options.signal, this.#stopped].filter((signal) => signal !== undefined);
+        const signal = AbortSignal.any(signals);
+        const report = await library.sync({ ...this.#options(library), ...options, signal });
+        if (report.modelChange?.isDone === true) this.#isModelChanged = true;
+        return report;
+      });
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
   }
 
   /** Closes the library if no round has taken it. */
@@ -89,10 +119,14 @@ export class BackgroundSync {
   }
 
   async #round(round: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     const { io } = this.session;
     try {
       // It was there at the start: what is there now may be the empty folder of a disk that is away.
-      this.#writer ??= await openSession(this.session, { create: false });
+      this.#writer ??= await openSession(this.session, {
+        create: false,
+        named: !this.#isModelChanged,
+      });
       const library = this.#writer;
       this.#set({ state: 'running', done: 0, total: 0, frames: 0, framesTotal: 0 });
       const report = await this.#sync(library, round, signal);

@@ -4,7 +4,7 @@
  */
 import { createInterface } from 'node:readline/promises';
 import { codeOf, messageOf } from '../base/errors';
-import { hubCacheDir, pullModel, type PullReport } from '../library/models';
+import { bytesOfPhotographModel, hubCacheDir, PHOTOGRAPH_MODEL as MODEL } from '../library/models';
 import type { Library } from '../library/types';
 import type { SyncOptions } from '../base/types';
 import { formatBytes, printable } from './output/format';
@@ -13,11 +13,6 @@ import type { ProgressStyle } from './output/progress-style';
 import type { Flags } from './session';
 import { runSync, type SyncOutcome } from './sync-run';
 import { pullWithProgress } from './verbs/models/models-pull';
-
-/** Small, and good enough to show what there is. */
-const MODEL = 'clip-vit-base-patch32';
-/** Longer than a hub takes that is there, short for who waits. */
-const ASK_MS = 10_000;
 
 export interface Offer {
   /** Of the sync before. */
@@ -47,17 +42,15 @@ export async function offerModel(
 
 /** Says why, what it costs and where it goes. Without the hub there is nothing to ask. */
 async function isWanted(io: Io, hint: string): Promise<boolean> {
-  let plan: PullReport;
+  let bytes: number;
   try {
-    plan = await pullModel(MODEL, { isDryRun: true, signal: AbortSignal.timeout(ASK_MS) });
+    bytes = await bytesOfPhotographModel();
   } catch (error) {
     io.note(
       `note: ${hint} (its hub cannot be asked now: ${printable(messageOf(error))}, ${codeOf(error)})`,
     );
     return false;
   }
-  const needed = plan.files.filter((file) => file.state === 'needed');
-  const bytes = needed.reduce((sum, file) => sum + file.sizeBytes, 0);
   const cost =
     bytes === 0 ? 'it is here already' : `${formatBytes(bytes)} to ${hubCacheDir(process.env)}`;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });

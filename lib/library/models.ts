@@ -23,6 +23,24 @@ export async function pullModel(name: string, options?: PullOptions): Promise<Pu
   return (await import('../models/index.js')).pullModel(name, options);
 }
 
+/** The model for photographs, which the built-in one does not know. Small, and good enough to show what there is. */
+export const PHOTOGRAPH_MODEL = 'clip-vit-base-patch32';
+/** Longer than a hub takes that is there, short for who waits. */
+const ASK_MS = 10_000;
+
+/**
+ * Bytes that a pull of the model for photographs would download; 0 where it is here already.
+ *
+ * @throws what `pullModel` throws; ERR_ABORTED | ERR_TIMEOUT where the hub does not answer within 10 s
+ */
+export async function bytesOfPhotographModel(): Promise<number> {
+  const signal = AbortSignal.timeout(ASK_MS);
+  const { files } = await pullModel(PHOTOGRAPH_MODEL, { isDryRun: true, signal });
+  return files
+    .filter((file) => file.state === 'needed')
+    .reduce((sum, file) => sum + file.sizeBytes, 0);
+}
+
 /**
  * Compares files with their recorded checksums and answers with golden vectors, of one model or of all.
  *

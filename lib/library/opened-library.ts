@@ -74,7 +74,7 @@ export class OpenedLibrary implements Library {
   private readonly ofExr: ExrParts;
   readonly root: string;
   readonly dir: string;
-  private readonly readOnly: boolean;
+  readonly readOnly: boolean;
 
   /**
    * @param space  the active one
@@ -168,8 +168,7 @@ export class OpenedLibrary implements Library {
     });
   }
 
-  /** What to say of the model and the pictures, if anything. */
-  private get hint(): string | undefined {
+  get hint(): string | undefined {
     return this.space.clip.isBuiltin ? hintOf(this.catalog) : undefined;
   }
 

@@ -90,6 +90,10 @@ export interface Library extends AsyncDisposable {
   /** Absolute path of the library's own folder. */
   readonly dir: string;
   readonly model: ModelIdentity;
+  /** Opened for reading: what changes the library throws ERR_READ_ONLY. */
+  readonly readOnly: boolean;
+  /** What searches and syncs say as `hint` now: that the model does not suit the pictures, if so. */
+  readonly hint: string | undefined;
   /** True while no frame is searchable. */
   readonly isEmpty: boolean;
   /** For programs that show what happens. Listeners run in the thread of the library and must not throw. */

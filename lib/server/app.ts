@@ -18,12 +18,14 @@ import { DEFAULT_LIMITS, type ServerLimits } from './limits';
 import { AllowedMethods } from './http/allowed-methods';
 import type { Log } from './log';
 import { toPublicError } from './http/public-error';
+import { ModelChange, type Writer } from './model-change';
 import { Readiness } from './readiness';
 import { NO_SYNC, type SyncState } from './sync-state';
 import { embedRoutes } from './routes/embed';
 import { frameRoutes } from './routes/frames';
 import { mediaRoutes } from './routes/media';
 import { metricsRoutes } from './routes/metrics';
+import { modelRoutes } from './routes/model';
 import { openAiRoutes } from './routes/openai';
 import { pageRoutes } from './routes/page';
 import { searchRoutes } from './routes/search';
@@ -48,6 +50,11 @@ export interface ServerOptions {
   readonly trustedProxies?: readonly string[];
   /** What to say of a sync that the caller runs behind the server. */
   readonly sync?: () => SyncState;
+  /**
+   * Where the served library is read-only: opens it for writing while the page changes its model. Default: a
+   * library that was opened for writing is changed itself, any other not at all.
+   */
+  readonly writer?: Writer;
   /** Secret that clients must send, at least 16 characters; undefined: none. */
   readonly token?: string;
   /** Receives log entries; default: none. */
@@ -240,12 +247,20 @@ export function createServer(
       isLoopbackBind(options.host ?? '127.0.0.1') &&
       !options.allowedHosts?.length &&
       !options.trustedProxies?.length;
-    const sync = options.sync ?? ((): SyncState => NO_SYNC);
-    const whole: ServerContext = { ...context, library, searches, sync, isLocal };
+    const modelChange = new ModelChange({
+      library,
+      writer: options.writer,
+      sync: options.sync ?? ((): SyncState => NO_SYNC),
+      log: context.log,
+    });
+    routes.addHook('onClose', () => modelChange.stop());
+    const sync = (): SyncState => modelChange.state;
+    const whole: ServerContext = { ...context, library, searches, sync, modelChange, isLocal };
     healthRoutes(routes, whole);
     searchRoutes(routes, whole);
     frameRoutes(routes, whole);
     mediaRoutes(routes, whole);
+    modelRoutes(routes, whole);
     pageRoutes(routes, whole);
   });
   return app;
@@ -261,7 +276,7 @@ function proxiesOf(addresses: readonly string[]): string[] | false {
 
 /** Self-explanatory errors; a stack in the log would add nothing. */
 const EXPECTED = new Set([
-  ...['ERR_POOL_FULL', 'ERR_CLOSED', 'ERR_ABORTED'],
+  ...['ERR_POOL_FULL', 'ERR_BUSY', 'ERR_CLOSED', 'ERR_ABORTED'],
   ...['ERR_MODEL_MISSING', 'ERR_MODEL_RUNTIME'],
 ]);
 const isExpected = (error: unknown): boolean => isLibraryError(error) && EXPECTED.has(error.code);

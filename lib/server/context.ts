@@ -5,6 +5,7 @@ import type { EmbeddingService } from '../service';
 import type { Gate } from './guards/gate';
 import type { ServerLimits } from './limits';
 import type { Log } from './log';
+import type { ModelChange } from './model-change';
 import type { Readiness } from './readiness';
 import type { SyncState } from './sync-state';
 import type { TokenGuard } from './guards/token';
@@ -24,6 +25,7 @@ export interface ServiceContext {
 export interface ServerContext extends ServiceContext {
   readonly library: Library;
   readonly sync: () => SyncState;
+  readonly modelChange: ModelChange;
   /** Only this machine can ask, and without a proxy: it may know where the library is. */
   readonly isLocal: boolean;
   readonly searches: Gate;

@@ -52,6 +52,7 @@ export const HANDLER_OPTIONS: OptionRules<HandlerOptions> = {
   corsOrigins: arrayOf(TEXT),
   trustedProxies: arrayOf(TEXT),
   sync: FUNCTION,
+  writer: FUNCTION,
   token: ANYTHING,
   log: FUNCTION,
   limits: RECORD,

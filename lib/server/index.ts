@@ -8,5 +8,6 @@ export { createHandler, type HandlerOptions, type SightlineHandler } from './han
 export { sightlinePlugin, type PluginOptions } from './plugin';
 export { DEFAULT_LIMITS, type ServerLimits } from './limits';
 export { ndjsonLog, type Log, type LogEntry, type LogLevel } from './log';
+export type { Writer } from './model-change';
 export { NO_SYNC, type SyncState } from './sync-state';
 export { startServer, type RunningServer, type StartOptions } from './start';

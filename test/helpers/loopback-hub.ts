@@ -128,6 +128,11 @@ export class LoopbackHub {
     return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
+  /** Ends what stands still: clients try again. */
+  cutOff(): void {
+    for (const server of [this.hub, this.store]) server.closeAllConnections();
+  }
+
   async close(): Promise<void> {
     await Promise.all(
       [this.hub, this.store].map((server) => {

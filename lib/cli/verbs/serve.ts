@@ -13,7 +13,7 @@ import type { Flags, Session } from '../session';
 
 export type Address = Pick<
   StartOptions,
-  'host' | 'token' | 'allowedHosts' | 'corsOrigins' | 'trustedProxies' | 'sync'
+  'host' | 'token' | 'allowedHosts' | 'corsOrigins' | 'trustedProxies' | 'sync' | 'writer'
 > & { readonly port: number };
 
 export async function runServeVerb(
@@ -30,7 +30,10 @@ export async function runServeVerb(
     // Read-only, so that `sightline sync` can run meanwhile; the server notices its commits.
     const { textModel } = session.config.settings;
     await using library = await openSession(session, { readOnly: true, textModel });
-    const address = { ...addressOf(session), ...(sync && { sync: () => sync.state }) };
+    const behind: Pick<StartOptions, 'sync' | 'writer'> = sync
+      ? { sync: () => sync.state, writer: (work) => sync.lend(work) }
+      : {};
+    const address = { ...addressOf(session), ...behind };
     const announce = (server: RunningServer): void => {
       const { frames } = library.stats();
       if (io.isJson) io.json({ url: server.url, addresses: server.addresses, frames });

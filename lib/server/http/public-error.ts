@@ -29,6 +29,7 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
     'The machine that serves this library cannot run models. Run `sightline doctor` there to see what to do.',
   ERR_LIBRARY_MISSING: 'There is no library here yet. Run `sightline sync` in the folder.',
   ERR_POOL_FULL: 'Too many requests at once. Try again in a moment.',
+  ERR_BUSY: 'The library is being changed. Try again when that is done.',
   ERR_CLOSED: 'The server is shutting down.',
   ERR_FILE_LOCKED: 'The library is being written by another program. Try again in a moment.',
   ERR_FILE_CORRUPT: 'A file of the library is damaged. Run `sightline verify --repair`.',
@@ -40,6 +41,7 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
 
 const RETRY_AFTER: Partial<Record<ErrorCode, number>> = {
   ERR_POOL_FULL: 1,
+  ERR_BUSY: 5,
   ERR_FILE_LOCKED: 2,
   ERR_CLOSED: 5,
   ERR_STORE_UNAVAILABLE: 5,

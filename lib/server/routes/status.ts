@@ -6,6 +6,7 @@ import { DOCS_POLICY, docsPage, type ApiDescription } from '../http/docs-page';
 import { toPublicError } from '../http/public-error';
 import { HEALTH, PROBE } from '../schemas/schemas';
 import { isAuthorized } from '../guards/security';
+import { PHOTOGRAPH_MODEL } from '../../library/models';
 import { VERSION } from '../../base/version';
 
 export function healthRoutes(app: FastifyInstance, context: ServerContext): void {
@@ -35,6 +36,7 @@ export function healthRoutes(app: FastifyInstance, context: ServerContext): void
       kernel: stats.kernel,
       metric: 'cosine',
       model: stats.model.id,
+      offered_model: context.modelChange.offered,
       bytes_on_disk: stats.bytesOnDisk,
       ...(stats.recovered === undefined ? {} : { recovered: stats.recovered }),
       sync: syncOf(context.sync()),
@@ -44,13 +46,19 @@ export function healthRoutes(app: FastifyInstance, context: ServerContext): void
   });
 }
 
+/** Of a download: who serves the library sees on the command line what went wrong. */
+const NO_DOWNLOAD =
+  `The model could not be fetched. Try again, or run \`sightline models pull ${PHOTOGRAPH_MODEL}\` on the ` +
+  'machine that serves this library: it says why.';
+
 function syncOf({ framesTotal, finishedAt, error, ...state }: SyncState): object {
   const told = error === undefined ? undefined : toPublicError(error);
+  const isDownload = state.phase === 'download' && told?.code !== 'ERR_DISK_FULL';
   return {
     ...state,
     frames_total: framesTotal,
     finished_at: finishedAt,
-    error: told && { code: told.code, message: told.message },
+    error: told && { code: told.code, message: isDownload ? NO_DOWNLOAD : told.message },
   };
 }
 

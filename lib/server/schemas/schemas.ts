@@ -328,6 +328,10 @@ export const HEALTH = {
         kernel: { type: 'string', description: 'Distance kernel in use' },
         metric: { type: 'string' },
         model: { type: 'string' },
+        offered_model: {
+          type: 'string',
+          description: 'A model that suits the pictures better: `POST /model` gets it',
+        },
         bytes_on_disk: { type: 'integer' },
         recovered: {
           type: 'string',
@@ -335,11 +339,12 @@ export const HEALTH = {
         },
         sync: {
           type: 'object',
-          description: 'The sync that runs behind the server',
+          description: 'The sync that runs behind the server, or a change of the model',
           properties: {
             state: { type: 'string', enum: ['off', 'running', 'idle', 'failed', 'elsewhere'] },
             watch: { type: 'number', description: 'Seconds between two looks; 0: one look only' },
-            done: { type: 'integer', description: 'Files done' },
+            phase: { type: 'string', enum: ['download', 'reembed'], description: 'Of a change' },
+            done: { type: 'integer', description: 'Files done; bytes or frames of a change' },
             total: { type: 'integer', description: 'Files in all; 0 while unknown' },
             frames: { type: 'integer', description: 'Frames made searchable by it' },
             frames_total: { type: 'integer', description: 'With those known to be waiting' },
