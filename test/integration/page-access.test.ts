@@ -25,6 +25,8 @@ let browser: Browser;
 let made: TestLibrary;
 
 test.before(async () => {
+  // What a model costs is asked of nobody here.
+  process.env['HF_HUB_OFFLINE'] = '1';
   if (noBrowser !== undefined) return;
   browser = await openBrowser();
   made = await makeTestLibrary('page-access', 8);
@@ -93,13 +95,16 @@ async function examine(
 }
 
 /** As of photographs with the built-in model. */
-const hinting = (): typeof made.library =>
-  withMethods(made.library, {
+const hinting = (): typeof made.library => {
+  const hint = 'These are photographs, which the built-in model does not know.';
+  return withMethods(made.library, {
+    hint,
     search: async (query, options) => ({
       ...(await made.library.search(query, options)),
-      hint: 'These are photographs, which the built-in model does not know.',
+      hint,
     }),
   });
+};
 
 const tiles = (page: Page): Promise<unknown> => page.waitForSelector('.tile img.ready');
 
@@ -128,10 +133,10 @@ inBrowser('the start', () =>
   examine(made.library, {}, '/', (page) => page.waitForSelector('.notice.start')),
 );
 
-inBrowser('results, with a hint, a filter and folded videos', () =>
+inBrowser('results, with a hint and a model to get, a filter and folded videos', () =>
   examine(hinting(), {}, '/?q=a+star', async (page) => {
     await tiles(page);
-    await page.waitForSelector('#hint:visible');
+    await page.waitForSelector('#hint .take:visible');
     await page.locator('.tile').first().focus();
   }),
 );
@@ -227,6 +232,21 @@ inBrowser('an empty library, one that is being read, one that cannot be read', a
   await examine(made.library, failed, '/?q=a+star', async (page) => {
     await tiles(page);
     await page.waitForSelector('#sync.trouble');
+  });
+});
+
+inBrowser('a model that is on its way, and one that did not come', async () => {
+  const phase = (change: Partial<SyncState>): { sync: () => SyncState } => ({
+    sync: () => ({ ...NO_SYNC, phase: 'download', ...change }),
+  });
+  const running = phase({ state: 'running', done: 3e6, total: 6e8 });
+  await examine(hinting(), running, '/?q=a+star', async (page) => {
+    await page.waitForSelector('#sync progress');
+    assert.match((await page.textContent('#sync')) ?? '', /Getting the model .*3.0 MB of 600 MB/);
+  });
+  const failed = phase({ state: 'failed', error: makeError('ERR_MODEL_MISSING', 'x') });
+  await examine(hinting(), failed, '/?q=a+star', async (page) => {
+    await page.waitForSelector('#sync.trouble button');
   });
 });
 

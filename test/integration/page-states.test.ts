@@ -131,7 +131,7 @@ inBrowser('a hint is shown until it was read', async () => {
   });
   await visit({}, hinting, '/?q=a+star', async (page) => {
     await page.waitForSelector('#hint:visible');
-    await page.click('#hint button');
+    await page.click('#hint .close');
     await page.fill('#q', 'a green heart');
     await until(page, `location.search.endsWith('q=a+green+heart')`);
     await until(page, `document.querySelector('#grid').ariaBusy === 'false'`);

@@ -11,6 +11,7 @@ import { ask, type Answer } from '../helpers/http';
 import { LoopbackHub } from '../helpers/loopback-hub';
 import { drawPictures } from '../helpers/media-folder';
 import { writeNoisy } from '../helpers/photographs';
+import { fillFromShared } from '../helpers/shared-folder';
 import { serve } from '../helpers/served-library';
 import { tinyFiles, VISION } from '../helpers/served-model';
 import { makeTempDir } from '../helpers/temp';
@@ -47,7 +48,11 @@ test.after.each(async () => {
 
 async function photographs(): Promise<string> {
   const root = makeTempDir('photographs');
-  for (let i = 0; i < PICTURES; i++) await writeNoisy(path.join(root, `${i}.jpg`), i);
+  await fillFromShared(root, `photographs-${PICTURES}`, async (dir) => {
+    for (let i = 0; i < PICTURES; i++) await writeNoisy(path.join(dir, `${i}.jpg`), i);
+    await using made = await openLibrary(dir);
+    await made.sync();
+  });
   return root;
 }
 
