@@ -23,7 +23,7 @@ export async function decodeExr(
 ): Promise<RawPicture> {
   const facts = parseExrHeader(bytes);
   const { partIndex, layer, isGray } = pictureOf(facts, limits);
-  const picture = await decodeByFfmpeg(bytes, {
+  const picture = await decodeByFfmpeg(withTableFirst(bytes, facts, partIndex), {
     demuxer: 'exr_pipe',
     name: 'OpenEXR',
     maxSize,
@@ -39,6 +39,20 @@ export async function decodeExr(
   // ffmpeg leaves blocks black that it does not find, and says nothing.
   const damaged = picture.damaged ?? missingBlocks(bytes, facts, partIndex);
   return damaged === undefined ? picture : { ...picture, damaged };
+}
+
+/** ffmpeg looks for every part's blocks in the first table, and shows black where they belong to another part. */
+function withTableFirst(
+  bytes: Uint8Array,
+  { file, parts }: ExrPayload,
+  partIndex: number,
+): Uint8Array {
+  const counts = parts.slice(0, partIndex + 1).map(blocksOf);
+  const count = counts.at(-1);
+  if (partIndex === 0 || count === undefined || counts.includes(undefined)) return bytes;
+  const before = counts.slice(0, -1).reduce((sum: number, one) => sum + (one ?? 0), 0);
+  const table = file.header_bytes + 8 * before;
+  return Uint8Array.from(bytes).copyWithin(file.header_bytes, table, table + 8 * count);
 }
 
 /** Rows of pixels that a block holds, where it is more than one. */
