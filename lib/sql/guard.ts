@@ -41,6 +41,20 @@ const REFUSED_NAMES = new Set([
   'fts3_tokenizer',
 ]);
 
+/** Words that no table follows: a name is that of a column or an alias. */
+const BEFORE_COLUMNS = [
+  ...['as', 'by', 'select', 'distinct', 'where', 'and', 'or', 'not', 'on', 'having'],
+  ...['case', 'when', 'then', 'else', 'between'],
+];
+
+/** SQLite takes a string for a name where it expects a table. */
+function isTableString(token: Token, before: Token | undefined, after: Token | undefined): boolean {
+  if (token.kind !== 'string') return false;
+  const isPlace =
+    isWord(before, 'from', 'join', 'in') || [',', '(', '.'].some((mark) => isMark(before, mark));
+  return isPlace || isMark(after, '.');
+}
+
 /**
  * @param internal  the catalog's own tables and indexes, in lower case
  * @throws ERR_ARG_RANGE
@@ -60,13 +74,21 @@ export function checkStatement(tokens: readonly Token[], internal: ReadonlySet<s
     // `replace(text, ...)` is a function of texts.
     if (isWord(token, 'replace') && !isMark(after, '('))
       throw refused('the library is only read', token.text);
+    if (isTableString(token, before, after)) {
+      const name = token.text.toLowerCase();
+      const isSchema = /^(main|temp)$/.test(name) && isMark(after, '.');
+      const isHidden = /^(sqlite_|pragma_|__)\w+$/.test(name) || name === 'dbstat';
+      if (isSchema || isHidden || (internal.has(name) && !VIEW_NAMES.has(name)))
+        throw refused(`the views are ${[...VIEW_NAMES].join(', ')}`, token.text);
+    }
     const name = nameOf(token);
     if (name === undefined) continue;
     if (REFUSED_NAMES.has(name) || /^(sqlite|pragma)_/.test(name))
       throw refused('that is not offered', token.text);
     if ((name === 'main' || name === 'temp') && isMark(after, '.'))
       throw refused('views have no schema', token.text);
-    if (name.startsWith('__') || (internal.has(name) && !VIEW_NAMES.has(name)))
+    const isInternal = internal.has(name) && !VIEW_NAMES.has(name);
+    if (name.startsWith('__') || (isInternal && !isWord(before, ...BEFORE_COLUMNS)))
       throw refused(`the views are ${[...VIEW_NAMES].join(', ')}`, token.text);
   }
 }

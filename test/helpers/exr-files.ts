@@ -147,6 +147,41 @@ export function exrPicture(
   return Buffer.concat([header, table, ...lines]);
 }
 
+/** A whole multipart file: each part uncompressed scan lines of half floats, all of one size. */
+export function exrMultipart(
+  width: number,
+  height: number,
+  parts: readonly { readonly name: string; readonly channels: readonly string[] }[],
+  valueAt: (channel: string, x: number, y: number) => number,
+): Buffer {
+  const sorted = parts.map(({ name, channels }) => ({ name, channels: [...channels].sort() }));
+  const header = exrHeader({
+    flags: EXR_FLAGS.multipart,
+    parts: sorted.map(({ name, channels }) => ({
+      ...{ name, type: 'scanlineimage', chunkCount: height },
+      channels: channels.map((channel) => ({ name: channel })),
+      dataWindow: [0, 0, width - 1, height - 1],
+    })),
+  });
+  const table = Buffer.alloc(8 * height * parts.length);
+  const lines: Buffer[] = [];
+  let at = header.length + table.length;
+  sorted.forEach(({ channels }, part) => {
+    for (let y = 0; y < height; y++) {
+      const values = channels.flatMap((channel) =>
+        Array.from({ length: width }, (_, x) => valueAt(channel, x, y)),
+      );
+      const line = Buffer.alloc(12 + 2 * values.length);
+      [part, y, 2 * values.length].forEach((value, i) => line.writeInt32LE(value, 4 * i));
+      values.forEach((value, i) => line.writeUInt16LE(value, 12 + 2 * i));
+      table.writeBigUInt64LE(BigInt(at), 8 * (part * height + y));
+      at += line.length;
+      lines.push(line);
+    }
+  });
+  return Buffer.concat([header, table, ...lines]);
+}
+
 /** A finite number as a half float, rounded toward zero; enough for pictures of tests. */
 export function half(value: number): number {
   if (value === 0) return 0;

@@ -301,6 +301,22 @@ const REFUSED: readonly string[] = [
   'SELECT * FROM exr_files',
   'SELECT * FROM "exr_vectors"',
   'SELECT * FROM [spaces]',
+  "SELECT * FROM 'exr_files'",
+  "SELECT * FROM files, 'Spaces'",
+  "SELECT * FROM files JOIN 'frame_rows' USING (media_id)",
+  "SELECT * FROM ('exr_vectors')",
+  "SELECT * FROM 'main'.'media'",
+  "SELECT * FROM 'sqlite_schema'",
+  "SELECT * FROM 'pragma_table_info'('media')",
+  "SELECT * FROM '__candidates'",
+  "SELECT 1 WHERE 'x' IN 'meta'",
+  'SELECT 1 WHERE 1 IN exr_vectors',
+  'SELECT 1 AS spaces FROM spaces',
+  'SELECT 1 AS x FROM files AS spaces, spaces',
+  'SELECT (SELECT count(*) FROM meta) AS meta',
+  'WITH x AS (TABLE spaces) SELECT * FROM x',
+  'SELECT * FROM files AS f NATURAL JOIN spaces',
+  'SELECT 1 AS __candidates',
   'SELECT * FROM main.media',
   'SELECT * FROM temp.files',
   'SELECT * FROM sqlite_schema',
@@ -338,6 +354,17 @@ test('words that only look like statements are read', async () => {
     "SELECT 'DELETE; -- '' x' AS \"update\", replace('a', 'a', 'b') AS b /* drop */ -- attach\n;",
   );
   assert.equal([found.columns, found.rows], [['update', 'b'], [["DELETE; -- ' x", 'b']]]);
+});
+
+test('an alias may be called as a table of the catalog', async () => {
+  const named = await library.sql('SELECT 1 AS spaces, 2 AS "meta" ORDER BY spaces');
+  assert.equal([named.columns, named.rows], [['spaces', 'meta'], [[1, 2]]]);
+  const grouped = await library.sql(
+    "SELECT count(*) AS exr_files FROM files AS spaces WHERE spaces.file_path <> 'meta' HAVING exr_files > 0",
+  );
+  assert.equal(grouped.rows, [[renderFamily().length]]);
+  const replaced = await library.sql("SELECT 'spaces' = 'meta', replace('a__b', '__', '-')");
+  assert.equal(replaced.rows, [[0, 'a-b']]);
 });
 
 test('a statement without an end is ended, and the next one runs', async () => {

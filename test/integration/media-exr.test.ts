@@ -6,7 +6,14 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { closeImageDecoder, decodeImage } from '../../lib/media';
 import { codeOf, errorOf } from '../helpers/errors';
-import { everyKind, EXR_FLAGS, exrHeader, exrPicture, half } from '../helpers/exr-files';
+import {
+  everyKind,
+  EXR_FLAGS,
+  exrHeader,
+  exrMultipart,
+  exrPicture,
+  half,
+} from '../helpers/exr-files';
 import { noFfmpeg } from '../helpers/media';
 import { sharedData } from '../helpers/shared-data';
 import { testUnless } from '../helpers/skip';
@@ -56,6 +63,38 @@ testUnless(noFfmpeg)('a file that has colours in layers only shows the first of 
 testUnless(noFfmpeg)('luminance alone is grey', async () => {
   const bytes = exrPicture(WIDTH, HEIGHT, ['Y'], () => half(0.2));
   isNear(await colorAt(bytes, 16, 24), [124, 124, 124], 'grey');
+});
+
+testUnless(noFfmpeg)('a part with colours that is not the first is the one shown', async () => {
+  const parts = [
+    { name: 'depth', channels: ['Z'] },
+    { name: 'beauty', channels: ['R', 'G', 'B'] },
+    { name: 'normals', channels: ['N.X', 'N.Y', 'N.Z'] },
+  ];
+  const bytes = exrMultipart(WIDTH, HEIGHT, parts, value);
+  isNear(await colorAt(bytes, 16, 24), [124, 0, 0], 'left');
+  isNear(await colorAt(bytes, 48, 24), [255, 255, 255], 'right');
+  assert.is((await decodeImage({ bytes })).damaged, undefined);
+  // Its blocks lie between those of the others.
+  const cut = await decodeImage({ bytes: bytes.subarray(0, bytes.length / 2) });
+  assert.match(cut.damaged ?? '', /^\d+ of 48 blocks of pixels are missing$/);
+});
+
+testUnless(noFfmpeg)('pixels that are no finite numbers leave the others as they are', async () => {
+  for (const odd of [NaN, Infinity, -Infinity]) {
+    const bytes = exrPicture(WIDTH, HEIGHT, ['R', 'G', 'B'], (channel, x, y) =>
+      y < HEIGHT / 2 ? half(odd) : value(channel, x),
+    );
+    isNear(await colorAt(bytes, 16, 36), [124, 0, 0], `${odd}, below left`);
+    isNear(await colorAt(bytes, 48, 36), [255, 255, 255], `${odd}, below right`);
+    const color = await colorAt(bytes, 16, 8);
+    if (Number.isNaN(odd))
+      assert.ok(
+        color.every((one) => one < 12 || one > 243),
+        color.join(),
+      );
+    else isNear(color, odd > 0 ? [255, 255, 255] : [0, 0, 0], `${odd}`);
+  }
 });
 
 test('what has no flat picture is unsupported, with the reason', async () => {

@@ -53,6 +53,8 @@ interface Opened {
 
 export class ExrSpaces {
   private readonly opened = new Map<string, Promise<Opened | undefined>>();
+  /** Versions whose rows were compared with the catalog since this was made. */
+  private readonly compared = new Set<ExrEmbeddingVersion>();
 
   constructor(
     private readonly catalog: Catalog,
@@ -145,8 +147,14 @@ export class ExrSpaces {
       })),
     );
     await this.writeWaiting(spaces, version, signal);
-    if (spaces.every(({ index }) => index.liveCount === wanted)) return;
+    const hasAll = spaces.every(({ index }) => index.liveCount === wanted);
+    // A folder that was replaced may have as many rows, of other files: looked at once.
+    if (hasAll && this.compared.has(version)) return;
     const ids = exr.idsOf(version);
+    this.compared.add(version);
+    const isSame = ({ index }: { index: VectorIndex }): boolean =>
+      ids.every((id) => index.rowOf(id) !== undefined);
+    if (hasAll && spaces.every(isSame)) return;
     const known = new Set(ids);
     for (const { index } of spaces) {
       const rows = Uint32Array.from({ length: index.count }, (_, row) => row);
@@ -217,7 +225,7 @@ async function stampOf(folder: string): Promise<string> {
 }
 
 /** Shape [n, dim]. */
-function floatsOf(vectors: readonly ExrVectors[], kind: ExrSpaceKind): Float32Array {
+export function floatsOf(vectors: readonly ExrVectors[], kind: ExrSpaceKind): Float32Array {
   const { dim } = SHAPES[kind];
   const flat = new Float32Array(vectors.length * dim);
   const bytes = new Uint8Array(flat.buffer);

@@ -150,16 +150,36 @@ export class ExrTable {
     for (const row of this.sql.pages(query, 'file_id', -1)) yield toRow(row);
   }
 
+  /** As `all`, without damaged entries. */
+  *intact(): IterableIterator<ExrFileRow> {
+    for (const { row } of this.checked()) if (row !== undefined) yield row;
+  }
+
   /** One finding for each damaged entry. */
   *damage(): IterableIterator<string> {
+    for (const { finding } of this.checked()) if (finding !== undefined) yield finding;
+  }
+
+  private *checked(): IterableIterator<{ fileId: number; row?: ExrFileRow; finding?: string }> {
     const query = 'SELECT * FROM exr_files WHERE file_id > ? ORDER BY file_id LIMIT ?';
     for (const row of this.sql.pages(query, 'file_id', -1)) {
+      const fileId = Number(row.file_id);
       try {
-        toRow(row);
+        yield { fileId, row: toRow(row) };
       } catch (error) {
-        yield (error as Error).message;
+        yield { fileId, finding: (error as Error).message };
       }
     }
+  }
+
+  /** Damaged entries are inspected next time and keep their ids; those of no media file go. */
+  outdateDamaged(): void {
+    const query = "UPDATE exr_files SET inspector_version = '' WHERE file_id = ?";
+    this.sql.transaction(() => {
+      this.sql.run('DELETE FROM exr_files WHERE media_id NOT IN (SELECT media_id FROM media)');
+      for (const { fileId, finding } of this.checked())
+        if (finding !== undefined) this.sql.run(query, fileId);
+    });
   }
 
   counts(): ExrCounts {

@@ -13,7 +13,7 @@ import {
   type ExrSpaceKind,
   type ExrStageReport,
 } from '../../analyze/exr';
-import { makeError } from '../../base/errors';
+import { isLibraryError, makeError } from '../../base/errors';
 import { readOptions } from '../../base/options';
 import type { MediaId } from '../../base/types';
 import type { Catalog, ExrFileRow, ExrVectors } from '../../catalog';
@@ -118,7 +118,12 @@ export class ExrOfLibrary implements LibraryExr {
     if (!halves.embed) return { ...read, embedded: 0 };
     if (catalog.meta('exr_version') === undefined && catalog.exr.counts().files > 0)
       this.spaces.useVersion(version);
-    const embedded = await embedFiles(catalog, version, signal);
+    const embedded = await embedFiles(catalog, version, signal).catch(async (error: unknown) => {
+      if (!isLibraryError(error) || error.code !== 'ERR_CATALOG') throw error;
+      // A damaged entry waits for its vectors.
+      await this.readDamagedAgain(signal);
+      return embedFiles(catalog, version, signal);
+    });
     await this.spaces.keepInStep(version, signal);
     return { ...read, embedded };
   }
@@ -127,13 +132,22 @@ export class ExrOfLibrary implements LibraryExr {
     return checkExr(this.host.catalog, this.spaces);
   }
 
-  /** Everything is made again from the facts, where it is not what they give. */
+  /** Damaged facts are read again from the files; the rest is made again from the facts, where it is not what they give. */
   async repair(signal?: AbortSignal): Promise<void> {
-    if ((await this.verify()).length === 0) return;
+    const { catalog } = this.host;
     const { version } = this.spaces;
-    await this.spaces.empty(version);
-    await embedFiles(this.host.catalog, version, signal);
+    await this.readDamagedAgain(signal);
+    await embedFiles(catalog, version, signal);
     await this.spaces.keepInStep(version, signal);
+    if ((await this.verify()).length === 0) return;
+    await this.spaces.empty(version);
+    await embedFiles(catalog, version, signal);
+    await this.spaces.keepInStep(version, signal);
+  }
+
+  private async readDamagedAgain(signal?: AbortSignal): Promise<void> {
+    this.host.catalog.exr.outdateDamaged();
+    await inspectFiles(this.host.catalog, this.host.root, signal);
   }
 
   async similar(target: string | number, given: ExrSimilarOptions = {}): Promise<ExrSimilarFile[]> {
