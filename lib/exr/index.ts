@@ -13,6 +13,7 @@ export {
   type ExrEmbeddingVersion,
 } from './embed/embed';
 export { canonicalJson } from './embed/canonical';
+export { blocksOf, singlePart, type ExrBlock } from './blocks';
 export type { ChannelLike, PartLike, PayloadLike } from './embed/input';
 export type { ExrLimits } from './header/limits';
 export { parseExrHeader, type ParseExrOptions } from './header/parse';

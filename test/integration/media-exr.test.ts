@@ -66,18 +66,25 @@ testUnless(noFfmpeg)('luminance alone is grey', async () => {
 });
 
 testUnless(noFfmpeg)('a part with colours that is not the first is the one shown', async () => {
-  const parts = [
-    { name: 'depth', channels: ['Z'] },
-    { name: 'beauty', channels: ['R', 'G', 'B'] },
-    { name: 'normals', channels: ['N.X', 'N.Y', 'N.Z'] },
-  ];
-  const bytes = exrMultipart(WIDTH, HEIGHT, parts, value);
-  isNear(await colorAt(bytes, 16, 24), [124, 0, 0], 'left');
-  isNear(await colorAt(bytes, 48, 24), [255, 255, 255], 'right');
-  assert.is((await decodeImage({ bytes })).damaged, undefined);
-  // Its blocks lie between those of the others.
+  const beauty = { name: 'beauty', channels: ['R', 'G', 'B'] };
+  const depth = { name: 'depth', channels: ['Z'] };
+  const normals = { name: 'normals', channels: ['N.X', 'N.Y', 'N.Z'] };
+  for (const parts of [
+    [depth, beauty],
+    [depth, beauty, normals],
+    [depth, normals, beauty],
+  ]) {
+    const bytes = exrMultipart(WIDTH, HEIGHT, parts, value);
+    isNear(await colorAt(bytes, 16, 24), [124, 0, 0], 'left');
+    isNear(await colorAt(bytes, 48, 24), [255, 255, 255], 'right');
+    assert.is((await decodeImage({ bytes })).damaged, undefined);
+  }
+  // The blocks of the middle part lie between those of the others.
+  const bytes = exrMultipart(WIDTH, HEIGHT, [depth, beauty, normals], value);
   const cut = await decodeImage({ bytes: bytes.subarray(0, bytes.length / 2) });
   assert.match(cut.damaged ?? '', /^\d+ of 48 blocks of pixels are missing$/);
+  const none = await errorOf(decodeImage({ bytes: bytes.subarray(0, 900) }));
+  assert.ok(['ERR_MEDIA_DECODE', 'ERR_MEDIA_TRUNCATED'].includes(none.code), none.code);
 });
 
 testUnless(noFfmpeg)('pixels that are no finite numbers leave the others as they are', async () => {

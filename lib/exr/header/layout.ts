@@ -13,14 +13,17 @@ import type { ExrLimits } from './limits';
 
 export const EXR_MAGIC = 0x01312f76;
 
-const FLAG_TILED = 0x200;
-const FLAG_LONG_NAMES = 0x400;
+export const FLAG_TILED = 0x200;
+export const FLAG_LONG_NAMES = 0x400;
 const FLAG_DEEP = 0x800;
 const FLAG_MULTIPART = 0x1000;
 const KNOWN_FLAGS = FLAG_TILED | FLAG_LONG_NAMES | FLAG_DEEP | FLAG_MULTIPART;
 
 export interface RawAttribute {
   readonly type: string;
+  /** Of the attribute, which begins with its name. */
+  readonly start: number;
+  /** Of its value. */
   readonly at: number;
   readonly size: number;
 }
@@ -103,6 +106,7 @@ function readAttributes(
       throw overLimit(`more than ${limits.maxAttributes} attributes`, {
         limit: limits.maxAttributes,
       });
+    const start = cursor.at;
     const name = cursor.name('the name of an attribute');
     const type = cursor.name(`the type of attribute "${name}"`);
     const size = cursor.i32();
@@ -119,7 +123,7 @@ function readAttributes(
       throw overLimit(`more than ${limits.maxHeaderBytes} bytes`, { limit: limits.maxHeaderBytes });
     cursor.skip(size);
     // A second value of one name: as in the reference library, which keeps one value a name, the last one counts.
-    header.set(name, { type, at, size });
+    header.set(name, { type, start, at, size });
   }
   cursor.skip(1);
   return header;

@@ -4,7 +4,13 @@
  * so the picture stands on black, as viewers show it.
  */
 import { makeError } from '../../../base/errors';
-import { parseExrHeader, type ExrChannel, type ExrPart, type ExrPayload } from '../../../exr';
+import {
+  blocksOf,
+  parseExrHeader,
+  singlePart,
+  type ExrChannel,
+  type ExrPayload,
+} from '../../../exr';
 import { checkPicture, type PictureLimits } from '../../limits';
 import { decodeByFfmpeg } from './ffmpeg-picture';
 import type { RawPicture } from './raw-picture';
@@ -23,16 +29,12 @@ export async function decodeExr(
 ): Promise<RawPicture> {
   const facts = parseExrHeader(bytes);
   const { partIndex, layer, isGray } = pictureOf(facts, limits);
-  const picture = await decodeByFfmpeg(withTableFirst(bytes, facts, partIndex), {
+  const picture = await decodeByFfmpeg(alone(bytes, facts, partIndex), {
     demuxer: 'exr_pipe',
     name: 'OpenEXR',
     maxSize,
     limits,
-    decoder: [
-      ...['-apply_trc', 'iec61966_2_1'],
-      ...(partIndex === 0 ? [] : ['-part', String(partIndex)]),
-      ...(layer === '' ? [] : ['-layer', layer]),
-    ],
+    decoder: [...['-apply_trc', 'iec61966_2_1'], ...(layer === '' ? [] : ['-layer', layer])],
     // Without alpha. From one float plane ffmpeg makes a green picture of three, so grey stays grey.
     filters: [isGray ? 'format=gray16le' : 'format=gbrpf32le'],
   });
@@ -41,72 +43,25 @@ export async function decodeExr(
   return damaged === undefined ? picture : { ...picture, damaged };
 }
 
-/** ffmpeg looks for every part's blocks in the first table, and shows black where they belong to another part. */
-function withTableFirst(
-  bytes: Uint8Array,
-  { file, parts }: ExrPayload,
-  partIndex: number,
-): Uint8Array {
-  const counts = parts.slice(0, partIndex + 1).map(blocksOf);
-  const count = counts.at(-1);
-  if (partIndex === 0 || count === undefined || counts.includes(undefined)) return bytes;
-  const before = counts.slice(0, -1).reduce((sum: number, one) => sum + (one ?? 0), 0);
-  const table = file.header_bytes + 8 * before;
-  return Uint8Array.from(bytes).copyWithin(file.header_bytes, table, table + 8 * count);
-}
-
-/** Rows of pixels that a block holds, where it is more than one. */
-const BLOCK_ROWS: Readonly<Record<string, number>> = {
-  zip: 16,
-  pxr24: 16,
-  piz: 32,
-  b44: 32,
-  b44a: 32,
-  dwaa: 32,
-  dwab: 256,
-  htj2k256: 256,
-  htj2k32: 32,
-};
-
-/** What is lost of a part whose file ends early, as renders do that were stopped; undefined: nothing, or it cannot be told. */
+/** What is lost of a file that ends early, as of renders that were stopped; undefined: nothing, or it cannot be told. */
 function missingBlocks(
   bytes: Uint8Array,
-  { file, parts }: ExrPayload,
+  facts: ExrPayload,
   partIndex: number,
 ): string | undefined {
-  const counts = parts.slice(0, partIndex + 1).map(blocksOf);
-  const count = counts.at(-1);
-  if (count === undefined || counts.includes(undefined)) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  // The tables of all parts stand behind the headers, in their order.
-  const before = counts.slice(0, -1).reduce((sum: number, one) => sum + (one ?? 0), 0);
-  const table = file.header_bytes + 8 * before;
-  const hasTable = table + 8 * count <= bytes.length;
-  const sizeAt = (file.is_multipart ? 4 : 0) + (parts[partIndex]?.is_tiled === true ? 16 : 4);
-  let present = 0;
-  let known = 0;
-  for (let i = 0; hasTable && i < count; i++) {
-    const offset = Number(view.getBigUint64(table + 8 * i, true));
-    if (offset !== 0) known++;
-    const start = offset + sizeAt + 4;
-    if (offset === 0 || start > bytes.length) continue;
-    if (start + view.getUint32(start - 4, true) <= bytes.length) present++;
-  }
+  const blocks = blocksOf(bytes, facts, partIndex) ?? [];
+  const missing = blocks.filter(({ size }) => size === undefined).length;
   // A table of zeros is one that its writer left out: blocks are found without it.
-  if (present === count || (hasTable && known === 0)) return undefined;
-  return `${count - present} of ${count} blocks of pixels are missing`;
+  if (missing === 0 || blocks.every(({ at }) => at === 0)) return undefined;
+  return `${missing} of ${blocks.length} blocks of pixels are missing`;
 }
 
-/** Undefined for tiles of a file that does not count them. */
-function blocksOf({
-  chunk_count,
-  is_tiled,
-  compression,
-  data_window: box,
-}: ExrPart): number | undefined {
-  if (chunk_count !== null) return chunk_count;
-  if (is_tiled) return undefined;
-  return Math.ceil((box.y_max - box.y_min + 1) / (BLOCK_ROWS[compression] ?? 1));
+/** ffmpeg shows parts behind the first as black. @throws ERR_MEDIA_DECODE */
+function alone(bytes: Uint8Array, facts: ExrPayload, partIndex: number): Uint8Array {
+  if (partIndex === 0) return bytes;
+  const part = singlePart(bytes, facts, partIndex);
+  if (part !== undefined) return part;
+  throw makeError('ERR_MEDIA_DECODE', 'this OpenEXR file ends before its pixels');
 }
 
 /** The first part with colours; in it the channels without a layer, else the first layer. */
@@ -136,7 +91,8 @@ function layersWithColor(channels: readonly ExrChannel[]): Map<string, boolean> 
   for (const { layer } of channels) {
     const has = (name: string): boolean => names.has(layer === '' ? name : `${layer}.${name}`);
     if (has('R') && has('G') && has('B')) found.set(layer, false);
-    else if (has('Y')) found.set(layer, true);
+    // X and Y are a vector.
+    else if (has('Y') && !has('X')) found.set(layer, true);
   }
   return found;
 }
