@@ -1,6 +1,6 @@
 /**
  * OpenEXR files by their headers: what is in them (`inspectExr`), and two vectors that say how alike two files are built
- * (`computeMetadataEmbedding`, `computeChannelFingerprint`). Reads no pixels, runs no model, knows no catalog and no index; uses
+ * (`computeMetadataEmbedding`, `computeChannelFingerprint`). Decodes no pixels, runs no model, knows no catalog and no index; uses
  * `lib/base` only. The reader of headers is our own: docs/adr/0025.
  */
 export {
