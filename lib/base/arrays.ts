@@ -54,3 +54,11 @@ export function checkDistinct(keys: Iterable<number | bigint | string>): void {
     seen.add(key);
   }
 }
+
+/** The bytes of a vector, shared with it. */
+export const bytesOfVector = (vector: Float32Array): Uint8Array =>
+  new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+
+/** A copy, since the bytes may start anywhere. @param bytes  whole float32 values, little-endian */
+export const vectorOfBytes = (bytes: Uint8Array): Float32Array =>
+  new Float32Array(new Uint8Array(bytes).buffer);

@@ -87,6 +87,8 @@ export function singlePart(
   for (const [name, { start, at, size }] of header)
     if (!OF_PARTS.has(name)) pieces.push(bytes.subarray(start, at + size));
   pieces.push(Uint8Array.of(0));
+  // Blocks do not overlap: a table that names one of them again and again would make a huge file of a small one.
+  if (blocks.reduce((sum, { size = 0 }) => sum + size, 0) > bytes.length) return undefined;
   let next = pieces.reduce((sum, one) => sum + one.length, 0) + 8 * blocks.length;
   const table = BigUint64Array.from(blocks, ({ size }) => {
     const at = next;

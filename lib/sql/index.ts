@@ -3,6 +3,7 @@
  * the engine (ADR 26). Knows the catalog's tables; what is searched in the engine is given to it.
  */
 import { types } from 'node:util';
+import { bytesOfVector, vectorOfBytes } from '../base/arrays';
 import { makeError } from '../base/errors';
 import { MAX_HITS } from '../base/limits';
 import { BOOLEAN, integer, SIGNAL, type OptionRules } from '../base/options';
@@ -11,7 +12,7 @@ import type { NearRows, SqlAnswer, SqlValue } from './protocol';
 import { rewrite, type Argument, type NearestCall, type Rewritten } from './rewrite';
 import { tokensOf, type Token } from './tokens';
 import { topKOf, type TopK } from './top-k';
-import { bytesOf, bytesOfJson } from './vectors';
+import { bytesOfJson } from './vectors';
 
 export type { NearRows, SqlAnswer, SqlValue } from './protocol';
 export { rewrite, type Rewritten } from './rewrite';
@@ -195,12 +196,13 @@ interface Job {
 function belowOf({ below, place }: TopK, params: readonly SqlValue[]): number | undefined {
   if (below === undefined) return undefined;
   const [a, b] = [params[below.place], params[place]].map(floatsOf);
-  const isSame = a !== undefined && b !== undefined && Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
+  const isSame =
+    a !== undefined && b !== undefined && Buffer.compare(bytesOfVector(a), bytesOfVector(b)) === 0;
   return isSame ? below.distance : undefined;
 }
 
 function floatsOf(value: SqlValue | undefined): Float32Array | undefined {
   const bytes = typeof value === 'string' ? bytesOfJson(value) : value;
   if (!types.isUint8Array(bytes) || bytes.byteLength % 4 !== 0) return undefined;
-  return new Float32Array(new Uint8Array(bytes).buffer);
+  return vectorOfBytes(bytes);
 }

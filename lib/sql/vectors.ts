@@ -4,6 +4,7 @@
  * (`file_id * 4` and which vector), and a parameter is the negative of its place.
  */
 import { types } from 'node:util';
+import { bytesOfVector } from '../base/arrays';
 import { makeError } from '../base/errors';
 import { native } from '../native';
 
@@ -80,11 +81,8 @@ export function bytesOfJson(text: string): Uint8Array {
   }
   if (!Array.isArray(list) || list.length === 0 || !list.every((one) => typeof one === 'number'))
     throw makeError('ERR_ARG_TYPE', 'a vector as text must be a JSON array of numbers');
-  return bytesOf(Float32Array.from(list));
+  return bytesOfVector(Float32Array.from(list));
 }
-
-export const bytesOf = (vector: Float32Array): Uint8Array =>
-  new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
 
 /** @throws ERR_ARG_RANGE | ERR_DIM_MISMATCH */
 export function distanceOf(a: Uint8Array, b: Uint8Array, metric: unknown): number {

@@ -1,10 +1,19 @@
 /** OpenEXR files in a library: facts and vectors follow the files, what is alike, what departs from its sequence, versions. */
-import { mkdirSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary, type Library } from '../../lib';
-import { anomaliesOf } from '../../lib/analyze/exr';
+import { anomaliesOf, inspectFiles } from '../../lib/analyze/exr';
+import { openCatalog, type IngestedItem } from '../../lib/catalog';
 import { inspectExr } from '../../lib/exr';
 import { codeOf } from '../helpers/errors';
 import { exrHeader } from '../helpers/exr-files';
@@ -16,6 +25,26 @@ function writeRenders(root: string): void {
   for (const [name, spec] of renderFamily())
     writeFileSync(path.join(root, 'shot', name), exrHeader(spec));
 }
+
+const recordOf = (name: string): IngestedItem => ({
+  ...{
+    path: name,
+    kind: 'image',
+    state: 'skipped',
+    fault: 'decode',
+    code: 'ERR_MEDIA_UNSUPPORTED',
+  },
+  ...{
+    reason: 'drawn',
+    attempts: 1,
+    needsDecoding: false,
+    sizeBytes: 1,
+    mtimeMs: 1,
+    ctimeMs: null,
+  },
+  ...{ contentHash: null, width: null, height: null, capturedAt: null, note: null },
+  ...{ sampling: null, replaces: undefined, frames: [] },
+});
 
 const familyOf = (name: string): string => path.basename(name).split('.')[0] as string;
 const paths = async (library: Library): Promise<unknown[]> =>
@@ -49,6 +78,27 @@ test('facts and both spaces follow the files: new, changed, moved, damaged, gone
   assert.is(near.length, all - 3);
   assert.not.ok(near.some(({ path: name }) => /beauty.000[134]/.test(name)));
   assert.equal((await library.verify()).problems, []);
+});
+
+test('a file that cannot be read now is tried again, and is not called damaged', async () => {
+  const root = makeTempDir('library-exr');
+  const file = path.join(root, 'shot/beauty.0001.exr');
+  writeRenders(root);
+  const catalog = await openCatalog(path.join(root, '.sightline'));
+  try {
+    catalog.recordIngested([recordOf('shot/beauty.0001.exr')]);
+    const bytes = readFileSync(file);
+    unlinkSync(file);
+    // ELOOP: an error of the system, as EIO and ESTALE are.
+    symlinkSync(file, file);
+    assert.equal(await inspectFiles(catalog, root), { inspected: 0, failed: 0 });
+    assert.equal(catalog.exr.counts(), { files: 0, failed: 0 });
+    unlinkSync(file);
+    writeFileSync(file, bytes);
+    assert.equal(await inspectFiles(catalog, root), { inspected: 1, failed: 0 });
+  } finally {
+    catalog.close();
+  }
 });
 
 test('similar files are those of the same family, by either space and by their mixture', async () => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseExrHeader, singlePart } from '../../lib/exr';
 import { closeImageDecoder, decodeImage } from '../../lib/media';
 import { codeOf, errorOf } from '../helpers/errors';
 import {
@@ -85,6 +86,19 @@ testUnless(noFfmpeg)('a part with colours that is not the first is the one shown
   assert.match(cut.damaged ?? '', /^\d+ of 48 blocks of pixels are missing$/);
   const none = await errorOf(decodeImage({ bytes: bytes.subarray(0, 900) }));
   assert.ok(['ERR_MEDIA_DECODE', 'ERR_MEDIA_TRUNCATED'].includes(none.code), none.code);
+});
+
+test('a table that names one block again and again makes no huge file of a small one', () => {
+  const parts = ['depth', 'beauty'].map((name) => ({ name, channels: ['R', 'G', 'B'] }));
+  const bytes = exrMultipart(WIDTH, HEIGHT, parts, value);
+  const facts = parseExrHeader(bytes);
+  assert.ok((singlePart(bytes, facts, 1)?.length ?? 0) > 0);
+  // One block that reaches to the end of the file, named by every entry.
+  const table = facts.file.header_bytes + 8 * HEIGHT;
+  const at = Number(bytes.readBigUInt64LE(table));
+  bytes.writeUInt32LE(bytes.length - at - 12, at + 8);
+  for (let i = 0; i < HEIGHT; i++) bytes.writeBigUInt64LE(BigInt(at), table + 8 * i);
+  assert.is(singlePart(bytes, facts, 1), undefined);
 });
 
 testUnless(noFfmpeg)('pixels that are no finite numbers leave the others as they are', async () => {

@@ -4,6 +4,7 @@
  * it or the inspector changes. Removed media take their facts with them, by the catalog.
  */
 import path from 'node:path';
+import { bytesOfVector } from '../../base/arrays';
 import { throwIfAborted } from '../../base/abort';
 import { isLibraryError } from '../../base/errors';
 import type { Catalog, ExrFacts, ExrFailure, ExrToInspect, ExrVectors } from '../../catalog';
@@ -56,7 +57,7 @@ export async function inspectFiles(
   return { inspected, failed };
 }
 
-/** Undefined for a file that is not there now: a sync decides what that means. */
+/** Undefined for a file that is not there, or cannot be read, now: the next sync tries again. */
 async function inspect(
   root: string,
   file: ExrToInspect,
@@ -66,7 +67,8 @@ async function inspect(
     return factsOf(payload);
   } catch (error) {
     if (!isLibraryError(error)) throw error;
-    if (error.code === 'ERR_MEDIA_MISSING') return undefined;
+    // A disk that cannot be read now says nothing of the file.
+    if (error.code === 'ERR_MEDIA_MISSING' || error.details.system !== undefined) return undefined;
     return { code: error.code, reason: error.message };
   }
 }
@@ -112,10 +114,7 @@ export function vectorsOf(
   return {
     fileId,
     schemaVersion: schemaVersionOf(version),
-    metadata: bytesOf(computeMetadataEmbedding(facts, undefined, { version })),
-    channels: bytesOf(computeChannelFingerprint(facts.channels, undefined, { version })),
+    metadata: bytesOfVector(computeMetadataEmbedding(facts, undefined, { version })),
+    channels: bytesOfVector(computeChannelFingerprint(facts.channels, undefined, { version })),
   };
 }
-
-const bytesOf = (vector: Float32Array): Uint8Array =>
-  new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);

@@ -1,5 +1,6 @@
 /** Rows of a query as a table, JSON, CSV or parquet. Pure, but for the writer of parquet, which is loaded when needed. */
 import { types } from 'node:util';
+import { vectorOfBytes } from '../../base/arrays';
 import { makeError } from '../../base/errors';
 import type { SqlResult, SqlValue } from '../../library';
 import { printable } from './format';
@@ -9,7 +10,7 @@ export function plain(value: SqlValue): string | number | boolean | null | numbe
   if (types.isUint8Array(value)) {
     if (value.byteLength === 0 || value.byteLength % 4 !== 0)
       return Buffer.from(value).toString('hex');
-    return [...new Float32Array(new Uint8Array(value).buffer)];
+    return [...vectorOfBytes(value)];
   }
   return typeof value === 'bigint' ? String(value) : value;
 }

@@ -13,6 +13,7 @@ import {
   type ExrSpaceKind,
   type ExrStageReport,
 } from '../../analyze/exr';
+import { vectorOfBytes } from '../../base/arrays';
 import { isLibraryError, makeError } from '../../base/errors';
 import { readOptions } from '../../base/options';
 import type { MediaId } from '../../base/types';
@@ -180,7 +181,7 @@ export class ExrOfLibrary implements LibraryExr {
     vectors: ExrVectors,
     how: { k: number; exact: boolean; version: ExrEmbeddingVersion },
   ): Promise<ExrSimilarFile[]> {
-    const found = await this.spaces.search(kind, floatsOf(vectors[kind]), how);
+    const found = await this.spaces.search(kind, vectorOfBytes(vectors[kind]), how);
     return [...(found?.ids ?? [])].flatMap((fileId, i) => {
       const file = this.host.catalog.exr.byId(fileId);
       return file === undefined
@@ -351,6 +352,3 @@ export class ExrOfLibrary implements LibraryExr {
     return this.spaces.close();
   }
 }
-
-const floatsOf = (bytes: Uint8Array): Float32Array =>
-  new Float32Array(new Uint8Array(bytes).buffer);

@@ -1,6 +1,7 @@
 /** `library.sql`: parameters from files, frames and arrays; spaces of the library for nearest(). */
 import path from 'node:path';
 import { types } from 'node:util';
+import { bytesOfVector } from '../../base/arrays';
 import { CATALOG_FILE } from '../../base/files/names';
 import { makeError } from '../../base/errors';
 import { outOfRange, readOptions, STRING, wrongType } from '../../base/options';
@@ -58,11 +59,11 @@ export class SqlOfLibrary {
     const name = `params[${place}]`;
     if (param === null || ['string', 'number', 'bigint', 'boolean'].includes(typeof param))
       return param as SqlValue;
-    if (types.isFloat32Array(param)) return bytesOf(param);
+    if (types.isFloat32Array(param)) return bytesOfVector(param);
     if (types.isUint8Array(param)) return param;
     if (Array.isArray(param)) {
       if (param.length > 0 && param.every((one) => typeof one === 'number'))
-        return bytesOf(Float32Array.from(param));
+        return bytesOfVector(Float32Array.from(param));
       throw wrongType(name, 'an array of numbers', param);
     }
     const { exr, file, frame, by } = readOptions<SqlVector>(name, param, SQL_VECTOR);
@@ -71,7 +72,7 @@ export class SqlOfLibrary {
       throw outOfRange(name, 'one of exr, file and frame', param);
     if (frame !== undefined) {
       const vector = await this.host.frameVector(frame);
-      if (vector !== undefined) return bytesOf(vector);
+      if (vector !== undefined) return bytesOfVector(vector);
       throw makeError('ERR_NOT_FOUND', `${name}: the library has no searchable frame ${frame}`, {
         details: { frame },
       });
@@ -100,6 +101,3 @@ export class SqlOfLibrary {
     this.runner.close();
   }
 }
-
-const bytesOf = (vector: Float32Array): Uint8Array =>
-  new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
