@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibrary, type Library, type SqlParam, type SqlResult } from '../../lib';
 import { computeChannelFingerprint, computeMetadataEmbedding, inspectExr } from '../../lib/exr';
-import { codeOf } from '../helpers/errors';
+import { codeOf, errorOf } from '../helpers/errors';
 import { exrHeader } from '../helpers/exr-files';
 import { makeTempDir } from '../helpers/temp';
 import { renderFamily } from '../helpers/exr-renders';
@@ -365,6 +365,12 @@ test('an alias may be called as a table of the catalog', async () => {
   assert.equal(grouped.rows, [[renderFamily().length]]);
   const replaced = await library.sql("SELECT 'spaces' = 'meta', replace('a__b', '__', '-')");
   assert.equal(replaced.rows, [[0, 'a-b']]);
+});
+
+test('a table that is not there: the answer names the views', async () => {
+  const error = await errorOf(library.sql('SELECT * FROM fils'));
+  assert.is(error.code, 'ERR_ARG_RANGE');
+  assert.match(error.message, /no such table: fils; the views are files, parts, channels/);
 });
 
 test('a statement without an end is ended, and the next one runs', async () => {
