@@ -1,5 +1,5 @@
 /** EXR facts and spaces after crashes and damage: a sync brings them in step, `verify` says what is wrong and mends it. */
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -97,6 +97,18 @@ test('syncs that are killed at any moment leave what the next one completes', as
   await assertInStep(library, 200);
 });
 
+test('a backup answers as the library does, before anything is synced', async () => {
+  const { root } = await made();
+  const target = path.join(makeTempDir('library-exr-backup'), 'copy');
+  {
+    await using library = await open(root);
+    await library.backup(target);
+  }
+  const how = { model: TINY_CLIP, dir: target, readOnly: true };
+  await using reader = await openLibrary(root, how);
+  await assertInStep(reader);
+});
+
 for (const space of SPACES) {
   test(`rows that ${space} lost are found, and written again`, async () => {
     const { root, dir } = await made();
@@ -107,11 +119,18 @@ for (const space of SPACES) {
     await assertMended(root, ['sync', 'repair']);
   });
 
-  test(`${space} is made again when its folder is gone`, async () => {
+  test(`${space} is made again from the catalog when its folder is gone, by readers in memory`, async () => {
     const { root, dir } = await made();
-    rmSync(path.join(dir, 'spaces', space), { recursive: true });
-    assert.match(await problemsOf(root), /has 0 live rows, the catalog counts 40/);
-    await assertMended(root, ['sync', 'repair']);
+    const folder = path.join(dir, 'spaces', space);
+    rmSync(folder, { recursive: true });
+    {
+      await using reader = await openLibrary(root, { model: TINY_CLIP, readOnly: true });
+      await assertInStep(reader);
+      assert.not.ok(existsSync(folder));
+    }
+    await using writer = await open(root);
+    await assertInStep(writer);
+    assert.ok(existsSync(folder));
   });
 
   test(`a ${space} with as many rows, of other files, is brought in step`, async () => {

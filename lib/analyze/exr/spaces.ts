@@ -87,7 +87,7 @@ export class ExrSpaces {
     return { ids: Float64Array.from(hits.keys), distances: hits.distances };
   }
 
-  /** The open index; undefined where there is none and this is a reader. */
+  /** The open index, made from the catalog where its folder is lost: in memory by a reader. Undefined: there is nothing to find. */
   async index(kind: ExrSpaceKind, version = this.version): Promise<VectorIndex | undefined> {
     const folder = this.folderOf(kind, version);
     let opened = await this.opened.get(folder);
@@ -95,7 +95,7 @@ export class ExrSpaces {
       return opened.index;
     this.opened.delete(folder);
     await opened?.index.close();
-    const opening = this.open(folder, kind);
+    const opening = this.open(folder, kind, version);
     this.opened.set(folder, opening);
     opening.catch(() => this.opened.delete(folder));
     opened = await opening;
@@ -107,17 +107,27 @@ export class ExrSpaces {
     return path.join(this.dir, SPACES_FOLDER, `exr-${kind}${version === 1 ? '' : `-${version}`}`);
   }
 
-  private async open(folder: string, kind: ExrSpaceKind): Promise<Opened | undefined> {
+  private async open(
+    folder: string,
+    kind: ExrSpaceKind,
+    version: ExrEmbeddingVersion,
+  ): Promise<Opened | undefined> {
+    const { exr } = this.catalog;
     const stamp = await stampOf(folder);
-    if (this.readOnly)
-      return stamp === ''
-        ? undefined
-        : { index: await VectorIndex.open(folder, { readOnly: true }), stamp };
+    if (this.readOnly) {
+      if (stamp !== '') return { index: await VectorIndex.open(folder, { readOnly: true }), stamp };
+      const ids = exr.idsOf(version);
+      if (ids.length === 0) return undefined;
+      const index = await VectorIndex.create(SHAPES[kind]);
+      await this.fill(index, kind, version, ids);
+      return { index, stamp };
+    }
     await mkdir(path.dirname(folder), { recursive: true });
     const make = (): Promise<VectorIndex> =>
       VectorIndex.openOrCreate({ ...SHAPES[kind], path: folder });
+    let index: VectorIndex;
     try {
-      return { index: await make(), stamp };
+      index = await make();
     } catch (error) {
       const isDamaged =
         isLibraryError(error) && /^ERR_(FILE_CORRUPT|FILE_VERSION|DIM_MISMATCH)$/.test(error.code);
@@ -125,7 +135,26 @@ export class ExrSpaces {
       // All of it can be made again from the catalog.
       this.catalog.home.assertOurs();
       await rm(folder, { recursive: true, force: true });
-      return { index: await make(), stamp };
+      index = await make();
+    }
+    // A folder that was lost, or is not in a backup. What it never had is written by `keepInStep`.
+    if (index.count === 0) await this.fill(index, kind, version, exr.idsOf(version, true));
+    return { index, stamp };
+  }
+
+  /** Writes what the catalog says of these files into a new index. */
+  private async fill(
+    index: VectorIndex,
+    kind: ExrSpaceKind,
+    version: ExrEmbeddingVersion,
+    ids: readonly number[],
+  ): Promise<void> {
+    for (let at = 0; at < ids.length; at += WRITE_BATCH) {
+      const some = ids
+        .slice(at, at + WRITE_BATCH)
+        .map((id) => this.catalog.exr.vectorsOf(version, id))
+        .filter((vectors) => vectors !== undefined);
+      await index.add(floatsOf(some, kind), { keys: some.map(({ fileId }) => fileId) });
     }
   }
 

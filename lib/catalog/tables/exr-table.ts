@@ -236,10 +236,11 @@ export class ExrTable {
     });
   }
 
-  /** Files with vectors of the version, in the order of their ids. */
-  idsOf(version: number): number[] {
-    const query = 'SELECT file_id FROM exr_vectors WHERE version = ? ORDER BY file_id';
-    return this.sql.all(query, version).map((row) => Number(row.file_id));
+  /** Files with vectors of the version, in the order of their ids; or those alone that the engine has. */
+  idsOf(version: number, onlyIndexed = false): number[] {
+    const query =
+      'SELECT file_id FROM exr_vectors WHERE version = ? AND is_indexed >= ? ORDER BY file_id';
+    return this.sql.all(query, version, onlyIndexed ? 1 : 0).map((row) => Number(row.file_id));
   }
 
   countOf(version: number): number {
